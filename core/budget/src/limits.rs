@@ -1,0 +1,303 @@
+//! Every limit of Millpond, by name, in one place.
+//!
+//! What a user may tune is a key of the configuration whose default is the constant here; the comment names the key.
+//! Units come last in each name.
+
+use std::time::Duration;
+
+/// One kibibyte, in bytes.
+pub const KIB: u64 = 1024;
+/// One mebibyte, in bytes.
+pub const MIB: u64 = 1024 * KIB;
+
+// --- memory -----------------------------------------------------------------------------------------------
+
+/// What the process itself needs before anybody asks for anything: code, runtime, database caches.
+pub const MEMORY_BASE_BYTES: u64 = 40 * MIB;
+/// The smallest `memory.limit` that the server starts with.
+pub const MEMORY_LIMIT_BYTES_MIN: u64 = 64 * MIB;
+/// One password check by argon2id: 19 MiB, two passes, one lane (OWASP's first choice).
+pub const PASSWORD_HASH_BYTES: u64 = 19 * MIB;
+/// Passwords being checked at the same time.
+pub const PASSWORD_HASHES_MAX: usize = 2;
+/// What a machine is taken to have when it does not say.
+pub const MEMORY_UNKNOWN_BYTES: u64 = 1024 * MIB;
+/// No file of the kernel that we read for figures is longer than this.
+pub const PROC_FILE_BYTES_MAX: u64 = 64 * KIB;
+/// The upper bounds of the histogram of what one request held at its peak.
+pub const ACCOUNT_BUCKETS_BYTES: [f64; 8] =
+    [0.0, 16384.0, 65536.0, 262144.0, 1048576.0, 4194304.0, 16777216.0, 67108864.0];
+
+/// What a pool has of the memory that is left after [`MEMORY_BASE_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// In per cent of what is left after the fixed floors.
+    Percent {
+        /// Nobody else can take this.
+        floor: u64,
+        /// The pool never takes more. It is cut to what the other pools' floors leave.
+        ceiling: u64,
+    },
+    /// In bytes, whatever the limit is.
+    Bytes {
+        /// Nobody else can take this.
+        floor: u64,
+        /// The pool never takes more. It is cut to what the other pools' floors leave.
+        ceiling: u64,
+    },
+}
+
+impl Share {
+    /// What is set aside before percentages are taken, in bytes.
+    pub const fn fixed_floor_bytes(self) -> u64 {
+        match self {
+            Share::Percent { .. } => 0,
+            Share::Bytes { floor, .. } => floor,
+        }
+    }
+}
+
+/// The shares of the pools. The floors add up to 58 %; the other 42 % are the middle, for whoever asks first.
+///
+/// With a limit of 256 MiB there are 197 MiB to share after the base and the password floor: streams have 59 MiB for
+/// themselves (1,260 listeners) and can have 145 MiB (3,100); with 384 MiB their floor alone holds 2,000.
+pub const fn pool_share(pool: crate::Pool) -> Share {
+    use crate::Pool;
+    match pool {
+        Pool::Streams => Share::Percent { floor: 30, ceiling: 90 },
+        Pool::Uploads => Share::Percent { floor: 8, ceiling: 40 },
+        Pool::Listings => Share::Percent { floor: 6, ceiling: 30 },
+        Pool::Origins => Share::Percent { floor: 2, ceiling: 20 },
+        Pool::Transforms => Share::Percent { floor: 4, ceiling: 80 },
+        Pool::Stems => Share::Percent { floor: 0, ceiling: 80 },
+        Pool::Caches => Share::Percent { floor: 2, ceiling: 10 },
+        // One check is always possible, at the smallest limit too.
+        Pool::Passwords => Share::Bytes {
+            floor: PASSWORD_HASH_BYTES,
+            ceiling: PASSWORD_HASH_BYTES * PASSWORD_HASHES_MAX as u64,
+        },
+        Pool::Scans => Share::Percent { floor: 4, ceiling: 10 },
+        // Idle connections may not eat what streams need: a quarter is 3,100 of them with a limit of 256 MiB.
+        Pool::Connections => Share::Percent { floor: 2, ceiling: 25 },
+    }
+}
+
+// --- waiting ----------------------------------------------------------------------------------------------
+
+/// How long a request may wait for a permit before it is refused.
+pub const PERMIT_WAIT_MS: u64 = 2_000;
+/// How many requests may wait in one pool.
+pub const PERMIT_WAITERS_MAX: usize = 256;
+/// What a refused caller is told when nothing better is known.
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+// --- connections ------------------------------------------------------------------------------------------
+
+/// `limits.connections`: open connections; 0 is no limit. A ceiling, further bounded by the descriptor limit.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// `limits.connections_per_address`: open connections of one client address; 0 is no limit.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
+/// What the permit of an open connection stands for: hyper's state and read buffer, and our tasks.
+pub const CONNECTION_BYTES: u64 = 16 * KIB;
+/// A connection that has said nothing is closed after this.
+pub const FIRST_BYTE_MS: u64 = 10_000;
+/// A request head must be whole within this time of its first byte.
+pub const HEADER_MS: u64 = 10_000;
+/// A kept-alive connection without a request is closed after this.
+pub const IDLE_MS: u64 = 75_000;
+/// A request head may have this many bytes, which is also the most that hyper buffers of an answer.
+pub const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// A request head may have this many fields.
+pub const HEADERS_MAX: usize = 100;
+/// Streams at once on one HTTP/2 connection.
+pub const HTTP2_STREAMS_MAX: u32 = 32;
+/// Bytes buffered for one HTTP/2 stream.
+pub const HTTP2_SEND_BYTES_MAX: usize = 32 * 1024;
+/// After an early answer, the unread request body is read and dropped for at most this long…
+pub const LINGER_MS: u64 = 2_000;
+/// …and for at most this many bytes.
+pub const LINGER_BYTES_MAX: u64 = 16 * MIB;
+/// Connections that the kernel may keep ready until the accept loop takes them.
+pub const LISTEN_BACKLOG: u32 = 4_096;
+/// After a failed accept (no descriptors left, for one) the loop waits this long before the next.
+pub const ACCEPT_PAUSE_MS: u64 = 100;
+/// Connections over a ceiling that are told so at the same time; further ones are closed without a word.
+pub const REFUSALS_AT_ONCE_MAX: usize = 64;
+/// A short request body that an early answer left unread is read and dropped up to this size, so that its connection
+/// can go on.
+pub const UNREAD_BODY_BYTES_MAX: u64 = 64 * KIB;
+/// Bytes of request bodies that one HTTP/2 connection may have on the way to us.
+pub const HTTP2_RECEIVE_BYTES_MAX: u32 = 64 * 1024;
+/// Streams of one HTTP/2 connection that its client may have reset before we dealt with them.
+pub const HTTP2_RESETS_PENDING_MAX: usize = 20;
+/// Descriptors set aside for the database, listeners, logs and the runtime.
+pub const DESCRIPTORS_RESERVED: u64 = 64;
+/// Threads for work that blocks: opening files, reading what is not in memory, passwords.
+pub const BLOCKING_THREADS_MAX: usize = 32;
+/// The stack of each thread, of which the system maps only what is used.
+pub const THREAD_STACK_BYTES: usize = 2 * 1024 * 1024;
+/// `server.drain_ms`: how long running answers may take to finish after SIGTERM.
+pub const DRAIN_MS: u64 = 10_000;
+
+// --- streams ----------------------------------------------------------------------------------------------
+
+/// `limits.streams`: media answers at once; 0 is no limit.
+pub const STREAMS_MAX: usize = 8_192;
+/// `limits.streams_per_user`: media answers at once for one user; 0 is no limit.
+pub const STREAMS_PER_USER_MAX: usize = 32;
+/// One read of a body, and the most that a slow client holds of our memory.
+pub const CHUNK_BYTES: usize = 32 * 1024;
+/// Spare chunks kept for reuse.
+pub const CHUNKS_IDLE_MAX: usize = 256;
+/// What a stream's permit stands for: one chunk, its registry entry and hyper's share of the connection.
+pub const STREAM_BYTES: u64 = CHUNK_BYTES as u64 + 16 * KIB;
+/// One stream may send this much before the next task has its turn.
+pub const TURN_BYTES: usize = 256 * 1024;
+/// Bodies up to this size may come from memory; everything larger is read from its source.
+pub const SMALL_BODY_BYTES_MAX: u64 = 16 * KIB;
+/// `stream.write_stall_ms`: a stream without any progress is ended after this; a paused player lives three minutes.
+pub const WRITE_STALL_MS: u64 = 180_000;
+/// `stream.body_stall_ms`: a request body without any progress is ended after this.
+pub const BODY_STALL_MS: u64 = 30_000;
+/// While this share of the stream slots is taken, in per cent, the slowest streams end first.
+pub const CROWDED_PERCENT: usize = 90;
+/// A stream counts as slow in a crowd when it moved less than this per second…
+pub const CROWDED_RATE_BYTES_MIN: u64 = 4 * KIB;
+/// …over its last so many milliseconds.
+pub const CROWDED_WINDOW_MS: u64 = 60_000;
+/// How often the registry of streams is swept.
+pub const SWEEP_MS: u64 = 60_000;
+/// How often stalls are looked for.
+pub const STALL_CHECK_MS: u64 = 1_000;
+/// How often a stream's progress is written down, to know its rate over the last window.
+pub const RATE_MARK_MS: u64 = 5_000;
+/// One decision in so many about a `Range` field is logged.
+pub const RANGE_LOG_EVERY: u64 = 64;
+/// The upper bounds of the histogram of how long streams live.
+pub const STREAM_DURATION_BUCKETS_SECONDS: [f64; 9] =
+    [0.01, 0.1, 1.0, 10.0, 60.0, 180.0, 600.0, 3600.0, 14400.0];
+/// The upper bounds of the histogram of the pieces that bodies are read in.
+pub const STREAM_CHUNK_BUCKETS_BYTES: [f64; 5] = [1024.0, 4096.0, 16384.0, 32768.0, 262144.0];
+/// A name in `Content-Disposition` is cut after this many characters.
+pub const DISPOSITION_NAME_CHARS_MAX: usize = 255;
+/// Bytes not yet sent that the kernel may hold for one connection.
+pub const SOCKET_UNSENT_BYTES: u32 = 128 * 1024;
+
+// --- requests ---------------------------------------------------------------------------------------------
+
+/// A JSON or form body may have this many bytes.
+pub const FORM_BYTES_MAX: usize = 256 * 1024;
+/// Rows in one page of a list.
+pub const PAGE_ROWS_MAX: usize = 500;
+/// What the permit of one list answer stands for: one page of rows and its encoded text.
+pub const LISTING_BYTES: u64 = 768 * KIB;
+/// Text that one page of a list is encoded to; rows beyond are read again for the next page.
+pub const PAGE_TEXT_BYTES_MAX: usize = 512 * 1024;
+/// Operations that take longer than this are logged; streams are not.
+pub const SLOW_OPERATION_MS: u64 = 1_000;
+/// Classes of routes whose figures are kept; all further ones share one.
+pub const OPERATIONS_MAX: usize = 256;
+/// A text answer shorter than this is not worth compressing.
+pub const GZIP_BYTES_MIN: u64 = 1_024;
+/// What compressing one answer holds: the compressor's window and tables, and one piece of its output.
+pub const GZIP_BYTES: u64 = 384 * KIB;
+
+// --- health -----------------------------------------------------------------------------------------------
+
+/// `/health` is degraded when the data folder's disk has less free than this.
+pub const DISK_FREE_BYTES_MIN: u64 = 256 * MIB;
+/// `/health` is degraded when resident memory is above this share of the limit, in per cent.
+pub const MEMORY_HIGH_PERCENT: u64 = 90;
+/// A health report is given to everybody who asks within this time, because anybody may ask.
+pub const HEALTH_FRESH_MS: u64 = 1_000;
+/// A part that does not answer a health check within this time is degraded.
+pub const HEALTH_CHECK_MS: u64 = 2_000;
+
+// --- sign-in ----------------------------------------------------------------------------------------------
+
+/// How long a checked credential is remembered.
+pub const CREDENTIAL_REMEMBERED_MS: u64 = 300_000;
+/// How many checked credentials are remembered.
+pub const CREDENTIALS_REMEMBERED_MAX: usize = 4_096;
+/// Failed sign-ins of one address for one user before further ones are refused…
+pub const SIGN_IN_FAILURES_MAX: u32 = 10;
+/// …and failed sign-ins of one address for all users together…
+pub const SIGN_IN_FAILURES_PER_ADDRESS_MAX: u32 = 100;
+/// …within this time.
+pub const SIGN_IN_WINDOW_MS: u64 = 60_000;
+/// Pairs of address and user whose failures are counted.
+pub const SIGN_IN_TRACKED_MAX: usize = 4_096;
+/// How long a session lives without use.
+pub const SESSION_MS: u64 = 30 * 24 * 3_600_000;
+/// How long a signed link is valid.
+pub const LINK_MS: u64 = 12 * 3_600_000;
+/// How often the database is asked whether another process changed a credential.
+pub const CREDENTIAL_WATCH_MS: u64 = 500;
+/// API keys of one user.
+pub const KEYS_PER_USER_MAX: usize = 64;
+/// App passwords of one user: each is tried when one of them signs in.
+pub const APP_PASSWORDS_PER_USER_MAX: usize = 32;
+/// Sessions of one user; a further one ends the oldest.
+pub const SESSIONS_PER_USER_MAX: usize = 64;
+/// The shortest login password, in bytes; the longest is `CREDENTIAL_BYTES_MAX`.
+pub const PASSWORD_BYTES_MIN: usize = 8;
+/// The longest user name, in characters.
+pub const USER_NAME_CHARS_MAX: usize = 64;
+/// The longest salt of a token sign-in, in bytes.
+pub const TOKEN_SALT_BYTES_MAX: usize = 256;
+/// The longest password, key or name that is looked at.
+pub const CREDENTIAL_BYTES_MAX: usize = 1_024;
+
+// --- database ---------------------------------------------------------------------------------------------
+
+/// Pages that one connection to the database keeps in memory.
+pub const DATABASE_CACHE_BYTES: u64 = 2 * MIB;
+/// Connections that read at the same time; one more writes.
+pub const DATABASE_READERS_MAX: u32 = 4;
+/// How long a statement waits for a connection or for another process's lock.
+pub const DATABASE_WAIT_MS: u64 = 5_000;
+/// The write-ahead log is cut back to this size after a checkpoint.
+pub const DATABASE_WAL_BYTES: u64 = 8 * MIB;
+/// Words of a search that are looked at.
+pub const SEARCH_WORDS_MAX: usize = 16;
+
+// --- files and tags ---------------------------------------------------------------------------------------
+
+/// Open files kept for the next range request.
+pub const OPEN_FILES_MAX: usize = 1_024;
+/// How long an open file is trusted to be what its name means.
+pub const OPEN_FILE_MS: u64 = 1_000;
+/// A file that changed less than this before it was opened may change again within one tick of the file system's
+/// clock: its validator is weak until then.
+pub const VALIDATOR_SETTLE_MS: u64 = 2_000;
+/// Tags of one file may claim this many bytes of memory; pictures are found without being read and do not count.
+pub const TAG_BYTES_MAX: u64 = MIB;
+/// A text tag is cut after this many characters.
+pub const TAG_TEXT_CHARS_MAX: usize = 1_024;
+/// A cover may have this many bytes.
+pub const COVER_BYTES_MAX: u64 = 20 * MIB;
+/// Files read at the same time by a scan.
+pub const SCAN_READERS_MAX: usize = 4;
+/// What the permit of one reader of a scan stands for: the tags of one file and the window that it is read through.
+pub const SCAN_READER_BYTES: u64 = TAG_BYTES_MAX + 64 * KIB;
+/// What the permit of a scan itself stands for: one page of known files, the rows not yet written, the paths on their way.
+pub const SCAN_BYTES: u64 = MIB;
+/// Files that one reader takes at a time.
+pub const SCAN_READER_FILES: usize = 16;
+/// Text of rows not yet written after which a scan writes them, however few they are.
+pub const SCAN_BATCH_BYTES: usize = 512 * 1024;
+/// Rows written in one transaction of a scan.
+pub const SCAN_BATCH_ROWS: usize = 500;
+/// Folders inside folders that a scan follows.
+pub const SCAN_DEPTH_MAX: usize = 64;
+/// Links to folders that a scan follows on the way to one file: each may lead to another folder full of links.
+pub const SCAN_LINKS_MAX: usize = 8;
+/// Names in one folder that a scan looks at.
+pub const SCAN_FOLDER_ENTRIES_MAX: usize = 100_000;
+
+// --- uploads (read by the configuration; used when uploads come) --------------------------------------------
+
+/// `limits.upload_bytes_max`: the largest upload.
+pub const UPLOAD_BYTES_MAX: u64 = 1_536 * MIB;
+/// `limits.uploads_per_user`: open uploads of one user.
+pub const UPLOADS_PER_USER_MAX: usize = 8;
