@@ -76,7 +76,8 @@ pub const fn pool_share(pool: crate::Pool) -> Share {
             floor: PASSWORD_HASH_BYTES,
             ceiling: PASSWORD_HASH_BYTES * PASSWORD_HASHES_MAX as u64,
         },
-        Pool::Scans => Share::Percent { floor: 4, ceiling: 10 },
+        // A scan and one reader fit at the smallest limit too; all readers together never need 3 MiB.
+        Pool::Scans => Share::Percent { floor: 4, ceiling: 40 },
         // Idle connections may not eat what streams need: a quarter is 3,100 of them with a limit of 256 MiB.
         Pool::Connections => Share::Percent { floor: 2, ceiling: 25 },
     }
@@ -271,7 +272,7 @@ pub const OPEN_FILE_MS: u64 = 1_000;
 /// clock: its validator is weak until then.
 pub const VALIDATOR_SETTLE_MS: u64 = 2_000;
 /// Tags of one file may claim this many bytes of memory; pictures are found without being read and do not count.
-pub const TAG_BYTES_MAX: u64 = MIB;
+pub const TAG_BYTES_MAX: u64 = 512 * KIB;
 /// A text tag is cut after this many characters.
 pub const TAG_TEXT_CHARS_MAX: usize = 1_024;
 /// A cover may have this many bytes.
@@ -281,11 +282,11 @@ pub const SCAN_READERS_MAX: usize = 4;
 /// What the permit of one reader of a scan stands for: the tags of one file and the window that it is read through.
 pub const SCAN_READER_BYTES: u64 = TAG_BYTES_MAX + 64 * KIB;
 /// What the permit of a scan itself stands for: one page of known files, the rows not yet written, the paths on their way.
-pub const SCAN_BYTES: u64 = MIB;
+pub const SCAN_BYTES: u64 = 512 * KIB;
 /// Files that one reader takes at a time.
 pub const SCAN_READER_FILES: usize = 16;
 /// Text of rows not yet written after which a scan writes them, however few they are.
-pub const SCAN_BATCH_BYTES: usize = 512 * 1024;
+pub const SCAN_BATCH_BYTES: usize = 256 * 1024;
 /// Rows written in one transaction of a scan.
 pub const SCAN_BATCH_ROWS: usize = 500;
 /// Folders inside folders that a scan follows.

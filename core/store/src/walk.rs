@@ -94,6 +94,12 @@ impl Walk {
         Walk { folder, bounds, chain: Vec::new(), started: false }
     }
 
+    /// The names in the folder of the entry that came last, sorted, those of links and folders included.
+    pub fn names_beside(&self) -> impl Iterator<Item = &str> {
+        let level = self.chain.last();
+        level.into_iter().flat_map(|level| level.names.index.iter().map(|name| level.names.text(*name)))
+    }
+
     /// Opens the root anew, so that several walks of one folder do not share a position.
     fn start(&mut self) -> Result<(), Error> {
         let identity = self.folder.identity();

@@ -78,8 +78,7 @@ fn an_entry_has_the_stamp_that_opening_the_file_gives() {
 fn hidden_names_and_what_is_no_file_are_left_out() {
     let root = library(["a/x", ".hidden", ".folder/x", "a/.x", "empty/.x"]);
     let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, root.path().join("pipe"), FileType::Fifo, rustix::fs::Mode::RUSR, 0)
-        .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, root.path().join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
     assert_eq!(told(walk(root.path())), ["a/x"]);
 }
 
@@ -179,4 +178,16 @@ fn a_file_that_vanishes_between_listing_and_looking_is_nothing() {
     assert_eq!(walk.next().unwrap().unwrap().path.as_str(), "a");
     fs::remove_file(root.path().join("b")).unwrap();
     assert_eq!(told(walk), ["c/d"]);
+}
+
+#[test]
+fn a_walk_knows_what_lies_beside_the_last_entry() {
+    let root = library(["a/cover.jpg", "a/song", "b/x"]);
+    let mut walk = walk(root.path());
+    let mut beside = Vec::new();
+    while let Some(entry) = walk.next() {
+        beside.push((entry.unwrap().path.to_string(), walk.names_beside().collect::<Vec<_>>().join(" ")));
+    }
+    let expected = [("a/cover.jpg", "cover.jpg song"), ("a/song", "cover.jpg song"), ("b/x", "x")];
+    assert_eq!(beside, expected.map(|(path, names)| (path.to_owned(), names.to_owned())));
 }

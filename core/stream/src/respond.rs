@@ -1,0 +1,155 @@
+//! From a request and a segment to an answer.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use budget::Refused;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, RANGE,
+};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use crate::body::Body;
+use crate::condition::{self, Decision};
+use crate::peer::{Client, Peer};
+use crate::range::{self, Reason, Selection};
+use crate::registry::Streams;
+use crate::segment::Segment;
+
+/// Media needs sign-in, and rights can be taken away: so no shared cache may keep it (`private`), and whoever keeps it
+/// asks each time (`no-cache`), which costs one 304 because the validator is sent along. `no-store` would throw away
+/// what a player has already loaded each time somebody jumps back (RFC 9111 section 5.2.2).
+const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// What a stream is to the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A song or a video: it takes a slot of its user's and of the server's.
+    Media,
+    /// A picture. A page of albums asks for a hundred at once, so they take memory's permits and no slots.
+    Picture,
+}
+
+/// For whom a stream runs.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// What it counts as.
+    pub kind: Kind,
+    /// The user whose limit counts.
+    pub user: i64,
+    /// That user's name, for the list of streams.
+    pub user_name: Arc<str>,
+    /// What is played, for the list of streams.
+    pub what: String,
+    /// Where to.
+    pub client: Client,
+    /// The connection that the answer goes out on.
+    pub peer: Arc<Peer>,
+}
+
+impl Streams {
+    /// Answers a request for a segment: 200, 206, 304, 412 or 416 (RFC 9110 sections 13 to 15).
+    ///
+    /// HEAD gets the fields of GET without the bytes, and no slot. Conditions and ranges count for GET and HEAD, and
+    /// ranges for GET alone; any other method (a form sent by POST) gets the whole.
+    ///
+    /// # Errors
+    /// [`Refused`] when the user has all his streams, or the server has no slot or no memory left.
+    pub fn answer(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        segment: Segment,
+        listener: Listener,
+    ) -> Result<Response<Body>, Refused> {
+        let now = SystemTime::now();
+        let ranges = match condition::decide(method, headers, &segment.current(now)) {
+            Decision::NotModified => return Ok(not_modified(&segment)),
+            Decision::Failed => return Ok(bare(StatusCode::PRECONDITION_FAILED)),
+            Decision::Send { ranges } => ranges,
+        };
+        let selection = select(method, headers, ranges, segment.count);
+        self.inner.metrics.range(selection, segment.count);
+        let (status, offset, count) = match selection {
+            Selection::NotSatisfiable => return Ok(not_satisfiable(segment.count)),
+            Selection::Whole(_) => (StatusCode::OK, 0, segment.count),
+            Selection::Single { offset, count } => (StatusCode::PARTIAL_CONTENT, offset, count),
+        };
+        let body = if method == Method::HEAD {
+            Body::empty()
+        } else {
+            // A segment that reaches beyond all numbers ends where its source does, with an error.
+            Body::of(&self.inner, &segment.source, (segment.offset.saturating_add(offset), count), listener)?
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        describe(response.headers_mut(), &segment, count, now);
+        if status == StatusCode::PARTIAL_CONTENT {
+            let range = content_range(offset, count, segment.count);
+            response.headers_mut().extend(range.map(|range| (CONTENT_RANGE, range)));
+        }
+        Ok(response)
+    }
+}
+
+fn select(method: &Method, headers: &HeaderMap, ranges: bool, length: u64) -> Selection {
+    let mut values = headers.get_all(RANGE).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Selection::Whole(Reason::NotAsked),
+        (Some(_), _) if method != Method::GET => Selection::Whole(Reason::NotGet),
+        (Some(_), _) if !ranges => Selection::Whole(Reason::Changed),
+        (Some(_), Some(_)) => Selection::Whole(Reason::Several),
+        (Some(value), None) => range::select(value.as_bytes(), length),
+    }
+}
+
+/// The fields of 200 and 206. Fields are set and never cleared: what others put there stays.
+fn describe(fields: &mut HeaderMap, segment: &Segment, count: u64, now: SystemTime) {
+    fields.insert(CONTENT_TYPE, segment.content_type.clone());
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(count));
+    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    fields.insert(CACHE_CONTROL, CACHE);
+    fields.extend(segment.etag().map(|tag| (ETAG, tag)));
+    fields.extend(segment.modified(now).map(|modified| (LAST_MODIFIED, date(modified))));
+    fields.extend(segment.disposition.header().map(|disposition| (CONTENT_DISPOSITION, disposition)));
+}
+
+/// 304 with the fields that section 15.4.5 asks for. `Content-Length` would have to be that of the 200, and is left out.
+fn not_modified(segment: &Segment) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response.headers_mut().insert(CACHE_CONTROL, CACHE);
+    response.headers_mut().extend(segment.etag().map(|tag| (ETAG, tag)));
+    response
+}
+
+/// 416 says how long the representation is (section 14.4), so that the client can ask for what exists.
+fn not_satisfiable(length: u64) -> Response<Body> {
+    let mut response = bare(StatusCode::RANGE_NOT_SATISFIABLE);
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let range = HeaderValue::try_from(format!("bytes */{length}")).ok();
+    response.headers_mut().extend(range.map(|range| (CONTENT_RANGE, range)));
+    response
+}
+
+fn bare(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
+    response
+}
+
+/// `count` is at least one here.
+fn content_range(offset: u64, count: u64, length: u64) -> Option<HeaderValue> {
+    let last = offset.saturating_add(count).saturating_sub(1);
+    HeaderValue::try_from(format!("bytes {offset}-{last}/{length}")).ok()
+}
+
+fn date(time: SystemTime) -> HeaderValue {
+    HeaderValue::try_from(httpdate::fmt_http_date(time))
+        .unwrap_or(HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
+}
+
+#[cfg(test)]
+mod tests;
