@@ -1,0 +1,134 @@
+//! Keys, app passwords, sessions, and the epoch.
+
+use std::sync::Arc;
+
+use budget::limits::{APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, SESSIONS_PER_USER_MAX};
+
+use super::house::House;
+use crate::database::Catalog;
+use crate::error::ErrorKind;
+use crate::model::{LibrarySet, Rights, Role, UserId};
+
+pub(super) async fn keys_belong_to_one_user(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann, bob) = (&house.catalog, house.ann.id, house.bob.id);
+    let key = catalog.add_key(ann, "phone", [1; 32]).await.expect("a key");
+    assert_eq!((key.label.as_str(), key.used), ("phone", None));
+    assert_eq!(catalog.user_of_key([1; 32]).await.expect("a lookup"), Some(ann));
+    assert_eq!(catalog.user_of_key([9; 32]).await.expect("a lookup"), None);
+    let listed = catalog.keys(ann).await.expect("a list");
+    assert_eq!(listed.iter().map(|key| key.id).collect::<Vec<_>>(), [key.id]);
+    assert!(listed[0].used.is_some(), "its use was noted");
+    assert_eq!(catalog.keys(bob).await.expect("a list"), []);
+    assert_eq!(catalog.remove_key(bob, key.id).await.expect_err("not his").kind(), ErrorKind::NotFound);
+    catalog.remove_key(ann, key.id).await.expect("a removal");
+    assert_eq!(catalog.user_of_key([1; 32]).await.expect("a lookup"), None);
+    let nobody = catalog.add_key(UserId(999), "x", [3; 32]).await.expect_err("nobody");
+    assert_eq!(nobody.kind(), ErrorKind::NotFound);
+    assert_eq!(catalog.add_key(ann, "a\nb", [3; 32]).await.expect_err("no label").kind(), ErrorKind::Invalid);
+}
+
+pub(super) async fn app_passwords_belong_to_one_user(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann, bob) = (&house.catalog, house.ann.id, house.bob.id);
+    let one = catalog.add_app_password(ann, "car", b"sealed 1").await.expect("an app password");
+    let two = catalog.add_app_password(ann, "desk", b"sealed 2").await.expect("an app password");
+    let sealed = catalog.sealed_app_passwords(ann).await.expect("a list");
+    assert_eq!(sealed, [(one.id, b"sealed 1".to_vec()), (two.id, b"sealed 2".to_vec())]);
+    catalog.app_password_used(two.id).await.expect("a note");
+    let listed = catalog.app_passwords(ann).await.expect("a list");
+    assert_eq!(listed.iter().map(|row| row.used.is_some()).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(catalog.sealed_app_passwords(bob).await.expect("a list"), []);
+    assert_eq!(
+        catalog.remove_app_password(bob, one.id).await.expect_err("not his").kind(),
+        ErrorKind::NotFound
+    );
+    catalog.remove_app_password(ann, one.id).await.expect("a removal");
+    assert_eq!(catalog.sealed_app_passwords(ann).await.expect("a list").len(), 1);
+}
+
+pub(super) async fn sessions_end(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann) = (&house.catalog, house.ann.id);
+    let later = i64::MAX / 2;
+    catalog.add_session(ann, [1; 32], later).await.expect("a session");
+    assert_eq!(catalog.user_of_session([1; 32], later - 1).await.expect("a lookup"), Some(ann));
+    assert_eq!(catalog.user_of_session([1; 32], later).await.expect("a lookup"), None, "its time is over");
+    catalog.remove_session([1; 32]).await.expect("an end");
+    catalog.remove_session([1; 32]).await.expect("ending none is fine");
+    assert_eq!(catalog.user_of_session([1; 32], 0).await.expect("a lookup"), None);
+    catalog.add_session(ann, [2; 32], later).await.expect("a session");
+    catalog.set_password_hash(ann, "other").await.expect("a new password");
+    assert_eq!(catalog.password_hash(ann).await.expect("a hash"), "other");
+    assert_eq!(
+        catalog.user_of_session([2; 32], 0).await.expect("a lookup"),
+        None,
+        "a new password ends sessions"
+    );
+}
+
+pub(super) async fn every_change_raises_the_epoch(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann, later) = (&house.catalog, house.ann.id, i64::MAX / 2);
+    let mut before = catalog.credential_epoch().await.expect("an epoch");
+    let mut raised = async |what: &str| {
+        let epoch = catalog.credential_epoch().await.expect("an epoch");
+        assert!(epoch > before, "{what} raises the epoch");
+        before = epoch;
+    };
+    let key = catalog.add_key(ann, "k", [1; 32]).await.expect("a key");
+    raised("a new key").await;
+    let password = catalog.add_app_password(ann, "p", b"sealed").await.expect("an app password");
+    raised("a new app password").await;
+    catalog.remove_key(ann, key.id).await.expect("a removal");
+    raised("a revoked key").await;
+    catalog.remove_app_password(ann, password.id).await.expect("a removal");
+    raised("a revoked app password").await;
+    catalog.set_password_hash(ann, "new").await.expect("a new password");
+    raised("a new password").await;
+    let only = LibrarySet::Only(vec![house.music]);
+    catalog.change_user(ann, Role::User, Rights::default(), &only).await.expect("a change");
+    raised("a changed user").await;
+    catalog.add_session(ann, [2; 32], later).await.expect("a session");
+    catalog.remove_session([2; 32]).await.expect("an end");
+    raised("an ended session").await;
+    let zoe = catalog.add_user("zoe", Role::User, "hash").await.expect("a user");
+    raised("a new user").await;
+    catalog.remove_user(zoe.id).await.expect("a removal");
+    raised("a removed user").await;
+
+    let still = catalog.credential_epoch().await.expect("an epoch");
+    catalog.user_of_key([1; 32]).await.expect("a lookup");
+    catalog.users().await.expect("a list");
+    assert_eq!(catalog.credential_epoch().await.expect("an epoch"), still, "reading changes nothing");
+}
+
+pub(super) async fn nobody_fills_the_tables(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann) = (&house.catalog, house.ann.id);
+    let hash = |n: usize| {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&n.to_le_bytes());
+        hash
+    };
+    for n in 0..KEYS_PER_USER_MAX {
+        catalog.add_key(ann, "k", hash(n)).await.expect("a key");
+    }
+    let more = catalog.add_key(ann, "k", hash(KEYS_PER_USER_MAX)).await.expect_err("too many");
+    assert_eq!(more.kind(), ErrorKind::NotAllowed);
+    for _ in 0..APP_PASSWORDS_PER_USER_MAX {
+        catalog.add_app_password(ann, "p", b"sealed").await.expect("an app password");
+    }
+    let more = catalog.add_app_password(ann, "p", b"sealed").await.expect_err("too many");
+    assert_eq!(more.kind(), ErrorKind::NotAllowed);
+    catalog.add_key(house.bob.id, "k", hash(KEYS_PER_USER_MAX)).await.expect("the limit is each user's own");
+
+    let later = i64::MAX / 2;
+    for (n, expires) in (0..=SESSIONS_PER_USER_MAX).zip(later..) {
+        catalog.add_session(ann, hash(n), expires).await.expect("a session");
+    }
+    assert_eq!(catalog.user_of_session(hash(0), 0).await.expect("a lookup"), None, "the oldest made room");
+    for n in [1, SESSIONS_PER_USER_MAX] {
+        assert_eq!(catalog.user_of_session(hash(n), 0).await.expect("a lookup"), Some(ann));
+    }
+}

@@ -1,0 +1,47 @@
+//! Libraries come and go with the configuration.
+
+use std::sync::Arc;
+
+use super::house::{House, file};
+use crate::access::Viewer;
+use crate::database::Catalog;
+use crate::error::ErrorKind;
+use crate::model::{Item, Role};
+
+fn roots(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| format!("/media/{name}")).collect()
+}
+
+pub(super) async fn roots_keep_their_ids(catalog: Arc<dyn Catalog>) {
+    let admin = catalog.add_user("admin", Role::Admin, "hash").await.expect("an admin");
+    let viewer = Viewer::of(&admin);
+    let first = catalog.set_libraries(&roots(&["a", "b"])).await.expect("libraries");
+    assert_eq!(first.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(catalog.libraries(&viewer).await.expect("a list"), first);
+    let second = catalog.set_libraries(&roots(&["c", "b"])).await.expect("libraries");
+    assert_eq!(second.iter().map(|row| row.root.as_str()).collect::<Vec<_>>(), ["/media/c", "/media/b"]);
+    assert_eq!(second[1].id, first[1].id);
+    let third = catalog.set_libraries(&roots(&["a"])).await.expect("libraries");
+    assert_eq!(third[0].id, first[0].id, "a root that comes back is the library it was");
+    assert_eq!(catalog.set_libraries(&[]).await.expect("libraries"), []);
+    assert_eq!(catalog.libraries(&viewer).await.expect("a list"), []);
+}
+
+pub(super) async fn hidden_libraries_take_their_tracks_with_them(catalog: Arc<dyn Catalog>) {
+    let house = House::with(catalog, &[file("A", "One", 1, "song")]).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let track = house.track("song").await;
+    catalog.star(&ann, Item::Track(track.id), Some(5)).await.expect("a star");
+    let before = catalog.changed().await.expect("a moment");
+    catalog.set_libraries(&roots(&["talks"])).await.expect("libraries");
+    assert!(catalog.changed().await.expect("a moment") > before);
+    assert_eq!(catalog.track(&ann, track.id).await.expect_err("hidden").kind(), ErrorKind::NotFound);
+    assert_eq!(catalog.album(&ann, track.album_id).await.expect_err("hidden").kind(), ErrorKind::NotFound);
+    assert_eq!(catalog.starred_tracks(&ann, 0, 10).await.expect("a list"), []);
+    catalog.set_libraries(&roots(&["talks", "music"])).await.expect("libraries");
+    assert_eq!(catalog.track(&ann, track.id).await.expect("back again").play.starred, Some(5));
+    assert_eq!(
+        catalog.libraries(&ann).await.expect("a list").iter().map(|row| row.tracks).collect::<Vec<_>>(),
+        [0, 1]
+    );
+}

@@ -1,0 +1,209 @@
+//! Lists: their orders, and pages that fit together.
+
+use std::sync::Arc;
+
+use super::house::{House, artist_names, file, names, path, titles};
+use crate::database::Catalog;
+use crate::error::ErrorKind;
+use crate::model::{AlbumId, AlbumOrder, ArtistId, Cover, Item, PlayState, TrackId};
+
+pub(super) async fn tracks_come_in_pages_that_fit_together(catalog: Arc<dyn Catalog>) {
+    let files: Vec<_> = (1..=25).map(|n| file("A", "One", n, &format!("song {n:02}"))).collect();
+    let house = House::with(catalog, &files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = catalog.tracks(&ann, after, 10).await.expect("a page");
+        assert!(page.rows.len() <= 10);
+        seen.extend(page.rows.into_iter().map(|track| track.title));
+        // A track that comes while somebody reads does not move the pages.
+        let late = file("B", "Late", 1, &format!("late {}", seen.len()));
+        house.record(&[late]).await;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let expected: Vec<String> = (1..=25).map(|n| format!("song {n:02}")).collect();
+    assert_eq!(seen[..25], expected);
+    let all = catalog.tracks(&ann, None, usize::MAX).await.expect("a page");
+    assert!(all.rows.len() <= 500, "no page is longer, whatever is asked for");
+    assert_eq!(catalog.tracks(&ann, None, 0).await.expect("a page").rows, []);
+    let track = &all.rows[0];
+    assert_eq!((track.folder, track.path.as_str()), (house.music, "A/One/01 song 01.flac"));
+    assert_eq!((track.album.as_str(), track.artist.as_str(), track.album_artist.as_str()), ("One", "A", "A"));
+    assert_eq!((track.duration_ms, track.size_bytes, track.year), (180_000, 1_000, Some(1990)));
+    assert_eq!((track.content_type, track.suffix.as_str(), track.has_cover), ("audio/flac", "flac", true));
+    assert_eq!((track.genres.as_slice(), track.play), (&["Rock".to_owned()][..], PlayState::default()));
+    assert_eq!(catalog.track(&ann, track.id).await.expect("one track"), *track);
+}
+
+pub(super) async fn albums_come_in_every_order(catalog: Arc<dyn Catalog>) {
+    let mut files = [
+        file("The Beatles", "Abbey Road", 1, "x"),
+        file("Aretha", "Spirit", 1, "x"),
+        file("The Beatles", "Help!", 1, "x"),
+        file("Édith", "The Wall", 1, "x"),
+    ];
+    for (file, year) in files.iter_mut().zip([1969, 1972, 1965, 1979]) {
+        file.tags.year = Some(year);
+    }
+    files[1].tags.genres = vec!["Soul".to_owned(), "Rock".to_owned()];
+    let house = House::new(catalog).await;
+    for file in files {
+        house.record(&[file]).await;
+    }
+    let (catalog, ann) = (&house.catalog, house.ann());
+    for (n, name) in [(1, "Help!"), (2, "Spirit")] {
+        let id = house.album(&ann, name).await.expect("the album").id;
+        catalog.star(&ann, Item::Album(id), Some(n)).await.expect("a star");
+        catalog.rate(&ann, Item::Album(id), 5 - u8::try_from(n).expect("small")).await.expect("a rating");
+    }
+    let check = async |order: AlbumOrder, expected: &[&str]| {
+        let all = catalog.albums(&ann, &order, None, 0, 500).await.expect("albums");
+        assert_eq!(names(&all), expected, "{order:?}");
+        for (at, album) in (0..).zip(&all) {
+            let page = catalog.albums(&ann, &order, None, at, 1).await.expect("a page");
+            assert_eq!(page, std::slice::from_ref(album), "{order:?}, page {at}");
+        }
+    };
+    check(AlbumOrder::ByName, &["Abbey Road", "Help!", "Spirit", "The Wall"]).await;
+    check(AlbumOrder::ByArtist, &["Spirit", "Help!", "Abbey Road", "The Wall"]).await;
+    check(AlbumOrder::Newest, &["The Wall", "Help!", "Spirit", "Abbey Road"]).await;
+    check(AlbumOrder::ByYear(1960, 1972), &["Help!", "Abbey Road", "Spirit"]).await;
+    check(AlbumOrder::ByYear(1972, 1960), &["Spirit", "Abbey Road", "Help!"]).await;
+    check(AlbumOrder::ByGenre("rock".to_owned()), &["Abbey Road", "Help!", "Spirit", "The Wall"]).await;
+    check(AlbumOrder::ByGenre("SOUL".to_owned()), &["Spirit"]).await;
+    check(AlbumOrder::ByGenre("Polka".to_owned()), &[]).await;
+    check(AlbumOrder::Starred, &["Spirit", "Help!"]).await;
+    check(AlbumOrder::Highest, &["Help!", "Spirit"]).await;
+    check(AlbumOrder::Frequent, &[]).await;
+    let talks = catalog.albums(&ann, &AlbumOrder::ByName, Some(house.talks), 0, 500).await.expect("albums");
+    assert_eq!(talks, [], "the other library has none");
+}
+
+pub(super) async fn artists_come_by_their_sort_names(catalog: Arc<dyn Catalog>) {
+    let mut guest = file("Zappa", "Hot Rats", 1, "duet");
+    guest.tags.artist = "Captain Beefheart".to_owned();
+    let files = [
+        file("Édith Piaf", "One", 1, "x"),
+        file("Eels", "Two", 1, "x"),
+        guest,
+        file("The Beatles", "Help!", 1, "x"),
+        file("the beatles", "HELP!", 2, "y"),
+        file("The Beatles", "Let It Be", 1, "z"),
+    ];
+    let house = House::with(catalog, &files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let all = catalog.artists(&ann, None, None, 500).await.expect("artists").rows;
+    assert_eq!(
+        artist_names(&all),
+        ["The Beatles", "Édith Piaf", "Eels", "Zappa"],
+        "guests are no album artists"
+    );
+    assert_eq!(all.iter().map(|artist| artist.albums).collect::<Vec<_>>(), [2, 1, 1, 1]);
+    let (mut paged, mut after) = (Vec::new(), None);
+    loop {
+        let page = catalog.artists(&ann, None, after, 1).await.expect("a page");
+        paged.extend(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, all);
+    assert_eq!(catalog.artists(&ann, Some(house.talks), None, 500).await.expect("artists").rows, []);
+    let guest = house.track("duet").await.artist_id;
+    let found = catalog.artist(&ann, guest).await.expect("a guest is an artist too");
+    assert_eq!((found.name.as_str(), found.albums), ("Captain Beefheart", 0));
+    assert_eq!(names(&catalog.artist_albums(&ann, guest, 0, 10).await.expect("albums")), ["Hot Rats"]);
+    assert_eq!(
+        names(&catalog.artist_albums(&ann, all[0].id, 0, 10).await.expect("albums")),
+        ["Help!", "Let It Be"]
+    );
+    assert_eq!(names(&catalog.artist_albums(&ann, all[0].id, 1, 10).await.expect("albums")), ["Let It Be"]);
+    let nobody = catalog.artist(&ann, ArtistId(999)).await.expect_err("nobody");
+    assert_eq!(nobody.kind(), ErrorKind::NotFound);
+    catalog.star(&ann, Item::Artist(guest), Some(1)).await.expect("a star");
+    catalog.star(&ann, Item::Artist(all[1].id), Some(2)).await.expect("a star");
+    let starred = catalog.starred_artists(&ann, 0, 10).await.expect("artists");
+    assert_eq!(artist_names(&starred), ["Édith Piaf", "Captain Beefheart"]);
+    assert_eq!(starred[0].play.starred, Some(2));
+}
+
+pub(super) async fn genres_count_what_is_seen(catalog: Arc<dyn Catalog>) {
+    let mut files = [file("A", "One", 1, "x"), file("A", "One", 2, "y"), file("B", "Two", 1, "z")];
+    files[0].tags.genres = vec!["Jazz".to_owned(), "rock".to_owned()];
+    files[2].tags.genres = vec!["ROCK".to_owned()];
+    let house = House::with(catalog, &files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let genres = catalog.genres(&ann, 0, 10).await.expect("genres");
+    let plain: Vec<_> =
+        genres.iter().map(|genre| (genre.name.as_str(), genre.tracks, genre.albums)).collect();
+    assert_eq!(plain, [("Jazz", 1, 1), ("rock", 3, 2)]);
+    assert_eq!(catalog.genres(&ann, 1, 10).await.expect("genres"), genres[1..]);
+    house.record(&[file("A", "One", 1, "x")]).await;
+    let names: Vec<_> =
+        catalog.genres(&ann, 0, 10).await.expect("genres").into_iter().map(|genre| genre.name).collect();
+    assert_eq!(names, ["rock"], "a genre without tracks is gone");
+}
+
+pub(super) async fn an_album_is_played_in_its_order(catalog: Arc<dyn Catalog>) {
+    let mut files = [
+        file("A", "One", 1, "second disc"),
+        file("A", "One", 10, "ten"),
+        file("A", "One", 2, "two"),
+        file("A", "One", 3, "without a number"),
+    ];
+    files[0].tags.disc = Some(2);
+    files[1].tags.disc = Some(1);
+    files[3].tags.track = None;
+    let house = House::with(catalog, &files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let id = house.track("ten").await.album_id;
+    let tracks = catalog.album_tracks(&ann, id, 0, 500).await.expect("tracks");
+    assert_eq!(titles(&tracks), ["two", "ten", "without a number", "second disc"]);
+    assert_eq!(
+        titles(&catalog.album_tracks(&ann, id, 1, 2).await.expect("tracks")),
+        ["ten", "without a number"]
+    );
+    let album = catalog.album(&ann, id).await.expect("the album");
+    assert_eq!((album.tracks, album.duration_ms, album.year), (4, 720_000, Some(1990)));
+    assert_eq!((album.artist.as_str(), album.genre.as_deref(), album.has_cover), ("A", Some("Rock"), true));
+    assert_eq!(catalog.album_tracks(&ann, AlbumId(999), 0, 500).await.expect("tracks"), []);
+}
+
+pub(super) async fn covers_are_found_for_everything(catalog: Arc<dyn Catalog>) {
+    let mut files = [file("A", "One", 1, "bare"), file("A", "One", 2, "with"), file("B", "Two", 1, "lonely")];
+    files[0].tags.cover = None;
+    files[2].tags.cover = None;
+    let house = House::with(catalog, &files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let (bare, with, lonely) =
+        (house.track("bare").await, house.track("with").await, house.track("lonely").await);
+    let expected = Cover {
+        folder: house.music,
+        path: path("A/One/02 with.flac"),
+        offset: 100,
+        count: Some(50),
+        content_type: "image/jpeg",
+    };
+    let fine = [Item::Track(with.id), Item::Album(with.album_id), Item::Artist(with.artist_id)];
+    for item in fine {
+        assert_eq!(catalog.cover(&ann, item).await.expect("a cover"), expected, "{item:?}");
+    }
+    for item in [
+        Item::Track(bare.id),
+        Item::Album(lonely.album_id),
+        Item::Artist(lonely.artist_id),
+        Item::Track(TrackId(999)),
+    ] {
+        assert_eq!(
+            catalog.cover(&ann, item).await.expect_err("none").kind(),
+            ErrorKind::NotFound,
+            "{item:?}"
+        );
+    }
+    assert_eq!((bare.has_cover, with.has_cover), (false, true));
+    assert!(!catalog.album(&ann, lonely.album_id).await.expect("the album").has_cover);
+}

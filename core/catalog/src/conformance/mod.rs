@@ -1,0 +1,65 @@
+//! What "does" means: every database passes this suite, or it is no [`Catalog`].
+//!
+//! It is compiled with the crate, so that the tests of any database can run it. A check that fails panics with the
+//! place where it stands.
+
+#![expect(clippy::expect_used, reason = "a suite of checks fails by panicking")]
+
+use std::sync::Arc;
+
+use crate::database::Catalog;
+
+mod annotations;
+mod credentials;
+mod house;
+mod inventory;
+mod libraries;
+mod lists;
+mod random;
+mod rights;
+mod search;
+mod users;
+
+/// Runs every check, each on a catalog of its own that `make` gives: empty, without users and libraries.
+pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
+    users::names_are_unique_without_regard_to_case(make().await).await;
+    users::a_user_is_changed_as_a_whole(make().await).await;
+    users::the_last_admin_stays(make().await).await;
+    users::a_removed_user_takes_his_own_with_him(make().await).await;
+
+    credentials::keys_belong_to_one_user(make().await).await;
+    credentials::app_passwords_belong_to_one_user(make().await).await;
+    credentials::sessions_end(make().await).await;
+    credentials::every_change_raises_the_epoch(make().await).await;
+    credentials::nobody_fills_the_tables(make().await).await;
+
+    libraries::roots_keep_their_ids(make().await).await;
+    libraries::hidden_libraries_take_their_tracks_with_them(make().await).await;
+
+    lists::tracks_come_in_pages_that_fit_together(make().await).await;
+    lists::albums_come_in_every_order(make().await).await;
+    lists::artists_come_by_their_sort_names(make().await).await;
+    lists::genres_count_what_is_seen(make().await).await;
+    lists::an_album_is_played_in_its_order(make().await).await;
+    lists::covers_are_found_for_everything(make().await).await;
+
+    search::words_begin_with_what_was_typed(make().await).await;
+    search::pages_of_a_search_fit_together(make().await).await;
+
+    rights::p08_private_tracks_do_not_exist_for_others(make().await).await;
+    rights::p08_a_set_of_libraries_hides_the_rest(make().await).await;
+    rights::p08_a_mixed_album_has_totals_for_each_viewer(make().await).await;
+    rights::p08_nothing_unseen_can_be_changed(make().await).await;
+
+    annotations::stars_and_ratings_are_each_users_own(make().await).await;
+    annotations::a_play_counts_for_track_and_album(make().await).await;
+
+    inventory::known_files_come_in_the_order_of_their_bytes(make().await).await;
+    inventory::a_file_that_vanishes_and_returns_is_the_same_track(make().await).await;
+    inventory::a_renamed_file_is_the_same_track(make().await).await;
+    inventory::new_tags_move_a_track_to_its_new_album(make().await).await;
+    inventory::folders_of_a_box_set_are_one_album(make().await).await;
+    inventory::a_title_that_was_set_outlives_a_scan(make().await).await;
+
+    random::random_lists_hold_what_was_asked_for_once_each(make().await).await;
+}

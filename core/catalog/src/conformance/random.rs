@@ -1,0 +1,49 @@
+//! Random lists.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::house::{House, file};
+use crate::access::Viewer;
+use crate::database::Catalog;
+use crate::model::{AlbumOrder, RandomFilter};
+
+pub(super) async fn random_lists_hold_what_was_asked_for_once_each(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let files: Vec<_> = (1..=300_u32)
+        .map(|n| {
+            let mut found = file(&format!("Artist {}", n % 60), "Album", n, &format!("song {n}"));
+            found.tags.year = Some(1900 + n % 100);
+            found.tags.genres = if n % 50 == 0 { vec!["Rare".to_owned()] } else { Vec::new() };
+            found
+        })
+        .collect();
+    house.record(&files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let draw = async |filter: RandomFilter, rows: usize| {
+        let tracks = catalog.random_tracks(&ann, &filter, rows).await.expect("tracks");
+        let ids: BTreeSet<_> = tracks.iter().map(|track| track.id).collect();
+        assert_eq!(ids.len(), tracks.len(), "each once");
+        tracks
+    };
+    let all = RandomFilter::default();
+    assert_eq!(draw(all.clone(), 10).await.len(), 10);
+    assert_eq!(draw(all.clone(), 300).await.len(), 300);
+    assert_eq!(draw(all.clone(), 500).await.len(), 300);
+    assert_eq!(draw(all.clone(), 0).await.len(), 0);
+    let (one, other) = (draw(all.clone(), 50).await, draw(all.clone(), 50).await);
+    assert_ne!(one, other, "two draws of 50 of 300 differ");
+    let rare = draw(RandomFilter { genre: Some("rare".to_owned()), ..all.clone() }, 100).await;
+    assert_eq!(rare.len(), 6);
+    let years = draw(RandomFilter { from_year: Some(1950), to_year: Some(1951), ..all.clone() }, 100).await;
+    assert!(years.len() == 6 && years.iter().all(|track| matches!(track.year, Some(1950 | 1951))));
+    assert_eq!(draw(RandomFilter { folder: Some(house.talks), ..all }, 10).await, []);
+    let albums = async |viewer: &Viewer, rows| {
+        let albums = catalog.albums(viewer, &AlbumOrder::Random, None, 0, rows).await.expect("albums");
+        albums.into_iter().map(|album| album.id).collect::<Vec<_>>()
+    };
+    assert_eq!(albums(&ann, 500).await.len(), 60);
+    let (one, other) = (albums(&ann, 30).await, albums(&ann, 30).await);
+    assert_eq!(one.iter().collect::<BTreeSet<_>>().len(), 30);
+    assert_ne!(one, other);
+}

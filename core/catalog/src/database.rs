@@ -1,0 +1,233 @@
+//! What a database must answer. SQLite does; the [`crate::conformance`] suite says what "does" means.
+
+use async_trait::async_trait;
+use store::FolderId;
+
+use crate::access::Viewer;
+use crate::error::Error;
+use crate::model::{
+    Album, AlbumId, AlbumOrder, AppPasswordId, Artist, ArtistId, Cover, CredentialRow, Genre, Item, KeyId,
+    LibraryRow, LibrarySet, Playlist, PlaylistId, RandomFilter, Rights, Role, Track, TrackId, UnixMs, User,
+    UserId, Visibility,
+};
+use crate::scan::Inventory;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// At most 500 rows and where the next page starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<Row, Cursor> {
+    /// The rows in order.
+    pub rows: Vec<Row>,
+    /// The key of the last row, if there may be more behind it.
+    pub next: Option<Cursor>,
+}
+
+/// Everything that faces and programs need of the database.
+pub trait Catalog: Users + Credentials + Library + Annotations + Playlists + Inventory {}
+
+impl<T: Users + Credentials + Library + Annotations + Playlists + Inventory> Catalog for T {}
+
+/// Users and what they see.
+#[async_trait]
+pub trait Users: Send + Sync + 'static {
+    /// All users by name.
+    async fn users(&self) -> Result<Vec<User>>;
+    /// One user; `ErrorKind::NotFound` otherwise.
+    async fn user(&self, id: UserId) -> Result<User>;
+    /// The user of that name, without regard to ASCII case.
+    async fn user_named(&self, name: &str) -> Result<Option<User>>;
+    /// Adds a user with an argon2id hash (PHC text); `Exists` when the name is taken, `Invalid` when it is no name.
+    async fn add_user(&self, name: &str, role: Role, password_hash: &str) -> Result<User>;
+    /// Changes role, rights and libraries; `NotAllowed` when no admin would be left.
+    async fn change_user(
+        &self,
+        id: UserId,
+        role: Role,
+        rights: Rights,
+        libraries: &LibrarySet,
+    ) -> Result<User>;
+    /// Removes a user with everything that is his alone; `NotAllowed` for the last admin.
+    async fn remove_user(&self, id: UserId) -> Result<()>;
+}
+
+/// Secrets, as hashes or sealed, and the epoch that every change of one raises.
+#[async_trait]
+pub trait Credentials: Send + Sync + 'static {
+    /// The argon2id hash of a user's login password.
+    async fn password_hash(&self, id: UserId) -> Result<String>;
+    /// Replaces it and ends the user's sessions.
+    async fn set_password_hash(&self, id: UserId, hash: &str) -> Result<()>;
+    /// The API keys of a user.
+    async fn keys(&self, id: UserId) -> Result<Vec<CredentialRow<KeyId>>>;
+    /// Remembers a key by its hash.
+    async fn add_key(&self, id: UserId, label: &str, hash: [u8; 32]) -> Result<CredentialRow<KeyId>>;
+    /// Revokes a key of that user; `NotFound` when it is not his.
+    async fn remove_key(&self, id: UserId, key: KeyId) -> Result<()>;
+    /// Whose key it is.
+    async fn user_of_key(&self, hash: [u8; 32]) -> Result<Option<UserId>>;
+    /// The app passwords of a user.
+    async fn app_passwords(&self, id: UserId) -> Result<Vec<CredentialRow<AppPasswordId>>>;
+    /// Their sealed texts.
+    async fn sealed_app_passwords(&self, id: UserId) -> Result<Vec<(AppPasswordId, Vec<u8>)>>;
+    /// Keeps a sealed app password.
+    async fn add_app_password(
+        &self,
+        id: UserId,
+        label: &str,
+        sealed: &[u8],
+    ) -> Result<CredentialRow<AppPasswordId>>;
+    /// Remembers the day on which an app password was used.
+    async fn app_password_used(&self, id: AppPasswordId) -> Result<()>;
+    /// Revokes an app password of that user; `NotFound` when it is not his.
+    async fn remove_app_password(&self, id: UserId, password: AppPasswordId) -> Result<()>;
+    /// Opens a session under the hash of its token.
+    async fn add_session(&self, id: UserId, hash: [u8; 32], expires: UnixMs) -> Result<()>;
+    /// Whose live session it is.
+    async fn user_of_session(&self, hash: [u8; 32], now: UnixMs) -> Result<Option<UserId>>;
+    /// Ends a session; ending none is fine.
+    async fn remove_session(&self, hash: [u8; 32]) -> Result<()>;
+    /// A number that grows with every change of a user or a credential, whichever process makes it.
+    async fn credential_epoch(&self) -> Result<i64>;
+}
+
+/// Libraries, tracks, albums, artists, genres.
+#[async_trait]
+pub trait Library: Send + Sync + 'static {
+    /// The libraries that the viewer sees.
+    async fn libraries(&self, viewer: &Viewer) -> Result<Vec<LibraryRow>>;
+    /// Makes the libraries be these roots, in this order: known roots keep their id, others are added, missing ones
+    /// are hidden with their tracks and come back when the root does.
+    async fn set_libraries(&self, roots: &[String]) -> Result<Vec<LibraryRow>>;
+
+    /// Tracks in the order of their ids, after `after`.
+    async fn tracks(
+        &self,
+        viewer: &Viewer,
+        after: Option<TrackId>,
+        rows_max: usize,
+    ) -> Result<Page<Track, TrackId>>;
+    /// One track; `NotFound` also when the viewer may not see it.
+    async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track>;
+    /// Changes title and visibility; `None` leaves as is. Private needs an owner: the viewer becomes it if there is none.
+    async fn change_track(
+        &self,
+        viewer: &Viewer,
+        id: TrackId,
+        title: Option<&str>,
+        visibility: Option<Visibility>,
+    ) -> Result<Track>;
+    /// The tracks of an album in playing order, a page after so many rows.
+    async fn album_tracks(
+        &self,
+        viewer: &Viewer,
+        id: AlbumId,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>>;
+    /// Random tracks.
+    async fn random_tracks(
+        &self,
+        viewer: &Viewer,
+        filter: &RandomFilter,
+        rows_max: usize,
+    ) -> Result<Vec<Track>>;
+    /// Starred tracks, last starred first.
+    async fn starred_tracks(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Track>>;
+
+    /// One album.
+    async fn album(&self, viewer: &Viewer, id: AlbumId) -> Result<Album>;
+    /// Albums in an order, of one library or all that the viewer sees.
+    async fn albums(
+        &self,
+        viewer: &Viewer,
+        order: &AlbumOrder,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Album>>;
+    /// Albums by which this is the album artist, or on which he plays, by year.
+    async fn artist_albums(
+        &self,
+        viewer: &Viewer,
+        id: ArtistId,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Album>>;
+
+    /// One artist.
+    async fn artist(&self, viewer: &Viewer, id: ArtistId) -> Result<Artist>;
+    /// Album artists by `(sort_name, id)`, after that key.
+    async fn artists(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        after: Option<(String, ArtistId)>,
+        rows_max: usize,
+    ) -> Result<Page<Artist, (String, ArtistId)>>;
+    /// Starred artists, last starred first.
+    async fn starred_artists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Artist>>;
+
+    /// Genres by name.
+    async fn genres(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Genre>>;
+    /// Tracks whose words begin with the words of the query, diacritics and case folded; an empty query is all.
+    async fn search_tracks(
+        &self,
+        viewer: &Viewer,
+        query: &str,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>>;
+    /// Albums likewise.
+    async fn search_albums(
+        &self,
+        viewer: &Viewer,
+        query: &str,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Album>>;
+    /// Artists likewise.
+    async fn search_artists(
+        &self,
+        viewer: &Viewer,
+        query: &str,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Artist>>;
+
+    /// Where the cover of a track, an album (its own or its first track's) or an artist (of an album of his) lies.
+    async fn cover(&self, viewer: &Viewer, item: Item) -> Result<Cover>;
+    /// When anything that lists show changed last.
+    async fn changed(&self) -> Result<UnixMs>;
+}
+
+/// Stars, ratings, plays.
+#[async_trait]
+pub trait Annotations: Send + Sync + 'static {
+    /// Stars or unstars.
+    async fn star(&self, viewer: &Viewer, item: Item, at: Option<UnixMs>) -> Result<()>;
+    /// Rates 1 to 5; 0 removes.
+    async fn rate(&self, viewer: &Viewer, item: Item, rating: u8) -> Result<()>;
+    /// Counts one play of a track, and of its album.
+    async fn play(&self, viewer: &Viewer, id: TrackId, at: UnixMs) -> Result<()>;
+}
+
+/// Playlists, for reading; writing comes with their editor.
+#[async_trait]
+pub trait Playlists: Send + Sync + 'static {
+    /// Own and public playlists by name.
+    async fn playlists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Playlist>>;
+    /// One of them.
+    async fn playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<Playlist>;
+    /// Its tracks in order, those that the viewer sees.
+    async fn playlist_tracks(
+        &self,
+        viewer: &Viewer,
+        id: PlaylistId,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>>;
+}

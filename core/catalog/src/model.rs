@@ -1,0 +1,365 @@
+//! The nouns, as rows and as what is shown. Durations in milliseconds, sizes in bytes, times in Unix milliseconds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use store::{FolderId, RelPath};
+
+/// A moment: milliseconds since 1970 in UTC.
+pub type UnixMs = i64;
+
+/// An id that faces may show: a letter pair for the kind and a number, as in `tr-17`. It exists only parsed.
+macro_rules! id {
+    ($name:ident, $prefix:literal, $what:literal) => {
+        #[doc = concat!("The id of ", $what, ", shown as `", $prefix, "-17`.")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "-{}"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                number_after(text, concat!($prefix, "-")).map($name).ok_or(BadId)
+            }
+        }
+    };
+}
+
+/// A text that is no id of the kind that was expected. Faces answer "not found".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadId;
+
+impl fmt::Display for BadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an id")
+    }
+}
+
+impl std::error::Error for BadId {}
+
+/// Digits without a sign or leading zero, so that each thing has exactly one id.
+fn number_after(text: &str, prefix: &str) -> Option<i64> {
+    let digits = text.strip_prefix(prefix)?;
+    let canonical =
+        !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    canonical.then(|| digits.parse().ok()).flatten()
+}
+
+id!(UserId, "us", "a user");
+id!(TrackId, "tr", "a track");
+id!(AlbumId, "al", "an album");
+id!(ArtistId, "ar", "an artist");
+id!(PlaylistId, "pl", "a playlist");
+id!(KeyId, "ak", "an API key");
+id!(AppPasswordId, "ap", "an app password");
+
+/// A library: one folder of media with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryRow {
+    /// The folder's id in the store; libraries and folders are one to one.
+    pub id: FolderId,
+    /// What people call it; the folder's last name at first.
+    pub name: String,
+    /// The folder as the configuration names it.
+    pub root: String,
+    /// Tracks that are there now.
+    pub tracks: u64,
+}
+
+/// What a user is to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// May do everything but listen to other people's private tracks.
+    Admin,
+    /// May do what the rights say.
+    User,
+}
+
+/// What a user may do beyond listening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// May send files.
+    pub upload: bool,
+    /// May ask for renditions.
+    pub transform: bool,
+    /// May make links for others.
+    pub share: bool,
+}
+
+impl Default for Rights {
+    fn default() -> Self {
+        Rights { upload: true, transform: true, share: true }
+    }
+}
+
+/// Which libraries a user sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LibrarySet {
+    /// Every library, also those that come later.
+    All,
+    /// These alone.
+    Only(Vec<FolderId>),
+}
+
+/// A user without any secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The name to sign in with; unique without regard to ASCII case.
+    pub name: String,
+    /// Admin or user.
+    pub role: Role,
+    /// What else.
+    pub rights: Rights,
+    /// What is visible.
+    pub libraries: LibrarySet,
+    /// Since when.
+    pub created: UnixMs,
+}
+
+/// An API key or an app password as it is listed: never its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialRow<Id> {
+    /// To revoke it by.
+    pub id: Id,
+    /// What its owner called it.
+    pub label: String,
+    /// Since when.
+    pub created: UnixMs,
+    /// The last day it was used, if ever.
+    pub used: Option<UnixMs>,
+}
+
+/// Who sees a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everyone who sees its library.
+    Library,
+    /// Its owner alone; to others it does not exist.
+    Private,
+}
+
+/// Where a picture lies: a file of its own, or a slice of an audio file, exactly as it was embedded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cover {
+    /// The library whose folder holds the file.
+    pub folder: FolderId,
+    /// The picture's file, or the audio file that it is embedded in.
+    pub path: RelPath,
+    /// Where the picture's bytes start in the file.
+    pub offset: u64,
+    /// How many bytes it has; `None` is to the end of the file.
+    pub count: Option<u64>,
+    /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`, by content.
+    pub content_type: &'static str,
+}
+
+/// A track as lists show it: names of album and artists joined in, with the viewer's own play state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Which.
+    pub id: TrackId,
+    /// The library.
+    pub folder: FolderId,
+    /// The file in the library.
+    pub path: RelPath,
+    /// The title tag, else the file's name without extension.
+    pub title: String,
+    /// The album.
+    pub album_id: AlbumId,
+    /// Its name.
+    pub album: String,
+    /// The track's artist.
+    pub artist_id: ArtistId,
+    /// Its name as the tag has it.
+    pub artist: String,
+    /// The album's artist.
+    pub album_artist_id: ArtistId,
+    /// Its name.
+    pub album_artist: String,
+    /// Genres in the order of the tags.
+    pub genres: Vec<String>,
+    /// Number on the disc.
+    pub track: Option<u32>,
+    /// Number of the disc.
+    pub disc: Option<u32>,
+    /// Year of release.
+    pub year: Option<u32>,
+    /// Length in time.
+    pub duration_ms: u64,
+    /// Bits per second, in thousands.
+    pub bitrate_kbps: u32,
+    /// Samples per second.
+    pub sample_rate_hz: u32,
+    /// Bits per sample, where the format has them.
+    pub bit_depth: Option<u32>,
+    /// Channels.
+    pub channels: u32,
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// The file's extension in lower case.
+    pub suffix: String,
+    /// The media type by content.
+    pub content_type: &'static str,
+    /// Whether a cover can be asked for.
+    pub has_cover: bool,
+    /// Who sees it.
+    pub visibility: Visibility,
+    /// Whose it is; `None` for files of library folders.
+    pub owner: Option<UserId>,
+    /// First seen.
+    pub created: UnixMs,
+    /// The viewer's own state.
+    pub play: PlayState,
+}
+
+/// What one user did with one track, album or artist.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PlayState {
+    /// When it was starred.
+    pub starred: Option<UnixMs>,
+    /// 1 to 5; 0 is none.
+    pub rating: u8,
+    /// How often it was scrobbled.
+    pub plays: u64,
+    /// When last.
+    pub played: Option<UnixMs>,
+}
+
+/// An album with its totals over the tracks that the viewer sees.
+///
+/// What makes an album one is its album artist and its name, without regard to case, wherever the files lie: the discs
+/// of a box set in folders of their own, or in two libraries, are one album. Only where no artist is known the folder
+/// counts too, because then the name is mostly the folder's. In a list of one library, totals are over that library.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Album {
+    /// Which.
+    pub id: AlbumId,
+    /// Its name.
+    pub name: String,
+    /// Whose.
+    pub artist_id: ArtistId,
+    /// Their name.
+    pub artist: String,
+    /// Year of release.
+    pub year: Option<u32>,
+    /// Its first genre.
+    pub genre: Option<String>,
+    /// Tracks.
+    pub tracks: u64,
+    /// Length in time.
+    pub duration_ms: u64,
+    /// Whether a cover can be asked for.
+    pub has_cover: bool,
+    /// First seen.
+    pub created: UnixMs,
+    /// The viewer's own state.
+    pub play: PlayState,
+}
+
+/// An artist with the number of albums that the viewer sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artist {
+    /// Which.
+    pub id: ArtistId,
+    /// The name.
+    pub name: String,
+    /// The name to sort by: folded, leading articles moved away.
+    pub sort_name: String,
+    /// Albums of which this is the album artist.
+    pub albums: u64,
+    /// The viewer's own state.
+    pub play: PlayState,
+}
+
+/// A genre and how much there is of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genre {
+    /// The name as tagged first.
+    pub name: String,
+    /// Tracks.
+    pub tracks: u64,
+    /// Albums.
+    pub albums: u64,
+}
+
+/// A playlist without its tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Playlist {
+    /// Which.
+    pub id: PlaylistId,
+    /// Its name.
+    pub name: String,
+    /// Whose.
+    pub owner: UserId,
+    /// Their name.
+    pub owner_name: String,
+    /// Whether everyone sees it.
+    pub public: bool,
+    /// What its owner says about it.
+    pub comment: String,
+    /// Tracks that the viewer sees.
+    pub tracks: u64,
+    /// Their length in time.
+    pub duration_ms: u64,
+    /// Made.
+    pub created: UnixMs,
+    /// Changed.
+    pub changed: UnixMs,
+}
+
+/// The orders in which albums are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlbumOrder {
+    /// In no order, anew each time.
+    Random,
+    /// First seen last.
+    Newest,
+    /// Best rated by the viewer.
+    Highest,
+    /// Most played by the viewer.
+    Frequent,
+    /// Last played by the viewer.
+    Recent,
+    /// By name.
+    ByName,
+    /// By artist, then year, then name.
+    ByArtist,
+    /// Starred by the viewer, last first.
+    Starred,
+    /// Released in these years; descending when the first is later.
+    ByYear(u32, u32),
+    /// With this genre.
+    ByGenre(String),
+}
+
+/// A choice of tracks for a random list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RandomFilter {
+    /// Only this genre.
+    pub genre: Option<String>,
+    /// Not before.
+    pub from_year: Option<u32>,
+    /// Not after.
+    pub to_year: Option<u32>,
+    /// Only this library.
+    pub folder: Option<FolderId>,
+}
+
+/// Something that can be starred, rated and scrobbled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// A track.
+    Track(TrackId),
+    /// An album.
+    Album(AlbumId),
+    /// An artist.
+    Artist(ArtistId),
+}

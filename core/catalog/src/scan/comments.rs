@@ -1,0 +1,67 @@
+//! Vorbis comments, as FLAC, Vorbis and Opus have them, read one by one: a comment as long as a picture is passed over.
+//!
+//! <https://xiph.org/vorbis/doc/v-comment.html>, RFC 9639 section 8.6, RFC 7845 section 5.2
+
+use std::io;
+
+use super::words::{Field, Words};
+
+/// Bytes of one comment that are looked at.
+const COMMENT_BYTES_MAX: u32 = 8 * 1024;
+
+/// Something that is read from front to back.
+pub(super) trait Stream {
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()>;
+    fn skip(&mut self, count: u64) -> io::Result<()>;
+}
+
+/// Reads the comments up to the last, or to where the stream ends.
+pub(super) fn read(stream: &mut impl Stream, words: &mut Words) -> io::Result<()> {
+    match read_all(stream, words) {
+        // What was read before the comments broke off, or claimed too much, counts.
+        Err(e) if matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded) => Ok(()),
+        done => done,
+    }
+}
+
+fn read_all(stream: &mut impl Stream, words: &mut Words) -> io::Result<()> {
+    let vendor_bytes = length(stream)?;
+    stream.skip(u64::from(vendor_bytes))?;
+    let mut buffer = Vec::new();
+    for _ in 0..length(stream)? {
+        let bytes = length(stream)?;
+        let looked_at = bytes.min(COMMENT_BYTES_MAX);
+        buffer.resize(looked_at as usize, 0);
+        stream.read_exact(&mut buffer)?;
+        stream.skip(u64::from(bytes - looked_at))?;
+        let text = String::from_utf8_lossy(&buffer);
+        if let Some((name, value)) = text.split_once('=')
+            && let Some(field) = field(name)
+        {
+            words.add(field, value);
+        }
+    }
+    Ok(())
+}
+
+fn length(stream: &mut impl Stream) -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    stream.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+fn field(name: &str) -> Option<Field> {
+    Some(match name.trim().to_ascii_uppercase().as_str() {
+        "TITLE" => Field::Title,
+        "ALBUM" => Field::Album,
+        "ARTIST" => Field::Artist,
+        "ALBUMARTIST" | "ALBUM ARTIST" | "ALBUM_ARTIST" => Field::AlbumArtist,
+        "GENRE" => Field::Genre,
+        "TRACKNUMBER" | "TRACK" => Field::Track,
+        "TRACKTOTAL" | "TOTALTRACKS" => Field::TrackTotal,
+        "DISCNUMBER" | "DISC" => Field::Disc,
+        "DATE" | "YEAR" => Field::Date,
+        "ORIGINALDATE" | "ORIGINALYEAR" => Field::OriginalDate,
+        _ => return None,
+    })
+}

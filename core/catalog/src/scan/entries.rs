@@ -1,0 +1,91 @@
+//! The folder's stream: a walk on a thread of its own, a few hundred files ahead of the merge and never more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use store::{Entry, LibraryFolder};
+use tokio::sync::mpsc;
+
+use super::beside::Beside;
+use super::tags::is_audio_name;
+use crate::error::Error;
+
+/// Files that go from one thread to the other at once.
+const BATCH_ENTRIES: usize = 128;
+/// Batches on their way.
+const BATCHES_MAX: usize = 4;
+
+type Item = Result<(Entry, Arc<Beside>), store::Error>;
+
+/// The audio files of a folder in the byte order of their paths, each with the pictures beside it.
+pub(super) struct Entries {
+    batches: mpsc::Receiver<Vec<Item>>,
+    batch: VecDeque<Item>,
+}
+
+impl Entries {
+    /// Starts the walk. It ends when this is dropped: nobody takes its batches then.
+    pub(super) fn of(folder: &Arc<LibraryFolder>) -> Self {
+        let (sender, batches) = mpsc::channel(BATCHES_MAX);
+        let folder = Arc::clone(folder);
+        tokio::task::spawn_blocking(move || walk(&folder, &sender));
+        Entries { batches, batch: VecDeque::new() }
+    }
+
+    /// Makes the next file be at the head. An error of the walk that comes before it is taken out and given instead.
+    pub(super) async fn fill(&mut self) -> Result<Option<store::Error>, Error> {
+        loop {
+            match self.batch.pop_front() {
+                Some(Err(e)) => return Ok(Some(e)),
+                Some(item) => {
+                    self.batch.push_front(item);
+                    return Ok(None);
+                }
+                None => match self.batches.recv().await {
+                    Some(batch) => self.batch = batch.into(),
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+
+    /// The file at the head; `None` at the end, or before [`Entries::fill`].
+    pub(super) fn front(&self) -> Option<&Entry> {
+        self.batch.front().and_then(|item| item.as_ref().ok()).map(|(entry, _)| entry)
+    }
+
+    /// Takes the file at the head.
+    pub(super) fn take(&mut self) -> Option<(Entry, Arc<Beside>)> {
+        self.batch.pop_front().and_then(Result::ok)
+    }
+}
+
+fn walk(folder: &Arc<LibraryFolder>, sender: &mpsc::Sender<Vec<Item>>) {
+    let mut walk = folder.walk();
+    let mut batch = Vec::with_capacity(BATCH_ENTRIES);
+    let mut place: Option<String> = None;
+    let mut beside = Arc::new(Beside::default());
+    while let Some(item) = walk.next() {
+        let item = match item {
+            Ok(entry) if !is_audio_name(&entry.path) => continue,
+            Ok(entry) => {
+                let parent = entry.path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+                if place.as_deref() != Some(parent) {
+                    place = Some(parent.to_owned());
+                    beside = Arc::new(Beside::among(entry.path.parent().as_ref(), walk.names_beside()));
+                }
+                Ok((entry, Arc::clone(&beside)))
+            }
+            Err(e) => Err(e),
+        };
+        batch.push(item);
+        if batch.len() == BATCH_ENTRIES {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ENTRIES));
+            if sender.blocking_send(full).is_err() {
+                return;
+            }
+        }
+    }
+    // Nobody there to take them is nobody there to miss them.
+    let _ = sender.blocking_send(batch);
+}

@@ -1,0 +1,117 @@
+//! FLAC: the blocks before the sound (RFC 9639 section 8).
+
+use std::io;
+
+use super::comments::{self, Stream};
+use super::picture::Pictures;
+use super::sound::Sound;
+use super::window::{Bytes, Window};
+use super::words::Words;
+
+const STREAM_INFO: u8 = 0;
+const COMMENTS: u8 = 4;
+const PICTURE: u8 = 6;
+/// Blocks that are looked at; real files have fewer than ten.
+const BLOCKS_MAX: usize = 1_024;
+
+/// Reads the file whose marker `fLaC` stands at `base`.
+pub(super) fn read<B: Bytes>(
+    window: &mut Window<B>,
+    base: u64,
+    words: &mut Words,
+    pictures: &mut Pictures,
+) -> io::Result<Sound> {
+    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let mut at = base + 4;
+    let mut sound = None;
+    for _ in 0..BLOCKS_MAX {
+        let [kind, a, b, c] = window.array_at(at)?;
+        let (start, bytes) = (at + 4, u64::from(u32::from_be_bytes([0, a, b, c])));
+        let end = start + bytes;
+        match kind & 0x7f {
+            STREAM_INFO if sound.is_none() && bytes >= 18 => {
+                sound = Some(stream_info(window.array_at(start)?))
+            }
+            _ if sound.is_none() => return Err(invalid("its first block is not STREAMINFO")),
+            COMMENTS => comments::read(&mut Block { window, at: start, end }, words)?,
+            PICTURE => offer_picture(window, start, end, pictures)?,
+            _ => {}
+        }
+        at = end;
+        if kind & 0x80 != 0 || at >= window.length() {
+            break;
+        }
+    }
+    let sound = sound.ok_or_else(|| invalid("it has no STREAMINFO block"))?;
+    let sound_bytes = window.length().checked_sub(at).ok_or_else(|| invalid("it ends within its blocks"))?;
+    Ok(sound.with_bitrate_of(sound_bytes))
+}
+
+/// Rate, channels, depth and length of the stream (RFC 9639 section 8.2).
+fn stream_info(block: [u8; 18]) -> Sound {
+    let packed = u64::from_be_bytes([
+        block[10], block[11], block[12], block[13], block[14], block[15], block[16], block[17],
+    ]);
+    let rate = packed >> 44;
+    let samples = packed & ((1 << 36) - 1);
+    Sound {
+        sample_rate_hz: u32::try_from(rate).unwrap_or(0),
+        channels: 1 + u32::try_from(packed >> 41 & 0x7).unwrap_or(0),
+        bit_depth: Some(1 + u32::try_from(packed >> 36 & 0x1f).unwrap_or(0)),
+        duration_ms: (samples * 1_000).checked_div(rate).unwrap_or(0),
+        bitrate_kbps: 0,
+    }
+}
+
+/// Finds the picture's bytes in its block (RFC 9639 section 8.8). The length of the block is believed only as far as
+/// the file reaches, the length of the picture only as far as the block does.
+fn offer_picture<B: Bytes>(
+    window: &mut Window<B>,
+    start: u64,
+    end: u64,
+    pictures: &mut Pictures,
+) -> io::Result<()> {
+    if end > window.length() || end - start < 32 {
+        return Ok(());
+    }
+    let kind = window.u32_at(start)?;
+    let mut at = start + 4;
+    // Media type, description.
+    for _ in 0..2 {
+        if at + 4 > end {
+            return Ok(());
+        }
+        at += 4 + u64::from(window.u32_at(at)?);
+    }
+    // Width, height, depth, colours: 65,535 of them are four bytes here, and nothing more.
+    at += 16;
+    if at + 4 > end {
+        return Ok(());
+    }
+    let count = u64::from(window.u32_at(at)?);
+    at += 4;
+    if at + count <= end { pictures.offer(window, kind, at, count) } else { Ok(()) }
+}
+
+/// The bytes of one block.
+struct Block<'w, B> {
+    window: &'w mut Window<B>,
+    at: u64,
+    end: u64,
+}
+
+impl<B: Bytes> Stream for Block<'_, B> {
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        if self.end.saturating_sub(self.at) < buffer.len() as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.window.read_exact_at(buffer, self.at)?;
+        self.at += buffer.len() as u64;
+        Ok(())
+    }
+
+    fn skip(&mut self, count: u64) -> io::Result<()> {
+        self.at = self.at.saturating_add(count);
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! A scan is the merge of two sorted streams: what the folder has and what the catalog knows of it.
+//!
+//! **Promise.** Memory for one chain of folders, one page of known files, one batch of rows and a few readers under
+//! permits, whatever the size of the library or the claims of a file. A file whose stamp is as known is never opened.
+//! What could not be looked at is never taken for gone: a folder that is not there, or is suddenly empty, ends the scan
+//! with its name and hides nothing.
+//!
+//! **Flow.** [`Scanner`] takes the folders one by one. A walk on a thread of its own gives files in the byte order of
+//! their paths (`entries`); the [`Inventory`] gives known files in the same order, a page at a time; `merge` says from
+//! the two heads what happened; `pass` gives new and changed files to readers (`reader`), which find out what is in
+//! them (`tags`, and a parser for each container) and where their picture lies (`picture`, `beside`), and tells the
+//! inventory in batches.
+//!
+//! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; videos; loudness tags;
+//! words in APE tags. A picture that is put beside tracks that did not change is found when one of them does.
+
+mod beside;
+mod comments;
+mod entries;
+mod flac;
+mod id3;
+mod iff;
+mod inventory;
+mod merge;
+mod mp4;
+mod ogg;
+mod pass;
+mod picture;
+mod reader;
+#[cfg(test)]
+mod samples;
+mod scanner;
+mod sound;
+mod tags;
+mod window;
+mod words;
+
+pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
+pub use scanner::{Counts, Report, Scanner, Status};

@@ -1,0 +1,275 @@
+//! One pass through one folder: the merge, and what follows from its steps.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use budget::limits::{
+    PAGE_ROWS_MAX, SCAN_BATCH_BYTES, SCAN_BATCH_ROWS, SCAN_READER_BYTES, SCAN_READER_FILES, SCAN_READERS_MAX,
+};
+use store::{Entry, FolderId, LibraryFolder, RelPath, Unseen};
+use tokio::task::JoinSet;
+
+use super::entries::Entries;
+use super::inventory::{Found, Known};
+use super::merge::{self, Step};
+use super::reader::{Job, Outcome, Was, read_files};
+use super::scanner::{Counts, Shared};
+use crate::error::{Error, ErrorKind};
+use crate::model::TrackId;
+
+/// Places that could not be looked at and are remembered at once; a folder with more is broken as a whole.
+const UNSEEN_MAX: usize = 4_096;
+
+/// A pass through one folder, with what it has not told the catalog yet.
+pub(super) struct Pass<'a> {
+    shared: &'a Shared,
+    id: FolderId,
+    folder: Arc<LibraryFolder>,
+    entries: Entries,
+    /// Known files, a page at a time.
+    known: VecDeque<Known>,
+    after: Option<RelPath>,
+    known_ended: bool,
+    unseen: Vec<RelPath>,
+    job: Vec<Job>,
+    readers: JoinSet<Vec<Outcome>>,
+    found: Vec<Found>,
+    found_bytes: usize,
+    missing: Vec<TrackId>,
+    back: Vec<TrackId>,
+}
+
+impl<'a> Pass<'a> {
+    /// Goes through a folder from its first file to its last.
+    pub(super) async fn run(shared: &'a Shared, id: FolderId) -> Result<(), Error> {
+        let folders = shared.folders.clone();
+        let folder = tokio::task::spawn_blocking(move || folders.reopen(id)).await.map_err(stopped)?;
+        let folder = folder.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()).because(e))?;
+        let mut pass = Pass {
+            shared,
+            id,
+            entries: Entries::of(&folder),
+            folder,
+            known: VecDeque::new(),
+            after: None,
+            known_ended: false,
+            unseen: Vec::new(),
+            job: Vec::new(),
+            readers: JoinSet::new(),
+            found: Vec::new(),
+            found_bytes: 0,
+            missing: Vec::new(),
+            back: Vec::new(),
+        };
+        pass.refuse_if_vanished().await?;
+        pass.merge().await?;
+        pass.finish().await
+    }
+
+    /// A mount that is not there is often an empty folder. That is no reason to hide a library.
+    async fn refuse_if_vanished(&mut self) -> Result<(), Error> {
+        if self.look_ahead().await?.is_some() {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let rows = self.shared.inventory.known(self.id, after.as_ref(), PAGE_ROWS_MAX).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            if rows.iter().any(|known| !known.missing) {
+                let root = self.folder.root().display();
+                let context = format!(
+                    "library folder {root} has no audio file, but the catalog knows some: is it not mounted? nothing was marked missing"
+                );
+                return Err(Error::new(ErrorKind::Unavailable, context));
+            }
+            after = Some(last.path.clone());
+        }
+    }
+
+    async fn merge(&mut self) -> Result<(), Error> {
+        loop {
+            self.look_ahead().await?;
+            self.turn_page().await?;
+            let step = merge::step(self.known.front(), self.entries.front(), &self.unseen);
+            let known = if step.takes_known() { self.known.pop_front() } else { None };
+            if let Some(known) = &known
+                && !self.unseen.is_empty()
+            {
+                merge::forget_passed(&mut self.unseen, &known.path);
+            }
+            let next = if step.takes_entry() { self.entries.take() } else { None };
+            if next.is_some() {
+                self.shared.count(Counts { seen: 1, ..Counts::default() });
+            }
+            match (step, known, next) {
+                (Step::End, ..) => return Ok(()),
+                (Step::New | Step::Changed, known, Some((entry, beside))) => {
+                    let was = known.map(|known| Was { id: known.id, missing: known.missing });
+                    self.job.push(Job { path: entry.path, was, beside });
+                }
+                (Step::Back, Some(known), _) => self.back.push(known.id),
+                (Step::Missing, Some(known), _) => self.missing.push(known.id),
+                _ => {}
+            }
+            if self.job.len() >= SCAN_READER_FILES {
+                self.start_reader().await?;
+            }
+            if self.missing.len().max(self.back.len()) >= SCAN_BATCH_ROWS {
+                self.mark().await?;
+            }
+        }
+    }
+
+    /// Makes the next file be at the head of its stream, and takes note of what could not be looked at before it.
+    async fn look_ahead(&mut self) -> Result<Option<&Entry>, Error> {
+        while let Some(e) = self.entries.fill().await? {
+            match e.unseen.clone() {
+                Some(Unseen::Rest) => {
+                    return Err(Error::new(ErrorKind::Unavailable, e.to_string()).because(e));
+                }
+                Some(Unseen::Path(path)) => {
+                    tracing::warn!(error = %e, "a part of a library could not be looked at; what is known of it stays");
+                    self.unseen.push(path);
+                }
+                // The store has said so already, once for each name.
+                None if e.kind == store::ErrorKind::Escapes => {}
+                None => tracing::warn!(error = %e, "a name in a library was left out"),
+            }
+            if self.unseen.len() > UNSEEN_MAX {
+                let root = self.folder.root().display();
+                let context =
+                    format!("library folder {root} has more than {UNSEEN_MAX} places that cannot be read");
+                return Err(Error::new(ErrorKind::Unavailable, context));
+            }
+        }
+        Ok(self.entries.front())
+    }
+
+    /// Makes the next known file be at the head of its stream.
+    async fn turn_page(&mut self) -> Result<(), Error> {
+        if !self.known.is_empty() || self.known_ended {
+            return Ok(());
+        }
+        let rows = self.shared.inventory.known(self.id, self.after.as_ref(), PAGE_ROWS_MAX).await?;
+        self.known_ended = rows.len() < PAGE_ROWS_MAX;
+        if let Some(last) = rows.last() {
+            self.after = Some(last.path.clone());
+        }
+        self.known = rows.into();
+        Ok(())
+    }
+
+    /// Gives the gathered files to a reader, once one is free and there is memory for it.
+    async fn start_reader(&mut self) -> Result<(), Error> {
+        if self.job.is_empty() {
+            return Ok(());
+        }
+        while self.readers.len() >= SCAN_READERS_MAX {
+            self.take_results().await?;
+        }
+        let permit = self.shared.permit(SCAN_READER_BYTES).await?;
+        let (folder, job) = (Arc::clone(&self.folder), std::mem::take(&mut self.job));
+        self.readers.spawn_blocking(move || {
+            let outcomes = read_files(&folder, job);
+            drop(permit);
+            outcomes
+        });
+        Ok(())
+    }
+
+    /// Waits for one reader and keeps what it read.
+    async fn take_results(&mut self) -> Result<(), Error> {
+        let Some(outcomes) = self.readers.join_next().await else { return Ok(()) };
+        let mut counts = Counts::default();
+        for outcome in outcomes.map_err(stopped)? {
+            match outcome {
+                Outcome::Track(found, was) => {
+                    match was {
+                        Some(_) => counts.changed += 1,
+                        None => counts.added += 1,
+                    }
+                    self.found_bytes += weight(&found);
+                    self.found.push(*found);
+                }
+                Outcome::NoTrack { path, reason, was } => {
+                    tracing::warn!(folder = self.id.0, %path, reason, "a file is no track");
+                    counts.failed += 1;
+                    self.no_longer(was);
+                }
+                Outcome::Gone(was) => self.no_longer(was),
+                Outcome::Failed { path, reason } => {
+                    tracing::warn!(folder = self.id.0, %path, reason, "a file could not be read; what is known of it stays");
+                    counts.failed += 1;
+                }
+            }
+        }
+        self.shared.count(counts);
+        if self.found.len() >= SCAN_BATCH_ROWS || self.found_bytes >= SCAN_BATCH_BYTES {
+            self.record().await?;
+        }
+        Ok(())
+    }
+
+    /// A file that was a track is none any more.
+    fn no_longer(&mut self, was: Option<Was>) {
+        self.missing.extend(was.filter(|was| !was.missing).map(|was| was.id));
+    }
+
+    /// Tells the catalog of the tracks that were read.
+    async fn record(&mut self) -> Result<(), Error> {
+        // One transaction takes at most its share, though readers bring a few more at a time.
+        for batch in self.found.chunks(SCAN_BATCH_ROWS) {
+            self.shared.set_settled(self.id, false);
+            self.shared.inventory.record(self.id, batch).await?;
+        }
+        self.found.clear();
+        self.found_bytes = 0;
+        Ok(())
+    }
+
+    /// Tells the catalog of the tracks that went and came.
+    async fn mark(&mut self) -> Result<(), Error> {
+        let inventory = &self.shared.inventory;
+        for batch in self.missing.chunks(SCAN_BATCH_ROWS) {
+            self.shared.set_settled(self.id, false);
+            inventory.mark_missing(self.id, batch).await?;
+            self.shared.count(Counts { missing: batch.len() as u64, ..Counts::default() });
+        }
+        for batch in self.back.chunks(SCAN_BATCH_ROWS) {
+            self.shared.set_settled(self.id, false);
+            inventory.mark_present(self.id, batch).await?;
+            self.shared.count(Counts { back: batch.len() as u64, ..Counts::default() });
+        }
+        self.missing.clear();
+        self.back.clear();
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<(), Error> {
+        self.start_reader().await?;
+        while !self.readers.is_empty() {
+            self.take_results().await?;
+        }
+        self.record().await?;
+        self.mark().await?;
+        if self.shared.is_unsettled(self.id) {
+            self.shared.inventory.settle(self.id).await?;
+            self.shared.set_settled(self.id, true);
+        }
+        Ok(())
+    }
+}
+
+/// About how much memory a found track holds.
+fn weight(found: &Found) -> usize {
+    let tags = &found.tags;
+    let texts = [&tags.title, &tags.album, &tags.artist, &tags.album_artist, &tags.suffix];
+    let text_bytes =
+        texts.into_iter().chain(&tags.genres).map(|text| text.len() + size_of::<String>()).sum::<usize>();
+    size_of::<Found>() + found.path.as_str().len() + text_bytes
+}
+
+/// A task of ours that did not end by itself: the runtime is stopping, or there is a mistake in it.
+fn stopped(e: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Unavailable, "a task of the scan was stopped").because(e)
+}

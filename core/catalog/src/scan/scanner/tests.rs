@@ -1,0 +1,320 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use budget::limits::{MEMORY_LIMIT_BYTES_MIN, SCAN_BATCH_ROWS, SCAN_DEPTH_MAX};
+use store::{RelPath, Stamp};
+
+use super::*;
+use crate::model::TrackId;
+use crate::scan::inventory::{Found, Known, Tags};
+use crate::scan::samples;
+
+const MUSIC: FolderId = FolderId(1);
+
+/// A catalog in memory.
+#[derive(Default)]
+struct Memory {
+    rows: Mutex<BTreeMap<RelPath, Row>>,
+    calls: Mutex<Vec<String>>,
+    is_broken: bool,
+}
+
+struct Row {
+    id: TrackId,
+    stamp: Stamp,
+    missing: bool,
+    tags: Option<Tags>,
+}
+
+impl Memory {
+    fn called(&self, call: String) -> Result<(), Error> {
+        self.calls.lock().unwrap().push(call);
+        if self.is_broken { Err(Error::new(ErrorKind::Unavailable, "the disk is on fire")) } else { Ok(()) }
+    }
+
+    fn mark(&self, ids: &[TrackId], missing: bool) {
+        for row in self.rows.lock().unwrap().values_mut().filter(|row| ids.contains(&row.id)) {
+            row.missing = missing;
+        }
+    }
+
+    fn knows(&self, path: &str, stamp: Stamp, missing: bool) {
+        let mut rows = self.rows.lock().unwrap();
+        let id = TrackId(rows.len() as i64 + 1);
+        rows.insert(RelPath::parse(path).unwrap(), Row { id, stamp, missing, tags: None });
+    }
+
+    /// Paths with `-` before those that are missing.
+    fn told(&self) -> Vec<String> {
+        let rows = self.rows.lock().unwrap();
+        rows.iter().map(|(path, row)| format!("{}{path}", if row.missing { "-" } else { "" })).collect()
+    }
+
+    fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    fn tags(&self, path: &str) -> Tags {
+        self.rows.lock().unwrap()[&RelPath::parse(path).unwrap()].tags.clone().unwrap()
+    }
+}
+
+#[async_trait]
+impl Inventory for Memory {
+    async fn known(
+        &self,
+        folder: FolderId,
+        after: Option<&RelPath>,
+        rows_max: usize,
+    ) -> Result<Vec<Known>, Error> {
+        assert_eq!(folder, MUSIC);
+        let rows = self.rows.lock().unwrap();
+        let behind = rows.iter().filter(|(path, _)| after.is_none_or(|after| *path > after));
+        let known = |(path, row): (&RelPath, &Row)| Known {
+            id: row.id,
+            path: path.clone(),
+            stamp: row.stamp,
+            missing: row.missing,
+        };
+        Ok(behind.take(rows_max).map(known).collect())
+    }
+
+    async fn record(&self, _: FolderId, found: &[Found]) -> Result<(), Error> {
+        self.called(format!("record {}", found.len()))?;
+        let mut rows = self.rows.lock().unwrap();
+        for found in found {
+            let next = TrackId(rows.len() as i64 + 1);
+            let id = rows.get(&found.path).map_or(next, |row| row.id);
+            let row = Row { id, stamp: found.stamp, missing: false, tags: Some(found.tags.clone()) };
+            rows.insert(found.path.clone(), row);
+        }
+        Ok(())
+    }
+
+    async fn mark_missing(&self, _: FolderId, ids: &[TrackId]) -> Result<(), Error> {
+        self.called(format!("missing {}", ids.len()))?;
+        self.mark(ids, true);
+        Ok(())
+    }
+
+    async fn mark_present(&self, _: FolderId, ids: &[TrackId]) -> Result<(), Error> {
+        self.called(format!("present {}", ids.len()))?;
+        self.mark(ids, false);
+        Ok(())
+    }
+
+    async fn settle(&self, _: FolderId) -> Result<(), Error> {
+        self.called("settle".to_owned())
+    }
+}
+
+struct House {
+    outside: tempfile::TempDir,
+    root: PathBuf,
+    memory: Arc<Memory>,
+    scanner: Scanner,
+}
+
+impl House {
+    /// A library with these files, each a real track of its title.
+    fn with(files: &[&str]) -> Self {
+        Self::knowing(files, Memory::default())
+    }
+
+    fn knowing(files: &[&str], memory: Memory) -> Self {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("music");
+        fs::create_dir(&root).unwrap();
+        for file in files {
+            put(&root.join(file), file);
+        }
+        let folders = Folders::new(8);
+        folders.set(vec![(MUSIC, root.clone())]);
+        let memory = Arc::new(memory);
+        let budget = Budget::new(MEMORY_LIMIT_BYTES_MIN).unwrap();
+        let scanner = Scanner::new(Arc::clone(&memory) as Arc<dyn Inventory>, folders, budget);
+        House { outside, root, memory, scanner }
+    }
+
+    /// What a scan found: seen, added, changed, missing, back, failed.
+    async fn scan(&self) -> [u64; 6] {
+        let report = self.scanner.scan().await.unwrap();
+        let Counts { seen, added, changed, missing, back, failed } = report.counts;
+        let status = self.scanner.status();
+        assert_eq!((status.seen, status.failed, status.running), (seen, failed, false));
+        [seen, added, changed, missing, back, failed]
+    }
+}
+
+fn put(file: &Path, title: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, samples::flac(&samples::Words { title, artist: "a", album: "b" }, None)).unwrap();
+}
+
+#[tokio::test]
+async fn a_scan_finds_what_came_changed_went_and_came_back() {
+    let house = House::with(&["a/1.flac", "a/2.flac", "a-b/1.flac", "c.flac"]);
+    fs::write(house.root.join("a/readme.txt"), "no audio").unwrap();
+    assert_eq!(house.scan().await, [4, 4, 0, 0, 0, 0]);
+    assert_eq!(house.memory.calls(), ["record 4", "settle"]);
+    assert_eq!(house.memory.tags("a/2.flac").title, "a/2.flac");
+
+    put(&house.root.join("a/2.flac"), "another title");
+    put(&house.root.join("b.flac"), "new");
+    fs::rename(house.root.join("c.flac"), house.outside.path().join("c.flac")).unwrap();
+    assert_eq!(house.scan().await, [4, 1, 1, 1, 0, 0]);
+    assert_eq!(house.memory.told(), ["a-b/1.flac", "a/1.flac", "a/2.flac", "b.flac", "-c.flac"]);
+    assert_eq!(house.memory.tags("a/2.flac").title, "another title");
+    assert_eq!(house.memory.calls(), ["record 2", "missing 1", "settle"]);
+
+    // Still missing is nothing new; it comes back with another change time, so it is read again.
+    assert_eq!(house.scan().await, [4, 0, 0, 0, 0, 0]);
+    assert_eq!(house.memory.calls(), [""; 0]);
+    fs::rename(house.outside.path().join("c.flac"), house.root.join("c.flac")).unwrap();
+    assert_eq!(house.scan().await, [5, 0, 1, 0, 0, 0]);
+    assert!(house.memory.told().contains(&"c.flac".to_owned()));
+}
+
+#[tokio::test]
+async fn a_file_that_is_as_known_is_not_opened() {
+    // No audio at all: whoever opened these would call them failed.
+    let house = House::with(&[]);
+    for name in ["a.mp3", "b.mp3"] {
+        fs::write(house.root.join(name), "no audio").unwrap();
+    }
+    let folder = Arc::new(store::LibraryFolder::open(&house.root).unwrap());
+    for (entry, missing) in folder.walk().zip([false, true]) {
+        let entry = entry.unwrap();
+        house.memory.knows(entry.path.as_str(), entry.stamp, missing);
+    }
+    assert_eq!(house.scan().await, [2, 0, 0, 0, 1, 0]);
+    assert_eq!(house.memory.told(), ["a.mp3", "b.mp3"]);
+    assert_eq!(house.memory.calls(), ["present 1", "settle"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_or_empty_hides_nothing_and_is_named() {
+    let house = House::with(&["a/1.flac", "2.flac"]);
+    house.scan().await;
+    fs::rename(&house.root, house.outside.path().join("away")).unwrap();
+    for state in ["gone", "empty", "without audio"] {
+        let error = house.scanner.scan().await.unwrap_err();
+        assert!(error.to_string().contains(&*house.root.to_string_lossy()), "{state}: {error}");
+        assert_eq!(house.scanner.status().failure, Some(error.to_string()));
+        assert_eq!(house.memory.told(), ["2.flac", "a/1.flac"], "{state}");
+        match state {
+            "gone" => fs::create_dir(&house.root).unwrap(),
+            _ => fs::write(house.root.join("not-mounted.txt"), "").unwrap(),
+        }
+    }
+    fs::remove_dir_all(&house.root).unwrap();
+    fs::rename(house.outside.path().join("away"), &house.root).unwrap();
+    assert_eq!(house.scan().await[3], 0);
+    assert_eq!(house.scanner.status().failure, None);
+}
+
+#[tokio::test]
+async fn an_empty_folder_of_which_nothing_is_known_is_fine() {
+    let house = House::with(&[]);
+    assert_eq!(house.scan().await, [0; 6]);
+    house.memory.knows("gone.mp3", Stamp { length: 1, modified_ns: 1, changed_ns: 1, inode: 1 }, true);
+    assert_eq!(house.scan().await, [0; 6]);
+}
+
+#[tokio::test]
+async fn what_lies_in_a_place_that_cannot_be_looked_at_stays() {
+    let house = House::with(&["a.flac"]);
+    // A folder that is too deep stands for one that cannot be read: root may read everything.
+    let deep = vec!["d"; SCAN_DEPTH_MAX + 1].join("/");
+    put(&house.root.join(&deep).join("x.flac"), "x");
+    let stamp = Stamp { length: 1, modified_ns: 1, changed_ns: 1, inode: 1 };
+    for path in [&format!("{deep}/x.flac"), &format!("{deep}/y.flac"), "d/gone.flac"] {
+        house.memory.knows(path, stamp, false);
+    }
+    assert_eq!(house.scan().await, [1, 1, 0, 1, 0, 0]);
+    let expected = ["a.flac", &format!("{deep}/x.flac"), &format!("{deep}/y.flac"), "-d/gone.flac"];
+    assert_eq!(house.memory.told(), expected);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_audio_is_counted_and_has_no_row() {
+    let house = House::with(&["good.flac", "was.flac"]);
+    house.scan().await;
+    for name in ["empty.mp3", "text.ogg", "was.flac"] {
+        fs::write(house.root.join(name), if name == "empty.mp3" { "" } else { "only text in here" }).unwrap();
+    }
+    assert_eq!(house.scan().await, [4, 0, 0, 1, 0, 3]);
+    assert_eq!(house.memory.told(), ["good.flac", "-was.flac"]);
+}
+
+#[tokio::test]
+async fn a_picture_beside_the_tracks_is_their_cover() {
+    let house = House::with(&["a/1.flac", "a/sub/2.flac", "a/z.flac", "b/3.flac"]);
+    fs::write(house.root.join("a/Cover.JPG"), samples::jpeg(100)).unwrap();
+    fs::write(house.root.join("b/cover.jpg"), "no picture").unwrap();
+    house.scan().await;
+    for (path, expected) in [
+        ("a/1.flac", Some("a/Cover.JPG")),
+        ("a/sub/2.flac", None),
+        ("a/z.flac", Some("a/Cover.JPG")),
+        ("b/3.flac", None),
+    ] {
+        let cover = house.memory.tags(path).cover;
+        assert_eq!(cover.as_ref().map(|cover| cover.path.as_str()), expected, "{path}");
+        assert!(cover.is_none_or(|cover| cover.offset == 0 && cover.count.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_files_go_in_batches_and_pages() {
+    let names: Vec<String> = (0..1_300).map(|number| format!("{:02}/{number:04}.flac", number % 7)).collect();
+    let house = House::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(house.scan().await, [1_300, 1_300, 0, 0, 0, 0]);
+    let calls = house.memory.calls();
+    let rows: Vec<usize> =
+        calls.iter().filter_map(|call| call.strip_prefix("record ")?.parse().ok()).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 1_300);
+    assert!(rows.len() <= 6 && rows.iter().all(|rows| *rows <= SCAN_BATCH_ROWS), "{rows:?}");
+
+    for name in &names[600..1_200] {
+        fs::remove_file(house.root.join(name)).unwrap();
+    }
+    assert_eq!(house.scan().await, [700, 0, 0, 600, 0, 0]);
+    assert_eq!(house.memory.calls(), ["missing 500", "missing 100", "settle"]);
+}
+
+#[tokio::test]
+async fn one_scan_runs_at_a_time_and_one_that_is_dropped_leaves_no_trace() {
+    let house = House::with(&["a.flac"]);
+    let (first, second) = tokio::join!(house.scanner.scan(), house.scanner.scan());
+    first.unwrap();
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy);
+
+    tokio::select! {
+        biased;
+        _ = house.scanner.scan() => panic!("nothing was waited for"),
+        () = std::future::ready(()) => {}
+    }
+    assert!(!house.scanner.status().running);
+    house.scan().await;
+}
+
+#[tokio::test]
+async fn a_catalog_that_fails_ends_the_scan_with_its_error() {
+    let house = House::knowing(&["a.flac"], Memory { is_broken: true, ..Memory::default() });
+    let error = house.scanner.scan().await.unwrap_err();
+    assert!(error.to_string().contains("on fire"), "{error}");
+    assert!(house.scanner.status().failure.is_some() && house.scanner.status().ended.is_none());
+}
+
+#[tokio::test]
+async fn permits_are_back_when_a_scan_is_done() {
+    let house = House::with(&["a.flac", "b.flac"]);
+    house.scan().await;
+    let scans =
+        house.scanner.0.budget.figures().into_iter().find(|figures| figures.pool == Pool::Scans).unwrap();
+    assert_eq!(scans.used_bytes, 0);
+    assert!(scans.peak_bytes > SCAN_BYTES);
+}

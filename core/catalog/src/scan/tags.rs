@@ -1,0 +1,274 @@
+//! What a file says about itself: which container it is by its content, its sound, its words, its picture.
+//!
+//! Every container is read here through one [`Window`], by parsers that hold no more than the words they keep; only
+//! the frames of MPEG audio and the atoms of MP4 are left to `lofty`, which is shown neither tags that it would
+//! unpack nor pictures that it would hold, and stopped when it takes more than its share.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use budget::limits::TAG_BYTES_MAX;
+use lofty::config::{GlobalOptions, ParseOptions, apply_global_options};
+use lofty::file::{AudioFile, FileType, TaggedFile, TaggedFileExt};
+use lofty::probe::Probe;
+use lofty::tag::{ItemKey, Tag};
+use store::RelPath;
+
+use super::inventory::{FoundCover, Tags};
+use super::picture::Pictures;
+use super::sound::Sound;
+use super::window::{Bytes, Plan, View, Window};
+use super::words::{Field, Words, clean};
+use super::{flac, id3, iff, mp4, ogg};
+
+/// The share that a foreign parser may take: what it holds of a file, it holds about twice.
+const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
+/// ID3 tags at the start of a file that are stepped over, one behind the other.
+const LEADING_TAGS_MAX: usize = 8;
+
+/// Extensions of files that a scan opens, in lower case.
+const EXTENSIONS: [&str; 10] = ["mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "wav", "aif", "aiff"];
+
+/// Whether a scan opens files of that name.
+pub(super) fn is_audio_name(path: &RelPath) -> bool {
+    let extension = path.file_name().rsplit_once('.').map(|(_, extension)| extension);
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
+}
+
+/// A container, by content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Container {
+    Mpeg,
+    Flac,
+    Ogg,
+    Mp4,
+    Wav,
+    Aiff,
+}
+
+impl Container {
+    fn content_type(self) -> &'static str {
+        match self {
+            Container::Mpeg => "audio/mpeg",
+            Container::Flac => "audio/flac",
+            Container::Ogg => "audio/ogg",
+            Container::Mp4 => "audio/mp4",
+            Container::Wav => "audio/wav",
+            Container::Aiff => "audio/aiff",
+        }
+    }
+
+    /// What begins like this. MPEG audio has no name of its own: it is what looks like none of the others.
+    fn of(start: &[u8]) -> Self {
+        match start {
+            [b'f', b'L', b'a', b'C', ..] => Container::Flac,
+            [b'O', b'g', b'g', b'S', ..] => Container::Ogg,
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Container::Wav,
+            [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Container::Aiff,
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Container::Mp4,
+            _ => Container::Mpeg,
+        }
+    }
+}
+
+/// Reads a file. `beside` is the picture of its folder, which comes before one that is embedded.
+///
+/// # Errors
+/// Why it is no track, for the log: the file is not audio, it breaks off before its sound, it cannot be read.
+pub(super) fn read<B: Bytes>(
+    window: &mut Window<B>,
+    path: &RelPath,
+    beside: Option<FoundCover>,
+) -> io::Result<Tags> {
+    let (mut words, mut pictures) = (Words::default(), Pictures::default());
+    window.allow(TAG_BYTES_MAX);
+    let base = leading_tags(window, &mut words, &mut pictures)?;
+    let mut start = [0; 12];
+    window.allow(TAG_BYTES_MAX);
+    let count = window.read_at(&mut start, base)?;
+    let container = Container::of(&start[..count]);
+    let sound = match container {
+        Container::Flac => flac::read(window, base, &mut words, &mut pictures)?,
+        Container::Mpeg => mpeg(window, base, &mut words)?,
+        // These know no tag in front of them.
+        _ if base > 0 => {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an ID3 tag is all that it begins with"));
+        }
+        Container::Ogg => ogg::read(window, &mut words)?,
+        Container::Wav => iff::read(window, iff::Order::Little, &mut words, &mut pictures)?,
+        Container::Aiff => iff::read(window, iff::Order::Big, &mut words, &mut pictures)?,
+        Container::Mp4 => {
+            let plan = mp4::read(window, &mut pictures)?;
+            mp4_words_and_sound(window, &plan, &mut words)?
+        }
+    };
+    let embedded = pictures.best().map(|slice| FoundCover {
+        path: path.clone(),
+        offset: slice.offset,
+        count: Some(slice.count),
+        content_type: slice.content_type,
+    });
+    Ok(named(words, sound, container, path, beside.or(embedded)))
+}
+
+/// Reads the ID3 tags that a file begins with; gives the place behind them.
+fn leading_tags<B: Bytes>(
+    window: &mut Window<B>,
+    words: &mut Words,
+    pictures: &mut Pictures,
+) -> io::Result<u64> {
+    let (mut base, length) = (0, window.length());
+    for _ in 0..LEADING_TAGS_MAX {
+        let mut more = Words::default();
+        match id3::read(window, base, length, &mut more, pictures)? {
+            Some(behind) => base = behind,
+            None => break,
+        }
+        words.fill_from(more);
+    }
+    Ok(base)
+}
+
+/// MPEG audio: the sound by `lofty`, without any tag; the words of ID3v1, where no other tag has them.
+fn mpeg<B: Bytes>(window: &mut Window<B>, base: u64, words: &mut Words) -> io::Result<Sound> {
+    let mut plan = Plan::default();
+    if base > 0 {
+        plan.cuts.push(0..base.min(window.length()));
+    }
+    let sound = foreign(window, &plan, FileType::Mpeg, false)?.1;
+    if sound.duration_ms == 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "no MPEG frame follows another in it"));
+    }
+    words.fill_from(id3::read_version_1(window)?);
+    Ok(sound)
+}
+
+/// MP4 by `lofty`. When its tags cannot be read, it is a track with the names of its file and folder.
+fn mp4_words_and_sound<B: Bytes>(
+    window: &mut Window<B>,
+    plan: &Plan,
+    words: &mut Words,
+) -> io::Result<Sound> {
+    match foreign(window, plan, FileType::Mp4, true) {
+        Ok((found, sound)) => {
+            *words = found;
+            Ok(sound)
+        }
+        Err(_) => Ok(foreign(window, plan, FileType::Mp4, false)?.1),
+    }
+}
+
+/// Lets `lofty` read what the plan shows of a file.
+fn foreign<B: Bytes>(
+    window: &mut Window<B>,
+    plan: &Plan,
+    kind: FileType,
+    with_tags: bool,
+) -> io::Result<(Words, Sound)> {
+    // This is set for each thread, and threads come and go.
+    let limit = usize::try_from(FOREIGN_BYTES_MAX).unwrap_or(usize::MAX);
+    apply_global_options(GlobalOptions::new().allocation_limit(limit).use_custom_resolvers(false));
+    let options = ParseOptions::new().read_cover_art(false).read_tags(with_tags);
+    window.allow(FOREIGN_BYTES_MAX);
+    let parse = || Probe::with_file_type(View::new(window, plan), kind).options(options).read();
+    // It asserts on some broken files. One file's failure is its own.
+    let parsed = catch_unwind(AssertUnwindSafe(parse));
+    window.allow(TAG_BYTES_MAX);
+    match parsed {
+        Ok(Ok(file)) => Ok((words_of(&file), sound_of(&file))),
+        Ok(Err(e)) => Err(io::Error::new(io::ErrorKind::InvalidData, causes(&e))),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "the parser gave up")),
+    }
+}
+
+/// An error with those beneath it, in one line.
+fn causes(e: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(e), |e| e.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn words_of(file: &TaggedFile) -> Words {
+    let mut words = Words::default();
+    for tag in file.tags() {
+        words.fill_from(words_of_tag(tag));
+    }
+    words
+}
+
+fn words_of_tag(tag: &Tag) -> Words {
+    let keys = [
+        (ItemKey::TrackTitle, Field::Title),
+        (ItemKey::AlbumTitle, Field::Album),
+        (ItemKey::TrackArtist, Field::Artist),
+        (ItemKey::AlbumArtist, Field::AlbumArtist),
+        (ItemKey::Genre, Field::Genre),
+        (ItemKey::TrackNumber, Field::Track),
+        (ItemKey::TrackTotal, Field::TrackTotal),
+        (ItemKey::DiscNumber, Field::Disc),
+        (ItemKey::RecordingDate, Field::Date),
+        (ItemKey::Year, Field::Date),
+        (ItemKey::ReleaseDate, Field::Date),
+        (ItemKey::OriginalReleaseDate, Field::OriginalDate),
+    ];
+    let mut words = Words::default();
+    for (key, field) in keys {
+        for value in tag.get_strings(key) {
+            words.add(field, value);
+        }
+    }
+    words
+}
+
+fn sound_of(file: &TaggedFile) -> Sound {
+    let properties = file.properties();
+    Sound {
+        duration_ms: u64::try_from(properties.duration().as_millis()).unwrap_or(0),
+        bitrate_kbps: properties.audio_bitrate().or(properties.overall_bitrate()).unwrap_or(0),
+        sample_rate_hz: properties.sample_rate().unwrap_or(0),
+        bit_depth: properties.bit_depth().map(u32::from),
+        channels: properties.channels().map_or(0, u32::from),
+    }
+}
+
+/// Puts names in the place of words that are not there.
+fn named(
+    words: Words,
+    sound: Sound,
+    container: Container,
+    path: &RelPath,
+    cover: Option<FoundCover>,
+) -> Tags {
+    let folder = path.parent();
+    let (track, track_total) = words.track();
+    let artist = words.joined(Field::Artist);
+    let album_artist = words.joined(Field::AlbumArtist);
+    let artist = artist.or_else(|| album_artist.clone()).unwrap_or_else(|| "[Unknown Artist]".to_owned());
+    Tags {
+        title: words
+            .first(Field::Title)
+            .or_else(|| clean(path.stem()))
+            .unwrap_or_else(|| "[Unknown Title]".to_owned()),
+        album: words
+            .first(Field::Album)
+            .or_else(|| folder.as_ref().and_then(|folder| clean(folder.file_name())))
+            .unwrap_or_else(|| "[Unknown Album]".to_owned()),
+        album_artist: album_artist.unwrap_or_else(|| artist.clone()),
+        artist,
+        genres: words.genres(),
+        track,
+        track_total,
+        disc: words.disc(),
+        year: words.year(),
+        duration_ms: sound.duration_ms,
+        bitrate_kbps: sound.bitrate_kbps,
+        sample_rate_hz: sound.sample_rate_hz,
+        bit_depth: sound.bit_depth,
+        channels: sound.channels,
+        suffix: path.extension().unwrap_or_default(),
+        content_type: container.content_type(),
+        cover,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! App passwords, which the token scheme needs as text, encrypted under the installation's secret.
+//!
+//! XChaCha20-Poly1305 with a random nonce in front; the user's id is authenticated with it, so that a sealed text that
+//! is copied to another user's row does not open there.
+
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use store::Secret;
+
+use super::keyed::{Keyed, random};
+use crate::error::{Error, ErrorKind};
+use crate::model::UserId;
+
+const NONCE_BYTES: usize = 24;
+
+/// What closes and opens sealed texts.
+pub(super) struct Seal(XChaCha20Poly1305);
+
+impl Seal {
+    pub(super) fn new(secret: &Secret) -> Self {
+        Seal(XChaCha20Poly1305::new(Keyed::derived(secret, "app passwords").bytes().into()))
+    }
+
+    pub(super) fn close(&self, user: UserId, text: &[u8]) -> Result<Vec<u8>, Error> {
+        let nonce = random::<NONCE_BYTES>()?;
+        let payload = Payload { msg: text, aad: &user.0.to_le_bytes() };
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload);
+        let sealed =
+            sealed.map_err(|_| Error::new(ErrorKind::Unavailable, "an app password could not be sealed"))?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+
+    /// The text, if it was sealed for this user under this installation's secret and nobody changed a bit of it.
+    pub(super) fn open(&self, user: UserId, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let payload = Payload { msg: sealed, aad: &user.0.to_le_bytes() };
+        self.0.decrypt(&XNonce::from(*nonce), payload).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_text_opens_only_for_its_user_under_its_secret_and_unchanged() {
+        let seal = Seal::new(&Secret::from_bytes([1; 32]));
+        let sealed = seal.close(UserId(7), b"apple-pears").unwrap();
+        assert_eq!(seal.open(UserId(7), &sealed).as_deref(), Some(&b"apple-pears"[..]));
+        assert_eq!(seal.open(UserId(8), &sealed), None);
+        assert_eq!(Seal::new(&Secret::from_bytes([2; 32])).open(UserId(7), &sealed), None);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(seal.open(UserId(7), &changed), None, "byte {at}");
+        }
+        assert_eq!(seal.open(UserId(7), b""), None);
+        assert_ne!(seal.close(UserId(7), b"apple-pears").unwrap(), sealed, "each text has its own nonce");
+    }
+}

@@ -1,0 +1,217 @@
+//! The catalog in one SQLite file.
+//!
+//! **Promise.** What a call acknowledged is on the disk (WAL with `synchronous=FULL`); no cursor stays open between
+//! calls, so the WAL can always be checkpointed; every statement is a static text with bound parameters.
+//!
+//! **Flow.** One connection writes, up to four read. Writers are short transactions that take the write lock at once
+//! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock. Readers run one statement each. Statistics of the
+//! planner (`ANALYZE`) are never gathered: the plans are those that the tests looked at, on every installation.
+
+use std::path::Path;
+use std::time::Duration;
+
+use budget::limits::{
+    DATABASE_CACHE_BYTES, DATABASE_READERS_MAX, DATABASE_WAIT_MS, DATABASE_WAL_BYTES, PAGE_ROWS_MAX,
+};
+use jiff::Timestamp;
+use sqlx::sqlite::{
+    Sqlite as Driver, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Transaction};
+use store::FolderId;
+
+use crate::access::Viewer;
+use crate::error::{Error, ErrorKind};
+use crate::model::{LibrarySet, UnixMs};
+
+mod albums;
+mod annotations;
+mod artists;
+mod credentials;
+mod inventory;
+mod library;
+mod moves;
+mod playlists;
+mod rows;
+mod search;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod tracks;
+mod users;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// The catalog in a SQLite file. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if it is not there, and brings its tables to this release.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be opened or written, is no database, or was written by a later release
+    /// whose tables this one does not know.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_millis(DATABASE_WAIT_MS))
+            .pragma("cache_size", format!("-{}", DATABASE_CACHE_BYTES / 1024))
+            .pragma("mmap_size", "0")
+            .pragma("journal_size_limit", DATABASE_WAL_BYTES.to_string())
+            .pragma("trusted_schema", "OFF")
+            .disable_statement_logging();
+        let pool = |connections: u32| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_millis(DATABASE_WAIT_MS))
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+        };
+        let writer = pool(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("./migrations").run(&writer).await?;
+        let readers = pool(DATABASE_READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?;
+        Ok(Sqlite { writer, readers })
+    }
+
+    /// Writes a complete copy of the database, as of one moment, to a file that must not be there yet.
+    ///
+    /// # Errors
+    /// `Exists` when the file is there, `Invalid` when its name is not UTF-8, `Unavailable` when it cannot be written.
+    pub async fn snapshot(&self, to: &Path) -> Result<()> {
+        let name = to.to_str().ok_or_else(|| Error::invalid("the name of a snapshot must be UTF-8"))?;
+        if to.exists() {
+            return Err(Error::new(ErrorKind::Exists, "the file of the snapshot is there already"));
+        }
+        let mut connection = self.readers.acquire().await?;
+        // A snapshot writes to another file, and SQLite counts that as a write.
+        sqlx::query("PRAGMA query_only = OFF").execute(&mut *connection).await?;
+        let copied = sqlx::query("VACUUM INTO ?1").bind(name).execute(&mut *connection).await;
+        sqlx::query("PRAGMA query_only = ON").execute(&mut *connection).await?;
+        copied?;
+        Ok(())
+    }
+
+    /// What SQLite finds wrong with the file; nothing when it is sound. It reads the whole file.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        let mut found: Vec<String> =
+            sqlx::query_scalar("PRAGMA integrity_check(100)").fetch_all(&self.readers).await?;
+        found.retain(|line| line != "ok");
+        let orphans: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT \"table\" || ' names a row of ' || \"parent\" || ' that is not there'
+             FROM pragma_foreign_key_check LIMIT 100",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        found.extend(orphans);
+        Ok(found)
+    }
+
+    /// Closes all connections, after the calls that run.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// A transaction that holds the write lock from its first moment.
+    async fn write(&self) -> Result<Transaction<'static, Driver>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// Whose eyes a statement looks through: its first three parameters.
+#[derive(Debug)]
+struct Scope {
+    user: i64,
+    /// A JSON array of library ids; `None` is all.
+    libraries: Option<String>,
+    manages: bool,
+}
+
+impl Scope {
+    /// All that the viewer sees.
+    fn of(viewer: &Viewer) -> Self {
+        Self::within(viewer, None)
+    }
+
+    /// What the viewer sees of one library, or all.
+    fn within(viewer: &Viewer, folder: Option<FolderId>) -> Self {
+        let libraries = match (&viewer.libraries, folder) {
+            (LibrarySet::All, None) => None,
+            (LibrarySet::All, Some(folder)) => Some(vec![folder.0]),
+            (LibrarySet::Only(set), None) => Some(set.iter().map(|id| id.0).collect()),
+            (LibrarySet::Only(set), Some(folder)) => {
+                Some(set.iter().filter(|id| **id == folder).map(|id| id.0).collect())
+            }
+        };
+        Scope { user: viewer.user.0, libraries: libraries.map(|ids| json_ids(&ids)), manages: viewer.manages }
+    }
+
+    /// A statement for a list of rows, its first three parameters bound.
+    fn rows<'q, Row>(
+        &'q self,
+        sql: &'static str,
+    ) -> sqlx::query::QueryAs<'q, Driver, Row, sqlx::sqlite::SqliteArguments>
+    where
+        Row: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow>,
+    {
+        sqlx::query_as(sql).bind(self.user).bind(self.libraries.as_deref()).bind(self.manages)
+    }
+
+    /// A statement that changes something, its first three parameters bound.
+    fn change<'q>(
+        &'q self,
+        sql: &'static str,
+    ) -> sqlx::query::Query<'q, Driver, sqlx::sqlite::SqliteArguments> {
+        sqlx::query(sql).bind(self.user).bind(self.libraries.as_deref()).bind(self.manages)
+    }
+}
+
+/// Ids as the JSON array that `json_each` takes.
+fn json_ids(ids: &[i64]) -> String {
+    let mut text = String::with_capacity(2 + ids.len() * 8);
+    text.push('[');
+    for (n, id) in ids.iter().enumerate() {
+        if n > 0 {
+            text.push(',');
+        }
+        text.push_str(&id.to_string());
+    }
+    text.push(']');
+    text
+}
+
+/// How many rows a page may have: what was asked for, at most 500.
+fn limit(rows_max: usize) -> i64 {
+    i64::try_from(rows_max.min(PAGE_ROWS_MAX)).unwrap_or(0)
+}
+
+/// Where a page starts. Nobody has 2^63 rows.
+fn offset(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// The present moment.
+fn now() -> UnixMs {
+    Timestamp::now().as_millisecond()
+}
+
+/// Random ids from 1 to `max`, some of them perhaps twice.
+fn random_ids(max: i64, count: usize) -> Result<Vec<i64>> {
+    let mut bytes = vec![0; count * 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "the system gave no random numbers").because(e))?;
+    let range = u64::try_from(max).unwrap_or(0).max(1);
+    let numbers = bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk) % range);
+    Ok(numbers.map(|number| i64::try_from(number).unwrap_or(0) + 1).collect())
+}

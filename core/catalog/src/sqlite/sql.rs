@@ -1,0 +1,134 @@
+//! Pieces of SQL that many statements share, joined at compile time, so that every statement is one static text.
+//!
+//! The first three parameters are the same everywhere: `?1` the viewer, `?2` his libraries as a JSON array or NULL for
+//! all, `?3` whether he sees private tracks of others. [`Scope`](super::Scope) binds them.
+//!
+//! A list is a `page` of at most 500 ids, found by a narrow index in the order of the list, and then the rows of these
+//! ids: `CROSS JOIN` keeps SQLite from choosing another order.
+
+/// The libraries that the viewer sees, as the table `seen`.
+macro_rules! seen {
+    () => {
+        "seen (id) AS MATERIALIZED (
+            SELECT id FROM libraries
+            WHERE hidden = 0 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))))"
+    };
+}
+
+/// Whether the viewer sees track `t`.
+macro_rules! track_seen {
+    () => {
+        "(t.missing = 0 AND (t.private = 0 OR t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))"
+    };
+}
+
+/// Whether track `t` is private and the viewer sees it all the same.
+macro_rules! private_seen {
+    () => {
+        "(t.private = 1 AND t.missing = 0 AND (t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))"
+    };
+}
+
+/// Whether the viewer sees at least one track of album `al`.
+macro_rules! album_seen {
+    () => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM album_totals n
+                WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen))
+            OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private WHERE t.album_id = al.id AND ",
+            private_seen!(),
+            "))"
+        )
+    };
+}
+
+/// Whether the viewer sees an album or a track of artist `ar`.
+macro_rules! artist_seen {
+    () => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
+            album_seen!(),
+            ") OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_by_artist WHERE t.artist_id = ar.id AND ",
+            track_seen!(),
+            "))"
+        )
+    };
+}
+
+/// The play state of the viewer, joined as `m`.
+macro_rules! play_state {
+    () => {
+        "m.starred, ifnull(m.rating, 0) AS rating, ifnull(m.plays, 0) AS plays, m.played"
+    };
+}
+
+/// The rows of a page of track ids that the viewer sees.
+macro_rules! track_rows {
+    ($($page:tt)*) => {
+        concat!(
+            "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
+            SELECT t.id, t.library_id, t.path, ifnull(t.title_set, t.title) AS title, t.album_id, al.name AS album,
+                t.artist_id, t.artist, al.artist_id AS album_artist_id, ar.name AS album_artist, t.genres, t.track,
+                t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
+                t.length_bytes, t.suffix, t.content_type, t.cover_path IS NOT NULL AS has_cover, t.private, t.owner,
+                t.created, ", play_state!(), "
+            FROM page
+            CROSS JOIN tracks t ON t.id = page.id
+            CROSS JOIN albums al ON al.id = t.album_id
+            CROSS JOIN artists ar ON ar.id = al.artist_id
+            LEFT JOIN annotations m ON m.user_id = ?1 AND m.kind = 1 AND m.item_id = t.id"
+        )
+    };
+}
+
+/// The rows of a page of album ids that the viewer sees, with totals over what he sees of each.
+macro_rules! album_rows {
+    ($($page:tt)*) => {
+        concat!(
+            "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
+            SELECT al.id, al.name, al.artist_id, ar.name AS artist, al.created,
+                ifnull((SELECT max(n.year) FROM album_totals n
+                        WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)),
+                    (SELECT max(t.year) FROM tracks t INDEXED BY tracks_private
+                        WHERE t.album_id = al.id AND ", private_seen!(), ")) AS year,
+                ifnull((SELECT min(n.genre) FROM album_totals n
+                        WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)),
+                    (SELECT min(t.genres) FROM tracks t INDEXED BY tracks_private
+                        WHERE t.album_id = al.id AND t.genres <> '' AND ", private_seen!(), ")) AS genre,
+                (SELECT ifnull(sum(n.tracks), 0) FROM album_totals n
+                    WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen))
+                + (SELECT count(*) FROM tracks t INDEXED BY tracks_private
+                    WHERE t.album_id = al.id AND ", private_seen!(), ") AS tracks,
+                (SELECT ifnull(sum(n.duration_ms), 0) FROM album_totals n
+                    WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen))
+                + (SELECT ifnull(sum(t.duration_ms), 0) FROM tracks t INDEXED BY tracks_private
+                    WHERE t.album_id = al.id AND ", private_seen!(), ") AS duration_ms,
+                EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_with_cover
+                    WHERE t.album_id = al.id AND t.cover_path IS NOT NULL AND ", track_seen!(), ") AS has_cover, ",
+                play_state!(), "
+            FROM page
+            CROSS JOIN albums al ON al.id = page.id
+            CROSS JOIN artists ar ON ar.id = al.artist_id
+            LEFT JOIN annotations m ON m.user_id = ?1 AND m.kind = 2 AND m.item_id = al.id"
+        )
+    };
+}
+
+/// The rows of a page of artist ids that the viewer sees, with the number of albums that he sees of each.
+macro_rules! artist_rows {
+    ($($page:tt)*) => {
+        concat!(
+            "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
+            SELECT ar.id, ar.name, ar.sort_name,
+                (SELECT count(*) FROM albums al WHERE al.artist_id = ar.id AND ", album_seen!(), ") AS albums, ",
+                play_state!(), "
+            FROM page
+            CROSS JOIN artists ar ON ar.id = page.id
+            LEFT JOIN annotations m ON m.user_id = ?1 AND m.kind = 3 AND m.item_id = ar.id"
+        )
+    };
+}
+
+pub(super) use {
+    album_rows, album_seen, artist_rows, artist_seen, play_state, private_seen, seen, track_rows, track_seen,
+};

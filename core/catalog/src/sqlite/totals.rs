@@ -1,0 +1,44 @@
+//! What is derived from tracks and kept beside them: totals of albums and genres, and the words to search by.
+//!
+//! Totals are counted anew for the albums that a transaction touched, never added to, so they cannot drift.
+
+use sqlx::{Sqlite as Driver, Transaction};
+
+use super::{Result, json_ids};
+
+const FORGET_ALBUMS: &str = "DELETE FROM album_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
+const COUNT_ALBUMS: &str = "INSERT INTO album_totals (album_id, library_id, tracks, duration_ms, year, genre)
+    SELECT t.album_id, t.library_id, count(*), sum(t.duration_ms), max(t.year), min(nullif(t.genres, ''))
+    FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
+    WHERE t.missing = 0 AND t.private = 0 GROUP BY t.album_id, t.library_id";
+const FORGET_GENRES: &str = "DELETE FROM genre_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
+const COUNT_GENRES: &str = "INSERT INTO genre_totals (genre_id, album_id, library_id, tracks)
+    SELECT g.genre_id, t.album_id, t.library_id, count(*)
+    FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
+    CROSS JOIN track_genres g ON g.track_id = t.id
+    WHERE t.missing = 0 AND t.private = 0 GROUP BY g.genre_id, t.album_id, t.library_id";
+const DATE_ALBUMS: &str = "UPDATE albums AS al
+    SET year = (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)
+    WHERE al.id IN (SELECT value FROM json_each(?1))
+        AND al.year IS NOT (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)";
+
+const INDEX_TRACKS: &str = "INSERT OR REPLACE INTO track_words (rowid, title, album, artist)
+    SELECT t.id, ifnull(t.title_set, t.title), al.name,
+        CASE WHEN t.artist = ar.name THEN t.artist ELSE t.artist || ' ' || ar.name END
+    FROM json_each(?1) j CROSS JOIN tracks t ON t.id = j.value
+    CROSS JOIN albums al ON al.id = t.album_id CROSS JOIN artists ar ON ar.id = al.artist_id";
+
+/// Counts these albums anew. Each album is named once.
+pub(super) async fn refresh(tx: &mut Transaction<'static, Driver>, albums: &[i64]) -> Result<()> {
+    let albums = json_ids(albums);
+    for sql in [FORGET_ALBUMS, COUNT_ALBUMS, FORGET_GENRES, COUNT_GENRES, DATE_ALBUMS] {
+        sqlx::query(sql).bind(&albums).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Makes these tracks be found by the words they have now.
+pub(super) async fn index_words(tx: &mut Transaction<'static, Driver>, tracks: &[i64]) -> Result<()> {
+    sqlx::query(INDEX_TRACKS).bind(json_ids(tracks)).execute(&mut **tx).await?;
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Lists of tracks, and the one change that a user may make to a track.
+
+use budget::limits::{PAGE_ROWS_MAX, TAG_TEXT_CHARS_MAX};
+
+use super::library::TICK;
+use super::rows::{self, TrackRow};
+use super::sql::{play_state, seen, track_rows, track_seen};
+use super::{Result, Scope, Sqlite, json_ids, limit, now, offset, random_ids, totals};
+use crate::database::Page;
+use crate::error::Error;
+use crate::fold;
+use crate::model::{AlbumId, RandomFilter, Track, TrackId, Visibility};
+
+pub(super) const BY_ID: &str = track_rows!(
+    "SELECT t.id FROM tracks t INDEXED BY tracks_seen WHERE t.id > ?4 AND ",
+    track_seen!(),
+    " ORDER BY t.id LIMIT ?5"
+);
+const ONE: &str = track_rows!("SELECT t.id FROM tracks t WHERE t.id = ?4 AND ", track_seen!());
+pub(super) const OF_ALBUM: &str = track_rows!(
+    "SELECT t.id FROM tracks t INDEXED BY tracks_by_album WHERE t.album_id = ?4 AND ",
+    track_seen!(),
+    "
+     ORDER BY ifnull(t.disc, 1), ifnull(t.track, 1000000), t.id LIMIT ?5 OFFSET ?6"
+);
+pub(super) const WITH_STAR: &str = track_rows!(
+    "SELECT t.id FROM annotations s INDEXED BY annotations_starred
+     CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = s.item_id
+     WHERE s.user_id = ?1 AND s.kind = 1 AND s.starred IS NOT NULL AND ",
+    track_seen!(),
+    "
+     ORDER BY s.starred DESC, s.item_id DESC LIMIT ?4 OFFSET ?5"
+);
+
+/// What a random list may be narrowed to: `?5` a genre's key, `?6` and `?7` the first and last year.
+macro_rules! wanted {
+    () => {
+        "(?6 IS NULL OR t.year >= ?6) AND (?7 IS NULL OR t.year <= ?7)"
+    };
+}
+const LAST_ID: &str = "SELECT ifnull(max(id), 0) FROM tracks";
+pub(super) const DRAWN: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value
+    WHERE ",
+    track_seen!(),
+    " AND ",
+    wanted!(),
+    "
+        AND (?5 IS NULL OR EXISTS (SELECT 1 FROM track_genres g
+            WHERE g.track_id = t.id AND g.genre_id = (SELECT id FROM genres WHERE key = ?5)))
+    LIMIT ?8"
+);
+// For choices so narrow that drawing numbers finds too little: the sorter keeps no more rows than the limit.
+const NARROW: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT t.id FROM tracks t INDEXED BY tracks_seen
+    WHERE ?4 IS NULL AND ?5 IS NULL AND ",
+    track_seen!(),
+    " AND ",
+    wanted!(),
+    " ORDER BY random() LIMIT ?8"
+);
+const NARROW_IN_GENRE: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT t.id FROM track_genres g INDEXED BY track_genres_by_genre
+    CROSS JOIN tracks t ON t.id = g.track_id
+    WHERE ?4 IS NULL AND g.genre_id = (SELECT id FROM genres WHERE key = ?5) AND ",
+    track_seen!(),
+    " AND ",
+    wanted!(),
+    "
+    ORDER BY random() LIMIT ?8"
+);
+const THESE: &str = track_rows!(
+    "SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value WHERE ",
+    track_seen!()
+);
+
+const CHANGE: &str = concat!(
+    "WITH ",
+    seen!(),
+    " UPDATE tracks AS t SET
+        title_set = ifnull(?5, t.title_set),
+        owner = CASE WHEN ?6 = 1 THEN ifnull(t.owner, ?1) ELSE t.owner END,
+        private = ifnull(?6, t.private)
+    WHERE t.id = ?4 AND ",
+    track_seen!(),
+    " RETURNING album_id"
+);
+
+/// How many times numbers are drawn before a list counts as narrow.
+const DRAWS_MAX: usize = 4;
+
+/// A title is 1 to 1,024 characters without control characters.
+fn check_title(title: &str) -> Result<()> {
+    let fits = (1..=TAG_TEXT_CHARS_MAX).contains(&title.chars().count());
+    if !fits || title.trim() != title || title.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "a title has 1 to 1,024 characters, no control characters and no blanks at its ends",
+        ));
+    }
+    Ok(())
+}
+
+impl Sqlite {
+    pub(super) async fn tracks_after(
+        &self,
+        scope: &Scope,
+        after: Option<TrackId>,
+        rows_max: usize,
+    ) -> Result<Page<Track, TrackId>> {
+        let rows_max = limit(rows_max);
+        let after = after.map_or(0, |id| id.0);
+        let found: Vec<TrackRow> =
+            scope.rows(BY_ID).bind(after).bind(rows_max).fetch_all(&self.readers).await?;
+        let rows: Vec<Track> = rows::all(found)?;
+        let full = i64::try_from(rows.len()) == Ok(rows_max);
+        let next = if full { rows.last().map(|track| track.id) } else { None };
+        Ok(Page { rows, next })
+    }
+
+    pub(super) async fn one_track(&self, scope: &Scope, id: TrackId) -> Result<Track> {
+        let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
+        rows::one(found, "track")
+    }
+
+    pub(super) async fn change_one_track(
+        &self,
+        scope: &Scope,
+        id: TrackId,
+        title: Option<&str>,
+        visibility: Option<Visibility>,
+    ) -> Result<Track> {
+        title.map_or(Ok(()), check_title)?;
+        let private = visibility.map(|visibility| visibility == Visibility::Private);
+        let mut tx = self.write().await?;
+        let changed: Option<(i64,)> =
+            scope.rows(CHANGE).bind(id.0).bind(title).bind(private).fetch_optional(&mut *tx).await?;
+        let (album,) = changed.ok_or_else(|| Error::not_found("track"))?;
+        totals::refresh(&mut tx, &[album]).await?;
+        totals::index_words(&mut tx, &[id.0]).await?;
+        sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
+        let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&mut *tx).await?;
+        let track = rows::one(found, "track")?;
+        tx.commit().await?;
+        Ok(track)
+    }
+
+    pub(super) async fn tracks_of_album(
+        &self,
+        scope: &Scope,
+        id: AlbumId,
+        skip: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        let query = scope.rows(OF_ALBUM).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
+        let found: Vec<TrackRow> = query.fetch_all(&self.readers).await?;
+        rows::all(found)
+    }
+
+    pub(super) async fn tracks_with_star(
+        &self,
+        scope: &Scope,
+        skip: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        let query = scope.rows(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
+        let found: Vec<TrackRow> = query.fetch_all(&self.readers).await?;
+        rows::all(found)
+    }
+
+    /// Draws numbers and takes the tracks that have them. Only where that finds too little, because few tracks match,
+    /// all of those that match are looked at.
+    pub(super) async fn tracks_at_random(
+        &self,
+        scope: &Scope,
+        filter: &RandomFilter,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        let wanted = rows_max.min(PAGE_ROWS_MAX);
+        let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
+        let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
+        for _ in 0..DRAWS_MAX {
+            if chosen.len() >= wanted {
+                break;
+            }
+            let drawn = json_ids(&random_ids(last, 2 * wanted)?);
+            for id in self.draw(DRAWN, scope, Some(&drawn), filter, wanted).await? {
+                if !chosen.contains(&id) && chosen.len() < wanted {
+                    chosen.push(id);
+                }
+            }
+        }
+        if chosen.len() < wanted {
+            let sql = if filter.genre.is_some() { NARROW_IN_GENRE } else { NARROW };
+            chosen = self.draw(sql, scope, None, filter, wanted).await?;
+        }
+        let found: Vec<TrackRow> = scope.rows(THESE).bind(json_ids(&chosen)).fetch_all(&self.readers).await?;
+        rows::all(found)
+    }
+
+    async fn draw(
+        &self,
+        sql: &'static str,
+        scope: &Scope,
+        drawn: Option<&str>,
+        filter: &RandomFilter,
+        wanted: usize,
+    ) -> Result<Vec<i64>> {
+        let query = scope
+            .rows::<(i64,)>(sql)
+            .bind(drawn)
+            .bind(filter.genre.as_deref().map(fold::key))
+            .bind(filter.from_year)
+            .bind(filter.to_year)
+            .bind(limit(wanted));
+        Ok(query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id).collect())
+    }
+}

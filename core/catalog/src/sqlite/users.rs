@@ -1,0 +1,175 @@
+//! Users and what they see.
+
+use async_trait::async_trait;
+use budget::limits::USER_NAME_CHARS_MAX;
+use sqlx::{Sqlite as Driver, Transaction};
+
+use super::rows::{self, UserRow};
+use super::{Result, Sqlite, now};
+use crate::database::Users;
+use crate::error::{Error, ErrorKind};
+use crate::model::{LibrarySet, Rights, Role, User, UserId};
+
+macro_rules! user_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT u.id, u.name, u.role, u.upload, u.transform, u.share, u.all_libraries, u.created,
+                (SELECT json_group_array(s.library_id) FROM user_libraries s WHERE s.user_id = u.id) AS libraries
+            FROM users u ",
+            $rest
+        )
+    };
+}
+
+const ALL: &str = user_rows!("ORDER BY u.name");
+const BY_ID: &str = user_rows!("WHERE u.id = ?1");
+const BY_NAME: &str = user_rows!("WHERE u.name = ?1");
+const ADD: &str =
+    "INSERT INTO users (name, role, password_hash, created) VALUES (?1, ?2, ?3, ?4) RETURNING id";
+const CHANGE: &str =
+    "UPDATE users SET role = ?2, upload = ?3, transform = ?4, share = ?5, all_libraries = ?6 WHERE id = ?1";
+const FORGET_LIBRARIES: &str = "DELETE FROM user_libraries WHERE user_id = ?1";
+// Libraries that do not exist are left out: a set may name one that was removed meanwhile.
+const ADD_LIBRARIES: &str = "INSERT INTO user_libraries (user_id, library_id)
+    SELECT ?1, l.id FROM libraries l WHERE l.id IN (SELECT value FROM json_each(?2))";
+const OTHER_ADMINS: &str = "SELECT count(*) FROM users WHERE role = 'admin' AND id <> ?1";
+const REMOVE: &str = "DELETE FROM users WHERE id = ?1";
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "admin",
+        Role::User => "user",
+    }
+}
+
+/// A name is 1 to 64 characters without control characters, `/`, and white space at its ends.
+fn check_name(name: &str) -> Result<()> {
+    let characters = name.chars().count();
+    if !(1..=USER_NAME_CHARS_MAX).contains(&characters) {
+        return Err(Error::invalid("a user name has 1 to 64 characters"));
+    }
+    if name.chars().any(|c| c.is_control() || c == '/') {
+        return Err(Error::invalid("a user name has no control characters and no '/'"));
+    }
+    if name.trim() != name {
+        return Err(Error::invalid("a user name does not begin or end with white space"));
+    }
+    Ok(())
+}
+
+/// Fails when taking `id` from the admins would leave none.
+async fn keep_an_admin(tx: &mut Transaction<'static, Driver>, user: &User) -> Result<()> {
+    let others: i64 = sqlx::query_scalar(OTHER_ADMINS).bind(user.id.0).fetch_one(&mut **tx).await?;
+    if user.role == Role::Admin && others == 0 {
+        return Err(Error::new(ErrorKind::NotAllowed, "this is the last admin"));
+    }
+    Ok(())
+}
+
+async fn read(tx: &mut Transaction<'static, Driver>, id: UserId) -> Result<User> {
+    let found: Vec<UserRow> = sqlx::query_as(BY_ID).bind(id.0).fetch_all(&mut **tx).await?;
+    rows::one(found, "user")
+}
+
+#[async_trait]
+impl Users for Sqlite {
+    async fn users(&self) -> Result<Vec<User>> {
+        let found: Vec<UserRow> = sqlx::query_as(ALL).fetch_all(&self.readers).await?;
+        rows::all(found)
+    }
+
+    async fn user(&self, id: UserId) -> Result<User> {
+        let found: Vec<UserRow> = sqlx::query_as(BY_ID).bind(id.0).fetch_all(&self.readers).await?;
+        rows::one(found, "user")
+    }
+
+    async fn user_named(&self, name: &str) -> Result<Option<User>> {
+        let found: Vec<UserRow> = sqlx::query_as(BY_NAME).bind(name).fetch_all(&self.readers).await?;
+        found.into_iter().next().map(User::try_from).transpose()
+    }
+
+    async fn add_user(&self, name: &str, role: Role, password_hash: &str) -> Result<User> {
+        check_name(name)?;
+        let mut tx = self.write().await?;
+        let added = sqlx::query_scalar::<_, i64>(ADD)
+            .bind(name)
+            .bind(role_name(role))
+            .bind(password_hash)
+            .bind(now())
+            .fetch_one(&mut *tx)
+            .await;
+        let id = match added.map_err(Error::from) {
+            Err(e) if e.kind() == ErrorKind::Exists => {
+                return Err(Error::new(ErrorKind::Exists, "there is a user of that name already").because(e));
+            }
+            other => other?,
+        };
+        let user = read(&mut tx, UserId(id)).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    async fn change_user(
+        &self,
+        id: UserId,
+        role: Role,
+        rights: Rights,
+        libraries: &LibrarySet,
+    ) -> Result<User> {
+        let mut tx = self.write().await?;
+        let user = read(&mut tx, id).await?;
+        if role != Role::Admin {
+            keep_an_admin(&mut tx, &user).await?;
+        }
+        let only: Option<Vec<i64>> = match libraries {
+            LibrarySet::All => None,
+            LibrarySet::Only(set) => Some(set.iter().map(|id| id.0).collect()),
+        };
+        sqlx::query(CHANGE)
+            .bind(id.0)
+            .bind(role_name(role))
+            .bind(rights.upload)
+            .bind(rights.transform)
+            .bind(rights.share)
+            .bind(only.is_none())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(FORGET_LIBRARIES).bind(id.0).execute(&mut *tx).await?;
+        if let Some(only) = only {
+            sqlx::query(ADD_LIBRARIES).bind(id.0).bind(super::json_ids(&only)).execute(&mut *tx).await?;
+        }
+        let user = read(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    async fn remove_user(&self, id: UserId) -> Result<()> {
+        let mut tx = self.write().await?;
+        let user = read(&mut tx, id).await?;
+        keep_an_admin(&mut tx, &user).await?;
+        sqlx::query(REMOVE).bind(id.0).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_is_short_and_plain() {
+        let check = |name: &str, fine: bool| assert_eq!(check_name(name).is_ok(), fine, "{name:?}");
+        check("ann", true);
+        check("Ann Müller", true);
+        check("日本", true);
+        check(&"x".repeat(64), true);
+        check(&"x".repeat(65), false);
+        check("", false);
+        check(" ann", false);
+        check("ann ", false);
+        check("a/b", false);
+        check("a\nb", false);
+        check("a\0b", false);
+    }
+}
