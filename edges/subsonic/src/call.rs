@@ -1,0 +1,107 @@
+//! One request on its way through a handler: who asks, what for, and how he wants to read it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Response};
+use catalog::access::judge;
+use catalog::{Action, Catalog, Identity, User, Verdict, Viewer};
+use serde::Serialize;
+use store::FolderId;
+use stream::{Client, Peer};
+
+use crate::error::{Error, ErrorKind};
+use crate::list::List;
+use crate::params::Params;
+use crate::reply::Format;
+use crate::router::Face;
+
+/// What a handler answers with.
+pub(crate) type Answer = Result<Response<Body>, Error>;
+
+/// Reads rows with the viewer's eyes; cheap to clone, so that a page of a list can be read long after the handler.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) viewer: Arc<Viewer>,
+}
+
+/// A request whose sender is known and may do what the route is for.
+pub(crate) struct Call {
+    pub(crate) face: Arc<Face>,
+    pub(crate) params: Arc<Params>,
+    pub(crate) format: Format,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) client: Client,
+    pub(crate) peer: Arc<Peer>,
+    /// `None` only on routes that everybody may ask.
+    pub(crate) identity: Option<Identity>,
+}
+
+impl Call {
+    /// The user who asks. Routes for everybody have none and must not need one.
+    pub(crate) fn user(&self) -> Result<&User, Error> {
+        self.identity.as_ref().map(|identity| &*identity.user).ok_or_else(Error::wrong_login)
+    }
+
+    /// The user's eyes.
+    pub(crate) fn viewer(&self) -> Result<Viewer, Error> {
+        self.user().map(Viewer::of)
+    }
+
+    /// The catalog with the user's eyes.
+    pub(crate) fn reader(&self) -> Result<Reader, Error> {
+        Ok(Reader { catalog: self.catalog().clone(), viewer: Arc::new(self.viewer()?) })
+    }
+
+    /// The catalog.
+    pub(crate) fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.face.parts.catalog
+    }
+
+    /// Asks the access table about something that only the parameters tell.
+    pub(crate) fn require(&self, action: Action) -> Result<(), Error> {
+        allow(self.identity.as_ref(), action)
+    }
+
+    /// An answer with one member.
+    pub(crate) fn one<T: Serialize + ?Sized>(&self, name: &'static str, member: &T) -> Answer {
+        self.format.one(name, member)
+    }
+
+    /// An answer of lists, read in pages while it is sent.
+    pub(crate) fn list<T: Serialize>(&self, name: &'static str, head: &T) -> Result<List, Error> {
+        List::new(self.format.clone(), self.face.parts.budget.clone(), name, head)
+    }
+
+    /// The library that the parameters name, if it is one of the user's.
+    pub(crate) fn folder(&self) -> Result<Option<FolderId>, Error> {
+        self.params.folder()
+    }
+
+    /// Whether this client wants the plain elements of the old protocol.
+    pub(crate) fn plain(&self) -> bool {
+        self.params
+            .get("c")
+            .is_some_and(|name| CHOKE_ON_NESTED.iter().any(|client| client.eq_ignore_ascii_case(name)))
+    }
+}
+
+/// Clients whose parsers take the nested elements of OpenSubsonic inside a song for songs of their own.
+const CHOKE_ON_NESTED: &[&str] = &["DSub", "SubMusic"];
+
+/// The access table's verdict as an error.
+pub(crate) fn allow(identity: Option<&Identity>, action: Action) -> Result<(), Error> {
+    match judge(identity.map(|identity| &*identity.user), action) {
+        Verdict::Allowed => Ok(()),
+        Verdict::SignIn => Err(Error::wrong_login()),
+        Verdict::Denied => Err(Error::new(ErrorKind::NotAllowed, "This user may not do that")),
+    }
+}
+
+/// Who is at the other end when nobody said: nobody in particular.
+pub(crate) fn unknown_client() -> Client {
+    Client { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), secure: false }
+}

@@ -1,0 +1,136 @@
+//! Lists of albums, random songs, and what is starred.
+
+use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track};
+use store::FolderId;
+
+use crate::call::{Answer, Call, Reader};
+use crate::error::Error;
+use crate::list::{Pages, Rows};
+use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist};
+use crate::params::Params;
+use crate::reply::Writer;
+
+/// Rows when the client does not say how many.
+const SIZE_DEFAULT: u64 = 10;
+/// The most that the protocol gives at once.
+const SIZE_MAX: u64 = 500;
+
+/// `getAlbumList`: albums as directories.
+pub(crate) async fn album_list(call: Call) -> Answer {
+    let plain = call.plain();
+    let rows = albums(&call, move |out, album| out.row(&Child::of_album(album, plain)))?;
+    call.list("albumList", &Bare {})?.part("album", rows).answer().await
+}
+
+/// `getAlbumList2`: albums by tags.
+pub(crate) async fn album_list2(call: Call) -> Answer {
+    let plain = call.plain();
+    let rows = albums(&call, move |out, album| out.row(&AlbumID3::of(album, plain)))?;
+    call.list("albumList2", &Bare {})?.part("album", rows).answer().await
+}
+
+fn albums<Show>(call: &Call, show: Show) -> Result<impl Rows + use<Show>, Error>
+where
+    Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync,
+{
+    let (order, folder) = (album_order(&call.params)?, call.folder()?);
+    let size = call.params.number("size", SIZE_DEFAULT)?.min(SIZE_MAX);
+    let offset = call.params.number("offset", 0)?;
+    Ok(albums_in_order(&call.reader()?, order, folder, offset, size, show))
+}
+
+fn albums_in_order<Show>(
+    reader: &Reader,
+    order: AlbumOrder,
+    folder: Option<FolderId>,
+    offset: u64,
+    count: u64,
+    show: Show,
+) -> impl Rows + use<Show>
+where
+    Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync,
+{
+    let read = move |reader: Reader, offset, rows| {
+        let order = order.clone();
+        async move { reader.catalog.albums(&reader.viewer, &order, folder, offset, rows).await }
+    };
+    Pages::new(reader, offset, count, read, show)
+}
+
+/// The order that `type` names, with the parameters that it needs.
+fn album_order(params: &Params) -> Result<AlbumOrder, Error> {
+    Ok(match params.text("type")? {
+        "random" => AlbumOrder::Random,
+        "newest" => AlbumOrder::Newest,
+        "highest" => AlbumOrder::Highest,
+        "frequent" => AlbumOrder::Frequent,
+        "recent" => AlbumOrder::Recent,
+        "alphabeticalByName" => AlbumOrder::ByName,
+        "alphabeticalByArtist" => AlbumOrder::ByArtist,
+        "starred" => AlbumOrder::Starred,
+        "byYear" => AlbumOrder::ByYear(params.year("fromYear")?, params.year("toYear")?),
+        "byGenre" => AlbumOrder::ByGenre(params.text("genre")?.to_owned()),
+        _ => return Err(Error::bad("type", "one of the orders of the protocol")),
+    })
+}
+
+/// `getRandomSongs`.
+pub(crate) async fn random_songs(call: Call) -> Answer {
+    let (reader, plain) = (call.reader()?, call.plain());
+    let filter = RandomFilter {
+        genre: call.params.get("genre").map(str::to_owned),
+        from_year: call.params.optional_year("fromYear")?,
+        to_year: call.params.optional_year("toYear")?,
+        folder: call.folder()?,
+    };
+    let size = call.params.number("size", SIZE_DEFAULT)?.min(SIZE_MAX);
+    let read = move |reader: Reader, _, rows| {
+        let filter = filter.clone();
+        async move { reader.catalog.random_tracks(&reader.viewer, &filter, rows).await }
+    };
+    let rows =
+        Pages::new(&reader, 0, size, read, move |out, track: &Track| out.row(&Child::of(track, plain)));
+    call.list("randomSongs", &Bare {})?.part("song", rows).answer().await
+}
+
+/// `getStarred`: what the user starred, albums as directories.
+pub(crate) async fn starred(call: Call) -> Answer {
+    let (reader, plain, folder) = (call.reader()?, call.plain(), call.folder()?);
+    let artists = starred_artists(&reader, |out, artist| out.row(&OldArtist::of(artist)));
+    let show = move |out: &mut Writer, album: &Album| out.row(&Child::of_album(album, plain));
+    let albums = albums_in_order(&reader, AlbumOrder::Starred, folder, 0, u64::MAX, show);
+    let list = call.list("starred", &Bare {})?.part("artist", artists).part("album", albums);
+    list.part("song", starred_tracks(&reader, folder, plain)).answer().await
+}
+
+/// `getStarred2`: what the user starred, by tags.
+pub(crate) async fn starred2(call: Call) -> Answer {
+    let (reader, plain, folder) = (call.reader()?, call.plain(), call.folder()?);
+    let artists = starred_artists(&reader, |out, artist| out.row(&ArtistID3::of(artist)));
+    let show = move |out: &mut Writer, album: &Album| out.row(&AlbumID3::of(album, plain));
+    let albums = albums_in_order(&reader, AlbumOrder::Starred, folder, 0, u64::MAX, show);
+    let list = call.list("starred2", &Bare {})?.part("artist", artists).part("album", albums);
+    list.part("song", starred_tracks(&reader, folder, plain)).answer().await
+}
+
+fn starred_artists<Show>(reader: &Reader, show: Show) -> impl Rows + use<Show>
+where
+    Show: Fn(&mut Writer, &Artist) -> Result<(), Error> + Send + Sync,
+{
+    let read = |reader: Reader, offset, rows| async move {
+        reader.catalog.starred_artists(&reader.viewer, offset, rows).await
+    };
+    Pages::all(reader, read, show)
+}
+
+/// Starred tracks. The catalog gives them for all libraries; those of others are passed over here.
+fn starred_tracks(reader: &Reader, folder: Option<FolderId>, plain: bool) -> impl Rows + use<> {
+    let read = |reader: Reader, offset, rows| async move {
+        reader.catalog.starred_tracks(&reader.viewer, offset, rows).await
+    };
+    let show = move |out: &mut Writer, track: &Track| {
+        let wanted = folder.is_none_or(|folder| folder == track.folder);
+        if wanted { out.row(&Child::of(track, plain)) } else { Ok(()) }
+    };
+    Pages::all(reader, read, show)
+}

@@ -1,0 +1,82 @@
+//! Bytes: songs and covers, as slices of files that `stream` sends.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, Response, header};
+use catalog::{Cover, Item, PlaylistId, Track, TrackId};
+use stream::{Disposition, Kind, Listener, Segment};
+
+use crate::call::{Answer, Call, Reader};
+use crate::error::Error;
+use crate::params;
+
+/// How many songs of a playlist are looked at for one with a cover.
+const PLAYLIST_COVER_ROWS: usize = 50;
+/// A cover may be shown for a day without asking again; its validator makes asking again cheap.
+const COVER_CACHING: HeaderValue = HeaderValue::from_static("private, max-age=86400");
+
+/// `stream`: the song to listen to. There is no transcoding yet: whatever `format`, `maxBitRate` and `timeOffset` say,
+/// the original bytes come, which players can seek in. This does not count as a play; `scrobble` does.
+pub(crate) async fn stream(call: Call) -> Answer {
+    send_track(call, |_| Disposition::Inline).await
+}
+
+/// `download`: the song's file under its own name.
+pub(crate) async fn download(call: Call) -> Answer {
+    send_track(call, |track| Disposition::Attachment(track.path.file_name().to_owned())).await
+}
+
+async fn send_track(call: Call, disposition: fn(&Track) -> Disposition) -> Answer {
+    let id: TrackId = call.params.id("id")?;
+    let track = call.catalog().track(&call.viewer()?, id).await?;
+    let source = call.face.parts.folders.open(track.folder, &track.path).await?;
+    let content_type = HeaderValue::from_static(track.content_type);
+    let segment = Segment::whole(source, content_type, disposition(&track));
+    send(&call, segment, Kind::Media, format!("{id} {}", track.title))
+}
+
+/// `getCoverArt`: by the id of a song, an album, an artist or a playlist. `size` is a wish that is granted when there
+/// are renditions; until then the picture comes as it is.
+pub(crate) async fn cover_art(call: Call) -> Answer {
+    let reader = call.reader()?;
+    let id = call.params.text("id")?;
+    let item = match id.parse::<PlaylistId>() {
+        Ok(playlist) => playlist_cover(&reader, playlist).await?,
+        Err(_) => params::item(id).ok_or_else(no_cover)?,
+    };
+    let Cover { folder, path, offset, count, content_type } =
+        reader.catalog.cover(&reader.viewer, item).await?;
+    let source = call.face.parts.folders.open(folder, &path).await?;
+    let content_type = HeaderValue::from_static(content_type);
+    let segment =
+        Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(no_cover)?;
+    let mut answer = send(&call, segment, Kind::Picture, format!("cover {id}"))?;
+    answer.headers_mut().insert(header::CACHE_CONTROL, COVER_CACHING);
+    Ok(answer)
+}
+
+/// A playlist looks like its first song that has a cover.
+async fn playlist_cover(reader: &Reader, id: PlaylistId) -> Result<Item, Error> {
+    let tracks = reader.catalog.playlist_tracks(&reader.viewer, id, 0, PLAYLIST_COVER_ROWS).await?;
+    tracks.iter().find(|track| track.has_cover).map(|track| Item::Track(track.id)).ok_or_else(no_cover)
+}
+
+fn no_cover() -> Error {
+    Error::not_found("There is no such cover")
+}
+
+fn send(call: &Call, segment: Segment, kind: Kind, what: String) -> Answer {
+    let user = call.user()?;
+    let listener = Listener {
+        kind,
+        user: user.id.0,
+        user_name: user.name.as_str().into(),
+        what,
+        client: call.client,
+        peer: call.peer.clone(),
+    };
+    // A form asks for the same as a query, ranges included: DSub resumes its downloads by POST.
+    let method = if call.method == Method::HEAD { Method::HEAD } else { Method::GET };
+    let answer: Response<stream::Body> =
+        call.face.parts.streams.answer(&method, &call.headers, segment, listener)?;
+    Ok(answer.map(Body::new))
+}

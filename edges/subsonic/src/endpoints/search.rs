@@ -1,0 +1,99 @@
+//! Searching. Apps that mirror the library walk it with an empty query and growing offsets.
+
+use std::sync::Arc;
+
+use catalog::{Album, Artist, Track};
+use store::FolderId;
+
+use crate::call::{Answer, Call, Reader};
+use crate::error::Error;
+use crate::list::{Pages, Rows};
+use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist};
+use crate::reply::Writer;
+
+/// Rows of each kind when the client does not say how many.
+const COUNT_DEFAULT: u64 = 20;
+
+/// `search2`: albums as directories.
+pub(crate) async fn search2(call: Call) -> Answer {
+    let (search, plain) = (Search::of(&call)?, call.plain());
+    call.list("searchResult2", &Bare {})?
+        .part("artist", search.artists(&call, |out, artist| out.row(&OldArtist::of(artist)))?)
+        .part("album", search.albums(&call, move |out, album| out.row(&Child::of_album(album, plain)))?)
+        .part("song", search.tracks(&call, move |out, track| out.row(&Child::of(track, plain)))?)
+        .answer()
+        .await
+}
+
+/// `search3`: by tags.
+pub(crate) async fn search3(call: Call) -> Answer {
+    let (search, plain) = (Search::of(&call)?, call.plain());
+    call.list("searchResult3", &Bare {})?
+        .part("artist", search.artists(&call, |out, artist| out.row(&ArtistID3::of(artist)))?)
+        .part("album", search.albums(&call, move |out, album| out.row(&AlbumID3::of(album, plain)))?)
+        .part("song", search.tracks(&call, move |out, track| out.row(&Child::of(track, plain)))?)
+        .answer()
+        .await
+}
+
+/// What is looked for, and where.
+struct Search {
+    reader: Reader,
+    query: Arc<str>,
+    folder: Option<FolderId>,
+}
+
+/// One search of the catalog as pages.
+macro_rules! found {
+    ($name:ident, $row:ty, $search:ident, $count:literal, $offset:literal) => {
+        fn $name<Show>(&self, call: &Call, show: Show) -> Result<impl Rows + use<Show>, Error>
+        where
+            Show: Fn(&mut Writer, &$row) -> Result<(), Error> + Send + Sync,
+        {
+            let (query, folder) = (self.query.clone(), self.folder);
+            let read = move |reader: Reader, offset, rows| {
+                let query = query.clone();
+                async move { reader.catalog.$search(&reader.viewer, &query, folder, offset, rows).await }
+            };
+            let count = call.params.number($count, COUNT_DEFAULT)?;
+            let offset = call.params.number($offset, 0)?;
+            Ok(Pages::new(&self.reader, offset, count, read, show))
+        }
+    };
+}
+
+impl Search {
+    fn of(call: &Call) -> Result<Self, Error> {
+        let query = call.params.given("query").ok_or_else(|| Error::missing("query"))?;
+        Ok(Search { reader: call.reader()?, query: unquoted(query).into(), folder: call.folder()? })
+    }
+
+    found!(artists, Artist, search_artists, "artistCount", "artistOffset");
+    found!(albums, Album, search_albums, "albumCount", "albumOffset");
+    found!(tracks, Track, search_tracks, "songCount", "songOffset");
+}
+
+/// Two quotes with nothing between them mean everything, as an empty query does: Symfonium sends them. Words in
+/// quotes are words, and a star at the end, which Lucene wanted once, means nothing: words match by their beginning.
+fn unquoted(query: &str) -> String {
+    query.chars().map(|c| if matches!(c, '"' | '*') { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unquoted;
+
+    #[test]
+    fn quotes_and_stars_are_not_looked_for() {
+        for (query, wanted) in [
+            ("", ""),
+            ("\"\"", ""),
+            ("'' ", "''"),
+            ("abba*", "abba"),
+            ("\"dark side\"", "dark side"),
+            ("*", ""),
+        ] {
+            assert_eq!(unquoted(query), wanted, "{query:?}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! A small house for tests: a real catalog over tiny files, three users, and the router as it is served.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use budget::limits::{CHUNK_BYTES, MIB};
+use budget::{Budget, Chunks};
+use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
+use catalog::sqlite::Sqlite;
+use catalog::{Library, LibrarySet, Rights, Role, SignIn, TrackId, User, Users, Viewer, Visibility};
+use http_body_util::BodyExt;
+use store::{FolderId, Folders, LibraryFolder, RelPath, Secret};
+use stream::{Client, Peer, Settings, Streams};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::Parts;
+
+/// The picture of the first album: not a real one, but nobody looks at it.
+pub(crate) const COVER: &[u8] = b"\x89PNG a picture of a pond";
+/// Where the second album's picture lies in its first song, and what it is.
+pub(crate) const EMBEDDED: (u64, &[u8]) = (4, b"\xff\xd8 a picture in a song");
+
+/// The house with everybody in it.
+pub(crate) struct House {
+    pub(crate) router: Router,
+    pub(crate) catalog: Arc<Sqlite>,
+    pub(crate) admin: User,
+    /// Sees everything.
+    pub(crate) ann: User,
+    /// API keys of the admin, of Ann, and of Bob, who sees the second library alone.
+    pub(crate) admin_key: String,
+    pub(crate) ann_key: String,
+    pub(crate) bob_key: String,
+    /// An app password of Ann's. Her login password is [`PASSWORD`].
+    pub(crate) ann_app_password: String,
+    pub(crate) folder: TempDir,
+}
+
+/// Everybody's login password.
+pub(crate) const PASSWORD: &str = "still waters & more";
+
+/// What came back.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// What stands in the JSON envelope.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let value: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        value["subsonic-response"].clone()
+    }
+
+    /// The error's code, if it is an error in JSON.
+    pub(crate) fn code(&self) -> Option<u64> {
+        self.json()["error"]["code"].as_u64()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// One song of the fixture.
+struct Song {
+    path: &'static str,
+    title: &'static str,
+    album: &'static str,
+    artist: &'static str,
+    genres: &'static [&'static str],
+    track: u32,
+    year: u32,
+    cover: Option<(&'static str, u64, Option<u64>, &'static str)>,
+}
+
+const FIRST: &[Song] = &[
+    Song {
+        path: "Abba/Pond/01 Ripple.flac",
+        title: "Ripple & <Wave>",
+        album: "Pond",
+        artist: "Abba",
+        genres: &["Pop", "Disco"],
+        track: 1,
+        year: 1976,
+        cover: Some(("Abba/Pond/cover.png", 0, None, "image/png")),
+    },
+    Song {
+        path: "Abba/Pond/02 \"Still\".flac",
+        title: "\"Still\"",
+        album: "Pond",
+        artist: "Abba",
+        genres: &["Pop"],
+        track: 2,
+        year: 1976,
+        cover: Some(("Abba/Pond/cover.png", 0, None, "image/png")),
+    },
+    Song {
+        path: "Земфира/Пруд.mp3",
+        title: "Пруд",
+        album: "Вода",
+        artist: "Земфира",
+        genres: &["Rock"],
+        track: 1,
+        year: 2004,
+        cover: Some(("Земфира/Пруд.mp3", EMBEDDED.0, Some(EMBEDDED.1.len() as u64), "image/jpeg")),
+    },
+];
+
+const SECOND: &[Song] = &[Song {
+    path: "2pac.ogg",
+    title: "Quiet",
+    album: "Loose",
+    artist: "2pac",
+    genres: &[],
+    track: 1,
+    year: 1995,
+    cover: None,
+}];
+
+/// What a song's file holds: its cover, where one is embedded, within some bytes.
+pub(crate) fn bytes_of(path: &str) -> Vec<u8> {
+    let mut bytes = b"song".to_vec();
+    bytes.extend_from_slice(EMBEDDED.1);
+    bytes.extend((0..5_000u32).map(|n| (n * 31 + path.len() as u32) as u8));
+    bytes
+}
+
+impl House {
+    pub(crate) async fn open() -> House {
+        let folder = TempDir::new().unwrap();
+        let budget = Budget::new(256 * MIB).unwrap();
+        let catalog = Arc::new(Sqlite::open(&folder.path().join("millpond.db")).await.unwrap());
+        let roots = ["music", "more"].map(|name| folder.path().join(name));
+        for (root, songs) in roots.iter().zip([FIRST, SECOND]) {
+            write_files(root, songs);
+        }
+        let names = roots.each_ref().map(|root| root.to_str().unwrap().to_owned());
+        let libraries = catalog.set_libraries(&names).await.unwrap();
+        let ids: Vec<FolderId> = libraries.iter().map(|row| row.id).collect();
+        for ((id, root), songs) in ids.iter().zip(&roots).zip([FIRST, SECOND]) {
+            record(&catalog, *id, root, songs).await;
+        }
+        let folders = Folders::new(8);
+        assert!(folders.set(ids.iter().copied().zip(roots).collect()).is_empty());
+
+        let sign_in = SignIn::new(catalog.clone(), &Secret::from_bytes([7; 32]), budget.clone());
+        let hash = sign_in.hash_password(PASSWORD).await.unwrap();
+        let admin = catalog.add_user("admin", Role::Admin, &hash).await.unwrap();
+        let ann = catalog.add_user("ann", Role::User, &hash).await.unwrap();
+        let bob = catalog.add_user("bob", Role::User, &hash).await.unwrap();
+        let only = LibrarySet::Only(vec![ids[1]]);
+        let bob = catalog.change_user(bob.id, Role::User, Rights::default(), &only).await.unwrap();
+        let mut keys = Vec::new();
+        for user in [&admin, &ann, &bob] {
+            keys.push(sign_in.issue_key(user.id, "test").await.unwrap().1);
+        }
+        let [admin_key, ann_key, bob_key] = keys.try_into().unwrap();
+        let (_, ann_app_password) = sign_in.issue_app_password(ann.id, "test").await.unwrap();
+
+        let router = crate::router(Parts {
+            catalog: catalog.clone(),
+            sign_in,
+            folders: folders.clone(),
+            streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
+            budget: budget.clone(),
+            scanner: Scanner::new(catalog.clone(), folders, budget),
+        });
+        House { router, catalog, admin, ann, admin_key, ann_key, bob_key, ann_app_password, folder }
+    }
+
+    /// Asks as Ann, in JSON.
+    pub(crate) async fn ann(&self, endpoint: &str) -> Reply {
+        self.get(&self.signed(endpoint, &self.ann_key)).await
+    }
+
+    /// The path of an endpoint with its parameters, a key and `f=json`.
+    pub(crate) fn signed(&self, endpoint: &str, key: &str) -> String {
+        let joint = if endpoint.contains('?') { '&' } else { '?' };
+        format!("/rest/{endpoint}{joint}apiKey={key}&f=json&v=1.16.1&c=test")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.ask(Method::GET, path, &[], "").await
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+        request.extensions_mut().insert(Peer::new());
+        request.extensions_mut().insert(Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false });
+        let (head, mut body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            bytes.extend_from_slice(frame.unwrap().data_ref().unwrap());
+        }
+        Reply { status: head.status, headers: head.headers, body: bytes }
+    }
+
+    /// The id of a track by its title.
+    pub(crate) async fn track(&self, title: &str) -> TrackId {
+        let page = self.catalog.tracks(&Viewer::of(&self.admin), None, 100).await.unwrap();
+        page.rows.into_iter().find(|track| track.title == title).unwrap().id
+    }
+
+    /// Makes a track Ann's own, for her eyes alone.
+    pub(crate) async fn make_private(&self, id: TrackId) {
+        let viewer = Viewer::of(&self.ann);
+        self.catalog.change_track(&viewer, id, None, Some(Visibility::Private)).await.unwrap();
+    }
+
+    /// Adds so many songs of one album to the first library; they have no files.
+    pub(crate) async fn add_many(&self, count: usize) {
+        let stamp = stamp_of(&self.folder.path().join("music"), FIRST[0].path);
+        let library = self.catalog.libraries(&Viewer::of(&self.admin)).await.unwrap()[0].id;
+        let all: Vec<usize> = (0..count).collect();
+        for part in all.chunks(500) {
+            let found: Vec<Found> = part
+                .iter()
+                .map(|number| Found {
+                    path: RelPath::parse(&format!("many/{number:05}.mp3")).unwrap(),
+                    stamp,
+                    tags: Tags {
+                        title: format!("Many {number:05}"),
+                        album: "Many".into(),
+                        ..tags(&FIRST[0])
+                    },
+                })
+                .collect();
+            self.catalog.record(library, &found).await.unwrap();
+        }
+        self.catalog.settle(library).await.unwrap();
+    }
+}
+
+fn write_files(root: &Path, songs: &[Song]) {
+    for song in songs {
+        let path = root.join(song.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes_of(song.path)).unwrap();
+        // Files that have just been written have weak validators; these are as old as a library's usually are.
+        let old = std::time::SystemTime::now() - Duration::from_secs(3_600);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        if let Some((cover, 0, ..)) = song.cover {
+            std::fs::write(root.join(cover), COVER).unwrap();
+        }
+    }
+}
+
+async fn record(catalog: &Sqlite, library: FolderId, root: &Path, songs: &[Song]) {
+    let found: Vec<Found> = songs
+        .iter()
+        .map(|song| Found {
+            path: RelPath::parse(song.path).unwrap(),
+            stamp: stamp_of(root, song.path),
+            tags: tags(song),
+        })
+        .collect();
+    catalog.record(library, &found).await.unwrap();
+    catalog.settle(library).await.unwrap();
+}
+
+fn stamp_of(root: &Path, path: &str) -> store::Stamp {
+    let path = RelPath::parse(path).unwrap();
+    LibraryFolder::open(root).unwrap().open_source(&path).unwrap().stamp()
+}
+
+fn tags(song: &Song) -> Tags {
+    let suffix = song.path.rsplit('.').next().unwrap();
+    Tags {
+        title: song.title.into(),
+        album: song.album.into(),
+        artist: song.artist.into(),
+        album_artist: song.artist.into(),
+        genres: song.genres.iter().map(|genre| (*genre).to_owned()).collect(),
+        track: Some(song.track),
+        track_total: None,
+        disc: Some(1),
+        year: Some(song.year),
+        duration_ms: 181_500,
+        bitrate_kbps: 900,
+        sample_rate_hz: 44_100,
+        bit_depth: (suffix == "flac").then_some(16),
+        channels: 2,
+        suffix: suffix.into(),
+        content_type: match suffix {
+            "flac" => "audio/flac",
+            "mp3" => "audio/mpeg",
+            _ => "audio/ogg",
+        },
+        cover: song.cover.map(|(path, offset, count, content_type)| FoundCover {
+            path: RelPath::parse(path).unwrap(),
+            offset,
+            count,
+            content_type,
+        }),
+    }
+}

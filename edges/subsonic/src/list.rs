@@ -1,0 +1,188 @@
+//! Answers of any length from constant memory.
+//!
+//! A [`List`] reads its rows from the catalog in pages, each a short read of its own, and writes them into the text of
+//! the answer at once. The first page is read before the status goes out, so a failure there is an ordinary error; a
+//! failure later breaks the connection visibly instead of passing a part for the whole. Nothing is read ahead: while
+//! the client takes nothing, only the text of the page that it is taking is held. The permit stands for rows and text
+//! while a page is made, and shrinks to the text before the client gets any of it.
+
+mod artists;
+mod pages;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::StatusCode;
+use budget::limits::{CHUNK_BYTES, LISTING_BYTES, PAGE_TEXT_BYTES_MAX};
+use budget::{Account, Budget, Permit, Pool};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::Serialize;
+
+use crate::call::Answer;
+use crate::error::Error;
+use crate::reply::{Format, Writer};
+
+pub(crate) use artists::{Artists, View};
+pub(crate) use pages::Pages;
+
+/// How often a list that is already on its way asks again for room for its next page.
+const ASKS_MAX: u32 = 5;
+/// How long it waits before it asks again, at most.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// One list of an answer, page by page.
+#[async_trait]
+pub(crate) trait Rows: Send {
+    /// Reads the next page and writes its rows; `false` when there are no more.
+    async fn page(&mut self, out: &mut Writer) -> Result<bool, Error>;
+}
+
+/// An answer that is one object with lists in it: `"searchResult3": {"artist": […], "album": […], "song": […]}`.
+pub(crate) struct List {
+    writer: Writer,
+    format: Format,
+    budget: Budget,
+    account: Option<Arc<Account>>,
+    /// The lists to come; the first is open when `is_open`.
+    parts: VecDeque<(&'static str, Box<dyn Rows>)>,
+    is_open: bool,
+    is_finished: bool,
+}
+
+impl List {
+    /// Opens the envelope and the object with what is known of it at once.
+    pub(crate) fn new<T: Serialize>(
+        format: Format,
+        budget: Budget,
+        name: &'static str,
+        head: &T,
+    ) -> Result<Self, Error> {
+        let mut writer = Writer::new(format.clone());
+        writer.begin(true)?;
+        writer.object(name, head)?;
+        let account = Account::current();
+        Ok(List {
+            writer,
+            format,
+            budget,
+            account,
+            parts: VecDeque::new(),
+            is_open: false,
+            is_finished: false,
+        })
+    }
+
+    /// Adds a list.
+    pub(crate) fn part(mut self, name: &'static str, rows: impl Rows + 'static) -> Self {
+        self.parts.push_back((name, Box::new(rows)));
+        self
+    }
+
+    /// Reads the first page and answers with it and with all that will follow.
+    pub(crate) async fn answer(mut self) -> Answer {
+        let permit = self.budget.wait(Pool::Listings, LISTING_BYTES).await?;
+        let mut ready = self.fill(permit).await?;
+        let format = self.format.clone();
+        let is_whole = self.is_finished && ready.len() <= 1;
+        let body = if is_whole {
+            Body::from(ready.pop_front().unwrap_or_default())
+        } else {
+            Body::from_stream(stream::try_unfold((self, ready), Self::next))
+        };
+        Ok(format.response(StatusCode::OK, body))
+    }
+
+    /// The body's next chunk; runs only when the connection has room for it.
+    async fn next(
+        (mut list, mut ready): (List, VecDeque<Bytes>),
+    ) -> Result<Option<(Bytes, (List, VecDeque<Bytes>))>, io::Error> {
+        loop {
+            if let Some(chunk) = ready.pop_front() {
+                return Ok(Some((chunk, (list, ready))));
+            }
+            if list.is_finished {
+                return Ok(None);
+            }
+            let account = list.account.clone();
+            ready = in_account(account, list.next_page()).await.map_err(|error| {
+                tracing::warn!(%error, reason = error.reason().map(tracing::field::display), "a list broke off");
+                io::Error::other(error)
+            })?;
+        }
+    }
+
+    /// The next page, with patience: an answer that has begun is worth waiting for.
+    async fn next_page(&mut self) -> Result<VecDeque<Bytes>, Error> {
+        let mut asks = 1;
+        loop {
+            match self.budget.wait(Pool::Listings, LISTING_BYTES).await {
+                Ok(permit) => return self.fill(permit).await,
+                Err(refused) if asks == ASKS_MAX => return Err(refused.into()),
+                Err(refused) => tokio::time::sleep(refused.retry_after.min(ASK_AGAIN)).await,
+            }
+            asks += 1;
+        }
+    }
+
+    /// Reads pages until one chunk is full or nothing is left, and hands the text out.
+    async fn fill(&mut self, mut permit: Permit) -> Result<VecDeque<Bytes>, Error> {
+        while self.writer.len() < CHUNK_BYTES {
+            let Some((name, rows)) = self.parts.front_mut() else {
+                self.writer.finish();
+                self.is_finished = true;
+                break;
+            };
+            if !std::mem::replace(&mut self.is_open, true) {
+                self.writer.list(name);
+            }
+            if !rows.page(&mut self.writer).await? {
+                self.writer.end();
+                self.is_open = false;
+                self.parts.pop_front();
+            }
+        }
+        permit.shrink(self.writer.len() as u64);
+        let held = Arc::new(permit);
+        Ok(self.writer.take().into_iter().map(|text| Held { text, _permit: held.clone() }.into()).collect())
+    }
+}
+
+/// Whether a page has written as much text as its permit stands for; the rows behind are read again.
+fn is_full(out: &Writer) -> bool {
+    out.len() >= PAGE_TEXT_BYTES_MAX
+}
+
+/// A chunk of text with the permit that it is held under: the permit goes when the last chunk was sent.
+struct Held {
+    text: Vec<u8>,
+    _permit: Arc<Permit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl From<Held> for Bytes {
+    fn from(held: Held) -> Self {
+        Bytes::from_owner(held)
+    }
+}
+
+/// Charges permits to the request that the list answers, though its handler is long done.
+async fn in_account<T>(account: Option<Arc<Account>>, work: impl Future<Output = T> + Send) -> T {
+    match account {
+        Some(account) => account.scope(work).await,
+        None => work.await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

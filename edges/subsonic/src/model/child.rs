@@ -1,0 +1,182 @@
+//! `Child`: a song, or in the view by folders an album or an artist that can be entered.
+
+use catalog::{Album, AlbumId, Artist, ArtistId, Track};
+use serde::Serialize;
+use store::FolderId;
+
+use super::{ArtistLink, Moment, Named, Shown, rated, seconds};
+
+/// What stands in a list of songs or in a directory. A directory has fewer fields.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Child<'a> {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+    is_dir: bool,
+    title: &'a str,
+    /// Of albums only: typed clients read them as albums, which have names and numbers of songs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    song_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    album: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artist: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    year: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    genre: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cover_art: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suffix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bit_rate: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bit_depth: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sampling_rate: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_video: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_rating: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    play_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disc_number: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starred: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    album_id: Option<Shown<AlbumId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artist_id: Option<Shown<ArtistId>>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    played: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    genres: Option<Vec<Named<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artists: Option<Vec<ArtistLink<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_artist: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    album_artists: Option<Vec<ArtistLink<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_album_artist: Option<&'a str>,
+}
+
+impl<'a> Child<'a> {
+    /// A song. Its cover is its album's, so that clients fetch and keep one picture for all of them. `plain` leaves
+    /// out what only OpenSubsonic has.
+    pub(crate) fn of(track: &'a Track, plain: bool) -> Self {
+        let song = Child {
+            id: track.id.to_string(),
+            parent: Some(track.album_id.to_string()),
+            is_dir: false,
+            title: &track.title,
+            album: Some(&track.album),
+            artist: Some(&track.artist),
+            track: track.track,
+            year: track.year,
+            genre: track.genres.first().map(String::as_str),
+            cover_art: track.has_cover.then(|| track.album_id.to_string()),
+            size: Some(track.size_bytes),
+            content_type: Some(track.content_type),
+            suffix: Some(&track.suffix),
+            duration: Some(seconds(track.duration_ms)),
+            bit_rate: Some(track.bitrate_kbps),
+            path: Some(track.path.as_str()),
+            is_video: Some(false),
+            user_rating: rated(track.play.rating),
+            play_count: Some(track.play.plays),
+            disc_number: track.disc,
+            created: Some(Moment(track.created)),
+            starred: track.play.starred.map(Moment),
+            album_id: Some(Shown(track.album_id)),
+            artist_id: Some(Shown(track.artist_id)),
+            kind: Some("music"),
+            ..Child::default()
+        };
+        if plain { song } else { song.with_details(track) }
+    }
+
+    fn with_details(self, track: &'a Track) -> Self {
+        let link = |id, name: &'a str| vec![ArtistLink { id: Shown(id), name }];
+        Child {
+            bit_depth: track.bit_depth,
+            sampling_rate: Some(track.sample_rate_hz),
+            channel_count: Some(track.channels),
+            media_type: Some("song"),
+            played: track.play.played.map(Moment),
+            genres: Some(track.genres.iter().map(|name| Named { name }).collect()),
+            artists: Some(link(track.artist_id, &track.artist)),
+            display_artist: Some(&track.artist),
+            album_artists: Some(link(track.album_artist_id, &track.album_artist)),
+            display_album_artist: Some(&track.album_artist),
+            ..self
+        }
+    }
+
+    /// An album as a directory of its artist.
+    pub(crate) fn of_album(album: &'a Album, plain: bool) -> Self {
+        Child {
+            id: album.id.to_string(),
+            parent: Some(album.artist_id.to_string()),
+            is_dir: true,
+            title: &album.name,
+            name: (!plain).then_some(&*album.name),
+            song_count: (!plain).then_some(album.tracks),
+            album: Some(&album.name),
+            artist: Some(&album.artist),
+            year: album.year,
+            genre: album.genre.as_deref(),
+            cover_art: album.has_cover.then(|| album.id.to_string()),
+            duration: Some(seconds(album.duration_ms)),
+            user_rating: rated(album.play.rating),
+            play_count: Some(album.play.plays),
+            created: Some(Moment(album.created)),
+            starred: album.play.starred.map(Moment),
+            album_id: Some(Shown(album.id)),
+            artist_id: Some(Shown(album.artist_id)),
+            media_type: (!plain).then_some("album"),
+            played: album.play.played.map(Moment).filter(|_| !plain),
+            ..Child::default()
+        }
+    }
+
+    /// An artist as a directory of a library.
+    pub(crate) fn of_artist(artist: &'a Artist, library: FolderId, plain: bool) -> Self {
+        Child {
+            id: artist.id.to_string(),
+            parent: Some(library.0.to_string()),
+            is_dir: true,
+            title: &artist.name,
+            artist: Some(&artist.name),
+            cover_art: Some(artist.id.to_string()),
+            user_rating: rated(artist.play.rating),
+            starred: artist.play.starred.map(Moment),
+            artist_id: Some(Shown(artist.id)),
+            media_type: (!plain).then_some("artist"),
+            ..Child::default()
+        }
+    }
+}

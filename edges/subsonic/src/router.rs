@@ -1,0 +1,257 @@
+//! Every endpoint by name, and the way of a request from the wire to its handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use budget::limits::{BODY_STALL_MS, FORM_BYTES_MAX};
+use budget::{Permit, Pool};
+use catalog::Action;
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt;
+use stream::{Client, Peer};
+
+use crate::Parts;
+use crate::auth::identify;
+use crate::call::{Answer, Call, allow, unknown_client};
+use crate::endpoints::{account, annotate, browse, lists, media, playlists, search, system};
+use crate::error::{Error, ErrorKind};
+use crate::params::Params;
+use crate::scans::Scans;
+
+/// What answers a call.
+type Handler = fn(Call) -> BoxFuture<'static, Answer>;
+
+/// One endpoint: `/rest/NAME` and `/rest/NAME.view`.
+pub struct Route {
+    /// The endpoint's name in the protocol.
+    pub name: &'static str,
+    /// What the caller must be allowed to do.
+    pub action: Action,
+    handler: Handler,
+}
+
+/// A row of the table; the handler is an `async fn(Call) -> Answer`.
+macro_rules! route {
+    ($name:literal, $action:ident, $handler:path) => {
+        Route { name: $name, action: Action::$action, handler: |call| Box::pin($handler(call)) }
+    };
+}
+
+/// All endpoints.
+pub const ROUTES: &[Route] = &[
+    route!("ping", Listen, system::ping),
+    route!("getLicense", Listen, system::license),
+    route!("getOpenSubsonicExtensions", Knock, system::extensions),
+    route!("getScanStatus", Listen, system::scan_status),
+    route!("startScan", Administer, system::start_scan),
+    route!("getUser", OwnAccount, account::user),
+    route!("tokenInfo", OwnAccount, account::token_info),
+    route!("getMusicFolders", Listen, browse::music_folders),
+    route!("getIndexes", Listen, browse::indexes),
+    route!("getMusicDirectory", Listen, browse::music_directory),
+    route!("getArtists", Listen, browse::artists),
+    route!("getArtist", Listen, browse::artist),
+    route!("getAlbum", Listen, browse::album),
+    route!("getSong", Listen, browse::song),
+    route!("getGenres", Listen, browse::genres),
+    route!("getAlbumList", Listen, lists::album_list),
+    route!("getAlbumList2", Listen, lists::album_list2),
+    route!("getRandomSongs", Listen, lists::random_songs),
+    route!("getStarred", Listen, lists::starred),
+    route!("getStarred2", Listen, lists::starred2),
+    route!("search2", Listen, search::search2),
+    route!("search3", Listen, search::search3),
+    route!("getPlaylists", Listen, playlists::playlists),
+    route!("getPlaylist", Listen, playlists::playlist),
+    route!("stream", Listen, media::stream),
+    route!("download", Listen, media::download),
+    route!("getCoverArt", Listen, media::cover_art),
+    route!("scrobble", Listen, annotate::scrobble),
+    route!("star", Listen, annotate::star),
+    route!("unstar", Listen, annotate::unstar),
+    route!("setRating", Listen, annotate::set_rating),
+];
+
+/// The parts, and what the face itself keeps running.
+pub(crate) struct Face {
+    pub(crate) parts: Parts,
+    pub(crate) scans: Scans,
+}
+
+/// The OpenSubsonic face. Unknown endpoints are answered in the envelope too: clients probe.
+pub fn router(parts: Parts) -> Router {
+    let face = Arc::new(Face { parts, scans: Scans::default() });
+    let mut router = Router::new();
+    for route in ROUTES {
+        let face = face.clone();
+        let serve = axum::routing::any(move |request| serve(face.clone(), route, request));
+        router = router
+            .route(&format!("/rest/{}", route.name), serve.clone())
+            .route(&format!("/rest/{}.view", route.name), serve);
+    }
+    let unknown = move |request| unknown(face.clone(), request);
+    router
+        .route("/rest", axum::routing::any(unknown.clone()))
+        .route("/rest/", axum::routing::any(unknown.clone()))
+        .route("/rest/{*endpoint}", axum::routing::any(unknown))
+}
+
+/// Answers one request.
+async fn serve(face: Arc<Face>, route: &'static Route, request: Request<Body>) -> Response<Body> {
+    if request.method() == Method::OPTIONS {
+        return options();
+    }
+    let is_head = request.method() == Method::HEAD;
+    let (params, request, _permit) = match read(&face.parts, request).await {
+        Ok((params, request, permit)) => (Arc::new(params), request, permit),
+        Err((params, error)) => return refuse(route.name, &params, &error),
+    };
+    let answer = match attempt(face, route, &params, request).await {
+        Ok(answer) => answer,
+        Err(error) => refuse(route.name, &params, &error),
+    };
+    // The media endpoints know HEAD themselves; of all others it gets the head.
+    if is_head { answer.map(|_| Body::empty()) } else { answer }
+}
+
+/// Who asks, may he, and what is the answer.
+async fn attempt(
+    face: Arc<Face>,
+    route: &'static Route,
+    params: &Arc<Params>,
+    request: Request<Body>,
+) -> Answer {
+    let format = params.format().map_err(|(_, error)| error)?;
+    params.check_version()?;
+    let (head, _) = request.into_parts();
+    let client = head.extensions.get::<Client>().copied().unwrap_or_else(unknown_client);
+    let peer = head.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(Peer::new);
+    let identity = if route.action == Action::Knock {
+        None
+    } else {
+        Some(identify(&face.parts.sign_in, params, &head.headers, client.address).await?)
+    };
+    allow(identity.as_ref(), route.action)?;
+    let call = Call {
+        face,
+        params: params.clone(),
+        format,
+        method: head.method,
+        headers: head.headers,
+        client,
+        peer,
+        identity,
+    };
+    (route.handler)(call).await
+}
+
+/// An endpoint that we do not have. Nothing about the library is told, so nobody has to sign in.
+async fn unknown(face: Arc<Face>, request: Request<Body>) -> Response<Body> {
+    if request.method() == Method::OPTIONS {
+        return options();
+    }
+    let path = request.uri().path();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let name: String = name.trim_end_matches(".view").chars().take(64).collect();
+    let error = Error::new(ErrorKind::Generic, format!("This server has no endpoint {name:?}"));
+    match read(&face.parts, request).await {
+        Ok((params, ..)) => refuse("unknown", &params, &error),
+        Err((params, error)) => refuse("unknown", &params, &error),
+    }
+}
+
+/// Gathers the parameters of query and form. What is held of the form is under a permit until the answer is made.
+async fn read(
+    parts: &Parts,
+    request: Request<Body>,
+) -> Result<(Params, Request<Body>, Option<Permit>), (Params, Error)> {
+    let mut params = Params::parse(request.uri().query().unwrap_or_default());
+    let method = request.method();
+    if method == Method::GET || method == Method::HEAD {
+        return Ok((params, request, None));
+    }
+    if method != Method::POST {
+        return Err((params, Error::method()));
+    }
+    if !is_form(&request) {
+        return Ok((params, request, None));
+    }
+    let (head, body) = request.into_parts();
+    let declared =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
+    match form(parts, declared, body).await {
+        Ok((text, permit)) => {
+            params.extend(&text);
+            Ok((params, Request::from_parts(head, Body::empty()), Some(permit)))
+        }
+        Err(error) => Err((params, error)),
+    }
+}
+
+fn is_form(request: &Request<Body>) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
+/// Reads a form of at most [`FORM_BYTES_MAX`]. The permit stands for its text and for the pairs made of it.
+async fn form(parts: &Parts, declared: Option<usize>, mut body: Body) -> Result<(Vec<u8>, Permit), Error> {
+    let bytes_max = declared.unwrap_or(FORM_BYTES_MAX);
+    if bytes_max > FORM_BYTES_MAX {
+        return Err(Error::too_large());
+    }
+    let permit = parts.budget.wait(Pool::Uploads, 2 * bytes_max as u64).await?;
+    let mut text = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(Duration::from_millis(BODY_STALL_MS), body.frame());
+        match frame.await.map_err(|_| Error::stalled())? {
+            None => return Ok((text, permit)),
+            Some(Err(error)) => {
+                return Err(Error::inside(ErrorKind::Generic, "The request body broke off", error));
+            }
+            Some(Ok(frame)) => {
+                let Some(data) = frame.data_ref() else { continue };
+                if text.len() + data.len() > FORM_BYTES_MAX {
+                    return Err(Error::too_large());
+                }
+                text.extend_from_slice(data);
+            }
+        }
+    }
+}
+
+/// Writes an error in the format that was asked for. What went wrong inside is logged with the endpoint's name; the
+/// request's own words may hold a password and are not.
+fn refuse(endpoint: &str, params: &Params, error: &Error) -> Response<Body> {
+    match error.reason() {
+        Some(reason) if error.kind() == ErrorKind::Generic => {
+            tracing::warn!(endpoint, %error, %reason, "a request failed");
+        }
+        Some(reason) => tracing::info!(endpoint, %error, %reason, "a request failed"),
+        None => tracing::debug!(endpoint, %error, "a request was refused"),
+    }
+    let format = params.format().unwrap_or_else(|(fallback, _)| fallback);
+    let mut response = format.error(error);
+    if error.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, ALLOWED);
+    }
+    response
+}
+
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+
+/// What may be asked, without asking who asks.
+fn options() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::ALLOW, ALLOWED);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+mod access;
+mod golden;
+mod media;
+mod requests;

@@ -1,0 +1,227 @@
+//! What a request shows to prove who sends it: a signed link, `Authorization`, or the session's cookie.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::{HeaderMap, request};
+use budget::limits;
+use catalog::{Identity, Refusal, TrackId, UnixMs, UserId};
+use data_encoding::BASE64;
+use stream::Client;
+
+use crate::error::{Code, Error};
+use crate::json::{self, Id};
+use crate::{App, Route};
+
+/// The cookie that holds a session's token.
+pub(crate) const SESSION_COOKIE: &str = "millpond_session";
+
+/// Somebody who proved who he is.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    /// Who, and by what.
+    pub(crate) identity: Identity,
+    /// Whether a browser adds this proof by itself, also to what a foreign page asks for.
+    pub(crate) sent_by_browsers: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(head: &mut request::Parts, _: &S) -> Result<Self, Error> {
+        // Only a route that is open to all has no caller; its handler must not ask for one.
+        head.extensions.get().cloned().ok_or_else(|| Error::new(Code::SignInNeeded, "sign in first"))
+    }
+}
+
+/// Where a request comes from, behind trusted proxies resolved. The accept loop says it; without one, nobody is
+/// trusted to be local or secure.
+pub(crate) fn client(head: &request::Parts) -> Client {
+    let unknown = Client { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), secure: false };
+    head.extensions.get::<Client>().cloned().unwrap_or(unknown)
+}
+
+/// Who sends this request; nobody when it shows nothing. What it shows must be right: a wrong key is an error also
+/// where a cookie would do.
+pub(crate) async fn identify(
+    app: &App,
+    route: &Route,
+    head: &mut request::Parts,
+) -> Result<Option<Caller>, Error> {
+    if route.by_link && is_link(head.uri.query()) {
+        let identity = by_link(app, head).await?;
+        return Ok(Some(Caller { identity, sent_by_browsers: false }));
+    }
+    let from = client(head).address;
+    if head.headers.contains_key(AUTHORIZATION) {
+        return match authorization(&head.headers).ok_or(Refusal::Wrong)? {
+            Shown::Key(key) => {
+                let identity = app.sign_in.key(&key, from).await?;
+                Ok(Some(Caller { identity, sent_by_browsers: false }))
+            }
+            Shown::Password { name, secret } => {
+                let identity = app.sign_in.password(&name, &secret, from).await?;
+                Ok(Some(Caller { identity, sent_by_browsers: true }))
+            }
+        };
+    }
+    let Some(token) = session_token(&head.headers) else { return Ok(None) };
+    let identity = app.sign_in.session(token, from).await?;
+    Ok(Some(Caller { identity, sent_by_browsers: true }))
+}
+
+/// What `Authorization` says.
+enum Shown {
+    Key(String),
+    Password { name: String, secret: String },
+}
+
+/// Reads one `Authorization` header: `Bearer KEY` (RFC 6750) or `Basic base64(name:secret)` (RFC 7617).
+fn authorization(headers: &HeaderMap) -> Option<Shown> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() || value.len() > 2 * limits::CREDENTIAL_BYTES_MAX {
+        return None;
+    }
+    let (scheme, rest) = value.split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Shown::Key(rest.to_owned()));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(BASE64.decode(rest.as_bytes()).ok()?).ok()?;
+    let (name, secret) = text.split_once(':')?;
+    Some(Shown::Password { name: name.to_owned(), secret: secret.to_owned() })
+}
+
+/// The token in the session's cookie (RFC 6265 section 4.2).
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let (_, token) = pairs.find(|(name, _)| *name == SESSION_COOKIE)?;
+    (!token.is_empty() && token.len() <= limits::CREDENTIAL_BYTES_MAX).then_some(token)
+}
+
+/// Whether a query is one of a signed link.
+pub(crate) fn is_link(query: Option<&str>) -> bool {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(name, _)| name == "signature")
+}
+
+/// Checks a signed link for the track of this path.
+async fn by_link(app: &App, head: &mut request::Parts) -> Result<Identity, Error> {
+    let Id(track) = Id::<TrackId>::from_request_parts(head, &()).await?;
+    let wrong = || Error::new(Code::LinkWrong, "this link is not one that we signed").hint(ASK_AGAIN);
+    let Link { user, expires, signature } = link(head.uri.query().unwrap_or_default()).ok_or_else(wrong)?;
+    let now = json::now();
+    if expires <= now {
+        return Err(Error::new(Code::LinkExpired, "this link has expired").hint(ASK_AGAIN));
+    }
+    app.sign_in.link(track, user, expires, &signature, now).await.map_err(|refusal| match refusal {
+        Refusal::Wrong => wrong(),
+        other => other.into(),
+    })
+}
+
+const ASK_AGAIN: &str = "POST /tracks/{id}/link makes a new one";
+
+struct Link {
+    user: UserId,
+    expires: UnixMs,
+    signature: Arc<str>,
+}
+
+/// The parts of a link; each must be there once.
+fn link(query: &str) -> Option<Link> {
+    let one = |wanted: &str| {
+        let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
+        let (_, value) = found.next()?;
+        found.next().is_none().then(|| value.into_owned())
+    };
+    let expires = one("expires")?;
+    let canonical = !expires.is_empty() && expires.bytes().all(|b| b.is_ascii_digit());
+    Some(Link {
+        user: one("user")?.parse().ok()?,
+        expires: expires.parse().ok().filter(|_| canonical)?,
+        signature: one("signature")?.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn check(value: &str) -> Option<String> {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
+        authorization(&headers).map(|shown| match shown {
+            Shown::Key(key) => format!("key {key}"),
+            Shown::Password { name, secret } => format!("{name} / {secret}"),
+        })
+    }
+
+    #[test]
+    fn an_authorization_is_read_or_it_is_wrong() {
+        let long = format!("Bearer {}", "k".repeat(3_000));
+        let cases = [
+            ("Bearer abc", Some("key abc")),
+            ("bearer  abc ", Some("key abc")),
+            ("Basic bmFtZTpzZWM6cmV0", Some("name / sec:ret")),
+            ("BASIC bmFtZTo=", Some("name / ")),
+            ("Basic bmFtZQ==", None),
+            ("Basic %%%", None),
+            ("Basic /////w==", None),
+            ("Digest abc", None),
+            ("Bearer", None),
+            (long.as_str(), None),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(check(value).as_deref(), expected, "{value:.40}");
+        }
+    }
+
+    #[test]
+    fn two_authorizations_are_none() {
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer b"));
+        assert!(authorization(&headers).is_none());
+    }
+
+    #[test]
+    fn the_session_is_found_among_other_cookies() {
+        let cases = [
+            ("millpond_session=abc", Some("abc")),
+            ("a=b; millpond_session=abc;c=d", Some("abc")),
+            ("millpond_sessions=abc", None),
+            ("millpond_session=", None),
+            ("millpond_session", None),
+        ];
+        for (line, expected) in cases {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(line))]);
+            assert_eq!(session_token(&headers), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_link_has_each_part_once() {
+        let cases = [
+            ("user=us-1&expires=5&signature=ab", true),
+            ("signature=ab&other=1&expires=5&user=us-1", true),
+            ("user=us-1&user=us-2&expires=5&signature=ab", false),
+            ("user=us-1&expires=5&signature=ab&signature=ab", false),
+            ("user=us-1&expires=-5&signature=ab", false),
+            ("user=us-1&expires=+5&signature=ab", false),
+            ("user=us-01&expires=5&signature=ab", false),
+            ("user=us-1&expires=&signature=ab", false),
+            ("user=us-1&signature=ab", false),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(link(query).is_some(), expected, "{query}");
+        }
+        assert!(is_link(Some("a=b&signature")) && !is_link(Some("user=signature")) && !is_link(None));
+    }
+}

@@ -1,0 +1,133 @@
+//! Which pages of other origins may read an answer (the Fetch standard's CORS protocol).
+//!
+//! The Subsonic API and signed links carry their proof in the URL, so any page may use them, without the browser's
+//! credentials. Everything else is for the origins of `server.cors_origins`, with credentials.
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
+
+use crate::caller;
+use crate::origin::Origins;
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// What a page needs to play media: where a range lies and how long the whole is.
+const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
+/// The same, and what our own API says in headers.
+const EXPOSED_LISTED: &str =
+    "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time";
+const ALLOWED: &str = "Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, \
+                       X-Request-ID, X-Requested-With";
+const ALLOWED_LISTED: &str = "Authorization, Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, \
+                              If-Unmodified-Since, If-Range, X-Request-ID, X-Requested-With";
+
+/// Who may read the answer to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Pages of every origin, without credentials.
+    Everyone,
+    /// Pages of this one, with credentials.
+    Listed(HeaderValue),
+    /// Our own pages alone.
+    Ourselves,
+}
+
+/// Decides it from the path and the query alone, so that a preflight and its request agree.
+pub(crate) fn readers(uri: &Uri, headers: &HeaderMap, prefix: &str, listed: &Origins) -> Readers {
+    let path = uri.path();
+    let path = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    let audio = path.strip_prefix("/tracks/").is_some_and(|rest| rest.ends_with("/audio"));
+    if path.starts_with("/rest/") || (audio && caller::is_link(uri.query())) {
+        return Readers::Everyone;
+    }
+    match headers.get(ORIGIN) {
+        Some(origin) if listed.has(origin) => Readers::Listed(origin.clone()),
+        _ => Readers::Ourselves,
+    }
+}
+
+/// Whether a request is a browser's question before the real one.
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to a preflight, which never asks for a sign-in.
+pub(crate) fn preflight(readers: &Readers) -> Response {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let (methods, allowed) = match readers {
+        Readers::Everyone => ("GET, HEAD, POST, OPTIONS", ALLOWED),
+        Readers::Listed(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_LISTED),
+        Readers::Ourselves => return answer,
+    };
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    answer
+}
+
+/// Adds who may read it to any answer.
+pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
+    let (exposed, policy) = match readers {
+        Readers::Everyone => {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            (EXPOSED, "cross-origin")
+        }
+        Readers::Listed(origin) => {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.append(VARY, HeaderValue::from_static("origin"));
+            (EXPOSED_LISTED, "cross-origin")
+        }
+        Readers::Ourselves => {
+            headers.append(VARY, HeaderValue::from_static("origin"));
+            headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+            return;
+        }
+    };
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static(policy));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_read_follows_the_path_and_the_list() {
+        let listed = Origins::parse(&["https://app.example"]).unwrap();
+        let (app, evil) = ("https://app.example", "https://evil.example");
+        let signed = "/tracks/tr-1/audio?user=us-1&expires=1&signature=a";
+        let cases = [
+            ("/rest/ping.view?u=a", evil, Readers::Everyone),
+            ("/music/rest/stream?id=tr-1", evil, Readers::Everyone),
+            (signed, evil, Readers::Everyone),
+            (signed, app, Readers::Everyone),
+            ("/tracks/tr-1/audio", app, Readers::Listed(HeaderValue::from_static(app))),
+            ("/tracks/tr-1/audio", evil, Readers::Ourselves),
+            ("/tracks/tr-1?signature=a", evil, Readers::Ourselves),
+            ("/me?signature=a", evil, Readers::Ourselves),
+            ("/me", app, Readers::Listed(HeaderValue::from_static(app))),
+            ("/restore", evil, Readers::Ourselves),
+            ("/me", "https://app.example.evil.example", Readers::Ourselves),
+            ("/me", "null", Readers::Ourselves),
+        ];
+        for (uri, origin, expected) in cases {
+            let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+            assert_eq!(
+                readers(&uri.parse().unwrap(), &headers, "/music", &listed),
+                expected,
+                "{uri} {origin}"
+            );
+        }
+    }
+}

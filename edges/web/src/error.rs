@@ -1,0 +1,247 @@
+//! The one shape of every error, and the total tables from other crates' errors to it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use budget::{Fault, Refused, limits};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::json;
+
+/// What kind of failure it is, in the words of the API; each has one status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Invalid,
+    UnknownField,
+    SignInNeeded,
+    SignInWrong,
+    NotAllowed,
+    OtherOrigin,
+    LinkWrong,
+    LinkExpired,
+    NotFound,
+    FileMissing,
+    MethodNotAllowed,
+    BodyStalled,
+    Exists,
+    BodyTooLarge,
+    NotJson,
+    TooMany,
+    Broken,
+    Busy,
+    NeverFits,
+}
+
+impl Code {
+    /// The status and the word that programs may rely on.
+    fn known(self) -> (StatusCode, &'static str) {
+        match self {
+            Code::Invalid => (StatusCode::BAD_REQUEST, "invalid"),
+            Code::UnknownField => (StatusCode::BAD_REQUEST, "unknown_field"),
+            Code::SignInNeeded => (StatusCode::UNAUTHORIZED, "sign_in_needed"),
+            Code::SignInWrong => (StatusCode::UNAUTHORIZED, "sign_in_wrong"),
+            Code::NotAllowed => (StatusCode::FORBIDDEN, "not_allowed"),
+            Code::OtherOrigin => (StatusCode::FORBIDDEN, "other_origin"),
+            Code::LinkWrong => (StatusCode::FORBIDDEN, "link_wrong"),
+            Code::LinkExpired => (StatusCode::FORBIDDEN, "link_expired"),
+            Code::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Code::FileMissing => (StatusCode::NOT_FOUND, "file_missing"),
+            Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Code::BodyStalled => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
+            Code::Exists => (StatusCode::CONFLICT, "exists"),
+            Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Code::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
+            Code::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Code::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "broken"),
+            Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Code::NeverFits => (StatusCode::INSUFFICIENT_STORAGE, "never_fits"),
+        }
+    }
+}
+
+/// An answer that is not what was asked for.
+#[derive(Debug)]
+pub(crate) struct Error {
+    code: Code,
+    message: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
+}
+
+impl Error {
+    /// A failure with what the user may read about it.
+    pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Error { code, message: message.into(), hint: None, retry_after: None }
+    }
+
+    /// Adds what the user may do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds when asking again makes sense.
+    pub(crate) fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// A fault of ours: the user reads that there was one, the log reads which.
+    pub(crate) fn broken(what: &'static str, why: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error = why, what, "a request failed");
+        Error::new(Code::Broken, what).hint("the server's log has more under this X-Request-ID")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.code.known().0
+    }
+}
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorAnswer<'a> {
+    /// What went wrong.
+    error: ErrorWords<'a>,
+}
+
+/// What went wrong.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorWords<'a> {
+    /// A word that programs may rely on.
+    #[schema(example = "not_found")]
+    code: &'a str,
+    /// A sentence for people.
+    message: &'a str,
+    /// What to do about it, where something can be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, code) = self.code.known();
+        let words = ErrorWords { code, message: &self.message, hint: self.hint.as_deref() };
+        let mut answer = json::answer(status, &ErrorAnswer { error: words });
+        let headers = answer.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            challenge(headers);
+        }
+        if let Some(after) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds_up(after)));
+        }
+        answer
+    }
+}
+
+/// The two ways that a client may take without a page (RFC 9110 section 11.6.1; RFC 7617, RFC 6750).
+fn challenge(headers: &mut HeaderMap) {
+    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Millpond\", charset=\"UTF-8\""));
+    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Millpond\""));
+}
+
+/// Whole seconds, at least one: `Retry-After: 0` would invite a busy loop.
+fn seconds_up(after: Duration) -> u64 {
+    after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1)
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        let code = match refused.fault {
+            Fault::Caller => Code::TooMany,
+            Fault::Server => Code::Busy,
+            Fault::Never => return Error::new(Code::NeverFits, refused.to_string()),
+        };
+        Error::new(code, refused.to_string()).retry_after(refused.retry_after)
+    }
+}
+
+impl From<catalog::Error> for Error {
+    fn from(error: catalog::Error) -> Self {
+        use catalog::ErrorKind;
+        let shown = error.public().to_owned();
+        match error.kind() {
+            ErrorKind::NotFound => {
+                Error::new(Code::NotFound, "there is no such thing here, or it is not yours to see")
+            }
+            ErrorKind::Exists => Error::new(Code::Exists, shown),
+            ErrorKind::Invalid => Error::new(Code::Invalid, shown),
+            ErrorKind::NotAllowed => Error::new(Code::NotAllowed, shown),
+            ErrorKind::Busy => {
+                Error::new(Code::Busy, "the database is busy").retry_after(limits::RETRY_AFTER)
+            }
+            ErrorKind::Unavailable => Error::broken("the database does not answer", &error),
+        }
+    }
+}
+
+impl From<catalog::Refusal> for Error {
+    fn from(refusal: catalog::Refusal) -> Self {
+        use catalog::Refusal;
+        match refusal {
+            Refusal::Wrong => {
+                Error::new(Code::SignInWrong, "the name, password, key or session is not valid")
+            }
+            Refusal::TooManyFailures { retry_after } => {
+                Error::new(Code::TooMany, "too many failed sign-ins").retry_after(retry_after)
+            }
+            Refusal::Busy(refused) => refused.into(),
+            Refusal::TokenNotSupported => {
+                Error::new(Code::SignInWrong, "this way to sign in does not work for this user")
+            }
+            Refusal::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        use store::ErrorKind;
+        match error.kind {
+            ErrorKind::NotFound | ErrorKind::NotAFile => {
+                Error::new(Code::FileMissing, "the file is not in its library now")
+                    .hint("a scan notices what moved")
+            }
+            ErrorKind::Escapes => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a name leads out of its library folder"
+                );
+                Error::new(Code::FileMissing, "the file is not in its library now")
+            }
+            ErrorKind::Changed => {
+                Error::new(Code::Busy, "the file is being changed").retry_after(limits::RETRY_AFTER)
+            }
+            ErrorKind::Full => Error::new(Code::NeverFits, "the disk or a limit of its folder is full"),
+            ErrorKind::ReadOnly | ErrorKind::Locked | ErrorKind::Format | ErrorKind::Io => {
+                Error::broken("the file cannot be read", &error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_whose_limit_it_was_and_when_to_come_back() {
+        let cases = [
+            (Fault::Caller, Duration::from_secs(3), 429, Some("3")),
+            (Fault::Server, Duration::from_millis(1), 503, Some("1")),
+            (Fault::Server, Duration::ZERO, 503, Some("1")),
+            (Fault::Never, Duration::from_secs(9), 507, None),
+        ];
+        for (fault, retry_after, status, header) in cases {
+            let answer = Error::from(Refused { what: "streams", fault, retry_after }).into_response();
+            assert_eq!(answer.status().as_u16(), status, "{fault:?}");
+            let said = answer.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap());
+            assert_eq!(said, header, "{fault:?}");
+        }
+    }
+}

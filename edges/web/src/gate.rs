@@ -1,0 +1,68 @@
+//! Before every handler: who asks, and may he.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use catalog::{Action, TrackId, Verdict, access};
+
+use crate::caller::{self, Caller};
+use crate::error::{Code, Error};
+use crate::json::Id;
+use crate::{App, Route, origin};
+
+/// The gate of one route.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) app: Arc<App>,
+    pub(crate) route: &'static Route,
+}
+
+/// Lets a request through with its [`Caller`], or answers it.
+pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    match admit(&gate.app, gate.route, &mut head).await {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                head.extensions.insert(caller);
+            }
+            next.run(Request::from_parts(head, body)).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Who it is, when the route wants to know; an error when the access table says no.
+async fn admit(app: &App, route: &Route, head: &mut request::Parts) -> Result<Option<Caller>, Error> {
+    if route.action == Action::Knock {
+        return Ok(None);
+    }
+    // Boxed, because signing in may hash a password, and that future is larger than all the others.
+    let caller = Box::pin(caller::identify(app, route, head)).await?;
+    if let Some(caller) = &caller
+        && caller.sent_by_browsers
+        && !head.method.is_safe()
+    {
+        origin::refuse_other_origins(head, &app.base_url, &app.cors_origins)?;
+    }
+    let action = match (route.action, &caller) {
+        (Action::ChangeTrack { .. }, Some(caller)) => owned_track(app, caller, head).await?,
+        (action, _) => action,
+    };
+    match access::judge(caller.as_ref().map(|caller| &*caller.identity.user), action) {
+        Verdict::Allowed => Ok(caller),
+        Verdict::SignIn => Err(Error::new(Code::SignInNeeded, "sign in first")
+            .hint("with POST /session, an API key as Bearer, or HTTP Basic")),
+        Verdict::Denied => Err(Error::new(Code::NotAllowed, "you may not do this")),
+    }
+}
+
+/// The action of a route that changes a track, with the owner of the track; a track that the caller may not even see
+/// is not found.
+async fn owned_track(app: &App, caller: &Caller, head: &mut request::Parts) -> Result<Action, Error> {
+    let Id(id) = Id::<TrackId>::from_request_parts(head, &()).await?;
+    let track = app.catalog.track(&caller.identity.managing(), id).await?;
+    Ok(Action::ChangeTrack { owner: track.owner })
+}

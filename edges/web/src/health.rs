@@ -1,0 +1,270 @@
+//! `/health`: whether everything that the server leans on holds, and in words what does not.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use budget::{Budget, limits, memory};
+use catalog::Catalog;
+use rustix::fs::{Access, StatVfsMountFlags};
+use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use crate::{App, json};
+
+/// What `/health` looks at. Clones share the last report, which is given out again while it is fresh.
+#[derive(Clone)]
+pub struct Health(Arc<Inner>);
+
+struct Inner {
+    data: PathBuf,
+    catalog: Arc<dyn Catalog>,
+    budget: Budget,
+    last: Mutex<Last>,
+}
+
+/// The last report, and whether somebody makes a newer one. Never locked across an await.
+#[derive(Default)]
+struct Last {
+    report: Option<(Instant, Arc<Report>)>,
+    in_progress: bool,
+}
+
+/// What `/health` says.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Report {
+    /// `ok`, or `degraded` when any check is.
+    status: Status,
+    version: &'static str,
+    checks: Checks,
+}
+
+/// Whether something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// All is well.
+    Ok,
+    /// It works less well than it should; `why` says what is missing.
+    Degraded,
+}
+
+/// Every check by name.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Checks {
+    /// The disk of the data folder.
+    disk: Check,
+    /// The catalog's database.
+    database: Check,
+    /// The program that transcodes.
+    ffmpeg: Check,
+    /// Our own memory against its limit.
+    memory: Check,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Check {
+    status: Status,
+    /// What is wrong, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resident_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_bytes: Option<u64>,
+}
+
+impl Check {
+    fn new(why: Option<String>) -> Self {
+        let status = if why.is_some() { Status::Degraded } else { Status::Ok };
+        Check { status, why, free_bytes: None, resident_bytes: None, limit_bytes: None }
+    }
+}
+
+impl Health {
+    /// Looks at the disk of this data folder, at this catalog and at the memory limit of this budget.
+    pub fn new(data: PathBuf, catalog: Arc<dyn Catalog>, budget: Budget) -> Self {
+        Health(Arc::new(Inner { data, catalog, budget, last: Mutex::default() }))
+    }
+
+    /// A report that is at most a little old. One caller at a time makes a new one; the others get the last.
+    pub(crate) async fn report(&self) -> Arc<Report> {
+        {
+            let mut last = self.last();
+            if let Some((at, report)) = &last.report {
+                let fresh = at.elapsed() < Duration::from_millis(limits::HEALTH_FRESH_MS);
+                if fresh || last.in_progress {
+                    return Arc::clone(report);
+                }
+            }
+            last.in_progress = true;
+        }
+        let turn = Turn(self);
+        let report = Arc::new(self.check().await);
+        self.last().report = Some((Instant::now(), Arc::clone(&report)));
+        drop(turn);
+        report
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Last> {
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn check(&self) -> Report {
+        let (files, database) = tokio::join!(self.check_files(), self.check_database());
+        let (disk, ffmpeg) = files;
+        let memory = check_memory(memory::process().resident_bytes, self.0.budget.limit_bytes());
+        let all = [&disk, &database, &ffmpeg, &memory];
+        let degraded = all.iter().any(|check| check.status == Status::Degraded);
+        let status = if degraded { Status::Degraded } else { Status::Ok };
+        let version = env!("CARGO_PKG_VERSION");
+        Report { status, version, checks: Checks { disk, database, ffmpeg, memory } }
+    }
+
+    /// The checks that touch files, away from the runtime; a disk that hangs must not hang the answer.
+    async fn check_files(&self) -> (Check, Check) {
+        let data = self.0.data.clone();
+        let path = std::env::var_os("PATH");
+        let looked = tokio::task::spawn_blocking(move || (check_disk(&data), check_ffmpeg(path.as_deref())));
+        match tokio::time::timeout(Duration::from_millis(limits::HEALTH_CHECK_MS), looked).await {
+            Ok(Ok(checks)) => checks,
+            Ok(Err(_)) | Err(_) => {
+                let late = || Check::new(Some("the disk does not answer".to_owned()));
+                (late(), late())
+            }
+        }
+    }
+
+    async fn check_database(&self) -> Check {
+        let asked = self.0.catalog.credential_epoch();
+        match tokio::time::timeout(Duration::from_millis(limits::HEALTH_CHECK_MS), asked).await {
+            Ok(Ok(_)) => Check::new(None),
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the database fails its health check"
+                );
+                Check::new(Some(error.public().to_owned()))
+            }
+            Err(_) => Check::new(Some("the database does not answer".to_owned())),
+        }
+    }
+}
+
+/// The right to make the next report; given back also when the request that makes it goes away.
+struct Turn<'a>(&'a Health);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.last().in_progress = false;
+    }
+}
+
+/// Whether the data folder can be written and its disk has room. Nothing is written to find out.
+fn check_disk(data: &Path) -> Check {
+    let figures = match rustix::fs::statvfs(data) {
+        Ok(figures) => figures,
+        Err(error) => return Check::new(Some(format!("the data folder cannot be looked at: {error}"))),
+    };
+    let free_bytes = figures.f_bavail.saturating_mul(figures.f_frsize);
+    let read_only = figures.f_flag.contains(StatVfsMountFlags::RDONLY)
+        || rustix::fs::access(data, Access::WRITE_OK | Access::EXEC_OK).is_err();
+    let why = if read_only {
+        Some("the data folder cannot be written: sign-ins, scans and play state are not kept".to_owned())
+    } else if free_bytes < limits::DISK_FREE_BYTES_MIN {
+        Some(format!(
+            "less than {} MiB are free on the disk of the data folder",
+            limits::DISK_FREE_BYTES_MIN / limits::MIB
+        ))
+    } else {
+        None
+    };
+    Check { free_bytes: Some(free_bytes), ..Check::new(why) }
+}
+
+/// Whether the programs are where a child would be looked for. They are found by looking, never by starting one.
+fn check_ffmpeg(path: Option<&OsStr>) -> Check {
+    let missing: Vec<&str> = ["ffmpeg", "ffprobe"].into_iter().filter(|name| !is_in(path, name)).collect();
+    let why = (!missing.is_empty()).then(|| {
+        let names = missing.join(" and ");
+        format!("{names} not found in PATH: transcoding, renditions of videos and stems of compressed files are not available")
+    });
+    Check::new(why)
+}
+
+/// Whether a program of this name lies in one of these folders.
+fn is_in(path: Option<&OsStr>, name: &str) -> bool {
+    let runs = |file: PathBuf| {
+        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    path.is_some_and(|path| std::env::split_paths(path).any(|folder| runs(folder.join(name))))
+}
+
+fn check_memory(resident_bytes: u64, limit_bytes: u64) -> Check {
+    let high = resident_bytes > limit_bytes / 100 * limits::MEMORY_HIGH_PERCENT;
+    let why = high.then(|| format!("more than {} % of memory.limit is in use", limits::MEMORY_HIGH_PERCENT));
+    Check { resident_bytes: Some(resident_bytes), limit_bytes: Some(limit_bytes), ..Check::new(why) }
+}
+
+/// How the server is
+///
+/// `ok`, or `degraded` with the reason at the check that has it. The status is 200 either way: the server answers.
+#[utoipa::path(get, path = "/health", tag = "server", security(()),
+    responses((status = 200, description = "ok or degraded, and why", body = Report)))]
+pub(crate) async fn report(State(app): State<Arc<App>>) -> Response {
+    let report = app.health.report().await;
+    let mut answer = json::answer(StatusCode::OK, &*report);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_named_with_what_it_costs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Some(folder.path().as_os_str());
+        let check = check_ffmpeg(path);
+        assert_eq!(check.status, Status::Degraded);
+        assert!(check.why.unwrap().starts_with("ffmpeg and ffprobe not found in PATH: transcoding"));
+        for (name, mode) in [("ffmpeg", 0o755), ("ffprobe", 0o644)] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+            std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        assert!(
+            check_ffmpeg(path).why.unwrap().starts_with("ffprobe not found"),
+            "a file that cannot run is none"
+        );
+        std::fs::set_permissions(folder.path().join("ffprobe"), PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(check_ffmpeg(path).status, Status::Ok);
+        assert_eq!(check_ffmpeg(None).status, Status::Degraded);
+    }
+
+    #[test]
+    fn memory_is_degraded_before_it_is_used_up() {
+        for (resident, expected) in
+            [(0, Status::Ok), (900, Status::Ok), (901, Status::Degraded), (2_000, Status::Degraded)]
+        {
+            assert_eq!(check_memory(resident, 1_000).status, expected, "{resident}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_degrades_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(check_disk(folder.path()).free_bytes.is_some());
+        assert_eq!(check_disk(&folder.path().join("gone")).status, Status::Degraded);
+    }
+}

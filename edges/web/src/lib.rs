@@ -1,0 +1,110 @@
+//! Our own API over HTTP and JSON, and the layers that every answer of every face passes.
+//!
+//! **Promise.** A route without a row in [`ROUTES`] cannot exist, and nobody reaches a handler whose row the access
+//! table does not allow him. Every answer, also a refusal and a panic, has one shape, a request id and a time. A secret
+//! is shown once, where it is made, and never in a log, an error or a metric.
+//!
+//! **Flow.** [`observe`] opens an account, a span and a clock → the gate of the route finds out who asks, judges the
+//! row's action by [`catalog::access`] and only then calls the handler → the handler asks the catalog or hands a
+//! [`stream::Segment`] to `stream` → [`observe`] adds headers, compresses text, counts and logs.
+//!
+//! **Not here.** Sockets, connection limits and TLS; what a credential is (`catalog`); ranges and bodies (`stream`).
+
+// The descriptions that `utoipa` derives name types by paths that the compiler finds longer than needed.
+#![allow(unused_qualifications)]
+
+mod caller;
+mod error;
+mod gate;
+mod held;
+mod json;
+mod origin;
+mod routes;
+
+mod account;
+mod audio;
+mod front;
+mod health;
+mod metrics;
+mod openapi;
+mod scan;
+mod session;
+mod streams;
+mod tracks;
+
+mod cors;
+mod gzip;
+mod observe;
+mod operations;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use budget::Budget;
+use bytes::Bytes;
+use catalog::scan::Scanner;
+use catalog::{Catalog, SignIn};
+use prometheus_client::registry::Registry;
+use store::Folders;
+use stream::Streams;
+
+pub use health::Health;
+pub use observe::{Observed, observe};
+pub use operations::Operations;
+pub use origin::{BadUrl, BaseUrl, Origins};
+pub use routes::{ROUTES, Route};
+
+/// What the routes work with.
+pub struct Parts {
+    /// What is known.
+    pub catalog: Arc<dyn Catalog>,
+    /// Who somebody is.
+    pub sign_in: SignIn,
+    /// The library folders.
+    pub folders: Folders,
+    /// The way out for media.
+    pub streams: Streams,
+    /// The law.
+    pub budget: Budget,
+    /// What `POST /scan` starts.
+    pub scanner: Scanner,
+    /// Every metric of the process, complete: `GET /metrics` prints it.
+    pub registry: Arc<Registry>,
+    /// The figures of operations that [`observe`] keeps.
+    pub operations: Operations,
+    /// What `GET /health` asks.
+    pub health: Health,
+    /// `server.base_url`: where clients find us.
+    pub base_url: BaseUrl,
+    /// `server.cors_origins`: pages of other origins that may use a signed-in browser.
+    pub cors_origins: Origins,
+}
+
+/// The parts and what is made of them once.
+pub(crate) struct App {
+    parts: Parts,
+    /// The text of `/openapi.json`.
+    description: Bytes,
+    /// The scan that was asked for here, if it runs; it ends with the router.
+    scans: scan::Started,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// All routes of [`ROUTES`], each behind its gate. Errors are JSON, also for unknown paths and methods; a router that
+/// is merged into this one must not have a fallback of its own.
+pub fn router(parts: Parts) -> Router {
+    let description = openapi::text(&parts.base_url);
+    let app = Arc::new(App { parts, description, scans: scan::Started::default() });
+    routes::build(app)
+}

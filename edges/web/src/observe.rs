@@ -1,0 +1,196 @@
+//! What every answer of every face passes: an id, a clock, an account, headers, compression, a log line.
+
+use std::any::Any;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use budget::{Account, Budget, Peaks, limits};
+use futures_util::FutureExt;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::error::{Code, Error};
+use crate::operations::Operations;
+use crate::origin::Origins;
+use crate::{BaseUrl, cors, gzip};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
+
+/// The longest request id that is taken over from a client.
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// What [`observe`] works with. Clones share the figures.
+#[derive(Clone)]
+pub struct Observed {
+    /// Where operations are counted.
+    pub operations: Operations,
+    /// Where the peak of every request's permits goes.
+    pub peaks: Peaks,
+    /// The law, for the memory of compressors.
+    pub budget: Budget,
+    /// `server.base_url`, for its prefix.
+    pub base_url: BaseUrl,
+    /// `server.cors_origins`.
+    pub cors_origins: Origins,
+}
+
+/// Puts the layers around all routes of this router and its fallback. A panic in a handler ends its request with 500.
+///
+/// It must be applied to the whole merged router, because the class of a request is the path that this router matched.
+pub fn observe(router: Router, observed: &Observed) -> Router {
+    let ids = Arc::new(Ids::new());
+    router.layer(from_fn_with_state((observed.clone(), ids), pass))
+}
+
+/// Ids for requests that bring none: unguessable enough not to be confused between processes, and cheap.
+struct Ids {
+    seed: u64,
+    made: AtomicU64,
+}
+
+impl Ids {
+    fn new() -> Self {
+        Ids { seed: RandomState::new().hash_one("request ids"), made: AtomicU64::new(0) }
+    }
+
+    /// The client's own id if it is short and plain, else a new one.
+    fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+        if let Some(id) = headers.get(X_REQUEST_ID)
+            && (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+            && id.as_bytes().iter().all(plain)
+        {
+            return id.clone();
+        }
+        // An odd factor visits every number once before one comes again.
+        let number = self.made.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let text = format!("{:016x}", self.seed.wrapping_add(number));
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("-"))
+    }
+}
+
+/// What is remembered of a request until its answer is there.
+struct Asked {
+    id: HeaderValue,
+    class: &'static str,
+    method: Method,
+    readers: cors::Readers,
+    gzip: gzip::Asked,
+}
+
+async fn pass(State((observed, ids)): State<(Observed, Arc<Ids>)>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let headers = request.headers();
+    let asked = Asked {
+        id: ids.of(headers),
+        class: observed.operations.class(request.extensions().get().map(MatchedPath::as_str)),
+        method: request.method().clone(),
+        readers: cors::readers(request.uri(), headers, observed.base_url.prefix(), &observed.cors_origins),
+        gzip: gzip::Asked::by(request.method(), headers),
+    };
+    let id = asked.id.to_str().unwrap_or_default();
+    // The path has no query string: that is where credentials and signatures are.
+    let span = tracing::info_span!("request", id, method = %asked.method, path = request.uri().path());
+    let account = Account::open(asked.class, &observed.peaks);
+    let answered = async {
+        let answer = answer(request, next, &asked).await;
+        finish(answer, &asked, &observed)
+    };
+    let mut answer = Arc::clone(&account).scope(answered).instrument(span.clone()).await;
+    let took = started.elapsed();
+    answer.headers_mut().insert(X_REQUEST_ID, asked.id.clone());
+    if let Ok(seconds) = HeaderValue::try_from(format!("{:.3}", took.as_secs_f64())) {
+        answer.headers_mut().insert(X_PROCESS_TIME, seconds);
+    }
+    observed.operations.record(asked.class, answer.status(), took, account.peak_bytes());
+    span.in_scope(|| log(&asked, &answer, took));
+    answer
+}
+
+/// The handler's answer, or one in its place: to a preflight, and after a panic.
+async fn answer(request: Request, next: Next, asked: &Asked) -> Response {
+    if cors::is_preflight(&asked.method, request.headers()) {
+        return cors::preflight(&asked.readers);
+    }
+    // What a handler leaves half done is its own and goes with it; what it shares is behind locks that survive.
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(answer) if asked.method == Method::OPTIONS => options(answer),
+        Ok(answer) => answer,
+        Err(panic) => {
+            tracing::error!(
+                panic = panic_text(&*panic),
+                "a handler panicked; its request ends, the server goes on"
+            );
+            let text = "this request met a bug";
+            Error::new(Code::Broken, text)
+                .hint("the server's log has more under this X-Request-ID")
+                .into_response()
+        }
+    }
+}
+
+/// A plain OPTIONS, which no handler takes, is answered by what the path allows: axum adds `Allow` behind us to what
+/// its fallback for methods said, so only the status and the body are to be changed.
+fn options(answer: Response) -> Response {
+    if answer.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return answer;
+    }
+    let mut empty = StatusCode::NO_CONTENT.into_response();
+    if let Some(allow) = answer.headers().get(ALLOW) {
+        empty.headers_mut().insert(ALLOW, allow.clone());
+    }
+    empty
+}
+
+/// Headers that every answer has, and compression.
+fn finish(answer: Response, asked: &Asked, observed: &Observed) -> Response {
+    let mut answer = gzip::compress(answer, asked.gzip, &observed.budget);
+    let policy = if is_media(answer.headers()) { MEDIA_POLICY } else { API_POLICY };
+    let headers = answer.headers_mut();
+    cors::mark(&asked.readers, headers);
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
+    answer
+}
+
+/// Nothing may be loaded, run or framed: there is nothing in our answers that needs it.
+const API_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// A browser that opens media by itself makes a page around it, which may load just that and look right.
+const MEDIA_POLICY: &str = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'";
+
+fn is_media(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    [&b"audio/"[..], b"video/", b"image/"].iter().any(|media| kind.starts_with(media))
+}
+
+/// One line for every answer, and a louder one for those that took long. A stream takes as long as it plays, and
+/// opening its file may wait for a disk that slept; it has figures of its own.
+fn log(asked: &Asked, answer: &Response, took: Duration) {
+    let (status, class, ms) = (answer.status().as_u16(), asked.class, took.as_millis());
+    if took >= Duration::from_millis(limits::SLOW_OPERATION_MS) && !is_media(answer.headers()) {
+        tracing::warn!(class, status, ms, "slow operation");
+    }
+    tracing::debug!(target: "millpond::access", class, status, ms, "answered");
+}
+
+/// The words of a panic, when it has any.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
+}
+
+#[cfg(test)]
+mod tests;

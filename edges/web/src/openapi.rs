@@ -1,0 +1,117 @@
+//! `/openapi.json`: the API, described from the handlers and types themselves.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use bytes::Bytes;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder, Server};
+use utoipa::{Modify, OpenApi};
+
+use crate::caller::SESSION_COOKIE;
+use crate::error::{ErrorAnswer, ErrorWords};
+use crate::{App, BaseUrl, account, audio, front, health, json, metrics, scan, session, streams, tracks};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Millpond", description = "The own API of a Millpond media server."),
+    paths(
+        front::page, health::report, describe, metrics::show,
+        session::open, session::close,
+        account::me, account::keys, account::add_key, account::remove_key,
+        account::app_passwords, account::add_app_password, account::remove_app_password,
+        tracks::list, tracks::read, tracks::change,
+        audio::audio, audio::cover, audio::link,
+        streams::list, streams::end, scan::status, scan::start,
+    ),
+    components(schemas(ErrorAnswer, ErrorWords)),
+    security(("session" = []), ("key" = []), ("password" = [])),
+    modifiers(&Everywhere)
+)]
+struct Description;
+
+/// What every operation has: the ways to sign in, and the one shape of errors.
+struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE)));
+        let http = |scheme| SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
+        components.add_security_scheme("session", cookie);
+        components.add_security_scheme("key", http(HttpAuthScheme::Bearer));
+        components.add_security_scheme("password", http(HttpAuthScheme::Basic));
+        let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorAnswer"))).build();
+        let error =
+            ResponseBuilder::new().description("any error").content("application/json", error).build();
+        for operation in api.paths.paths.values_mut().flat_map(operations) {
+            operation.responses.responses.insert("default".to_owned(), error.clone().into());
+        }
+    }
+}
+
+/// The operations of one path, those that we have.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().flatten()
+}
+
+/// The description as text, for clients that come to this address.
+pub(crate) fn text(base: &BaseUrl) -> Bytes {
+    let mut api = Description::openapi();
+    let address = if base.prefix().is_empty() { "/" } else { base.prefix() };
+    api.servers = Some(vec![Server::new(address)]);
+    // The description is made of our own types; there is no input that could make it fail.
+    Bytes::from(serde_json::to_vec(&api).unwrap_or_default())
+}
+
+/// This description
+#[utoipa::path(get, path = "/openapi.json", tag = "server", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn describe(State(app): State<Arc<App>>) -> Response {
+    json::typed(StatusCode::OK, "application/json", Body::from(app.description.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::ROUTES;
+
+    #[test]
+    fn the_description_and_the_table_of_routes_are_the_same_set() {
+        let api: serde_json::Value = serde_json::from_slice(&text(&BaseUrl::default())).unwrap();
+        let paths = api["paths"].as_object().unwrap();
+        let described: BTreeSet<String> = paths
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object()
+                    .unwrap()
+                    .keys()
+                    .map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        let table: BTreeSet<String> =
+            ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        assert_eq!(described, table);
+        assert_eq!(table.len(), ROUTES.len(), "no row stands twice");
+    }
+
+    #[test]
+    fn what_is_open_in_the_table_is_open_in_the_description() {
+        let api: serde_json::Value = serde_json::from_slice(&text(&BaseUrl::default())).unwrap();
+        for route in ROUTES {
+            let operation = &api["paths"][route.path][route.method.as_str().to_lowercase()];
+            let open = operation["security"]
+                .as_array()
+                .is_some_and(|ways| ways.iter().any(|way| way == &serde_json::json!({})));
+            assert_eq!(open, route.action == catalog::Action::Knock, "{} {}", route.method, route.path);
+            assert!(operation["responses"]["default"].is_object(), "{} {}", route.method, route.path);
+        }
+        assert_eq!(api["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+}

@@ -1,0 +1,110 @@
+//! `/streams`: what is being played now, for admins, and how to end it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use budget::{Pool, limits};
+use catalog::UserId;
+use serde::{Deserialize, Serialize};
+use stream::StreamFigures;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::App;
+use crate::error::{Code, Error};
+use crate::held;
+use crate::json::{self, Asked, Id};
+
+/// The running streams.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamsAnswer {
+    /// How many run now, on all pages.
+    count: usize,
+    streams: Vec<StreamAnswer>,
+    /// What `after` is for the next page; null when this is the last.
+    next: Option<u64>,
+}
+
+/// One running stream.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamAnswer {
+    id: u64,
+    /// The name of whoever plays it.
+    user: String,
+    /// His id.
+    #[schema(example = "us-1")]
+    user_id: String,
+    /// What is played.
+    what: String,
+    /// Where to.
+    address: String,
+    /// Sent so far.
+    bytes: u64,
+    /// Bytes per second of late.
+    rate: u64,
+    /// Since when, as RFC 3339.
+    since: String,
+}
+
+impl From<StreamFigures> for StreamAnswer {
+    fn from(figures: StreamFigures) -> Self {
+        StreamAnswer {
+            id: figures.id,
+            user: figures.user_name.to_string(),
+            user_id: UserId(figures.user).to_string(),
+            what: figures.what,
+            address: figures.address.to_string(),
+            bytes: figures.bytes,
+            rate: figures.rate,
+            since: json::system_moment(figures.since),
+        }
+    }
+}
+
+/// Where a page starts and how long it may be.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamsQuery {
+    /// Rows, 1 to 500; 100 if it is not said.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    after: Option<u64>,
+}
+
+/// List running streams
+#[utoipa::path(get, path = "/streams", tag = "server", params(StreamsQuery),
+    responses((status = 200, description = "a page of the running streams, oldest first", body = StreamsAnswer)))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Asked(query): Asked<StreamsQuery>,
+) -> Result<Response, Error> {
+    let rows = json::rows(query.limit)?;
+    let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
+    let mut figures = app.streams.list();
+    let count = figures.len();
+    figures.retain(|stream| query.after.is_none_or(|after| stream.id > after));
+    figures.sort_unstable_by_key(|stream| stream.id);
+    let more = figures.len() > rows;
+    figures.truncate(rows);
+    let next = figures.last().map(|stream| stream.id).filter(|_| more);
+    let answer = StreamsAnswer { count, streams: figures.into_iter().map(Into::into).collect(), next };
+    let text =
+        serde_json::to_vec(&answer).map_err(|error| Error::broken("the list cannot be written", &error))?;
+    drop((answer, permit));
+    Ok(held::answer(&app.budget, "application/json", text)?)
+}
+
+/// End a stream
+///
+/// Its connection is cut; the player may ask again.
+#[utoipa::path(delete, path = "/streams/{id}", tag = "server", params(("id" = u64, Path, example = 17)),
+    responses((status = 204, description = "it is ended")))]
+pub(crate) async fn end(State(app): State<Arc<App>>, Id(id): Id<u64>) -> Result<StatusCode, Error> {
+    if app.streams.end(id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Error::new(Code::NotFound, "no such stream runs"))
+    }
+}

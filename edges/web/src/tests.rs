@@ -1,0 +1,15 @@
+//! The whole face in one process: a real database and real files in a folder of its own, asked as a client asks.
+
+mod house;
+mod log;
+mod read;
+
+mod access;
+mod accounts;
+mod answers;
+mod links;
+mod media;
+mod sessions;
+
+pub(crate) use log::Log;
+pub(crate) use read::{unzipped, whole};

@@ -1,0 +1,147 @@
+//! P-08: the access table, every route times five identities.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::house::{House, Who};
+use crate::ROUTES;
+
+/// One way to ask a route, and the statuses for nobody, a wrong key, a plain user (Bob, who owns the private track and
+/// the key `{key}`), another user, and an admin.
+struct Row {
+    route: &'static str,
+    path: &'static str,
+    body: Value,
+    statuses: [u16; 5],
+}
+
+fn row(route: &'static str, path: &'static str, body: Value, statuses: [u16; 5]) -> Row {
+    Row { route, path, body, statuses }
+}
+
+const OPEN: [u16; 5] = [200; 5];
+const SIGNED_IN: [u16; 5] = [401, 401, 200, 200, 200];
+const OWNER: [u16; 5] = [401, 401, 200, 404, 404];
+
+fn rows() -> Vec<Row> {
+    let (none, label, title) = (Value::Null, json!({"label": "phone"}), json!({"title": "New"}));
+    vec![
+        row("GET /", "/", none.clone(), OPEN),
+        row("GET /health", "/health", none.clone(), OPEN),
+        row("GET /openapi.json", "/openapi.json", none.clone(), OPEN),
+        row("GET /metrics", "/metrics", none.clone(), [401, 401, 403, 403, 200]),
+        row("POST /session", "/session", json!({"name": "bob", "password": "wrong"}), [401; 5]),
+        row("DELETE /session", "/session", none.clone(), [401, 401, 204, 204, 204]),
+        row("GET /me", "/me", none.clone(), SIGNED_IN),
+        row("GET /me/keys", "/me/keys", none.clone(), SIGNED_IN),
+        row("POST /me/keys", "/me/keys", label.clone(), [401, 401, 201, 201, 201]),
+        row("DELETE /me/keys/{id}", "/me/keys/{key}", none.clone(), [401, 401, 204, 404, 404]),
+        row("GET /me/app-passwords", "/me/app-passwords", none.clone(), SIGNED_IN),
+        row("POST /me/app-passwords", "/me/app-passwords", label, [401, 401, 201, 201, 201]),
+        row(
+            "DELETE /me/app-passwords/{id}",
+            "/me/app-passwords/{app-password}",
+            none.clone(),
+            [401, 401, 204, 404, 404],
+        ),
+        row("GET /tracks", "/tracks", none.clone(), SIGNED_IN),
+        row("GET /tracks/{id}", "/tracks/{shared}", none.clone(), SIGNED_IN),
+        row("GET /tracks/{id}", "/tracks/{private}", none.clone(), OWNER),
+        row("PATCH /tracks/{id}", "/tracks/{shared}", title.clone(), [401, 401, 403, 403, 200]),
+        row("PATCH /tracks/{id}", "/tracks/{private}", title, [401, 401, 200, 404, 200]),
+        row("GET /tracks/{id}/audio", "/tracks/{shared}/audio", none.clone(), SIGNED_IN),
+        row("GET /tracks/{id}/audio", "/tracks/{private}/audio", none.clone(), OWNER),
+        row("GET /tracks/{id}/cover", "/tracks/{shared}/cover", none.clone(), SIGNED_IN),
+        row("GET /tracks/{id}/cover", "/tracks/{private}/cover", none.clone(), OWNER),
+        row("POST /tracks/{id}/link", "/tracks/{shared}/link", none.clone(), SIGNED_IN),
+        row("POST /tracks/{id}/link", "/tracks/{private}/link", none.clone(), OWNER),
+        row("GET /streams", "/streams", none.clone(), [401, 401, 403, 403, 200]),
+        row("DELETE /streams/{id}", "/streams/123456", none.clone(), [401, 401, 403, 403, 404]),
+        row("GET /scan", "/scan", none.clone(), [401, 401, 403, 403, 200]),
+        row("POST /scan", "/scan", none, [401, 401, 403, 403, 202]),
+    ]
+}
+
+#[test]
+fn p08_every_route_has_a_row() {
+    let table: BTreeSet<String> =
+        ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let rows: BTreeSet<String> = rows().iter().map(|row| row.route.to_owned()).collect();
+    assert_eq!(rows, table);
+}
+
+#[tokio::test]
+async fn p08_every_route_lets_in_whom_the_table_allows() {
+    let house = House::new().await;
+    let key = house.sign_in.issue_key(house.bob.id, "to go").await.unwrap().0.id.to_string();
+    let app_password =
+        house.sign_in.issue_app_password(house.bob.id, "to go").await.unwrap().0.id.to_string();
+    let held = house.held_bytes();
+    // Bob comes last, because what he may remove is gone then.
+    let order = [(0, Who::Nobody), (1, Who::WrongKey), (3, Who::Other), (4, Who::Admin), (2, Who::Plain)];
+    for row in rows() {
+        let path = row
+            .path
+            .replace("{key}", &key)
+            .replace("{app-password}", &app_password)
+            .replace("{shared}", &house.shared.to_string())
+            .replace("{private}", &house.private.to_string());
+        let method = row.route.split(' ').next().unwrap();
+        for (column, who) in order {
+            let answer = if row.body.is_null() {
+                house.send(house.request(who, method, &path)).await
+            } else {
+                house.json(who, method, &path, row.body.clone()).await
+            };
+            let expected = row.statuses[column];
+            assert_eq!(answer.status.as_u16(), expected, "{who:?} {method} {path}: {:?}", answer.body);
+            if expected >= 400 {
+                let error = &answer.json()["error"];
+                assert!(error["code"].is_string() && error["message"].is_string(), "{method} {path}");
+            }
+            let challenges = answer.headers.get_all("www-authenticate").iter().count();
+            assert_eq!(challenges, if expected == 401 { 2 } else { 0 }, "{who:?} {method} {path}");
+            if method == "GET" {
+                let head = house.send(house.request(who, "HEAD", &path)).await;
+                assert_eq!(head.status.as_u16(), expected, "{who:?} HEAD {path}");
+                assert!(head.body.is_empty(), "{who:?} HEAD {path}");
+            }
+            assert!(
+                path == "/scan" || house.held_bytes() == held,
+                "{who:?} {method} {path} gives back what it took"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn p08_lists_hold_only_what_the_listener_sees() {
+    let house = House::new().await;
+    let ids = |answer: &super::house::Answer| -> Vec<String> {
+        let page = answer.json();
+        page["tracks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|track| track["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let private = house.private.to_string();
+    for (who, sees) in [(Who::Plain, true), (Who::Other, false), (Who::Admin, false)] {
+        let found = ids(&house.get(who, "/tracks").await);
+        assert_eq!(found.contains(&private), sees, "{who:?}");
+        assert_eq!(found.len(), if sees { 3 } else { 2 }, "{who:?}");
+    }
+}
+
+#[tokio::test]
+async fn p08_an_admin_who_manages_does_not_become_the_owner() {
+    let house = House::new().await;
+    let path = format!("/tracks/{}", house.private);
+    let answer = house.json(Who::Admin, "PATCH", &path, json!({"visibility": "private"})).await;
+    assert_eq!(answer.json()["owner"], house.bob.id.to_string());
+    let answer = house.json(Who::Plain, "PATCH", &path, json!({"visibility": "library"})).await;
+    assert_eq!(answer.json()["visibility"], "library");
+    assert_eq!(house.get(Who::Other, &path).await.status, 200);
+}

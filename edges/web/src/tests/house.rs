@@ -1,0 +1,302 @@
+//! One small installation: two libraries' worth of nothing but what the tests need.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method, StatusCode};
+use budget::limits::MIB;
+use budget::{Budget, Chunks, Peaks, limits};
+use bytes::Bytes;
+use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
+use catalog::sqlite::Sqlite;
+use catalog::{Catalog, Rights, Role, SignIn, TrackId, User, Viewer, Visibility};
+use data_encoding::BASE64;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use store::{DataFolder, FolderId, Folders, LibraryFolder, RelPath};
+use stream::{Client, Peer, Settings, Streams};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::tests::whole;
+use crate::{BaseUrl, Health, Observed, Operations, Origins, Parts};
+
+/// The login password of Bob.
+pub(super) const PASSWORD: &str = "correct horse: battery staple";
+
+/// What one user may play at once.
+pub(super) const STREAMS_PER_USER: usize = 10;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    Nobody,
+    WrongKey,
+    /// Bob, a plain user, who owns the private track.
+    Plain,
+    /// Eve, another plain user.
+    Other,
+    Admin,
+}
+
+pub(super) struct House {
+    pub(super) router: Router,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) sign_in: SignIn,
+    pub(super) budget: Budget,
+    pub(super) bob: User,
+    pub(super) eve: User,
+    keys: [String; 3],
+    /// A track of the library with 100,000 bytes and an embedded cover.
+    pub(super) shared: TrackId,
+    /// A track that Bob made private, with a cover in a file.
+    pub(super) private: TrackId,
+    pub(super) library: PathBuf,
+    pub(super) client: Client,
+    _folder: TempDir,
+    _data: DataFolder,
+}
+
+/// What a test may have otherwise.
+#[derive(Default)]
+pub(super) struct Wishes {
+    pub(super) base_url: BaseUrl,
+    pub(super) cors_origins: Origins,
+    /// Routes of another face, merged in beside ours.
+    pub(super) beside: Router,
+}
+
+/// The bytes of the shared track.
+pub(super) fn sound() -> Vec<u8> {
+    (0..100_000_u32).map(|i| (i % 251) as u8).collect()
+}
+
+/// The bytes of every cover.
+pub(super) const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n a picture";
+
+impl House {
+    pub(super) async fn new() -> Self {
+        Self::with(Wishes::default()).await
+    }
+
+    pub(super) async fn with(wishes: Wishes) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("music");
+        std::fs::create_dir(&library).unwrap();
+        std::fs::write(library.join("a.mp3"), sound()).unwrap();
+        std::fs::write(library.join("b.flac"), b"a private sound").unwrap();
+        std::fs::write(library.join("cover.png"), PICTURE).unwrap();
+        std::fs::write(library.join("c.mp3"), [b"before ", PICTURE, b" behind"].concat()).unwrap();
+        let data = DataFolder::serve(folder.path().join("data")).unwrap();
+        let catalog: Arc<dyn Catalog> = Arc::new(Sqlite::open(&data.database()).await.unwrap());
+        let budget = Budget::new(512 * MIB).unwrap();
+        let folders = Folders::new(16);
+        let id = catalog.set_libraries(&[library.to_str().unwrap().to_owned()]).await.unwrap()[0].id;
+        assert!(folders.set(vec![(id, library.clone())]).is_empty());
+        let ids = record(&*catalog, id, &library).await;
+
+        let sign_in = SignIn::new(Arc::clone(&catalog), &data.secret(), budget.clone());
+        let hash = sign_in.hash_password(PASSWORD).await.unwrap();
+        let admin = catalog.add_user("ada", Role::Admin, &hash).await.unwrap();
+        let bob = catalog.add_user("bob", Role::User, &hash).await.unwrap();
+        let eve = catalog.add_user("eve", Role::User, &hash).await.unwrap();
+        let mut keys = Vec::new();
+        for user in [&bob, &eve, &admin] {
+            keys.push(sign_in.issue_key(user.id, "test").await.unwrap().1);
+        }
+        let (shared, private) = (ids[0], ids[1]);
+        catalog.change_track(&Viewer::of(&bob), private, None, Some(Visibility::Private)).await.unwrap();
+
+        let parts = parts(&catalog, &sign_in, &folders, &budget, folder.path().join("data"), &wishes);
+        let observed = Observed {
+            operations: parts.operations.clone(),
+            peaks: Peaks::new(),
+            budget: budget.clone(),
+            base_url: wishes.base_url,
+            cors_origins: wishes.cors_origins,
+        };
+        let router = crate::observe(crate::router(parts).merge(wishes.beside), &observed);
+        let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
+        let keys = keys.try_into().unwrap();
+        House {
+            router,
+            catalog,
+            sign_in,
+            budget,
+            bob,
+            eve,
+            keys,
+            shared,
+            private,
+            library,
+            client,
+            _folder: folder,
+            _data: data,
+        }
+    }
+
+    /// A request of somebody, who proves it by an API key.
+    pub(super) fn request(&self, who: Who, method: &str, path: &str) -> Request {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+        let key = match who {
+            Who::Nobody => None,
+            Who::WrongKey => Some("wrong"),
+            Who::Plain => Some(self.keys[0].as_str()),
+            Who::Other => Some(self.keys[1].as_str()),
+            Who::Admin => Some(self.keys[2].as_str()),
+        };
+        if let Some(key) = key {
+            request = request.header(AUTHORIZATION, format!("Bearer {key}"));
+        }
+        request.extension(self.client).extension(Peer::new()).body(Body::empty()).unwrap()
+    }
+
+    /// Asks, and reads the whole answer.
+    pub(super) async fn send(&self, request: Request) -> Answer {
+        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = whole(body).await.unwrap();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// A GET of somebody.
+    pub(super) async fn get(&self, who: Who, path: &str) -> Answer {
+        self.send(self.request(who, "GET", path)).await
+    }
+
+    /// A request with a JSON body.
+    pub(super) async fn json(&self, who: Who, method: &str, path: &str, body: Value) -> Answer {
+        self.send(with_json(self.request(who, method, path), &body)).await
+    }
+
+    /// Bytes that permits stand for now.
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.budget.figures().iter().map(|pool| pool.used_bytes).sum()
+    }
+}
+
+/// The tracks as a scan would have found them.
+async fn record(catalog: &dyn Catalog, id: FolderId, library: &std::path::Path) -> Vec<TrackId> {
+    let folder = LibraryFolder::open(library).unwrap();
+    let path = |text: &str| RelPath::parse(text).unwrap();
+    let embedded = FoundCover {
+        path: path("c.mp3"),
+        offset: 7,
+        count: Some(PICTURE.len() as u64),
+        content_type: "image/png",
+    };
+    let file = FoundCover { path: path("cover.png"), offset: 0, count: None, content_type: "image/png" };
+    let rows = [
+        ("a.mp3", "audio/mpeg", Some(embedded)),
+        ("b.flac", "audio/flac", Some(file)),
+        ("c.mp3", "audio/mpeg", None),
+    ];
+    let found: Vec<Found> = rows
+        .into_iter()
+        .map(|(name, content_type, cover)| {
+            let stamp = folder.open_source(&path(name)).unwrap().stamp();
+            Found { path: path(name), stamp, tags: tags(name, content_type, cover) }
+        })
+        .collect();
+    catalog.record(id, &found).await.unwrap();
+    catalog.settle(id).await.unwrap();
+    catalog.known(id, None, 10).await.unwrap().into_iter().map(|known| known.id).collect()
+}
+
+fn tags(name: &str, content_type: &'static str, cover: Option<FoundCover>) -> Tags {
+    Tags {
+        title: format!("Song of {name}"),
+        album: "Album".into(),
+        artist: "Artist".into(),
+        album_artist: "Artist".into(),
+        genres: vec!["Jazz".into()],
+        track: Some(1),
+        track_total: None,
+        disc: None,
+        year: Some(1999),
+        duration_ms: 61_000,
+        bitrate_kbps: 128,
+        sample_rate_hz: 44_100,
+        bit_depth: None,
+        channels: 2,
+        suffix: name.rsplit('.').next().unwrap().to_owned(),
+        content_type,
+        cover,
+    }
+}
+
+fn parts(
+    catalog: &Arc<dyn Catalog>,
+    sign_in: &SignIn,
+    folders: &Folders,
+    budget: &Budget,
+    data: PathBuf,
+    wishes: &Wishes,
+) -> Parts {
+    let chunks = Chunks::new(limits::CHUNK_BYTES, 4);
+    let write_stall = std::time::Duration::from_millis(limits::WRITE_STALL_MS);
+    let settings = Settings { streams_max: 100, streams_per_user_max: STREAMS_PER_USER, write_stall };
+    let operations = Operations::new();
+    let mut registry = Registry::with_prefix("millpond");
+    operations.register(&mut registry);
+    Parts {
+        catalog: Arc::clone(catalog),
+        sign_in: sign_in.clone(),
+        folders: folders.clone(),
+        streams: Streams::new(settings, budget.clone(), chunks),
+        budget: budget.clone(),
+        scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
+        registry: Arc::new(registry),
+        operations,
+        health: Health::new(data, Arc::clone(catalog), budget.clone()),
+        base_url: wishes.base_url.clone(),
+        cors_origins: wishes.cors_origins.clone(),
+    }
+}
+
+pub(super) fn with_json(mut request: Request, body: &Value) -> Request {
+    request.headers_mut().insert(CONTENT_TYPE, "application/json".parse().unwrap());
+    *request.body_mut() = Body::from(body.to_string());
+    request
+}
+
+/// The same request with a header.
+pub(super) fn with(mut request: Request, name: &'static str, value: &str) -> Request {
+    request.headers_mut().insert(name, value.parse().unwrap());
+    request
+}
+
+pub(super) fn with_cookie(request: Request, token: &str) -> Request {
+    with(request, "cookie", &format!("millpond_session={token}"))
+}
+
+pub(super) fn with_basic(request: Request, name: &str, secret: &str) -> Request {
+    let text = BASE64.encode(format!("{name}:{secret}").as_bytes());
+    with(request, "authorization", &format!("Basic {text}"))
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The word of the error.
+    pub(super) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap().to_owned()
+    }
+
+    /// A header, or nothing.
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}

@@ -1,0 +1,241 @@
+//! `/tracks`: pages of what the listener sees, one of them, and its title and visibility.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use budget::{Pool, limits};
+use catalog::{Track, TrackId, Visibility};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::App;
+use crate::caller::Caller;
+use crate::error::{Code, Error};
+use crate::held;
+use crate::json::{self, Asked, Fields, Form, Id};
+
+/// A track with the listener's own play state.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TrackAnswer {
+    #[schema(example = "tr-17")]
+    id: String,
+    title: String,
+    album_id: String,
+    album: String,
+    artist_id: String,
+    artist: String,
+    album_artist_id: String,
+    album_artist: String,
+    genres: Vec<String>,
+    /// Number on the disc.
+    track: Option<u32>,
+    /// Number of the disc.
+    disc: Option<u32>,
+    year: Option<u32>,
+    duration_ms: u64,
+    bitrate_kbps: u32,
+    sample_rate_hz: u32,
+    bit_depth: Option<u32>,
+    channels: u32,
+    size_bytes: u64,
+    /// The file's extension.
+    suffix: String,
+    content_type: &'static str,
+    has_cover: bool,
+    visibility: VisibilityWord,
+    /// Whose it is; null for files of library folders.
+    #[schema(example = "us-1")]
+    owner: Option<String>,
+    /// When it was first seen, as RFC 3339.
+    created: String,
+    /// When the listener starred it, as RFC 3339.
+    starred: Option<String>,
+    /// The listener's own rating, 1 to 5; 0 is none.
+    rating: u8,
+    /// How often the listener played it.
+    plays: u64,
+    /// When last, as RFC 3339.
+    played: Option<String>,
+}
+
+impl From<Track> for TrackAnswer {
+    fn from(track: Track) -> Self {
+        TrackAnswer {
+            id: track.id.to_string(),
+            title: track.title,
+            album_id: track.album_id.to_string(),
+            album: track.album,
+            artist_id: track.artist_id.to_string(),
+            artist: track.artist,
+            album_artist_id: track.album_artist_id.to_string(),
+            album_artist: track.album_artist,
+            genres: track.genres,
+            track: track.track,
+            disc: track.disc,
+            year: track.year,
+            duration_ms: track.duration_ms,
+            bitrate_kbps: track.bitrate_kbps,
+            sample_rate_hz: track.sample_rate_hz,
+            bit_depth: track.bit_depth,
+            channels: track.channels,
+            size_bytes: track.size_bytes,
+            suffix: track.suffix,
+            content_type: track.content_type,
+            has_cover: track.has_cover,
+            visibility: track.visibility.into(),
+            owner: track.owner.map(|owner| owner.to_string()),
+            created: json::moment(track.created),
+            starred: track.play.starred.map(json::moment),
+            rating: track.play.rating,
+            plays: track.play.plays,
+            played: track.play.played.map(json::moment),
+        }
+    }
+}
+
+/// Who sees a track.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum VisibilityWord {
+    /// Everyone who sees its library.
+    Library,
+    /// Its owner alone; to others it does not exist.
+    Private,
+}
+
+impl From<Visibility> for VisibilityWord {
+    fn from(visibility: Visibility) -> Self {
+        match visibility {
+            Visibility::Library => VisibilityWord::Library,
+            Visibility::Private => VisibilityWord::Private,
+        }
+    }
+}
+
+impl From<VisibilityWord> for Visibility {
+    fn from(word: VisibilityWord) -> Self {
+        match word {
+            VisibilityWord::Library => Visibility::Library,
+            VisibilityWord::Private => Visibility::Private,
+        }
+    }
+}
+
+/// Where a page starts and how long it may be.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Rows, 1 to 500; 100 if it is not said. A page may have fewer even when `next` says that there are more.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    #[param(example = "tr-17")]
+    after: Option<String>,
+}
+
+/// One page. It is written row by row; this is its description.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TracksAnswer {
+    tracks: Vec<TrackAnswer>,
+    /// What `after` is for the next page; null when this is the last.
+    #[schema(example = "tr-117")]
+    next: Option<String>,
+}
+
+/// A page stops growing at this length, so that long tags make it shorter and not larger.
+const PAGE_TEXT_BYTES_MAX: usize = 512 * limits::KIB as usize;
+
+/// List tracks
+///
+/// One page of all tracks that the caller sees, in the order of their ids.
+#[utoipa::path(get, path = "/tracks", tag = "tracks", params(PageQuery),
+    responses((status = 200, description = "a page", body = TracksAnswer)))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Response, Error> {
+    let rows = json::rows(query.limit)?;
+    let bad_after = |_| Error::new(Code::Invalid, "after must be what next said");
+    let after = query.after.map(|after| after.parse::<TrackId>()).transpose().map_err(bad_after)?;
+    let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
+    let page = app.catalog.tracks(&caller.identity.viewer(), after, rows).await?;
+    let text = page_text(page.rows, page.next)?;
+    drop(permit);
+    Ok(held::answer(&app.budget, "application/json", text)?)
+}
+
+/// Writes the rows until the text is long enough; the key of the last one written is where the next page starts.
+fn page_text(rows: Vec<Track>, mut next: Option<TrackId>) -> Result<Vec<u8>, Error> {
+    let mut text = b"{\"tracks\":[".to_vec();
+    let mut rows = rows.into_iter().peekable();
+    while let Some(row) = rows.next() {
+        let id = row.id;
+        write(&mut text, &TrackAnswer::from(row))?;
+        if rows.peek().is_some() {
+            if text.len() >= PAGE_TEXT_BYTES_MAX {
+                next = Some(id);
+                break;
+            }
+            text.push(b',');
+        }
+    }
+    text.extend_from_slice(b"],\"next\":");
+    write(&mut text, &next.map(|next| next.to_string()))?;
+    text.push(b'}');
+    text.shrink_to_fit();
+    Ok(text)
+}
+
+fn write<T: Serialize>(text: &mut Vec<u8>, what: &T) -> Result<(), Error> {
+    serde_json::to_writer(text, what).map_err(|error| Error::broken("the page cannot be written", &error))
+}
+
+/// Read a track
+#[utoipa::path(get, path = "/tracks/{id}", tag = "tracks", params(("id" = String, Path, example = "tr-17")),
+    responses((status = 200, description = "the track", body = TrackAnswer)))]
+pub(crate) async fn read(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<TrackId>,
+) -> Result<Response, Error> {
+    let track = app.catalog.track(&caller.identity.viewer(), id).await?;
+    Ok(json::answer(StatusCode::OK, &TrackAnswer::from(track)))
+}
+
+/// What of a track can be changed; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrackForm {
+    /// 1 to 1,024 characters.
+    title: Option<String>,
+    /// Who sees it.
+    visibility: Option<VisibilityWord>,
+}
+
+impl Fields for TrackForm {
+    const NAMES: &'static [&'static str] = &["title", "visibility"];
+}
+
+/// Change a track
+///
+/// For its owner, and for admins.
+#[utoipa::path(patch, path = "/tracks/{id}", tag = "tracks", params(("id" = String, Path, example = "tr-17")),
+    request_body = TrackForm, responses((status = 200, description = "the track as it is now", body = TrackAnswer)))]
+pub(crate) async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<TrackId>,
+    Form(form): Form<TrackForm>,
+) -> Result<Response, Error> {
+    let title = form.title.as_deref().map(str::trim);
+    if title.is_some_and(|title| title.is_empty() || title.chars().count() > limits::TAG_TEXT_CHARS_MAX) {
+        let text = format!("title must have 1 to {} characters", limits::TAG_TEXT_CHARS_MAX);
+        return Err(Error::new(Code::Invalid, text));
+    }
+    let visibility = form.visibility.map(Visibility::from);
+    let track = app.catalog.change_track(&caller.identity.managing(), id, title, visibility).await?;
+    Ok(json::answer(StatusCode::OK, &TrackAnswer::from(track)))
+}
