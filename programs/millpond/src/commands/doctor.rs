@@ -1,0 +1,266 @@
+//! `millpond doctor`: looks at everything that a server leans on, and says what to do about what is wrong.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use budget::{Budget, limits, memory};
+use catalog::sqlite::Sqlite;
+use clap::Command;
+use store::{DataFolder, ErrorKind, LibraryFolder};
+
+use super::{small_runtime, with_keys};
+use crate::descriptors;
+use crate::error::Result;
+use crate::listen;
+use crate::output::say;
+use crate::settings::keys::Scope;
+use crate::settings::{Loaded, Settings};
+
+pub(super) fn command() -> Command {
+    with_keys(Command::new("doctor"), Scope::Serving)
+        .about("Look at everything a server needs, and say what to do about what is wrong")
+        .after_help("Examples:\n  millpond doctor\n  millpond doctor --config /etc/millpond.toml\n\nThe exit code is 1 when anything fails.")
+}
+
+/// What one look found.
+struct Finding {
+    mark: Mark,
+    what: String,
+    next: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.mark {
+            Mark::Ok => "ok  ",
+            Mark::Warn => "warn",
+            Mark::Fail => "FAIL",
+        };
+        write!(f, "{mark}  {}", self.what)?;
+        match &self.next {
+            Some(next) => write!(f, "\n      -> {next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn ok(what: impl Into<String>) -> Finding {
+    Finding { mark: Mark::Ok, what: what.into(), next: None }
+}
+
+fn warn(what: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { mark: Mark::Warn, what: what.into(), next: Some(next.into()) }
+}
+
+fn fail(what: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { mark: Mark::Fail, what: what.into(), next: Some(next.into()) }
+}
+
+pub(super) fn run(loaded: Result<Loaded>) -> ExitCode {
+    let findings = match loaded {
+        Ok(loaded) => examine(&loaded),
+        Err(e) => {
+            let next = e.hint.unwrap_or_else(|| "correct it and look again".to_owned());
+            vec![fail(format!("configuration: {}", e.what), next)]
+        }
+    };
+    findings.iter().for_each(say);
+    let failed = findings.iter().filter(|finding| finding.mark == Mark::Fail).count();
+    if failed == 0 {
+        return ExitCode::SUCCESS;
+    }
+    say(format!("{failed} of {} checks failed", findings.len()));
+    ExitCode::from(1)
+}
+
+fn examine(loaded: &Loaded) -> Vec<Finding> {
+    let settings = &loaded.settings;
+    let mut findings = vec![match &settings.config {
+        Some(path) => ok(format!("configuration: {} is understood", path.display())),
+        None => ok("configuration: no file; flags, variables and defaults hold"),
+    }];
+    findings.extend(loaded.warnings.iter().map(|line| warn(line.clone(), "correct or remove it")));
+    let (folder, served) = data_folder(&settings.data);
+    findings.extend(folder);
+    findings.extend(database(&settings.data));
+    findings.extend(libraries(&settings.library));
+    findings.push(ffmpeg(std::env::var_os("PATH").as_deref()));
+    findings.extend(listeners(settings, served));
+    findings.extend(certificate(settings));
+    findings.push(memory_limit(settings));
+    findings.push(descriptor_limit(settings));
+    findings
+}
+
+/// The folder, its format, its key and its lock, and whether somebody serves it.
+fn data_folder(path: &Path) -> (Vec<Finding>, bool) {
+    let shown = path.display();
+    let whose = "the user that runs millpond must own it; --data DIR names another folder";
+    if !path.exists() {
+        let parent = path.ancestors().find(|parent| parent.is_dir()).unwrap_or(Path::new("/"));
+        let finding = match tempfile::tempfile_in(parent) {
+            Ok(_) => warn(format!("data: {shown} is not there yet"), "the first `millpond serve` makes it"),
+            Err(e) => fail(format!("data: {shown} cannot be made in {}: {e}", parent.display()), whose),
+        };
+        return (vec![finding], false);
+    }
+    if let Err(e) = tempfile::tempfile_in(path) {
+        return (vec![fail(format!("data: {shown} cannot be written: {e}"), whose)], false);
+    }
+    let mut findings = vec![ok(format!("data: {shown} can be written"))];
+    let served = match DataFolder::serve(path) {
+        Ok(_) => {
+            findings.push(ok(format!("data: format {} and key are right; nobody serves it", store::FORMAT)));
+            false
+        }
+        Err(e) if e.kind == ErrorKind::Locked => {
+            findings.push(ok(format!("data: {e}")));
+            if let Err(e) = DataFolder::share(path) {
+                findings.push(fail(
+                    format!("data: {e}"),
+                    "correct what it says; the server runs on until it is restarted",
+                ));
+            }
+            true
+        }
+        Err(e) => {
+            findings.push(fail(
+                format!("data: {e}"),
+                "a folder of another release needs that release, or a backup",
+            ));
+            false
+        }
+    };
+    let open_to_others = path.metadata().is_ok_and(|data| data.permissions().mode() & 0o077 != 0);
+    if open_to_others {
+        findings.push(warn(format!("data: others may look into {shown}"), format!("chmod 700 {shown}")));
+    }
+    (findings, served)
+}
+
+fn database(data: &Path) -> Option<Finding> {
+    let folder = DataFolder::share(data).ok().filter(|_| data.exists())?;
+    let path = folder.database();
+    if !path.exists() {
+        return Some(ok("database: none yet; the first `millpond serve` makes it"));
+    }
+    let looked = small_runtime().map(|runtime| {
+        runtime.block_on(async {
+            let database = Sqlite::open(&path).await?;
+            let found = database.check().await;
+            database.close().await;
+            found
+        })
+    });
+    let restore = "restore a backup: millpond restore FILE --data NEW-DIR";
+    Some(match looked {
+        Ok(Ok(found)) if found.is_empty() => ok("database: sound"),
+        Ok(Ok(found)) => fail(format!("database: damaged: {}", found[0]), restore),
+        Ok(Err(e)) => fail(format!("database: {e}"), restore),
+        Err(e) => fail(format!("database: {}", e.what), "try again"),
+    })
+}
+
+fn libraries(roots: &[PathBuf]) -> Vec<Finding> {
+    if roots.is_empty() {
+        return vec![warn("library: none is named", "name a folder of music: --library /srv/music")];
+    }
+    let look = |root: &PathBuf| {
+        let shown = root.display();
+        let readable = LibraryFolder::open(root).map_err(|e| e.to_string());
+        let names = readable.and_then(|_| std::fs::read_dir(root).map_err(|e| e.to_string()));
+        match names.map(|mut names| names.next().is_none()) {
+            Ok(true) => {
+                warn(format!("library: {shown} is empty"), "is the disk mounted that it should show?")
+            }
+            Ok(false) => ok(format!("library: {shown} can be read")),
+            Err(e) => fail(
+                format!("library: {shown} cannot be read: {e}"),
+                "check that it is there, mounted and readable",
+            ),
+        }
+    };
+    roots.iter().map(look).collect()
+}
+
+/// Only looks for the program: starting one is another part's right.
+fn ffmpeg(path: Option<&std::ffi::OsStr>) -> Finding {
+    let is_program = |file: &PathBuf| {
+        file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    let found = path
+        .and_then(|path| std::env::split_paths(path).map(|folder| folder.join("ffmpeg")).find(is_program));
+    match found {
+        Some(file) => ok(format!("ffmpeg: {}", file.display())),
+        None => warn("ffmpeg: not in PATH; everything works but what changes media", "install ffmpeg"),
+    }
+}
+
+fn listeners(settings: &Settings, served: bool) -> Vec<Finding> {
+    let look = |address| {
+        let runtime = small_runtime()?;
+        let _inside = runtime.enter();
+        listen::bind(address).map(drop)
+    };
+    let report = |address| match look(address) {
+        Ok(()) => ok(format!("listen: {address} is free")),
+        Err(_) if served => ok(format!("listen: {address} is taken, as it should be while the server runs")),
+        Err(e) => fail(format!("listen: {}", e.what), e.hint.unwrap_or_default()),
+    };
+    settings.listen.iter().map(report).collect()
+}
+
+fn certificate(settings: &Settings) -> Option<Finding> {
+    let (cert, key) = (settings.server.tls_cert.as_ref()?, settings.server.tls_key.as_ref()?);
+    Some(match listen::acceptor(cert, key) {
+        Ok(_) => ok("TLS: certificate and key belong together"),
+        Err(e) => fail(format!("TLS: {}", e.what), e.hint.unwrap_or_default()),
+    })
+}
+
+fn memory_limit(settings: &Settings) -> Finding {
+    let limit = memory::limit_bytes(settings.memory.limit);
+    let from = match settings.memory.limit {
+        Some(_) => "memory.limit",
+        None if machine_bytes().is_some_and(|bytes| bytes / 4 == limit) => "a quarter of the machine",
+        None => "the control group",
+    };
+    let text = format!("memory: {} MiB, from {from}", limit / limits::MIB);
+    match Budget::new(limit) {
+        Ok(_) => ok(text),
+        Err(e) => fail(format!("{text}: {e}"), "give the server more: --memory-limit 256MiB"),
+    }
+}
+
+/// The memory of the machine, from the first line of `/proc/meminfo`.
+fn machine_bytes() -> Option<u64> {
+    let mut line = String::new();
+    let file = std::fs::File::open("/proc/meminfo").ok()?;
+    BufReader::new(file.take(256)).read_line(&mut line).ok()?;
+    let kib: u64 = line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok()?;
+    kib.checked_mul(limits::KIB)
+}
+
+fn descriptor_limit(settings: &Settings) -> Finding {
+    let limit = descriptors::raise();
+    let shares = descriptors::share(limit, settings.limits.connections);
+    let text = format!("descriptors: {limit}, for {} connections", shares.connections);
+    if shares.connections < settings.limits.connections {
+        let wanted = settings.limits.connections;
+        return warn(
+            format!("{text} instead of limits.connections = {wanted}"),
+            "raise the hard limit (LimitNOFILE= of a systemd unit, `ulimit -Hn`), or lower limits.connections",
+        );
+    }
+    ok(text)
+}

@@ -1,0 +1,52 @@
+//! How many files and sockets this process may have open, and how that number is shared out.
+
+use budget::limits;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the soft limit to the hard one and returns what holds then.
+pub(crate) fn raise() -> u64 {
+    let before = getrlimit(Resource::Nofile);
+    if before.current != before.maximum {
+        // A system that refuses leaves the old limit, which is what is returned then.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, maximum: before.maximum });
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Who may have how many of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shares {
+    /// Files kept open for the next request.
+    pub(crate) open_files: usize,
+    /// Connections, each of which may read one file.
+    pub(crate) connections: usize,
+}
+
+/// Shares out `limit` descriptors; `connections` is the key `limits.connections`, of which 0 is no limit.
+pub(crate) fn share(limit: u64, connections: usize) -> Shares {
+    let open_files = limits::OPEN_FILES_MAX.min(usize::try_from(limit / 4).unwrap_or(usize::MAX));
+    let rest = limit.saturating_sub(limits::DESCRIPTORS_RESERVED).saturating_sub(open_files as u64);
+    let bound = usize::try_from(rest / 2).unwrap_or(usize::MAX).max(1);
+    let connections = if connections == 0 { bound } else { connections.min(bound) };
+    Shares { open_files, connections }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_starts_whatever_the_ceilings_are() {
+        let check = |limit, connections, expected| {
+            let shares = share(limit, connections);
+            assert_eq!((shares.open_files, shares.connections), expected, "{connections} of {limit}");
+        };
+        check(1_048_576, 16_384, (1_024, 16_384));
+        check(1_048_576, 0, (1_024, 523_744));
+        check(20_000, 16_384, (1_024, 9_456));
+        check(1_024, 16_384, (256, 352));
+        check(1_024, 100, (256, 100));
+        check(10, 1_000_000, (2, 1));
+        assert!(raise() > 0);
+    }
+}

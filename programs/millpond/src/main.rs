@@ -1,0 +1,28 @@
+//! Millpond, the one binary: a media server whose memory stays flat.
+//!
+//! **Flow.** `commands` reads the command line → `settings` merges it with variables and the file → a command opens a
+//! `home` (data folder, database, sign-in) → `serve` builds every part (`wiring`) and hands the routes to `listen`.
+//!
+//! **Not here.** What the parts do. This program decides who gets which, starts them, and stops them.
+
+mod commands;
+mod descriptors;
+mod error;
+mod home;
+mod listen;
+mod logging;
+mod output;
+mod settings;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::run() {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

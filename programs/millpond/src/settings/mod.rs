@@ -1,0 +1,130 @@
+//! What the operator decides: one table of [`keys`], four layers (flag over variable over file over default), and
+//! the typed [`Settings`] that the rest of the program reads.
+
+pub(crate) mod keys;
+mod layers;
+#[cfg(test)]
+mod tests;
+mod types;
+mod value;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use web::{BaseUrl, Origins};
+
+pub(crate) use layers::{Given, Loaded, load};
+#[cfg(test)]
+pub(crate) use types::Proxy as TrustedProxy;
+pub(crate) use types::{Address, LogFormat, Proxy};
+
+/// Everything that the operator decides, checked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The file that was read, if any.
+    pub(crate) config: Option<PathBuf>,
+    /// The data folder.
+    pub(crate) data: PathBuf,
+    /// The folders of media.
+    pub(crate) library: Vec<PathBuf>,
+    /// Where to listen.
+    pub(crate) listen: Vec<Address>,
+    /// `[memory]`
+    pub(crate) memory: Memory,
+    /// `[server]`
+    pub(crate) server: Server,
+    /// `[limits]`
+    pub(crate) limits: Limits,
+    /// `[stream]`
+    pub(crate) stream: Stream,
+    /// `[log]`
+    pub(crate) log: Log,
+}
+
+/// `[memory]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Memory {
+    /// In bytes; `None` is the control group's limit, else a quarter of the machine.
+    pub(crate) limit: Option<u64>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    /// What people call the server, when a proxy stands in front.
+    #[serde(default, deserialize_with = "base_url")]
+    pub(crate) base_url: BaseUrl,
+    /// Who may say who the client is.
+    pub(crate) trusted_proxies: Vec<Proxy>,
+    /// Whose pages may use the API with a session.
+    #[serde(deserialize_with = "origins")]
+    pub(crate) cors_origins: Origins,
+    /// The certificate chain.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its key.
+    pub(crate) tls_key: Option<PathBuf>,
+    /// How long running answers may take after SIGTERM.
+    #[serde(rename = "drain_ms", deserialize_with = "millis")]
+    pub(crate) drain: Duration,
+}
+
+/// `[limits]`; 0 is no limit where the key says so.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Open connections.
+    pub(crate) connections: usize,
+    /// Open connections of one address.
+    pub(crate) connections_per_address: usize,
+    /// Media answers at once.
+    pub(crate) streams: usize,
+    /// Media answers at once of one user.
+    pub(crate) streams_per_user: usize,
+    /// The largest upload, in bytes; read when uploads come.
+    #[expect(dead_code, reason = "the key is settled now, so that files written today stay valid")]
+    pub(crate) upload_bytes_max: u64,
+    /// Open uploads of one user; read when uploads come.
+    #[expect(dead_code, reason = "the key is settled now, so that files written today stay valid")]
+    pub(crate) uploads_per_user: usize,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stream {
+    /// How long a client may take nothing of its answer.
+    #[serde(rename = "write_stall_ms", deserialize_with = "millis")]
+    pub(crate) write_stall: Duration,
+    /// How long a client may send nothing of its body.
+    #[serde(rename = "body_stall_ms", deserialize_with = "millis")]
+    pub(crate) body_stall: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// A level, or levels by part.
+    pub(crate) level: String,
+    /// Text or JSON.
+    pub(crate) format: LogFormat,
+}
+
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BaseUrl, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    BaseUrl::parse(&text).map_err(D::Error::custom)
+}
+
+fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Origins, D::Error> {
+    let list = Vec::<String>::deserialize(deserializer)?;
+    Origins::parse(&list).map_err(D::Error::custom)
+}

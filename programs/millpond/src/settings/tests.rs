@@ -1,0 +1,177 @@
+use std::path::PathBuf;
+
+use super::keys::{KEYS, Kind};
+use super::*;
+
+/// Loads with a file of that text, variables and flags; HOME is a folder that holds nothing.
+fn loaded(
+    file: Option<&str>,
+    variables: &[(&str, &str)],
+    flags: &[(&'static str, &[&str])],
+) -> crate::error::Result<Loaded> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut given = Given {
+        flags: flags
+            .iter()
+            .map(|(name, texts)| (*name, texts.iter().map(|&t| t.to_owned()).collect()))
+            .collect(),
+        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    };
+    given.variables.push(("HOME".to_owned(), "/nowhere".to_owned()));
+    if let Some(text) = file {
+        let path = folder.path().join("millpond.toml");
+        std::fs::write(&path, text).unwrap();
+        given.flags.push(("config", vec![path.display().to_string()]));
+    }
+    load(&given)
+}
+
+fn said(file: Option<&str>, variables: &[(&str, &str)], flags: &[(&'static str, &[&str])]) -> String {
+    loaded(file, variables, flags).expect_err("the settings are wrong").to_string()
+}
+
+/// A value of the kind, as a text and as TOML, that passes the key's check.
+fn sample(key: &keys::Key) -> (String, String) {
+    let text = key.example.to_owned();
+    let toml = match key.kind {
+        Kind::Count => text.clone(),
+        Kind::List | Kind::Paths => format!("[{text:?}]"),
+        _ => format!("{text:?}"),
+    };
+    (text, toml)
+}
+
+#[test]
+fn every_key_is_a_flag_a_variable_and_a_key_of_the_file_under_one_name() {
+    let extra = |name: &str| match name {
+        // A certificate alone is refused.
+        "server.tls_cert" => vec![("MILLPOND_SERVER_TLS_KEY", "/key.pem")],
+        "server.tls_key" => vec![("MILLPOND_SERVER_TLS_CERT", "/cert.pem")],
+        _ => Vec::new(),
+    };
+    for key in KEYS.iter().filter(|key| key.name != "config") {
+        let (text, toml) = sample(key);
+        let (table, last) = key.name.split_once('.').unwrap_or(("", key.name));
+        let file =
+            if table.is_empty() { format!("{last} = {toml}") } else { format!("[{table}]\n{last} = {toml}") };
+        let variable = key.variable();
+        assert_eq!(variable, format!("MILLPOND_{}", key.name.replace('.', "_").to_uppercase()));
+        assert_eq!(key.flag(), key.name.replace(['.', '_'], "-"));
+
+        let from_file = loaded(Some(&file), &extra(key.name), &[]).unwrap();
+        let mut variables = extra(key.name);
+        variables.push((&variable, &text));
+        let from_variable = loaded(None, &variables, &[]).unwrap();
+        let from_flag = loaded(None, &extra(key.name), &[(key.name, &[&text])]).unwrap();
+        let value = |loaded: &Loaded| {
+            let start = format!("{} = ", key.name);
+            let line = loaded.effective.iter().find(|line| line.starts_with(&start)).unwrap();
+            line.rsplit_once("  (").unwrap().0.to_owned()
+        };
+        assert_eq!(value(&from_file), value(&from_variable), "{}", key.name);
+        assert_eq!(value(&from_flag), value(&from_variable), "{}", key.name);
+    }
+}
+
+#[test]
+fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
+    let file = Some("[limits]\nstreams = 3");
+    let variable: &[(&str, &str)] = &[("MILLPOND_LIMITS_STREAMS", "2")];
+    let flag: &[(&str, &[&str])] = &[("limits.streams", &["1"])];
+    let streams = |file, variables, flags| loaded(file, variables, flags).unwrap().settings.limits.streams;
+    assert_eq!(streams(file, variable, flag), 1);
+    assert_eq!(streams(file, variable, &[]), 2);
+    assert_eq!(streams(file, &[], &[]), 3);
+    assert_eq!(streams(None, &[], &[]), budget::limits::STREAMS_MAX);
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let settings = loaded(None, &[], &[]).unwrap().settings;
+    assert_eq!(settings.listen, ["127.0.0.1:4040".parse().unwrap()]);
+    assert_eq!(settings.data, PathBuf::from("/nowhere/.local/share/millpond"));
+    assert!(settings.library.is_empty() && settings.memory.limit.is_none() && settings.config.is_none());
+    let xdg = loaded(None, &[("XDG_DATA_HOME", "/data")], &[]).unwrap().settings;
+    assert_eq!(xdg.data, PathBuf::from("/data/millpond"));
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_suggests_the_right_one() {
+    for (file, wrong, right) in [
+        ("lisen = \"127.0.0.1:1\"", "lisen", "listen"),
+        ("[limits]\nstream = 3", "limits.stream", "limits.streams"),
+        ("[sever]\nbase_url = \"http://a\"", "sever.base_url", "server.base_url"),
+        ("streams_per_user = 3", "streams_per_user", "limits.streams_per_user"),
+    ] {
+        let said = said(Some(file), &[], &[]);
+        assert!(said.contains(&format!("there is no key `{wrong}`")), "{said}");
+        assert!(said.contains(&format!("hint: did you mean `{right}`?")), "{said}");
+        assert!(said.contains("millpond.toml"), "{said}");
+    }
+    let said = said(Some("config = \"other.toml\""), &[], &[]);
+    assert!(said.contains("cannot name another"), "{said}");
+    let warnings = loaded(None, &[("MILLPOND_LISTN", "x")], &[]).unwrap().warnings;
+    assert_eq!(warnings, ["the variable MILLPOND_LISTN means nothing; did you mean MILLPOND_LISTEN?"]);
+}
+
+#[test]
+fn a_bad_value_names_the_key_where_it_came_from_and_what_would_be_right() {
+    let cases: &[(&'static str, &str, &str)] = &[
+        ("limits.streams", "many", "a whole number"),
+        ("limits.streams", "-1", "a whole number"),
+        ("memory.limit", "256 apples", "KiB, MiB, GiB"),
+        ("memory.limit", "99999999999GiB", "KiB, MiB, GiB"),
+        ("server.drain_ms", "soon", "milliseconds"),
+        ("listen", "4040", "ADDRESS:PORT"),
+        ("listen", "unix:relative", "unix:/absolute/path"),
+        ("server.base_url", "example.org/music", "https://example.org/music"),
+        ("server.base_url", "https://example.org/?a", "https://example.org/music"),
+        ("server.trusted_proxies", "10.0.0.0/40", "10.0.0.0/8"),
+        ("server.cors_origins", "https://a.example/path", "has no path"),
+        ("log.level", "info,=x=", "info,catalog=debug"),
+        ("log.format", "xml", "text, json"),
+    ];
+    for (name, text, right) in cases {
+        let key = keys::find(name).unwrap();
+        let said = said(None, &[(&key.variable(), text)], &[]);
+        assert!(said.starts_with(&format!("error: {name} is wrong (variable {})", key.variable())), "{said}");
+        assert!(said.contains("\nhint: ") && said.contains(right), "{said}");
+    }
+    let said = said(Some("[limits]\nstreams = true"), &[], &[]);
+    assert!(said.contains("limits.streams is wrong (") && said.contains("millpond.toml"), "{said}");
+}
+
+#[test]
+fn a_broken_or_absent_file_is_named() {
+    let broken = said(Some("listen = \"a\"\nlimits = ["), &[], &[]);
+    assert!(broken.contains("millpond.toml, line 2"), "{broken}");
+    let absent = said(None, &[], &[("config", &["/nowhere/millpond.toml"])]);
+    assert!(absent.contains("/nowhere/millpond.toml is not there"), "{absent}");
+}
+
+#[test]
+fn a_certificate_and_its_key_come_together() {
+    let said = said(None, &[("MILLPOND_SERVER_TLS_CERT", "/cert.pem")], &[]);
+    assert!(said.contains("server.tls_key is missing"), "{said}");
+}
+
+#[test]
+fn numbers_have_units_and_lists_have_entries() {
+    let settings = loaded(
+        Some("library = [\"music\", \"/abs\"]\n[server]\ndrain_ms = \"1.5s\"\n[memory]\nlimit = 268435456"),
+        &[
+            ("MILLPOND_STREAM_WRITE_STALL_MS", "3min"),
+            ("MILLPOND_SERVER_TRUSTED_PROXIES", "10.0.0.0/8, unix"),
+        ],
+        &[("limits.upload_bytes_max", &["1.5 GB"]), ("listen", &["localhost:1", "unix:/a"])],
+    );
+    let settings = settings.unwrap().settings;
+    assert_eq!(settings.server.drain, Duration::from_millis(1_500));
+    assert_eq!(settings.stream.write_stall, Duration::from_secs(180));
+    assert_eq!(settings.memory.limit, Some(256 << 20));
+    assert_eq!(settings.server.trusted_proxies.len(), 2);
+    assert_eq!(settings.listen, ["127.0.0.1:1".parse().unwrap(), Address::Unix("/a".into())]);
+    assert!(settings.library[0].is_absolute() && settings.library[0].ends_with("music"), "beside the file");
+    let array = loaded(None, &[("MILLPOND_LIBRARY", "[\"/a, b\", \"/c\"]")], &[]).unwrap().settings;
+    assert_eq!(array.library, [PathBuf::from("/a, b"), PathBuf::from("/c")]);
+}

@@ -1,0 +1,159 @@
+//! Who gets which part. Every part of a server is made here, once, and nowhere is there a global.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use budget::{Chunks, Peaks, limits};
+use catalog::LibraryRow;
+use catalog::scan::Scanner;
+use prometheus_client::registry::Registry;
+use store::{FolderId, Folders};
+use stream::Streams;
+use web::{Health, Observed, Operations};
+
+use crate::descriptors::Shares;
+use crate::error::{Error, Result};
+use crate::home::{Home, task_ended};
+use crate::listen::{Deadlines, House, Proxies, acceptor};
+use crate::settings::Settings;
+
+/// Everything that serves.
+pub(crate) struct Parts {
+    /// The accept loop's share.
+    pub(crate) house: Arc<House>,
+    /// The registry of streams, which wants to be run.
+    pub(crate) streams: Streams,
+    /// What scans the libraries.
+    pub(crate) scanner: Scanner,
+}
+
+/// Opens the library folders and tells the database which there are.
+///
+/// Folders that cannot be opened are returned with what is wrong with them; the others are served.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn open_libraries(
+    home: &Home,
+    roots: &[PathBuf],
+    open_files: usize,
+) -> Result<(Folders, Vec<String>)> {
+    let names: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
+    let rows = home.catalog.set_libraries(&names).await.map_err(|e| Error::failed(e.to_string()))?;
+    open_folders(rows, open_files).await
+}
+
+/// Opens the folders of these libraries.
+pub(crate) async fn open_folders(rows: Vec<LibraryRow>, open_files: usize) -> Result<(Folders, Vec<String>)> {
+    let roots: Vec<(FolderId, PathBuf)> =
+        rows.into_iter().map(|row| (row.id, PathBuf::from(row.root))).collect();
+    let open = move || {
+        let folders = Folders::new(open_files);
+        let failed = folders.set(roots.clone());
+        let warnings = failed.into_iter().map(|(id, e)| {
+            let root = roots.iter().find(|(folder, _)| *folder == id).map_or(Path::new(""), |(_, root)| root);
+            format!("the library {} cannot be read: {e}", root.display())
+        });
+        let warnings = warnings.collect();
+        (folders, warnings)
+    };
+    tokio::task::spawn_blocking(open).await.map_err(task_ended)
+}
+
+/// Builds every part of a server.
+///
+/// # Errors
+/// A certificate that cannot be used, or a base URL that the routes refuse.
+pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares: Shares) -> Result<Parts> {
+    let chunks = Chunks::new(limits::CHUNK_BYTES, limits::CHUNKS_IDLE_MAX);
+    let rules = stream::Settings {
+        streams_max: settings.limits.streams,
+        streams_per_user_max: settings.limits.streams_per_user,
+        write_stall: settings.stream.write_stall,
+    };
+    let streams = Streams::new(rules, home.budget.clone(), chunks);
+    let scanner = Scanner::new(home.inventory(), folders.clone(), home.budget.clone());
+    let (operations, peaks) = (Operations::new(), Peaks::new());
+    let mut house = House::new(
+        Router::new(),
+        home.budget.clone(),
+        shares.connections,
+        settings.limits.connections_per_address,
+    );
+
+    let mut registry = Registry::with_prefix("millpond");
+    home.budget.register(&mut registry);
+    home.sign_in.register(&mut registry);
+    folders.register(&mut registry);
+    streams.register(&mut registry);
+    scanner.register(&mut registry);
+    operations.register(&mut registry);
+    peaks.register(&mut registry);
+    house.metrics.register(&mut registry);
+    house.connections.register(&mut registry);
+    house.proxied.register(&mut registry);
+
+    let faces = Faces { home, settings, folders, streams: &streams, scanner: &scanner };
+    house.router = faces.routes(registry, operations, peaks);
+    house.proxies = Proxies::new(&settings.server.trusted_proxies);
+    house.prefix = settings.server.base_url.prefix().to_owned();
+    house.deadlines = Deadlines {
+        write_stall: settings.stream.write_stall,
+        body_stall: settings.stream.body_stall,
+        drain: settings.server.drain,
+        ..Deadlines::default()
+    };
+    if let (Some(cert), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) {
+        house.tls = Some(acceptor(cert, key)?);
+    }
+    Ok(Parts { house: house.open(), streams, scanner })
+}
+
+/// What the faces are made of.
+struct Faces<'a> {
+    home: &'a Home,
+    settings: &'a Settings,
+    folders: &'a Folders,
+    streams: &'a Streams,
+    scanner: &'a Scanner,
+}
+
+impl Faces<'_> {
+    /// All routes behind the layer that every answer passes.
+    fn routes(&self, registry: Registry, operations: Operations, peaks: Peaks) -> Router {
+        let Faces { home, settings, folders, streams, scanner } = self;
+        let base_url = settings.server.base_url.clone();
+        let cors_origins = settings.server.cors_origins.clone();
+        let health = Health::new(settings.data.clone(), Arc::clone(&home.catalog), home.budget.clone());
+        let observed = Observed {
+            operations: operations.clone(),
+            peaks,
+            budget: home.budget.clone(),
+            base_url: base_url.clone(),
+            cors_origins: cors_origins.clone(),
+        };
+        let web = web::router(web::Parts {
+            catalog: Arc::clone(&home.catalog),
+            sign_in: home.sign_in.clone(),
+            folders: (*folders).clone(),
+            streams: (*streams).clone(),
+            budget: home.budget.clone(),
+            scanner: (*scanner).clone(),
+            registry: Arc::new(registry),
+            operations,
+            health,
+            base_url,
+            cors_origins,
+        });
+        let subsonic = subsonic::router(subsonic::Parts {
+            catalog: Arc::clone(&home.catalog),
+            sign_in: home.sign_in.clone(),
+            folders: (*folders).clone(),
+            streams: (*streams).clone(),
+            budget: home.budget.clone(),
+            scanner: (*scanner).clone(),
+        });
+        web::observe(web.merge(subsonic), &observed)
+    }
+}
