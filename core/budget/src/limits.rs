@@ -118,6 +118,13 @@ pub const HTTP2_SEND_BYTES_MAX: usize = 32 * 1024;
 pub const LINGER_MS: u64 = 2_000;
 /// …and for at most this many bytes.
 pub const LINGER_BYTES_MAX: u64 = 16 * MIB;
+/// One read of what is dropped.
+pub const LINGER_READ_BYTES: usize = 16 * 1024;
+/// Over that bound, one such read is made in this time, 6 MiB a second: a client that cannot finish sending does not
+/// read its answer, and the kernel's buffers do not always hold the rest.
+pub const LINGER_PACE_MICROS: u64 = 2_500;
+/// A configuration file may have this many bytes.
+pub const CONFIG_BYTES_MAX: u64 = MIB;
 /// Connections that the kernel may keep ready until the accept loop takes them.
 pub const LISTEN_BACKLOG: u32 = 4_096;
 /// After a failed accept (no descriptors left, for one) the loop waits this long before the next.
@@ -275,6 +282,24 @@ pub const VALIDATOR_SETTLE_MS: u64 = 2_000;
 pub const TAG_BYTES_MAX: u64 = 512 * KIB;
 /// A text tag is cut after this many characters.
 pub const TAG_TEXT_CHARS_MAX: usize = 1_024;
+/// Bytes of one text tag that are read, in whatever encoding.
+pub const TAG_TEXT_BYTES_MAX: u64 = 16 * KIB;
+/// Values of one field (artists, genres) that are looked at.
+pub const TAG_VALUES_MAX: usize = 16;
+/// Blocks, chunks or atoms of one file that are looked at.
+pub const TAG_PARTS_MAX: usize = 2_048;
+/// ID3 tags at the start of a file that are stepped over, one behind the other.
+pub const TAG_LEADING_MAX: usize = 8;
+/// One read of a file whose tags are wanted. Most headers end within the first.
+pub const TAG_WINDOW_BYTES: usize = 16 * 1024;
+/// Such reads start at a multiple of this, so that a step backwards near the end of a file finds its bytes in memory.
+pub const TAG_WINDOW_ALIGN_BYTES: u64 = 4 * KIB;
+/// What a step of a tag parser costs apart from the bytes it takes, so that steps without progress end too.
+pub const TAG_STEP_BYTES: u64 = 8;
+/// Bytes before an embedded picture (media type, description) in which the picture must begin.
+pub const PICTURE_HEAD_BYTES_MAX: u64 = KIB;
+/// Files of one folder that are opened to see whether they are its cover.
+pub const COVER_CANDIDATES_MAX: usize = 8;
 /// A cover may have this many bytes.
 pub const COVER_BYTES_MAX: u64 = 20 * MIB;
 /// Files read at the same time by a scan.
@@ -289,6 +314,12 @@ pub const SCAN_READER_FILES: usize = 16;
 pub const SCAN_BATCH_BYTES: usize = 256 * 1024;
 /// Rows written in one transaction of a scan.
 pub const SCAN_BATCH_ROWS: usize = 500;
+/// Batches of files that a walk may be ahead of the rest of the scan.
+pub const SCAN_AHEAD_BATCHES_MAX: usize = 4;
+/// Places of one library that cannot be looked at and are remembered; a library with more is not scanned.
+pub const SCAN_UNSEEN_MAX: usize = 4_096;
+/// Names that lead out of a library folder and are remembered, so that each is logged once.
+pub const ESCAPES_REMEMBERED_MAX: usize = 256;
 /// Folders inside folders that a scan follows.
 pub const SCAN_DEPTH_MAX: usize = 64;
 /// Links to folders that a scan follows on the way to one file: each may lead to another folder full of links.

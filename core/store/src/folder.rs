@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use budget::limits::ESCAPES_REMEMBERED_MAX;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
@@ -14,9 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::path::RelPath;
 use crate::source::Source;
 use crate::walk::Walk;
-
-/// How many names that lead out are remembered, so that each is logged once.
-const ESCAPES_REMEMBERED_MAX: usize = 256;
 
 /// Which library folder; libraries and folders are one to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

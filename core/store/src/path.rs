@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 
-/// The longest relative path, in bytes: Linux's `PATH_MAX`.
+/// The longest relative path, in bytes.
+// format: Linux's `PATH_MAX`
 const PATH_BYTES_MAX: usize = 4096;
-/// The longest name of one file or folder, in bytes: Linux's `NAME_MAX`.
+/// The longest name of one file or folder, in bytes.
+// format: Linux's `NAME_MAX`
 const NAME_BYTES_MAX: usize = 255;
 
 /// The path of a file beneath a folder: UTF-8, parts joined by `/`, none of them empty, `.` or `..`, no NUL, never
@@ -30,18 +32,23 @@ impl RelPath {
             return Err(refused(ErrorKind::NotFound, text, "it is longer than 4096 bytes"));
         }
         for part in text.split('/') {
-            match part {
-                ".." => return Err(refused(ErrorKind::Escapes, text, "it has a part \"..\"")),
-                "" | "." => return Err(refused(ErrorKind::NotFound, text, "it has an empty part")),
-                part if part.len() > NAME_BYTES_MAX => {
-                    return Err(refused(ErrorKind::NotFound, text, "a part is longer than 255 bytes"));
-                }
-                part if part.contains('\0') => {
-                    return Err(refused(ErrorKind::NotFound, text, "it has a NUL byte"));
-                }
-                _ => {}
-            }
+            check_part(part, text)?;
         }
+        Ok(RelPath(text.into()))
+    }
+
+    /// The path of one name in a folder (`None` is the root): [`RelPath::parse`] without a second look at the folder,
+    /// because a walk makes one of these for each file of a library.
+    pub(crate) fn child(folder: Option<&RelPath>, name: &str) -> Result<Self, Error> {
+        let Some(folder) = folder else { return RelPath::parse(name) };
+        let mut text = String::with_capacity(folder.0.len() + 1 + name.len());
+        text.push_str(&folder.0);
+        text.push('/');
+        text.push_str(name);
+        if name.contains('/') || text.len() > PATH_BYTES_MAX {
+            return RelPath::parse(&text);
+        }
+        check_part(name, &text)?;
         Ok(RelPath(text.into()))
     }
 
@@ -91,6 +98,18 @@ impl RelPath {
 
     pub(crate) fn as_path(&self) -> &Path {
         Path::new(&*self.0)
+    }
+}
+
+fn check_part(part: &str, text: &str) -> Result<(), Error> {
+    match part {
+        ".." => Err(refused(ErrorKind::Escapes, text, "it has a part \"..\"")),
+        "" | "." => Err(refused(ErrorKind::NotFound, text, "it has an empty part")),
+        part if part.len() > NAME_BYTES_MAX => {
+            Err(refused(ErrorKind::NotFound, text, "a part is longer than 255 bytes"))
+        }
+        part if part.contains('\0') => Err(refused(ErrorKind::NotFound, text, "it has a NUL byte")),
+        _ => Ok(()),
     }
 }
 
@@ -183,6 +202,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_child_is_what_its_whole_path_parses_to(folder in "[ab./]{1,6}", name in "[ab./\\x00]{0,6}") {
+            if let Ok(folder) = RelPath::parse(&folder) {
+                let whole = RelPath::parse(&format!("{folder}/{name}")).map_err(|e| e.to_string());
+                prop_assert_eq!(RelPath::child(Some(&folder), &name).map_err(|e| e.to_string()), whole);
+            }
+        }
+
         #[test]
         fn what_parses_has_only_proper_parts(text in "[a./\\x00ü]{0,12}") {
             if let Ok(path) = RelPath::parse(&text) {

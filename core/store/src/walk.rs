@@ -124,10 +124,7 @@ impl Walk {
         };
         level.next += 1;
         let text = level.names.text(name);
-        let path = match &level.path {
-            Some(parent) => parent.join(text),
-            None => RelPath::parse(text),
-        };
+        let path = RelPath::child(level.path.as_ref(), text);
         let path = match path {
             Ok(path) => path,
             // Longer than a path may be: it cannot be in the catalog either, so nothing is hidden.
@@ -255,10 +252,7 @@ impl Walk {
             FileType::RegularFile => Some(Is::File),
             FileType::Directory => Some(Is::Folder),
             FileType::Symlink => {
-                let path = match parent {
-                    Some(parent) => parent.join(name),
-                    None => RelPath::parse(name),
-                };
+                let path = RelPath::child(parent, name);
                 let to_folder = path.is_ok_and(|path| {
                     self.folder.top().metadata(path.as_path()).is_ok_and(|found| found.is_dir())
                 });

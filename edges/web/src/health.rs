@@ -14,6 +14,7 @@ use budget::{Budget, limits, memory};
 use catalog::Catalog;
 use rustix::fs::{Access, StatVfsMountFlags};
 use serde::Serialize;
+use store::Folders;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -27,6 +28,7 @@ struct Inner {
     data: PathBuf,
     catalog: Arc<dyn Catalog>,
     budget: Budget,
+    folders: Folders,
     last: Mutex<Last>,
 }
 
@@ -67,6 +69,8 @@ pub(crate) struct Checks {
     ffmpeg: Check,
     /// Our own memory against its limit.
     memory: Check,
+    /// The library folders.
+    libraries: Check,
 }
 
 /// One check.
@@ -92,9 +96,10 @@ impl Check {
 }
 
 impl Health {
-    /// Looks at the disk of this data folder, at this catalog and at the memory limit of this budget.
-    pub fn new(data: PathBuf, catalog: Arc<dyn Catalog>, budget: Budget) -> Self {
-        Health(Arc::new(Inner { data, catalog, budget, last: Mutex::default() }))
+    /// Looks at the disk of this data folder, at this catalog, at the memory limit of this budget and at these library
+    /// folders.
+    pub fn new(data: PathBuf, catalog: Arc<dyn Catalog>, budget: Budget, folders: Folders) -> Self {
+        Health(Arc::new(Inner { data, catalog, budget, folders, last: Mutex::default() }))
     }
 
     /// A report that is at most a little old. One caller at a time makes a new one; the others get the last.
@@ -122,25 +127,28 @@ impl Health {
 
     async fn check(&self) -> Report {
         let (files, database) = tokio::join!(self.check_files(), self.check_database());
-        let (disk, ffmpeg) = files;
+        let [disk, ffmpeg, libraries] = files;
         let memory = check_memory(memory::process().resident_bytes, self.0.budget.limit_bytes());
-        let all = [&disk, &database, &ffmpeg, &memory];
+        let all = [&disk, &database, &ffmpeg, &memory, &libraries];
         let degraded = all.iter().any(|check| check.status == Status::Degraded);
         let status = if degraded { Status::Degraded } else { Status::Ok };
         let version = env!("CARGO_PKG_VERSION");
-        Report { status, version, checks: Checks { disk, database, ffmpeg, memory } }
+        Report { status, version, checks: Checks { disk, database, ffmpeg, memory, libraries } }
     }
 
     /// The checks that touch files, away from the runtime; a disk that hangs must not hang the answer.
-    async fn check_files(&self) -> (Check, Check) {
+    async fn check_files(&self) -> [Check; 3] {
         let data = self.0.data.clone();
         let path = std::env::var_os("PATH");
-        let looked = tokio::task::spawn_blocking(move || (check_disk(&data), check_ffmpeg(path.as_deref())));
+        let folders = self.0.folders.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            [check_disk(&data), check_ffmpeg(path.as_deref()), check_libraries(&folders)]
+        });
         match tokio::time::timeout(Duration::from_millis(limits::HEALTH_CHECK_MS), looked).await {
             Ok(Ok(checks)) => checks,
             Ok(Err(_)) | Err(_) => {
                 let late = || Check::new(Some("the disk does not answer".to_owned()));
-                (late(), late())
+                [late(), late(), late()]
             }
         }
     }
@@ -168,6 +176,14 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.last().in_progress = false;
     }
+}
+
+/// Whether every library folder can be reached. Which one cannot is for the log: everybody may read this.
+fn check_libraries(folders: &Folders) -> Check {
+    let ids = folders.ids();
+    let gone = ids.iter().filter(|id| folders.reopen(**id).is_err()).count();
+    let why = format!("{gone} of {} libraries cannot be read; what is in them cannot be played", ids.len());
+    Check::new((gone > 0).then_some(why))
 }
 
 /// Whether the data folder can be written and its disk has room. Nothing is written to find out.
@@ -259,6 +275,20 @@ mod tests {
         {
             assert_eq!(check_memory(resident, 1_000).status, expected, "{resident}");
         }
+    }
+
+    #[test]
+    fn a_library_that_is_gone_degrades_until_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (there, gone) = (folder.path().join("there"), folder.path().join("gone"));
+        std::fs::create_dir(&there).unwrap();
+        let folders = Folders::new(1);
+        folders.set(vec![(store::FolderId(1), there), (store::FolderId(2), gone.clone())]);
+        let check = check_libraries(&folders);
+        assert_eq!(check.status, Status::Degraded);
+        assert!(check.why.unwrap().starts_with("1 of 2 libraries"));
+        std::fs::create_dir(gone).unwrap();
+        assert_eq!(check_libraries(&folders).status, Status::Ok);
     }
 
     #[test]

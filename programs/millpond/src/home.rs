@@ -42,9 +42,8 @@ impl Home {
     /// Each names the folder or key that is wrong and what to do.
     pub(crate) async fn open(settings: &Settings, claim: Claim) -> Result<Home> {
         let limit_bytes = memory::limit_bytes(settings.memory.limit);
-        let budget = Budget::new(limit_bytes).map_err(|e| {
-            Error::usage(format!("memory.limit: {e}")).hint("give the server more: --memory-limit 256MiB")
-        })?;
+        let budget = Budget::new(limit_bytes)
+            .map_err(|e| Error::usage(e.to_string()).hint("give the server more: --memory-limit 256MiB"))?;
         let path = settings.data.clone();
         let data =
             tokio::task::spawn_blocking(move || open_data(&path, claim)).await.map_err(task_ended)??;
@@ -92,6 +91,11 @@ fn explain(path: &Path, e: &store::Error) -> Error {
         )),
         ErrorKind::Full => error.hint("make room on the disk of the data folder"),
         ErrorKind::NotFound | ErrorKind::NotAFile => error.hint("`--data DIR` names the data folder"),
+        ErrorKind::Io
+            if e.source.as_ref().is_some_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied) =>
+        {
+            error.hint(format!("the user that runs millpond must own {}", path.display()))
+        }
         ErrorKind::Format | ErrorKind::Escapes | ErrorKind::Changed | ErrorKind::Io => error,
     }
 }

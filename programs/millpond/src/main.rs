@@ -1,5 +1,8 @@
 //! Millpond, the one binary: a media server whose memory stays flat.
 //!
+//! **Promise.** One table of keys decides everything that an operator may; an error names the key, file or address it is
+//! about and the next step; a stop lets running answers finish and joins every task.
+//!
 //! **Flow.** `commands` reads the command line → `settings` merges it with variables and the file → a command opens a
 //! `home` (data folder, database, sign-in) → `serve` builds every part (`wiring`) and hands the routes to `listen`.
 //!

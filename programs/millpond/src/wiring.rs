@@ -125,7 +125,12 @@ impl Faces<'_> {
         let Faces { home, settings, folders, streams, scanner } = self;
         let base_url = settings.server.base_url.clone();
         let cors_origins = settings.server.cors_origins.clone();
-        let health = Health::new(settings.data.clone(), Arc::clone(&home.catalog), home.budget.clone());
+        let health = Health::new(
+            settings.data.clone(),
+            Arc::clone(&home.catalog),
+            home.budget.clone(),
+            (*folders).clone(),
+        );
         let observed = Observed {
             operations: operations.clone(),
             peaks,

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::OnceLock;
 
-use budget::limits::COVER_BYTES_MAX;
+use budget::limits::{COVER_BYTES_MAX, COVER_CANDIDATES_MAX};
 use store::{LibraryFolder, RelPath};
 
 use super::inventory::FoundCover;
@@ -12,8 +12,6 @@ use super::picture::{SNIFF_BYTES, sniff};
 /// Names of pictures, the best first.
 const STEMS: [&str; 4] = ["cover", "folder", "front", "album"];
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "webp", "gif"];
-/// Files of one folder that are opened to see whether they are pictures.
-const CANDIDATES_MAX: usize = 8;
 
 /// The pictures that a folder may have, and the one that it has, once somebody asked.
 #[derive(Debug, Default)]
@@ -32,8 +30,13 @@ impl Beside {
             None => RelPath::parse(name),
         };
         let candidates =
-            ranked.into_iter().take(CANDIDATES_MAX).filter_map(|(_, name)| path(name).ok()).collect();
+            ranked.into_iter().take(COVER_CANDIDATES_MAX).filter_map(|(_, name)| path(name).ok()).collect();
         Beside { candidates, chosen: OnceLock::new() }
+    }
+
+    /// The best by name, which need not be a picture. Opens nothing.
+    pub(super) fn likeliest(&self) -> Option<&RelPath> {
+        self.candidates.first()
     }
 
     /// The first that is a picture by its content and not too large. Blocks the first time.
@@ -73,8 +76,9 @@ mod tests {
 
     #[test]
     fn the_best_picture_by_name_that_is_one_by_content_is_chosen() {
+        type Files<'a> = &'a [(&'a str, &'a [u8])];
         // names with content, the chosen one
-        let cases: &[(&[(&str, &[u8])], Option<&str>)] = &[
+        let cases: &[(Files<'_>, Option<&str>)] = &[
             (&[("cover.jpg", JPEG)], Some("cover.jpg")),
             (&[("Folder.JPG", JPEG), ("front.png", JPEG)], Some("Folder.JPG")),
             (

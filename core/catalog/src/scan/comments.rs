@@ -4,10 +4,9 @@
 
 use std::io;
 
-use super::words::{Field, Words};
+use budget::limits::TAG_TEXT_BYTES_MAX;
 
-/// Bytes of one comment that are looked at.
-const COMMENT_BYTES_MAX: u32 = 8 * 1024;
+use super::words::{Field, Words};
 
 /// Something that is read from front to back.
 pub(super) trait Stream {
@@ -29,11 +28,11 @@ fn read_all(stream: &mut impl Stream, words: &mut Words) -> io::Result<()> {
     stream.skip(u64::from(vendor_bytes))?;
     let mut buffer = Vec::new();
     for _ in 0..length(stream)? {
-        let bytes = length(stream)?;
-        let looked_at = bytes.min(COMMENT_BYTES_MAX);
-        buffer.resize(looked_at as usize, 0);
+        let bytes = u64::from(length(stream)?);
+        let looked_at = bytes.min(TAG_TEXT_BYTES_MAX);
+        buffer.resize(usize::try_from(looked_at).unwrap_or(0), 0);
         stream.read_exact(&mut buffer)?;
-        stream.skip(u64::from(bytes - looked_at))?;
+        stream.skip(bytes - looked_at)?;
         let text = String::from_utf8_lossy(&buffer);
         if let Some((name, value)) = text.split_once('=')
             && let Some(field) = field(name)

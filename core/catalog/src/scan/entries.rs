@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use budget::limits::SCAN_AHEAD_BATCHES_MAX;
 use store::{Entry, LibraryFolder};
 use tokio::sync::mpsc;
 
@@ -12,8 +13,6 @@ use crate::error::Error;
 
 /// Files that go from one thread to the other at once.
 const BATCH_ENTRIES: usize = 128;
-/// Batches on their way.
-const BATCHES_MAX: usize = 4;
 
 type Item = Result<(Entry, Arc<Beside>), store::Error>;
 
@@ -26,7 +25,7 @@ pub(super) struct Entries {
 impl Entries {
     /// Starts the walk. It ends when this is dropped: nobody takes its batches then.
     pub(super) fn of(folder: &Arc<LibraryFolder>) -> Self {
-        let (sender, batches) = mpsc::channel(BATCHES_MAX);
+        let (sender, batches) = mpsc::channel(SCAN_AHEAD_BATCHES_MAX);
         let folder = Arc::clone(folder);
         tokio::task::spawn_blocking(move || walk(&folder, &sender));
         Entries { batches, batch: VecDeque::new() }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use budget::limits::TAG_PARTS_MAX;
+
 use super::comments::{self, Stream};
 use super::picture::Pictures;
 use super::sound::Sound;
@@ -11,8 +13,6 @@ use super::words::Words;
 const STREAM_INFO: u8 = 0;
 const COMMENTS: u8 = 4;
 const PICTURE: u8 = 6;
-/// Blocks that are looked at; real files have fewer than ten.
-const BLOCKS_MAX: usize = 1_024;
 
 /// Reads the file whose marker `fLaC` stands at `base`.
 pub(super) fn read<B: Bytes>(
@@ -24,7 +24,7 @@ pub(super) fn read<B: Bytes>(
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut at = base + 4;
     let mut sound = None;
-    for _ in 0..BLOCKS_MAX {
+    for _ in 0..TAG_PARTS_MAX {
         let [kind, a, b, c] = window.array_at(at)?;
         let (start, bytes) = (at + 4, u64::from(u32::from_be_bytes([0, a, b, c])));
         let end = start + bytes;

@@ -8,16 +8,12 @@
 
 use std::io;
 
+use budget::limits::{PICTURE_HEAD_BYTES_MAX, TAG_TEXT_BYTES_MAX};
 use lofty::id3::v1::GENRES;
 
 use super::picture::Pictures;
 use super::window::{Bytes, Window};
 use super::words::{Field, Words};
-
-/// Bytes of one text frame that are looked at.
-const TEXT_BYTES_MAX: u64 = 16 * 1024;
-/// Bytes of a picture's frame before the picture: media type and description.
-const PICTURE_HEAD_BYTES_MAX: u64 = 1024;
 
 /// Reads the tag that begins at `base` and ends before `limit`; gives the place behind it, or `None` if there is none.
 pub(super) fn read<B: Bytes>(
@@ -209,7 +205,7 @@ fn add(words: &mut Words, field: Field, value: &str) {
 }
 
 fn read_text<B: Bytes>(cursor: &mut Cursor<'_, B>, size: u64, unsynchronised: bool) -> io::Result<String> {
-    let looked_at = size.min(TEXT_BYTES_MAX);
+    let looked_at = size.min(TAG_TEXT_BYTES_MAX);
     let mut bytes = vec![0; usize::try_from(looked_at).unwrap_or(0)];
     cursor.read_exact(&mut bytes)?;
     cursor.skip(size - looked_at)?;

@@ -5,16 +5,13 @@
 
 use std::io;
 
+use budget::limits::{TAG_PARTS_MAX, TAG_TEXT_BYTES_MAX};
+
 use super::id3;
 use super::picture::Pictures;
 use super::sound::Sound;
 use super::window::{Bytes, Window};
 use super::words::{Field, Words};
-
-/// Chunks that are looked at, those within lists included.
-const CHUNKS_MAX: usize = 512;
-/// Bytes of one text chunk that are looked at.
-const TEXT_BYTES_MAX: u64 = 8 * 1024;
 
 /// Which of the two it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +30,14 @@ pub(super) fn read<B: Bytes>(
     pictures: &mut Pictures,
 ) -> io::Result<Sound> {
     let length = window.length();
-    let mut reader =
-        Reader { window, order, steps_left: CHUNKS_MAX, own: Words::default(), form: None, sound_bytes: 0 };
+    let mut reader = Reader {
+        window,
+        order,
+        steps_left: TAG_PARTS_MAX,
+        own: Words::default(),
+        form: None,
+        sound_bytes: 0,
+    };
     match reader.chunks(12, length, words, pictures) {
         // A file that breaks off, or claims too much behind its sound, is as good as what was found before.
         Err(e) if matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded) => {}
@@ -69,6 +72,7 @@ struct Form {
 struct Reader<'w, B> {
     window: &'w mut Window<B>,
     order: Order,
+    /// Of all chunks, those within lists included.
     steps_left: usize,
     /// Words that are not ID3's: theirs come second.
     own: Words,
@@ -139,7 +143,7 @@ impl<B: Bytes> Reader<'_, B> {
     }
 
     fn text(&mut self, field: Field, start: u64, end: u64) -> io::Result<()> {
-        let mut bytes = vec![0; usize::try_from((end - start).min(TEXT_BYTES_MAX)).unwrap_or(0)];
+        let mut bytes = vec![0; usize::try_from((end - start).min(TAG_TEXT_BYTES_MAX)).unwrap_or(0)];
         self.window.read_exact_at(&mut bytes, start)?;
         let text = String::from_utf8_lossy(&bytes);
         self.own.add(field, text.split('\0').next().unwrap_or_default());

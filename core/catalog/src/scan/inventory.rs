@@ -19,6 +19,8 @@ pub struct Known {
     pub stamp: Stamp,
     /// Whether the last scan did not see it.
     pub missing: bool,
+    /// The picture file beside it that is its cover, if it has one.
+    pub picture: Option<RelPath>,
 }
 
 /// A file that a scan read: new, or with other bytes than before.

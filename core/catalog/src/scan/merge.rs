@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn known(text: &str, number: i64, missing: bool) -> Known {
-        Known { id: TrackId(1), path: path(text), stamp: stamp(number), missing }
+        Known { id: TrackId(1), path: path(text), stamp: stamp(number), missing, picture: None }
     }
 
     fn entry(text: &str, number: i64) -> Entry {

@@ -7,12 +7,13 @@
 
 use std::io;
 
+use budget::limits::TAG_PARTS_MAX;
+
 use super::picture::Pictures;
 use super::window::{Bytes, Plan, Window};
 
-/// Atoms that are looked at, over all levels.
-const ATOMS_MAX: usize = 2_048;
 /// The type code and locale before a value.
+// format: QuickTime
 const DATA_HEAD_BYTES: u64 = 8;
 /// Covers have no kind here: the first counts.
 const NO_KIND: u32 = 0;
@@ -28,7 +29,7 @@ struct Atom {
 
 /// Looks for covers; gives the plan that leaves them out.
 pub(super) fn read<B: Bytes>(window: &mut Window<B>, pictures: &mut Pictures) -> io::Result<Plan> {
-    let mut search = Search { window, steps_left: ATOMS_MAX };
+    let mut search = Search { window, steps_left: TAG_PARTS_MAX };
     let mut plan = Plan::default();
     let whole = search.window.length();
     let Some(moov) = search.child(0, whole, *b"moov")? else { return Ok(plan) };
@@ -70,6 +71,7 @@ pub(super) fn read<B: Bytes>(window: &mut Window<B>, pictures: &mut Pictures) ->
 
 struct Search<'w, B> {
     window: &'w mut Window<B>,
+    /// Of atoms on all levels.
     steps_left: usize,
 }
 

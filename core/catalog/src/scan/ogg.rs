@@ -12,7 +12,8 @@ use super::sound::Sound;
 use super::window::{Bytes, Window};
 use super::words::Words;
 
-/// How far before the end of a file its last page is looked for; a page has at most 65,307 bytes.
+/// How far before the end of a file its last page is looked for.
+// format: RFC 3533 section 6, a page has at most 65,307 bytes
 const TAIL_BYTES: u64 = 68 * 1024;
 /// Opus counts time in these, whatever the sound was made with (RFC 7845 section 4).
 const OPUS_RATE_HZ: u32 = 48_000;

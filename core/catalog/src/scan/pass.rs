@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use budget::limits::{
     PAGE_ROWS_MAX, SCAN_BATCH_BYTES, SCAN_BATCH_ROWS, SCAN_READER_BYTES, SCAN_READER_FILES, SCAN_READERS_MAX,
+    SCAN_UNSEEN_MAX,
 };
 use store::{Entry, FolderId, LibraryFolder, RelPath, Unseen};
 use tokio::task::JoinSet;
 
+use super::beside::Beside;
 use super::entries::Entries;
 use super::inventory::{Found, Known};
 use super::merge::{self, Step};
@@ -17,8 +19,8 @@ use super::scanner::{Counts, Shared};
 use crate::error::{Error, ErrorKind};
 use crate::model::TrackId;
 
-/// Places that could not be looked at and are remembered at once; a folder with more is broken as a whole.
-const UNSEEN_MAX: usize = 4_096;
+/// The status moves in steps of so many files.
+const PROGRESS_FILES: u64 = 64;
 
 /// A pass through one folder, with what it has not told the catalog yet.
 pub(super) struct Pass<'a> {
@@ -37,6 +39,8 @@ pub(super) struct Pass<'a> {
     found_bytes: usize,
     missing: Vec<TrackId>,
     back: Vec<TrackId>,
+    /// Files seen that the status does not show yet.
+    seen: u64,
 }
 
 impl<'a> Pass<'a> {
@@ -60,6 +64,7 @@ impl<'a> Pass<'a> {
             found_bytes: 0,
             missing: Vec::new(),
             back: Vec::new(),
+            seen: 0,
         };
         pass.refuse_if_vanished().await?;
         pass.merge().await?;
@@ -99,13 +104,21 @@ impl<'a> Pass<'a> {
             }
             let next = if step.takes_entry() { self.entries.take() } else { None };
             if next.is_some() {
-                self.shared.count(Counts { seen: 1, ..Counts::default() });
+                self.seen += 1;
+                self.tell_progress(PROGRESS_FILES);
             }
             match (step, known, next) {
-                (Step::End, ..) => return Ok(()),
+                (Step::End, ..) => {
+                    self.tell_progress(1);
+                    return Ok(());
+                }
                 (Step::New | Step::Changed, known, Some((entry, beside))) => {
-                    let was = known.map(|known| Was { id: known.id, missing: known.missing });
-                    self.job.push(Job { path: entry.path, was, beside });
+                    self.job.push(Job::of(entry, known.as_ref(), beside));
+                }
+                (Step::Unchanged, Some(known), Some((entry, beside))) => {
+                    if self.has_other_picture(&known, &beside).await? {
+                        self.job.push(Job::of(entry, Some(&known), beside));
+                    }
                 }
                 (Step::Back, Some(known), _) => self.back.push(known.id),
                 (Step::Missing, Some(known), _) => self.missing.push(known.id),
@@ -117,6 +130,24 @@ impl<'a> Pass<'a> {
             if self.missing.len().max(self.back.len()) >= SCAN_BATCH_ROWS {
                 self.mark().await?;
             }
+        }
+    }
+
+    /// A picture that came or went changes the tracks beside it, though their own bytes are the same. Mostly the names
+    /// tell that nothing did, and no file is opened.
+    async fn has_other_picture(&self, known: &Known, beside: &Arc<Beside>) -> Result<bool, Error> {
+        if beside.likeliest() == known.picture.as_ref() {
+            return Ok(false);
+        }
+        let (folder, beside) = (Arc::clone(&self.folder), Arc::clone(beside));
+        let cover = tokio::task::spawn_blocking(move || beside.cover(&folder)).await.map_err(stopped)?;
+        Ok(cover.map(|cover| cover.path) != known.picture)
+    }
+
+    /// Shows how many files were seen, once they are as many as that.
+    fn tell_progress(&mut self, at_least: u64) {
+        if self.seen >= at_least {
+            self.shared.count(Counts { seen: std::mem::take(&mut self.seen), ..Counts::default() });
         }
     }
 
@@ -135,10 +166,11 @@ impl<'a> Pass<'a> {
                 None if e.kind == store::ErrorKind::Escapes => {}
                 None => tracing::warn!(error = %e, "a name in a library was left out"),
             }
-            if self.unseen.len() > UNSEEN_MAX {
+            if self.unseen.len() > SCAN_UNSEEN_MAX {
                 let root = self.folder.root().display();
-                let context =
-                    format!("library folder {root} has more than {UNSEEN_MAX} places that cannot be read");
+                let context = format!(
+                    "library folder {root} has more than {SCAN_UNSEEN_MAX} places that cannot be read"
+                );
                 return Err(Error::new(ErrorKind::Unavailable, context));
             }
         }

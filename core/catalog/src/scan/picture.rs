@@ -8,6 +8,7 @@ use budget::limits::COVER_BYTES_MAX;
 use super::window::{Bytes, Window};
 
 /// How many bytes [`sniff`] wants to see.
+// format: the longest beginning is that of WebP, 12 bytes; no picture has fewer than 16
 pub(super) const SNIFF_BYTES: usize = 16;
 /// The picture type that ID3 and FLAC call "front cover" (ID3v2.4 section 4.14, RFC 9639 section 8.8).
 const FRONT: u32 = 3;

@@ -4,10 +4,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use store::{LibraryFolder, RelPath, Source};
+use store::{Entry, LibraryFolder, RelPath, Source};
 
 use super::beside::Beside;
-use super::inventory::Found;
+use super::inventory::{Found, Known};
 use super::tags;
 use super::window::Window;
 use crate::model::TrackId;
@@ -18,6 +18,13 @@ pub(super) struct Job {
     /// The track that it was before.
     pub(super) was: Option<Was>,
     pub(super) beside: Arc<Beside>,
+}
+
+impl Job {
+    pub(super) fn of(entry: Entry, known: Option<&Known>, beside: Arc<Beside>) -> Self {
+        let was = known.map(|known| Was { id: known.id, missing: known.missing });
+        Job { path: entry.path, was, beside }
+    }
 }
 
 /// A track that the catalog has.

@@ -7,7 +7,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use budget::limits::TAG_BYTES_MAX;
+use budget::limits::{TAG_BYTES_MAX, TAG_LEADING_MAX};
 use lofty::config::{GlobalOptions, ParseOptions, apply_global_options};
 use lofty::file::{AudioFile, FileType, TaggedFile, TaggedFileExt};
 use lofty::probe::Probe;
@@ -23,8 +23,6 @@ use super::{flac, id3, iff, mp4, ogg};
 
 /// The share that a foreign parser may take: what it holds of a file, it holds about twice.
 const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
-/// ID3 tags at the start of a file that are stepped over, one behind the other.
-const LEADING_TAGS_MAX: usize = 8;
 
 /// Extensions of files that a scan opens, in lower case.
 const EXTENSIONS: [&str; 10] = ["mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "wav", "aif", "aiff"];
@@ -118,7 +116,7 @@ fn leading_tags<B: Bytes>(
     pictures: &mut Pictures,
 ) -> io::Result<u64> {
     let (mut base, length) = (0, window.length());
-    for _ in 0..LEADING_TAGS_MAX {
+    for _ in 0..TAG_LEADING_MAX {
         let mut more = Words::default();
         match id3::read(window, base, length, &mut more, pictures)? {
             Some(behind) => base = behind,

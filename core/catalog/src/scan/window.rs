@@ -4,14 +4,8 @@
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
+use budget::limits::{TAG_STEP_BYTES, TAG_WINDOW_ALIGN_BYTES, TAG_WINDOW_BYTES};
 use store::Source;
-
-/// One read of the file. Most headers end within the first.
-const WINDOW_BYTES: usize = 16 * 1024;
-/// Reads start at a multiple of this, so that a step backwards near the end of a file finds its bytes here.
-const ALIGN_BYTES: u64 = 4 * 1024;
-/// What a call costs apart from its bytes, so that steps without progress end too.
-const STEP_BYTES: u64 = 8;
 
 /// Something with a length that can be read from anywhere.
 pub(super) trait Bytes {
@@ -53,7 +47,7 @@ pub(super) struct Window<B> {
 
 impl<B: Bytes> Window<B> {
     pub(super) fn new(bytes: B) -> Self {
-        Window { bytes, buffer: vec![0; WINDOW_BYTES].into(), start: 0, filled: 0, left: 0 }
+        Window { bytes, buffer: vec![0; TAG_WINDOW_BYTES].into(), start: 0, filled: 0, left: 0 }
     }
 
     /// Looks at another file through the same buffer.
@@ -76,7 +70,7 @@ impl<B: Bytes> Window<B> {
     pub(super) fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let held = self.start..self.start + self.filled as u64;
         if !held.contains(&offset) && offset < self.length() {
-            self.start = offset - offset % ALIGN_BYTES;
+            self.start = offset - offset % TAG_WINDOW_ALIGN_BYTES;
             self.filled = 0;
             // Short reads are rare and legal: the byte that was asked for is what must be there.
             while self.start + self.filled as u64 <= offset {
@@ -88,7 +82,7 @@ impl<B: Bytes> Window<B> {
         }
         let from = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.filled);
         let count = buffer.len().min(self.filled - from);
-        let cost = count as u64 + STEP_BYTES;
+        let cost = count as u64 + TAG_STEP_BYTES;
         self.left = self.left.checked_sub(cost).ok_or_else(|| {
             io::Error::new(
                 ErrorKind::QuotaExceeded,

@@ -1,9 +1,6 @@
 //! Texts as tags have them, made into what lists show.
 
-use budget::limits::TAG_TEXT_CHARS_MAX;
-
-/// Values of one field that are looked at; the rest is somebody's joke.
-const VALUES_MAX: usize = 16;
+use budget::limits::{TAG_TEXT_CHARS_MAX, TAG_VALUES_MAX};
 
 /// What a text is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +27,7 @@ impl Words {
     /// Adds a value, cleaned; an empty one is none.
     pub(super) fn add(&mut self, field: Field, text: &str) {
         let values = &mut self.0[field as usize];
-        if let (Some(text), true) = (clean(text), values.len() < VALUES_MAX) {
+        if let (Some(text), true) = (clean(text), values.len() < TAG_VALUES_MAX) {
             values.push(text);
         }
     }
@@ -64,7 +61,7 @@ impl Words {
         let parts = self.values(Field::Genre).iter().flat_map(|value| value.split([';', '/']));
         for genre in parts.filter_map(clean) {
             let known = genres.iter().any(|known| known.to_lowercase() == genre.to_lowercase());
-            if !known && genres.len() < VALUES_MAX {
+            if !known && genres.len() < TAG_VALUES_MAX {
                 genres.push(genre);
             }
         }
@@ -181,6 +178,6 @@ mod tests {
         for number in 0..1_000 {
             words.add(Field::Genre, &format!("g{number};h{number}"));
         }
-        assert_eq!(words.genres().len(), VALUES_MAX);
+        assert_eq!(words.genres().len(), TAG_VALUES_MAX);
     }
 }

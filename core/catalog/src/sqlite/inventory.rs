@@ -16,7 +16,7 @@ use crate::scan::{Found, Inventory, Known, Tags};
 
 // Every path is greater than the empty text, which stands for "from the start".
 pub(super) const KNOWN: &str =
-    "SELECT id, path, length_bytes, modified_ns, changed_ns, inode, missing FROM tracks
+    "SELECT id, path, length_bytes, modified_ns, changed_ns, inode, missing, nullif(cover_path, path) AS picture FROM tracks
     WHERE library_id = ?1 AND path > ?2 ORDER BY path LIMIT ?3";
 const OLD_ALBUMS: &str = "SELECT DISTINCT album_id FROM tracks
     WHERE library_id = ?1 AND path IN (SELECT value FROM json_each(?2))";
@@ -66,6 +66,7 @@ struct KnownRow {
     changed_ns: i64,
     inode: i64,
     missing: bool,
+    picture: Option<String>,
 }
 
 impl TryFrom<KnownRow> for Known {
@@ -79,7 +80,8 @@ impl TryFrom<KnownRow> for Known {
             // All 64 bits of an inode number are kept, in a column that is signed.
             inode: row.inode.cast_unsigned(),
         };
-        Ok(Known { id: TrackId(row.id), path: rows::path(&row.path)?, stamp, missing: row.missing })
+        let picture = row.picture.as_deref().map(rows::path).transpose()?;
+        Ok(Known { id: TrackId(row.id), path: rows::path(&row.path)?, stamp, missing: row.missing, picture })
     }
 }
 

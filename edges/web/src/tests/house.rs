@@ -252,7 +252,7 @@ fn parts(
         scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
         registry: Arc::new(registry),
         operations,
-        health: Health::new(data, Arc::clone(catalog), budget.clone()),
+        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone()),
         base_url: wishes.base_url.clone(),
         cors_origins: wishes.cors_origins.clone(),
     }

@@ -26,7 +26,7 @@ pub(super) fn command() -> Command {
 }
 
 /// What one look found.
-struct Finding {
+pub(super) struct Finding {
     mark: Mark,
     what: String,
     next: Option<String>,
@@ -83,7 +83,8 @@ pub(super) fn run(loaded: Result<Loaded>) -> ExitCode {
     ExitCode::from(1)
 }
 
-fn examine(loaded: &Loaded) -> Vec<Finding> {
+/// Looks at everything, in the order in which a start would meet it.
+pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.settings;
     let mut findings = vec![match &settings.config {
         Some(path) => ok(format!("configuration: {} is understood", path.display())),
@@ -149,7 +150,11 @@ fn data_folder(path: &Path) -> (Vec<Finding>, bool) {
 }
 
 fn database(data: &Path) -> Option<Finding> {
-    let folder = DataFolder::share(data).ok().filter(|_| data.exists())?;
+    // Asked first, because sharing a folder makes it.
+    if !data.exists() {
+        return None;
+    }
+    let folder = DataFolder::share(data).ok()?;
     let path = folder.database();
     if !path.exists() {
         return Some(ok("database: none yet; the first `millpond serve` makes it"));

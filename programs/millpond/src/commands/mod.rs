@@ -13,6 +13,7 @@ mod user;
 use std::process::ExitCode;
 
 use budget::limits;
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use tokio::runtime::{Builder, Runtime};
 
@@ -24,6 +25,10 @@ use crate::settings::{Given, Loaded, load};
 pub(crate) fn run() -> Result<ExitCode> {
     let matches = match tree().try_get_matches() {
         Ok(matches) => matches,
+        Err(e) if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = e.print();
+            return Ok(ExitCode::from(2));
+        }
         Err(e) if e.use_stderr() => return Err(misspoken(&e)),
         Err(e) => {
             // Help or the version, which were asked for.
@@ -74,7 +79,7 @@ fn with_keys(command: Command, scope: Scope) -> Command {
 
 fn flag(key: &'static Key, hidden: bool) -> Arg {
     let standard = key.shown_default().map(|text| format!(" [default: {text}]")).unwrap_or_default();
-    let help = format!("{}{standard} [{}] [as in {}]", key.help, key.name, key.example);
+    let help = format!("{}{standard} [key: {}] [e.g. {}]", key.help, key.name, key.example);
     Arg::new(key.name)
         .long(key.flag())
         .value_name(key.placeholder())

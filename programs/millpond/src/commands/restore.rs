@@ -36,8 +36,15 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
     logging::start(&loaded.quiet_log());
     let file = given.get_one::<PathBuf>("file").cloned().unwrap_or_default();
     let data = &loaded.settings.data;
+    restore(&file, data)?;
+    say(format!("{} is restored from {}", data.display(), file.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes `data` from the archive, once it is known to be a whole backup.
+pub(super) fn restore(file: &Path, data: &Path) -> Result<()> {
     let mut archive =
-        File::open(&file).map_err(|e| Error::failed(format!("{} cannot be read: {e}", file.display())))?;
+        File::open(file).map_err(|e| Error::failed(format!("{} cannot be read: {e}", file.display())))?;
     let secret = inspect(&mut archive).map_err(|why| {
         Error::failed(format!("{} is no backup: {why}", file.display())).hint("nothing was written")
     })?;
@@ -49,8 +56,7 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
         }
         return Err(error);
     }
-    say(format!("{} is restored from {}", data.display(), file.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Reads the whole archive and returns the key in it, or says what is wrong.

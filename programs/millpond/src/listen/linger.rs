@@ -5,13 +5,9 @@
 
 use std::time::Duration;
 
+use budget::limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-
-/// One read.
-const PIECE_BYTES: usize = 16 * 1024;
-/// Over the bound in bytes, one piece is read in this time: 6 MiB a second at most.
-const TRICKLE: Duration = Duration::from_micros(2_500);
 
 /// Shuts the write side, reads and drops at most `bytes_max` for at most `time_max`, then gives the peer as long again
 /// to take its answer and close.
@@ -23,7 +19,7 @@ pub(crate) async fn linger(
     bytes_max: u64,
     time_max: Duration,
 ) {
-    let mut piece = vec![0; PIECE_BYTES];
+    let mut piece = vec![0; limits::LINGER_READ_BYTES];
     let fast = timeout(time_max, async {
         if transport.shutdown().await.is_err() {
             return true;
@@ -41,7 +37,7 @@ pub(crate) async fn linger(
         return;
     }
     let slow = timeout(time_max, async {
-        let mut pace = interval(TRICKLE);
+        let mut pace = interval(Duration::from_micros(limits::LINGER_PACE_MICROS));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             pace.tick().await;

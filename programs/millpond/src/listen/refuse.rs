@@ -2,22 +2,19 @@
 
 use std::sync::Arc;
 
-use budget::{Fault, Refused};
+use budget::{Fault, Refused, limits};
 use tokio::io::AsyncWriteExt;
 
 use super::House;
 use super::linger::linger;
 use super::socket::Socket;
 
-/// Bytes of the unread request that are dropped so that the answer stays readable.
-const UNREAD_BYTES_MAX: u64 = 64 * 1024;
-
 /// Tells the client and closes. It must be a client that speaks in clear: the caller closes others without a word.
 pub(crate) async fn refuse(mut socket: Socket, refused: Refused, house: Arc<House>) {
     let text = answer(&refused);
     let work = async {
         if socket.write_all(text.as_bytes()).await.is_ok() {
-            linger(socket, UNREAD_BYTES_MAX, house.deadlines.linger / 2).await;
+            linger(socket, limits::UNREAD_BODY_BYTES_MAX, house.deadlines.linger / 2).await;
         }
     };
     tokio::select! {

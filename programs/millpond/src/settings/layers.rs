@@ -6,14 +6,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use budget::limits;
 use toml::{Table, Value};
 
 use super::keys::{self, KEYS, Key, Kind, Standard};
 use super::{Log, Settings, value};
 use crate::error::{Error, Result};
-
-/// No configuration file is this long; whatever was named instead is not read into memory.
-const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// What the caller of the program said, before anybody looked at it.
 #[derive(Clone, Debug, Default)]
@@ -250,9 +248,9 @@ fn read(path: &Path) -> Result<Table> {
 fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by take")]
-    File::open(path)?.take(CONFIG_BYTES_MAX).read_to_string(&mut text)?;
-    if text.len() as u64 == CONFIG_BYTES_MAX {
-        return Err(io::Error::other(format!("it has more than {CONFIG_BYTES_MAX} bytes")));
+    File::open(path)?.take(limits::CONFIG_BYTES_MAX).read_to_string(&mut text)?;
+    if text.len() as u64 == limits::CONFIG_BYTES_MAX {
+        return Err(io::Error::other(format!("it has more than {} bytes", limits::CONFIG_BYTES_MAX)));
     }
     Ok(text)
 }

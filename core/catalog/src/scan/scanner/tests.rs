@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use budget::limits::{MEMORY_LIMIT_BYTES_MIN, SCAN_BATCH_ROWS, SCAN_DEPTH_MAX};
@@ -19,6 +20,8 @@ struct Memory {
     rows: Mutex<BTreeMap<RelPath, Row>>,
     calls: Mutex<Vec<String>>,
     is_broken: bool,
+    /// Answers nothing while it is set.
+    is_stuck: AtomicBool,
 }
 
 struct Row {
@@ -26,6 +29,13 @@ struct Row {
     stamp: Stamp,
     missing: bool,
     tags: Option<Tags>,
+}
+
+impl Row {
+    fn picture(&self, path: &RelPath) -> Option<RelPath> {
+        let cover = self.tags.as_ref()?.cover.as_ref()?;
+        (cover.path != *path).then(|| cover.path.clone())
+    }
 }
 
 impl Memory {
@@ -70,6 +80,9 @@ impl Inventory for Memory {
         rows_max: usize,
     ) -> Result<Vec<Known>, Error> {
         assert_eq!(folder, MUSIC);
+        if self.is_stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let rows = self.rows.lock().unwrap();
         let behind = rows.iter().filter(|(path, _)| after.is_none_or(|after| *path > after));
         let known = |(path, row): (&RelPath, &Row)| Known {
@@ -77,6 +90,7 @@ impl Inventory for Memory {
             path: path.clone(),
             stamp: row.stamp,
             missing: row.missing,
+            picture: row.picture(path),
         };
         Ok(behind.take(rows_max).map(known).collect())
     }
@@ -268,6 +282,28 @@ async fn a_picture_beside_the_tracks_is_their_cover() {
 }
 
 #[tokio::test]
+async fn a_picture_that_comes_or_goes_changes_the_tracks_beside_it() {
+    let house = House::with(&["a/1.flac", "b/2.flac"]);
+    let picture = |name: &str| fs::write(house.root.join(name), samples::jpeg(100)).unwrap();
+    let covers =
+        || ["a/1.flac", "b/2.flac"].map(|path| house.memory.tags(path).cover.map(|c| c.path.to_string()));
+    house.scan().await;
+    assert_eq!(covers(), [None, None]);
+    picture("a/folder.jpg");
+    assert_eq!(house.scan().await, [2, 0, 1, 0, 0, 0]);
+    assert_eq!(covers(), [Some("a/folder.jpg".to_owned()), None]);
+    picture("a/cover.jpg");
+    fs::write(house.root.join("b/cover.jpg"), "no picture").unwrap();
+    assert_eq!(house.scan().await, [2, 0, 1, 0, 0, 0], "a better one, and one that is none");
+    assert_eq!(covers(), [Some("a/cover.jpg".to_owned()), None]);
+    assert_eq!(house.scan().await, [2, 0, 0, 0, 0, 0]);
+    fs::remove_file(house.root.join("a/cover.jpg")).unwrap();
+    fs::remove_file(house.root.join("a/folder.jpg")).unwrap();
+    assert_eq!(house.scan().await, [2, 0, 1, 0, 0, 0]);
+    assert_eq!(covers(), [None, None]);
+}
+
+#[tokio::test]
 async fn thousands_of_files_go_in_batches_and_pages() {
     let names: Vec<String> = (0..1_300).map(|number| format!("{:02}/{number:04}.flac", number % 7)).collect();
     let house = House::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -288,15 +324,14 @@ async fn thousands_of_files_go_in_batches_and_pages() {
 #[tokio::test]
 async fn one_scan_runs_at_a_time_and_one_that_is_dropped_leaves_no_trace() {
     let house = House::with(&["a.flac"]);
-    let (first, second) = tokio::join!(house.scanner.scan(), house.scanner.scan());
-    first.unwrap();
-    assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy);
-
+    house.memory.is_stuck.store(true, Ordering::Relaxed);
     tokio::select! {
         biased;
-        _ = house.scanner.scan() => panic!("nothing was waited for"),
-        () = std::future::ready(()) => {}
+        _ = house.scanner.scan() => panic!("nobody answered it"),
+        second = house.scanner.scan() => assert_eq!(second.unwrap_err().kind(), ErrorKind::Busy),
     }
+    // The first was dropped when the second was refused.
+    house.memory.is_stuck.store(false, Ordering::Relaxed);
     assert!(!house.scanner.status().running);
     house.scan().await;
 }
