@@ -195,6 +195,24 @@ pub const SOCKET_UNSENT_BYTES: u32 = 128 * 1024;
 
 /// A JSON or form body may have this many bytes.
 pub const FORM_BYTES_MAX: usize = 256 * 1024;
+/// Rows that Subsonic gives at once in lists that have a `size` (its own description says so).
+pub const SUBSONIC_SIZE_MAX: u64 = 500;
+/// How often a list that is on its way asks again for room for its next page before it breaks off.
+pub const LISTING_ASKS_MAX: u32 = 5;
+/// A chunk of a list is closed when it has less room left than this: one row of ordinary size.
+pub const ROW_ROOM_BYTES: usize = 2 * 1024;
+/// The longest name of a JSONP callback.
+pub const CALLBACK_CHARS_MAX: usize = 128;
+/// The longest label of a key or an app password, in characters.
+pub const LABEL_CHARS_MAX: usize = 100;
+/// How many unknown fields an error names…
+pub const UNKNOWN_NAMED_MAX: usize = 8;
+/// …and how many characters of each.
+pub const UNKNOWN_NAME_CHARS_MAX: usize = 40;
+/// The longest request id that is taken over from a client.
+pub const REQUEST_ID_CHARS_MAX: usize = 64;
+/// How many times a random list draws numbers before it counts as narrow and is chosen from what there is.
+pub const RANDOM_DRAWS_MAX: usize = 4;
 /// Rows in one page of a list.
 pub const PAGE_ROWS_MAX: usize = 500;
 /// What the permit of one list answer stands for: one page of rows and its encoded text.

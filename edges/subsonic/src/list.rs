@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::StatusCode;
-use budget::limits::{CHUNK_BYTES, LISTING_BYTES, PAGE_TEXT_BYTES_MAX};
+use budget::limits::{CHUNK_BYTES, LISTING_ASKS_MAX, LISTING_BYTES, PAGE_TEXT_BYTES_MAX};
 use budget::{Account, Budget, Permit, Pool};
 use bytes::Bytes;
 use futures_util::stream;
@@ -31,8 +31,6 @@ use crate::reply::{Format, Writer};
 pub(crate) use artists::{Artists, View};
 pub(crate) use pages::Pages;
 
-/// How often a list that is already on its way asks again for room for its next page.
-const ASKS_MAX: u32 = 5;
 /// How long it waits before it asks again, at most.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -123,7 +121,7 @@ impl List {
         loop {
             match self.budget.wait(Pool::Listings, LISTING_BYTES).await {
                 Ok(permit) => return self.fill(permit).await,
-                Err(refused) if asks == ASKS_MAX => return Err(refused.into()),
+                Err(refused) if asks == LISTING_ASKS_MAX => return Err(refused.into()),
                 Err(refused) => tokio::time::sleep(refused.retry_after.min(ASK_AGAIN)).await,
             }
             asks += 1;

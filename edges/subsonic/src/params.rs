@@ -1,6 +1,7 @@
 //! Typed parameters from the query and the form. A name may come several times; an empty value counts as absent
 //! where a value is needed.
 
+use budget::limits::CALLBACK_CHARS_MAX;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,8 +11,6 @@ use store::FolderId;
 use crate::error::{Error, ErrorKind};
 use crate::reply::Format;
 
-/// The longest name of a JSONP callback.
-const CALLBACK_CHARS_MAX: usize = 128;
 /// How often one name may come: each id of a list is a statement of its own.
 const REPEATED_MAX: usize = budget::limits::PAGE_ROWS_MAX;
 

@@ -1,5 +1,6 @@
 //! `/me`: one's own account, its API keys and its app passwords. A secret is shown once, in the answer that makes it.
 
+use budget::limits::LABEL_CHARS_MAX;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -97,9 +98,6 @@ pub(crate) struct LabelForm {
 impl Fields for LabelForm {
     const NAMES: &'static [&'static str] = &["label"];
 }
-
-/// The most characters of a label.
-const LABEL_CHARS_MAX: usize = 100;
 
 impl LabelForm {
     fn label(&self) -> Result<&str, Error> {

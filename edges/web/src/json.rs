@@ -137,10 +137,6 @@ fn parse<T: Fields>(text: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(text).map_err(not_json)
 }
 
-/// How many unknown fields an error names, and how much of each name.
-const UNKNOWN_NAMED_MAX: usize = 8;
-const UNKNOWN_NAME_CHARS_MAX: usize = 40;
-
 /// Collects the names of an object that are not known, without keeping any value.
 struct Unknown {
     known: &'static [&'static str],
@@ -157,8 +153,8 @@ impl<'de> Visitor<'de> for Unknown {
         let mut unknown = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             map.next_value::<IgnoredAny>()?;
-            if !self.known.contains(&name.as_str()) && unknown.len() < UNKNOWN_NAMED_MAX {
-                unknown.push(name.chars().take(UNKNOWN_NAME_CHARS_MAX).collect());
+            if !self.known.contains(&name.as_str()) && unknown.len() < limits::UNKNOWN_NAMED_MAX {
+                unknown.push(name.chars().take(limits::UNKNOWN_NAME_CHARS_MAX).collect());
             }
         }
         Ok(unknown)

@@ -28,9 +28,6 @@ use crate::{BaseUrl, cors, gzip};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
-/// The longest request id that is taken over from a client.
-const REQUEST_ID_CHARS_MAX: usize = 64;
-
 /// What [`observe`] works with. Clones share the figures.
 #[derive(Clone)]
 pub struct Observed {
@@ -69,7 +66,7 @@ impl Ids {
     fn of(&self, headers: &HeaderMap) -> HeaderValue {
         let plain = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
         if let Some(id) = headers.get(X_REQUEST_ID)
-            && (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+            && (1..=limits::REQUEST_ID_CHARS_MAX).contains(&id.len())
             && id.as_bytes().iter().all(plain)
         {
             return id.clone();

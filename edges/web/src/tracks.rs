@@ -144,9 +144,6 @@ pub(crate) struct TracksAnswer {
     next: Option<String>,
 }
 
-/// A page stops growing at this length, so that long tags make it shorter and not larger.
-const PAGE_TEXT_BYTES_MAX: usize = 512 * limits::KIB as usize;
-
 /// List tracks
 ///
 /// One page of all tracks that the caller sees, in the order of their ids.
@@ -175,7 +172,7 @@ fn page_text(rows: Vec<Track>, mut next: Option<TrackId>) -> Result<Vec<u8>, Err
         let id = row.id;
         write(&mut text, &TrackAnswer::from(row))?;
         if rows.peek().is_some() {
-            if text.len() >= PAGE_TEXT_BYTES_MAX {
+            if text.len() >= limits::PAGE_TEXT_BYTES_MAX {
                 next = Some(id);
                 break;
             }

@@ -11,6 +11,7 @@ use super::keyed::{Keyed, random};
 use crate::error::{Error, ErrorKind};
 use crate::model::UserId;
 
+// format: the nonce of XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, section 2).
 const NONCE_BYTES: usize = 24;
 
 /// What closes and opens sealed texts.

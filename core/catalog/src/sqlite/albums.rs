@@ -1,6 +1,6 @@
 //! Lists of albums, each order with the index that serves it.
 
-use budget::limits::PAGE_ROWS_MAX;
+use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
 
 use super::rows::{self, AlbumRow};
 use super::sql::{album_rows, album_seen, play_state, private_seen, seen, track_seen};
@@ -106,9 +106,6 @@ const THESE: &str = album_rows!(
     album_seen!()
 );
 
-/// How many times numbers are drawn before a viewer counts as one who sees little.
-const DRAWS_MAX: usize = 4;
-
 impl Sqlite {
     pub(super) async fn one_album(&self, scope: &Scope, id: AlbumId) -> Result<Album> {
         let found: Vec<AlbumRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
@@ -156,7 +153,7 @@ impl Sqlite {
         let wanted = rows_max.min(PAGE_ROWS_MAX);
         let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
         let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
-        for _ in 0..DRAWS_MAX {
+        for _ in 0..RANDOM_DRAWS_MAX {
             if chosen.len() >= wanted {
                 break;
             }

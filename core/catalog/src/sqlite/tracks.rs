@@ -1,6 +1,6 @@
 //! Lists of tracks, and the one change that a user may make to a track.
 
-use budget::limits::{PAGE_ROWS_MAX, TAG_TEXT_CHARS_MAX};
+use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX, TAG_TEXT_CHARS_MAX};
 
 use super::library::TICK;
 use super::rows::{self, TrackRow};
@@ -92,9 +92,6 @@ const CHANGE: &str = concat!(
     " RETURNING album_id"
 );
 
-/// How many times numbers are drawn before a list counts as narrow.
-const DRAWS_MAX: usize = 4;
-
 /// A title is 1 to 1,024 characters without control characters.
 fn check_title(title: &str) -> Result<()> {
     let fits = (1..=TAG_TEXT_CHARS_MAX).contains(&title.chars().count());
@@ -184,7 +181,7 @@ impl Sqlite {
         let wanted = rows_max.min(PAGE_ROWS_MAX);
         let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
         let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
-        for _ in 0..DRAWS_MAX {
+        for _ in 0..RANDOM_DRAWS_MAX {
             if chosen.len() >= wanted {
                 break;
             }

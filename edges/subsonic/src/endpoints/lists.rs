@@ -1,5 +1,6 @@
 //! Lists of albums, random songs, and what is starred.
 
+use budget::limits::SUBSONIC_SIZE_MAX;
 use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track};
 use store::FolderId;
 
@@ -12,8 +13,6 @@ use crate::reply::Writer;
 
 /// Rows when the client does not say how many.
 const SIZE_DEFAULT: u64 = 10;
-/// The most that the protocol gives at once.
-const SIZE_MAX: u64 = 500;
 
 /// `getAlbumList`: albums as directories.
 pub(crate) async fn album_list(call: Call) -> Answer {
@@ -34,7 +33,7 @@ where
     Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync,
 {
     let (order, folder) = (album_order(&call.params)?, call.folder()?);
-    let size = call.params.number("size", SIZE_DEFAULT)?.min(SIZE_MAX);
+    let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
     let offset = call.params.number("offset", 0)?;
     Ok(albums_in_order(&call.reader()?, order, folder, offset, size, show))
 }
@@ -83,7 +82,7 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
         to_year: call.params.optional_year("toYear")?,
         folder: call.folder()?,
     };
-    let size = call.params.number("size", SIZE_DEFAULT)?.min(SIZE_MAX);
+    let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
     let read = move |reader: Reader, _, rows| {
         let filter = filter.clone();
         async move { reader.catalog.random_tracks(&reader.viewer, &filter, rows).await }

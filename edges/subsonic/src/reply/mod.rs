@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use budget::limits::CHUNK_BYTES;
+use budget::limits::{CHUNK_BYTES, ROW_ROOM_BYTES};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -23,8 +23,6 @@ pub(crate) const PROTOCOL_VERSION: &str = "1.16.1";
 const SERVER_TYPE: &str = "millpond";
 /// The release, shown to clients.
 const SERVER_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// A chunk is closed when it has less room left than this: one row of ordinary size.
-const ROW_ROOM_BYTES: usize = 2 * 1024;
 
 /// How an answer is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,11 +17,13 @@ fn observed() -> Observed {
 }
 
 async fn slow() -> &'static str {
+    // sleep: the clock is paused, and this is the slow operation itself
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     "slow"
 }
 
 async fn slow_media() -> Response {
+    // sleep: the clock is paused, and this is the slow operation itself
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     ([(CONTENT_TYPE, "audio/mpeg")], "media").into_response()
 }
