@@ -176,10 +176,9 @@ impl Reading {
         usize::try_from(self.left).unwrap_or(usize::MAX).min(chunk_bytes).min(self.turn_left)
     }
 
-    /// Takes what a read brought, after a look at the source: with the first piece of each turn, and with the last of
-    /// all, so that a body that was sent whole was read from a source that had not changed.
+    /// Takes what a read brought, after a look at the source: bytes that were read before the look are those of the
+    /// source as it was opened, so that not one byte of another state is sent, not even before the body breaks off.
     fn take(&mut self, chunk: Chunk, permit: Arc<Permit>, read: io::Result<usize>) -> Result<Bytes, Error> {
-        let is_first = self.turn_left == TURN_BYTES;
         let filled = read.map_err(|error| match self.source.check_unchanged() {
             Err(changed) => Error::Changed(changed),
             Ok(()) => Error::Read(error),
@@ -187,10 +186,8 @@ impl Reading {
         if filled == 0 {
             return Err(Error::Short { missing_bytes: self.left });
         }
+        self.source.check_unchanged().map_err(Error::Changed)?;
         let left = self.left.saturating_sub(filled as u64);
-        if is_first || left == 0 {
-            self.source.check_unchanged().map_err(Error::Changed)?;
-        }
         self.left = left;
         self.position += filled as u64;
         self.turn_left -= filled;

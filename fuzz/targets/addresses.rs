@@ -1,0 +1,4 @@
+//! libFuzzer around `fuzz::addresses`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::addresses(data));

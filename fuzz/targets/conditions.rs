@@ -1,0 +1,4 @@
+//! libFuzzer around `fuzz::conditions`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::conditions(data));

@@ -1,0 +1,4 @@
+//! libFuzzer around `fuzz::paths`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::paths(data));

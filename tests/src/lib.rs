@@ -1,0 +1,33 @@
+//! The whole server from outside: a real process, real sockets, real files, and clients that nobody here wrote.
+//!
+//! **Promise.** A test sees what a user sees. It starts its own server on a free loopback port with a data folder of
+//! its own and ends it by its process id; nothing here looks into the server's memory or calls its code, except for
+//! the tables of routes, so that no route can be forgotten.
+//!
+//! **Flow.** [`Library`] makes music once; [`Server`] starts `millpond` on it with two people, [`Login`]; [`http`]
+//! speaks HTTP/1.1 by hand, so that a test can be wrong on purpose; [`Nginx`] is the peer to compare with and the
+//! proxy to stand behind; [`clients`] runs other people's clients; [`Crowd`] is many listeners in one thread;
+//! [`wait_until`] is the only place that waits.
+//!
+//! **Not here.** The promises themselves: they stand in `tests/`, one file for each subject.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a harness says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "the harness reads small files of its own whole")]
+
+pub mod clients;
+mod crowd;
+pub mod http;
+mod library;
+mod nginx;
+pub mod people;
+mod random;
+mod server;
+mod wait;
+
+pub use crowd::{Crowd, Listener};
+pub use library::{Library, Song};
+pub use nginx::Nginx;
+pub use people::Login;
+pub use random::Random;
+pub use server::{Figures, Options, Server, binary, free_port, run};
+pub use wait::{eventually, wait_until};

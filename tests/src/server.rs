@@ -1,0 +1,423 @@
+//! One running `millpond`, started with a data folder and a port of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::http::{self, Answer, Fields};
+use crate::people::Login;
+use crate::wait::{eventually, wait_until};
+
+/// A start, with its scan of a small library, may take this long on a busy machine.
+const START_WITHIN: Duration = Duration::from_secs(60);
+/// Longer than any drain that a test configures.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// How a server is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The library folders.
+    pub libraries: Vec<PathBuf>,
+    /// How many tracks must be listed before the test goes on; 0 is not waited for.
+    pub tracks: usize,
+    /// The text of the configuration file.
+    pub config: String,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+    /// Further variables.
+    pub variables: Vec<(String, String)>,
+    /// An existing data folder; otherwise a temporary one with the users `admin` and `mira`.
+    pub data: Option<PathBuf>,
+    /// The port; otherwise a free one.
+    pub port: Option<u16>,
+}
+
+impl Options {
+    /// Serves this library, and waits until it is scanned.
+    pub fn library(library: &crate::Library) -> Self {
+        Options { libraries: vec![library.root.clone()], tracks: library.songs.len(), ..Options::default() }
+    }
+
+    /// With this configuration text.
+    #[must_use]
+    pub fn config(mut self, text: &str) -> Self {
+        self.config = text.to_owned();
+        self
+    }
+}
+
+/// What the system says of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// The largest resident memory so far, in KiB.
+    pub peak_kib: u64,
+    /// The resident memory, in KiB.
+    pub resident_kib: u64,
+    /// Open descriptors.
+    pub descriptors: usize,
+    /// Threads.
+    pub threads: u64,
+}
+
+/// A server that runs until it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its data folder.
+    pub data: PathBuf,
+    /// Its configuration file.
+    pub config: PathBuf,
+    /// The admin.
+    pub admin: Login,
+    /// A plain user.
+    pub mira: Login,
+    child: Child,
+    output: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+    _temporary: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts a server and waits until it is healthy and has scanned.
+    ///
+    /// # Panics
+    /// When it does not come up; its output is in the message.
+    pub fn start(options: &Options) -> Self {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
+        let config = temporary.path().join("millpond.toml");
+        fs::write(&config, &options.config).expect("a configuration file");
+        let admin = person(&data, "admin", options.data.is_none(), &["--admin"]);
+        let mira = person(&data, "mira", options.data.is_none(), &[]);
+        let port = options.port.unwrap_or_else(free_port);
+        let mut child = command(options, &data, &config, port).spawn().expect("millpond starts");
+        let output = Arc::new(Mutex::new(String::new()));
+        let readers = vec![
+            kept(child.stdout.take().expect("a pipe"), &output),
+            kept(child.stderr.take().expect("a pipe"), &output),
+        ];
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut server =
+            Server { address, data, config, admin, mira, child, output, readers, _temporary: temporary };
+        server.await_health();
+        server.await_tracks(options.tracks);
+        server
+    }
+
+    fn await_health(&mut self) {
+        let address = self.address;
+        let mut ended = None;
+        let healthy = wait_until(Instant::now() + START_WITHIN, || {
+            ended = self.child.try_wait().expect("a child of ours");
+            ended.is_some() || answers(address)
+        });
+        assert!(healthy && ended.is_none(), "the server did not come up ({ended:?}):\n{}", self.output());
+    }
+
+    /// Waits until so many tracks can be found.
+    ///
+    /// # Panics
+    /// When they do not come.
+    pub fn await_tracks(&self, tracks: usize) {
+        if tracks == 0 {
+            return;
+        }
+        let target = format!(
+            "/rest/search3?query=&artistCount=0&albumCount=0&songCount=1&songOffset={}&{}",
+            tracks - 1,
+            self.admin.by_key()
+        );
+        let found = wait_until(Instant::now() + START_WITHIN * 3, || {
+            let answer = self.get(&target, &[]).json();
+            answer["subsonic-response"]["searchResult3"]["song"].as_array().is_some_and(|songs| songs.len() == 1)
+        });
+        assert!(found, "{tracks} tracks were not found:\n{}\n{}", self.get(&target, &[]).text(), self.output());
+    }
+
+    /// GET on a connection of its own.
+    pub fn get(&self, target: &str, fields: Fields<'_>) -> Answer {
+        http::get(self.address, target, fields)
+    }
+
+    /// Any request on a connection of its own.
+    pub fn send(&self, method: &str, target: &str, fields: Fields<'_>, body: &[u8]) -> Answer {
+        http::send(self.address, method, target, fields, body)
+    }
+
+    /// A Subsonic request by the admin's key, as JSON, without the envelope.
+    ///
+    /// # Panics
+    /// When the answer has no envelope.
+    pub fn subsonic(&self, endpoint: &str, query: &str) -> serde_json::Value {
+        let answer = self.get(&format!("/rest/{endpoint}?{query}&{}", self.admin.by_key()), &[]);
+        let body = answer.json();
+        assert!(body["subsonic-response"].is_object(), "{endpoint} answered {}: {}", answer.status, answer.text());
+        body["subsonic-response"].clone()
+    }
+
+    /// The id of the track of that title.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn track(&self, title: &str) -> String {
+        let found = self.subsonic("search3", &format!("query={}&songCount=500", http::escaped(title)));
+        let songs = found["searchResult3"]["song"].as_array().cloned().unwrap_or_default();
+        let song = songs.iter().find(|song| song["title"] == title);
+        let song = song.unwrap_or_else(|| panic!("no track {title:?} among {found}"));
+        song["id"].as_str().expect("an id is a text").to_owned()
+    }
+
+    /// A signed link to a track, for the admin: path and query.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn link(&self, track: &str) -> String {
+        let answer = self.send("POST", &format!("/tracks/{track}/link"), &[("Authorization", &self.admin.bearer())], b"");
+        let url = answer.json()["url"].as_str().unwrap_or_default().to_owned();
+        assert!(!url.is_empty(), "no link: {} {}", answer.status, answer.text());
+        match url.split_once("://") {
+            Some((_, rest)) => rest[rest.find('/').expect("a path")..].to_owned(),
+            None => url,
+        }
+    }
+
+    /// Everything the server wrote so far, standard output and standard error.
+    pub fn output(&self) -> String {
+        self.output.lock().expect("no reader panics").clone()
+    }
+
+    /// The sum of a metric over its labels, with `millpond_` before the name.
+    ///
+    /// # Panics
+    /// When there is no such metric.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.metrics();
+        let full = format!("millpond_{name}");
+        let lines = text.lines().filter(|line| {
+            line.strip_prefix(&full).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
+        });
+        let values: Vec<f64> = lines.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        assert!(!values.is_empty(), "no metric {full} in:\n{text}");
+        values.iter().sum()
+    }
+
+    /// All metrics as Prometheus text.
+    pub fn metrics(&self) -> String {
+        let fields = [("Authorization", self.admin.bearer()), ("Accept", "text/plain".to_owned())];
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.get("/metrics", &fields).text()
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the system says of the process.
+    pub fn figures(&self) -> Figures {
+        let process = PathBuf::from(format!("/proc/{}", self.id()));
+        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0)
+        };
+        Figures {
+            peak_kib: number("VmHWM:"),
+            resident_kib: number("VmRSS:"),
+            descriptors: fs::read_dir(process.join("fd")).map_or(0, Iterator::count),
+            threads: number("Threads:"),
+        }
+    }
+
+    /// What the process has open, by the names that the system gives, sorted; for messages.
+    pub fn open_names(&self) -> Vec<String> {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.id())).into_iter().flatten().flatten();
+        let mut names: Vec<_> =
+            folder.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string())).collect();
+        names.sort();
+        names
+    }
+
+    /// Runs a command of the binary on this server's data folder.
+    pub fn command(&self, arguments: &[&str], input: &str) -> Output {
+        run(&self.data, arguments, input)
+    }
+
+    /// Adds one more person.
+    ///
+    /// # Panics
+    /// When the command fails.
+    pub fn add_user(&self, name: &str, arguments: &[&str]) -> Login {
+        person(&self.data, name, true, arguments)
+    }
+
+    /// Asks the server to end, without waiting.
+    ///
+    /// # Panics
+    /// When the process cannot be signalled.
+    pub fn ask_to_stop(&self) {
+        let id = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("a child of ours");
+    }
+
+    /// Whether the process runs.
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
+    /// Asks the server to end and waits for it.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.await_end()
+    }
+
+    /// Waits until the process has ended.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn await_end(&mut self) -> ExitStatus {
+        let mut ended = None;
+        eventually("the server ends after SIGTERM", STOP_WITHIN, || {
+            ended = self.child.try_wait().expect("a child of ours");
+            ended.is_some()
+        });
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        ended.expect("it has ended")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output();
+            let tail = output.len().saturating_sub(8_000);
+            eprintln!("--- what the server wrote last ---\n{}", String::from_utf8_lossy(&output.as_bytes()[tail..]));
+        }
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        self.ask_to_stop();
+        let deadline = Instant::now() + Duration::from_millis(300);
+        if !wait_until(deadline, || !matches!(self.child.try_wait(), Ok(None))) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// The binary to test: `MILLPOND_BIN`, else the one that was built last.
+///
+/// # Panics
+/// When there is none.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("MILLPOND_BIN") {
+        return PathBuf::from(path);
+    }
+    let built = ["release", "debug"].map(|profile| xtask::files::target().join(profile).join("millpond"));
+    let newest = built.into_iter().max_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
+    newest.filter(|path| path.is_file()).expect("build it first: cargo build -p millpond")
+}
+
+/// A port of the loopback interface that nobody listens on, outside the range from which clients get theirs.
+///
+/// # Panics
+/// When all are taken.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 10_000) as u16;
+    for _ in 0..20_000 {
+        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port");
+}
+
+/// The binary without what the developer's environment may tell it.
+fn millpond() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MILLPOND_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command of the binary on a data folder.
+///
+/// # Panics
+/// When the binary cannot be started.
+pub fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = millpond();
+    command.args(arguments).arg("--data").arg(data);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("millpond starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    // A command that does not read its input may have ended already.
+    let _ = pipe.write_all(input.as_bytes());
+    drop(pipe);
+    child.wait_with_output().expect("a child of ours")
+}
+
+fn command(options: &Options, data: &Path, config: &Path, port: u16) -> Command {
+    let mut command = millpond();
+    command.arg("serve").args(["--listen", &format!("127.0.0.1:{port}")]);
+    command.arg("--data").arg(data).arg("--config").arg(config);
+    for library in &options.libraries {
+        command.arg("--library").arg(library);
+    }
+    command.args(&options.arguments).envs(options.variables.iter().cloned());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Makes a user with a key and an app password; of an existing data folder, gives new ones to the user it has.
+fn person(data: &Path, name: &str, new: bool, arguments: &[&str]) -> Login {
+    let password = format!("{name}-pass-{}", std::process::id());
+    if new {
+        let arguments = [&["user", "add", name, "--password-stdin"], arguments].concat();
+        let added = run(data, &arguments, &format!("{password}\n"));
+        assert!(added.status.success(), "no user {name}: {added:?}");
+    }
+    let secret = |command| printed_secret(&run(data, &["user", command, name], ""));
+    Login { name: name.to_owned(), password, app_password: secret("app-password"), key: secret("key") }
+}
+
+/// The secret that a command prints: the last word of its output. Empty when the command failed.
+fn printed_secret(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().last().unwrap_or_default().to_owned()
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let Ok(mut connection) = http::Connection::open(address) else { return false };
+    let sent = connection.send("GET", "/health", &[("Connection", "close")], b"");
+    sent.is_ok() && connection.read(false).is_ok_and(|answer| matches!(answer.status, 200 | 404))
+}
+
+/// Keeps what a pipe says, so that the server never waits for us.
+fn kept(pipe: impl std::io::Read + Send + 'static, output: &Arc<Mutex<String>>) -> JoinHandle<()> {
+    let output = Arc::clone(output);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let mut text = output.lock().expect("no reader panics");
+            text.push_str(&String::from_utf8_lossy(&line));
+            text.push('\n');
+        }
+    })
+}

@@ -1,0 +1,279 @@
+//! The access table from outside: every route times five identities. A route without a row fails.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tests::http::Answer;
+use tests::people::Login;
+use tests::{Library, Options, Server, clients, eventually};
+
+/// Who asks, in the order of every row below.
+const WHO: [&str; 5] = ["nobody", "a wrong key", "the plain user", "another user", "the admin"];
+/// A track that everybody sees, and one that is the plain user's private one.
+const SHARED: &str = "First Ripple";
+const PRIVATE: &str = "Cattail";
+
+/// One row of our own API. In targets and bodies, `{shared}`, `{private}`, `{key}`, `{app-password}`, `{mira}` and
+/// `{password}` are filled in; key and app password are the plain user's, made anew for every request.
+struct Row {
+    method: &'static str,
+    /// The path as the table of routes has it.
+    path: &'static str,
+    /// What is asked for.
+    target: &'static str,
+    body: &'static str,
+    /// The status for each of [`WHO`].
+    statuses: [u16; 5],
+}
+
+const fn row(method: &'static str, path: &'static str, target: &'static str, body: &'static str, statuses: [u16; 5]) -> Row {
+    Row { method, path, target, body, statuses }
+}
+
+const OPEN: [u16; 5] = [200; 5];
+const OWN: [u16; 5] = [401, 401, 200, 200, 200];
+const MINE: [u16; 5] = [401, 401, 200, 404, 404];
+const ADMIN: [u16; 5] = [401, 401, 403, 403, 200];
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    row("GET", "/", "/", "", OPEN),
+    row("GET", "/health", "/health", "", OPEN),
+    row("GET", "/openapi.json", "/openapi.json", "", OPEN),
+    row("GET", "/metrics", "/metrics", "", ADMIN),
+    row("POST", "/session", "/session", r#"{"name":"{mira}","password":"{password}"}"#, OPEN),
+    row("DELETE", "/session", "/session", "", [401, 401, 204, 204, 204]),
+    row("GET", "/me", "/me", "", OWN),
+    row("GET", "/me/keys", "/me/keys", "", OWN),
+    row("POST", "/me/keys", "/me/keys", r#"{"label":"a test"}"#, [401, 401, 201, 201, 201]),
+    row("DELETE", "/me/keys/{id}", "/me/keys/{key}", "", [401, 401, 204, 404, 404]),
+    row("GET", "/me/app-passwords", "/me/app-passwords", "", OWN),
+    row("POST", "/me/app-passwords", "/me/app-passwords", r#"{"label":"a test"}"#, [401, 401, 201, 201, 201]),
+    row("DELETE", "/me/app-passwords/{id}", "/me/app-passwords/{app-password}", "", [401, 401, 204, 404, 404]),
+    row("GET", "/tracks", "/tracks", "", OWN),
+    row("GET", "/tracks/{id}", "/tracks/{shared}", "", OWN),
+    row("GET", "/tracks/{id}", "/tracks/{private}", "", MINE),
+    row("PATCH", "/tracks/{id}", "/tracks/{shared}", r#"{"title":"First Ripple"}"#, ADMIN),
+    row("PATCH", "/tracks/{id}", "/tracks/{private}", r#"{"title":"Cattail"}"#, [401, 401, 200, 404, 200]),
+    row("GET", "/tracks/{id}/audio", "/tracks/{shared}/audio", "", OWN),
+    row("GET", "/tracks/{id}/audio", "/tracks/{private}/audio", "", MINE),
+    row("GET", "/tracks/{id}/audio", "/tracks/{private}/audio?user=us-1&expires=9999999999999&signature=AAAA", "", [403; 5]),
+    row("GET", "/tracks/{id}/cover", "/tracks/{shared}/cover", "", OWN),
+    row("GET", "/tracks/{id}/cover", "/tracks/{private}/cover", "", [401, 401, 404, 404, 404]),
+    row("POST", "/tracks/{id}/link", "/tracks/{shared}/link", "", OWN),
+    row("POST", "/tracks/{id}/link", "/tracks/{private}/link", "", MINE),
+    row("GET", "/streams", "/streams", "", ADMIN),
+    row("DELETE", "/streams/{id}", "/streams/999999", "", [401, 401, 403, 403, 404]),
+    row("GET", "/scan", "/scan", "", ADMIN),
+    row("POST", "/scan", "/scan", "", [401, 401, 403, 403, 202]),
+];
+
+/// What a Subsonic client is told: well, or an error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Ok,
+    Error(u64),
+    /// Bytes of a file or a picture.
+    Bytes,
+}
+
+use Told::{Bytes, Error as No, Ok as Yes};
+
+const LISTEN: [Told; 5] = [No(10), No(44), Yes, Yes, Yes];
+const PLAY: [Told; 5] = [No(10), No(44), Bytes, Bytes, Bytes];
+const READ_MINE: [Told; 5] = [No(10), No(44), Yes, No(70), No(70)];
+const PLAY_MINE: [Told; 5] = [No(10), No(44), Bytes, No(70), No(70)];
+const MANAGE: [Told; 5] = [No(10), No(44), No(50), No(50), Yes];
+
+/// One row of the Subsonic API: endpoint, query, what each of [`WHO`] is told.
+type SubsonicRow = (&'static str, &'static str, [Told; 5]);
+
+#[rustfmt::skip]
+const SUBSONIC_ROWS: &[SubsonicRow] = &[
+    ("ping", "", LISTEN),
+    ("getLicense", "", LISTEN),
+    ("getOpenSubsonicExtensions", "", [Yes; 5]),
+    ("tokenInfo", "", LISTEN),
+    ("getUser", "username={mira}", [No(10), No(44), Yes, No(50), Yes]),
+    ("getMusicFolders", "", LISTEN),
+    ("getIndexes", "", LISTEN),
+    ("getMusicDirectory", "id={album}", LISTEN),
+    ("getArtists", "", LISTEN),
+    ("getArtist", "id={artist}", LISTEN),
+    ("getAlbum", "id={album}", LISTEN),
+    ("getSong", "id={shared}", LISTEN),
+    ("getSong", "id={private}", READ_MINE),
+    ("getGenres", "", LISTEN),
+    ("getAlbumList", "type=newest", LISTEN),
+    ("getAlbumList2", "type=newest", LISTEN),
+    ("getRandomSongs", "", LISTEN),
+    ("getStarred", "", LISTEN),
+    ("getStarred2", "", LISTEN),
+    ("search2", "query=ripple", LISTEN),
+    ("search3", "query=ripple", LISTEN),
+    ("getPlaylists", "", LISTEN),
+    ("getPlaylist", "id=pl-1", [No(10), No(44), No(70), No(70), No(70)]),
+    ("stream", "id={shared}", PLAY),
+    ("stream", "id={private}", PLAY_MINE),
+    ("download", "id={shared}", PLAY),
+    ("download", "id={private}", PLAY_MINE),
+    ("getCoverArt", "id={album}", PLAY),
+    ("scrobble", "id={shared}", LISTEN),
+    ("scrobble", "id={private}", READ_MINE),
+    ("star", "id={shared}", LISTEN),
+    ("star", "id={private}", READ_MINE),
+    ("unstar", "id={shared}", LISTEN),
+    ("setRating", "id={shared}&rating=3", LISTEN),
+    ("setRating", "id={private}&rating=3", READ_MINE),
+    ("getScanStatus", "", LISTEN),
+    ("startScan", "", MANAGE),
+];
+
+/// A server with three people and one private track.
+struct House {
+    server: Server,
+    olga: Login,
+    words: Vec<(&'static str, String)>,
+}
+
+fn house() -> House {
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let olga = server.add_user("olga", &[]);
+    let (shared, private) = (server.track(SHARED), server.track(PRIVATE));
+    let number = private.trim_start_matches("tr-").to_owned();
+    let data = server.data.to_str().expect("a path in UTF-8").to_owned();
+    let script = clients::script("own.py").to_str().expect("a path in UTF-8").to_owned();
+    let output = clients::run("python3", &[&script, &data, &number, "mira"], Duration::from_secs(20));
+    assert!(output.status.success(), "{output:?}");
+    let song = server.subsonic("getSong", &format!("id={shared}"))["song"].clone();
+    let id = |name: &str| song[name].as_str().expect("an id").to_owned();
+    let words = vec![
+        ("{album}", id("albumId")),
+        ("{artist}", id("artistId")),
+        ("{mira}", "mira".to_owned()),
+        ("{password}", server.mira.password.clone()),
+        ("{shared}", shared),
+        ("{private}", private),
+    ];
+    House { server, olga, words }
+}
+
+impl House {
+    fn filled(&self, text: &str) -> String {
+        self.words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value))
+    }
+
+    /// The credentials of each of [`WHO`]; nobody has none.
+    fn keys(&self) -> [Option<String>; 5] {
+        let keys = [&self.server.mira.key, &self.olga.key, &self.server.admin.key].map(|key| Some(key.clone()));
+        let [mira, olga, admin] = keys;
+        [None, Some("wrong-key-of-nobody".to_owned()), mira, olga, admin]
+    }
+
+    /// A new credential of the plain user, to be removed.
+    fn fresh(&self, kind: &str) -> String {
+        let fields = [("Authorization", self.server.mira.bearer()), ("Content-Type", "application/json".to_owned())];
+        let fields = [(fields[0].0, fields[0].1.as_str()), (fields[1].0, fields[1].1.as_str())];
+        let made = self.server.send("POST", &format!("/me/{kind}"), &fields, br#"{"label":"to be removed"}"#);
+        made.json()["id"].as_str().unwrap_or_else(|| panic!("no {kind}: {}", made.text())).to_owned()
+    }
+
+    fn ask(&self, row: &Row, key: Option<&str>) -> Answer {
+        let mut target = self.filled(row.target);
+        for (word, kind) in [("{key}", "keys"), ("{app-password}", "app-passwords")] {
+            if target.contains(word) {
+                target = target.replace(word, &self.fresh(kind));
+            }
+        }
+        let bearer = key.map(|key| format!("Bearer {key}"));
+        let mut fields = Vec::new();
+        if let Some(bearer) = &bearer {
+            fields.push(("Authorization", bearer.as_str()));
+        }
+        if !row.body.is_empty() {
+            fields.push(("Content-Type", "application/json"));
+        }
+        self.server.send(row.method, &target, &fields, self.filled(row.body).as_bytes())
+    }
+}
+
+#[test]
+fn p08_every_route_of_the_api_has_a_row() {
+    let routes: BTreeSet<_> = web::ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+    let rows: BTreeSet<_> = ROWS.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
+    assert_eq!(routes, rows, "the tables of routes and of expectations have the same rows");
+}
+
+#[test]
+fn p08_every_route_of_subsonic_has_a_row() {
+    let routes: BTreeSet<_> = subsonic::ROUTES.iter().map(|route| route.name).collect();
+    let rows: BTreeSet<_> = SUBSONIC_ROWS.iter().map(|row| row.0).collect();
+    assert_eq!(routes, rows, "the tables of routes and of expectations have the same rows");
+}
+
+#[test]
+fn p08_the_api_answers_each_identity_as_the_table_says() {
+    let house = house();
+    let mut wrong = Vec::new();
+    for row in ROWS {
+        for ((who, key), status) in WHO.iter().zip(house.keys()).zip(row.statuses) {
+            let answer = house.ask(row, key.as_deref());
+            if answer.status != status {
+                wrong.push(format!("{who}: {} {} is {}, not {status}: {}", row.method, row.target, answer.status, answer.text()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn p08_subsonic_answers_each_identity_as_the_table_says() {
+    let house = house();
+    let mut wrong = Vec::new();
+    for (endpoint, query, expected) in SUBSONIC_ROWS {
+        for ((who, key), expected) in WHO.iter().zip(house.keys()).zip(expected) {
+            let key = key.map_or(String::new(), |key| format!("&apiKey={key}"));
+            let target = format!("/rest/{endpoint}?f=json&v=1.16.1&c=tests&{}{key}", house.filled(query));
+            let answer = house.server.get(&target, &[]);
+            let told = told(&answer);
+            if told != Some(*expected) {
+                let text: String = answer.text().chars().take(300).collect();
+                wrong.push(format!("{who}: {endpoint} {query} is {told:?} ({}), not {expected:?}: {text}", answer.status));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn told(answer: &Answer) -> Option<Told> {
+    let envelope = &answer.json()["subsonic-response"];
+    match envelope["status"].as_str() {
+        Some("ok") => Some(Yes),
+        Some("failed") => envelope["error"]["code"].as_u64().map(No),
+        _ => (answer.status == 200 && !answer.body.is_empty()).then_some(Bytes),
+    }
+}
+
+#[test]
+fn p08_a_private_track_is_in_nobody_elses_lists() {
+    let house = house();
+    let server = &house.server;
+    let lists = [
+        "/tracks?limit=500&", "/rest/search3?query=&songCount=500&", "/rest/search3?query=cattail&songCount=500&",
+        "/rest/search2?query=cattail&", "/rest/getRandomSongs?size=500&", "/rest/getStarred2?",
+    ];
+    server.get(&format!("/rest/star?id={}&{}", house.filled("{private}"), server.mira.by_key()), &[]);
+    eventually("its owner finds it", Duration::from_secs(5), || {
+        server.get(&format!("{}{}", lists[2], server.mira.by_key()), &[]).text().contains(PRIVATE)
+    });
+    for list in lists {
+        for (login, sees) in [(&server.mira, true), (&house.olga, false), (&server.admin, false)] {
+            let answer = server.get(&format!("{list}{}", login.by_key()), &[("Authorization", &login.bearer())]);
+            assert_eq!(answer.status, 200, "{list}");
+            assert_eq!(answer.text().contains(PRIVATE), sees, "{} in {list}: {}", login.name, answer.text());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Start and stop: a running stream is finished, a second server is refused by name, a backup gives back the same
+//! people with the same keys, a crash needs no repair, and every release opens the data of the ones before.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use tests::http::{self, Connection};
+use tests::people::basic;
+use tests::{Library, Login, Options, Server, eventually, free_port, wait_until};
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A connection on which a long song has begun to play, and how long it is.
+fn playing(server: &Server, library: &Library) -> (Connection, usize, Vec<u8>) {
+    let song = library.song("Long Water");
+    let link = server.link(&server.track(song.title));
+    let socket = http::socket(None, server.address, Some(16 * 1024)).expect("a connection");
+    let mut connection = Connection::over(socket).expect("a connection");
+    connection.send("GET", &link, &[], b"").expect("a request is taken");
+    let head = connection.read_head().expect("a head");
+    assert_eq!(head.status, 200);
+    let file = library.bytes(&song);
+    assert_eq!(head.header("content-length"), file.len().to_string());
+    let first = connection.read_some(10_000).expect("bytes");
+    assert_eq!(first, file[..first.len()]);
+    (connection, first.len(), file)
+}
+
+#[test]
+fn p10_sigterm_finishes_a_running_stream_and_takes_no_new_ones() {
+    let library = Library::small();
+    let mut server = Server::start(&Options::library(&library).config("[server]\ndrain_ms = 20000\n"));
+    let (mut connection, mut read, file) = playing(&server, &library);
+    server.ask_to_stop();
+    eventually("nobody new is let in", Duration::from_secs(5), || {
+        Connection::open(server.address).is_err() || refused(&server)
+    });
+    assert!(server.runs(), "it does not leave its listener alone");
+    while read < file.len() {
+        let bytes = connection.read_some(256 * 1024).expect("the stream goes on");
+        assert!(!bytes.is_empty(), "the stream ended after {read} of {} bytes", file.len());
+        assert_eq!(bytes, file[read..read + bytes.len()], "right bytes at {read}");
+        read += bytes.len();
+    }
+    let status = server.await_end();
+    assert!(status.success(), "{status}");
+}
+
+/// Whether a new request gets no ordinary answer.
+fn refused(server: &Server) -> bool {
+    let Ok(mut connection) = Connection::open(server.address) else { return true };
+    let sent = connection.send("GET", "/health", &[], b"");
+    sent.is_err() || connection.read(false).map_or(true, |answer| answer.status == 503)
+}
+
+#[test]
+fn p10_a_listener_who_stopped_taking_does_not_keep_the_server_from_ending() {
+    let library = Library::small();
+    let mut server = Server::start(&Options::library(&library).config("[server]\ndrain_ms = 1000\n"));
+    let _stalled = playing(&server, &library);
+    let asked = Instant::now();
+    let status = server.stop();
+    assert!(status.success(), "{status}");
+    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
+}
+
+#[test]
+fn p10_a_server_killed_in_a_scan_starts_again_and_lists_everything() {
+    let library = Library::small();
+    let data = tempfile::tempdir().expect("a folder");
+    let first = Server::start(&Options::default());
+    copy_folder(&first.data, data.path());
+    let people = (first.admin.clone(), first.mira.clone());
+    drop(first);
+    for _ in 0..3 {
+        let options = Options { data: Some(data.path().into()), tracks: 0, ..Options::library(&library) };
+        let server = Server::start(&options);
+        let id = rustix::process::Pid::from_raw(server.id() as i32).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("a child of ours");
+        drop(server);
+    }
+    let server = Server::start(&Options { data: Some(data.path().into()), ..Options::library(&library) });
+    for song in &library.songs {
+        let id = server.track(song.title);
+        let answer = server.get(&format!("/tracks/{id}/audio"), &[("Authorization", &people.1.bearer())]);
+        assert_eq!((answer.status, answer.body), (200, library.bytes(song)), "{}", song.title);
+    }
+}
+
+#[test]
+fn p10_a_second_server_on_the_same_data_is_refused_by_name() {
+    let server = Server::start(&Options::default());
+    let listen = format!("127.0.0.1:{}", free_port());
+    let second = server.command(&["serve", "--listen", &listen], "");
+    let text = said(&second);
+    assert!(!second.status.success(), "{text}");
+    assert!(text.contains("another millpond") && text.contains(&server.id().to_string()), "{text}");
+    assert_eq!(server.get("/health", &[]).status, 200, "the first goes on");
+}
+
+/// Whether every credential of a person is good on a server.
+fn assert_known(server: &Server, login: &Login) {
+    let fields = [login.bearer(), login.basic(), basic(&login.name, &login.app_password)];
+    for field in fields {
+        let answer = server.get("/me", &[("Authorization", &field)]);
+        assert_eq!(answer.json()["user"]["name"], login.name, "{}", answer.text());
+    }
+    let token = server.get(&format!("/rest/ping?{}", login.by_token("nacl")), &[]).json();
+    assert_eq!(token["subsonic-response"]["status"], "ok", "{token}");
+}
+
+#[test]
+fn p10_a_backup_of_a_running_server_gives_back_the_same_people_and_keys() {
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let track = server.track("Cattail");
+    server.subsonic("star", &format!("id={track}"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("backup.tar");
+    let backup = server.command(&["backup", file.to_str().expect("UTF-8")], "");
+    assert!(backup.status.success(), "{}", said(&backup));
+    assert_eq!(server.get("/health", &[]).status, 200, "the server goes on");
+
+    let data = folder.path().join("restored");
+    let restore = tests::run(&data, &["restore", file.to_str().expect("UTF-8")], "");
+    assert!(restore.status.success(), "{}", said(&restore));
+    let again = Server::start(&Options { data: Some(data), ..Options::library(&library) });
+    for login in [&server.admin, &server.mira] {
+        assert_known(&again, login);
+    }
+    let song = again.subsonic("getSong", &format!("id={track}"));
+    assert!(song["song"]["starred"].is_string(), "{song}");
+    let onto = again.command(&["restore", file.to_str().expect("UTF-8")], "");
+    assert!(!onto.status.success(), "a restore under a running server is refused: {}", said(&onto));
+    assert_known(&again, &server.mira);
+}
+
+#[test]
+fn p12_a_data_folder_of_a_later_release_is_refused_before_anything_is_written() {
+    let mut server = Server::start(&Options::default());
+    server.stop();
+    fs::write(server.data.join("format"), "9999\n").expect("a file of ours");
+    let before = listing(&server.data);
+    for arguments in [&["serve", "--listen", "127.0.0.1:1"][..], &["user", "list"], &["scan"]] {
+        let output = server.command(arguments, "");
+        let text = said(&output);
+        assert!(!output.status.success() && text.contains("9999"), "{arguments:?}: {text}");
+    }
+    assert_eq!(listing(&server.data), before);
+}
+
+/// Names, lengths and contents of a data folder's files.
+fn listing(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<_> = entries.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).expect("a file"))).collect();
+    files.sort();
+    files
+}
+
+/// Copies files for their owner alone, as a data folder has them and a checkout has not.
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for (path, bytes) in listing(from) {
+        let to = to.join(path.file_name().expect("a name"));
+        fs::write(&to, bytes).expect("a copy");
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("a file of ours");
+    }
+}
+
+/// The folder of golden data: one for each format that any release wrote.
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// Golden data names its library, so that is always here.
+fn golden_music() -> PathBuf {
+    let folder = std::env::temp_dir().join("millpond-golden-music");
+    let library = Library::small();
+    fs::create_dir_all(&folder).expect("a folder");
+    let song = library.song("Bulrush");
+    let to = folder.join("02 Bulrush.opus");
+    if !to.is_file() {
+        fs::copy(library.path(&song), &to).expect("a copy");
+    }
+    folder
+}
+
+const GOLDEN_PASSWORD: &str = "golden-pond-1";
+
+#[test]
+fn p12_the_data_of_every_release_opens() {
+    let folders: Vec<_> = fs::read_dir(golden()).expect("golden data").map(|entry| entry.expect("an entry").path()).collect();
+    assert!(!folders.is_empty());
+    for folder in folders.into_iter().filter(|path| path.is_dir()) {
+        let data = tempfile::tempdir().expect("a folder");
+        copy_folder(&folder, data.path());
+        let options =
+            Options { data: Some(data.path().into()), libraries: vec![golden_music()], tracks: 1, ..Options::default() };
+        let server = Server::start(&options);
+        let secret = |name: &str| fs::read_to_string(folder.join(name)).expect("a secret of the golden data").trim().to_owned();
+        let login = Login {
+            name: "mira".to_owned(),
+            password: GOLDEN_PASSWORD.to_owned(),
+            app_password: secret("app-password.txt"),
+            key: secret("key.txt"),
+        };
+        assert_known(&server, &login);
+        let starred = server.get(&format!("/rest/getStarred2?{}", login.by_key()), &[]).json();
+        let songs = &starred["subsonic-response"]["starred2"]["song"];
+        assert_eq!(songs[0]["title"], "Bulrush", "{}: {starred}", folder.display());
+    }
+}
+
+/// Writes the golden data of the current format: `MILLPOND_MAKE_GOLDEN=data-v2 cargo test -p tests --test life`.
+#[test]
+fn golden_data_can_be_made() {
+    let Ok(name) = std::env::var("MILLPOND_MAKE_GOLDEN") else { return };
+    let options = Options { libraries: vec![golden_music()], tracks: 1, ..Options::default() };
+    let mut server = Server::start(&options);
+    let passwd = server.command(&["user", "passwd", "mira", "--password-stdin"], &format!("{GOLDEN_PASSWORD}\n"));
+    assert!(passwd.status.success(), "{}", said(&passwd));
+    let track = server.track("Bulrush");
+    let stars = wait_until(Instant::now() + Duration::from_secs(5), || {
+        server.get(&format!("/rest/star?id={track}&{}", server.mira.by_key()), &[]).status == 200
+    });
+    assert!(stars);
+    server.stop();
+    let folder = golden().join(name);
+    copy_folder(&server.data, &folder);
+    let _ = fs::remove_file(folder.join("lock"));
+    fs::write(folder.join("key.txt"), &server.mira.key).expect("a file");
+    fs::write(folder.join("app-password.txt"), &server.mira.app_password).expect("a file");
+}

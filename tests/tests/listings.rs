@@ -1,0 +1,80 @@
+//! A hundred clients that ask for a long list and then read nothing do not slow another client's page, and do not
+//! keep the write-ahead log from being folded into the database.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use tests::{Options, Server, http};
+use xtask::corpus;
+
+const TRACKS: usize = 20_000;
+const STALLED: usize = 100;
+/// A page of 500 rows, in a build that is not optimised, on a machine that does other things.
+const PAGE_WITHIN: Duration = Duration::from_secs(2);
+/// SQLite folds the log back after 1,000 pages of 4 KiB; beside it there is room for what is being written.
+const WAL_BYTES_MAX: u64 = 16 << 20;
+const WRITES: usize = 3_000;
+
+/// Asks for everything and reads one byte.
+fn stalled(server: &Server, number: usize) -> TcpStream {
+    let from = IpAddr::V4(Ipv4Addr::new(127, 4, 0, (number + 1) as u8));
+    let mut socket = http::socket(Some(from), server.address, Some(2 * 1024)).expect("a connection");
+    let lists = ["search3?query=&songCount=20000&albumCount=0&artistCount=0", "getIndexes?", "getArtists?", "search2?query=&songCount=20000"];
+    let target = format!("/rest/{}&{}", lists[number % lists.len()], server.mira.by_key());
+    socket.write_all(http::request_head("GET", &target, &[]).as_bytes()).expect("a request is taken");
+    socket
+}
+
+fn wal_bytes(server: &Server) -> u64 {
+    fs::metadata(server.data.join("millpond.db-wal")).map_or(0, |data| data.len())
+}
+
+#[test]
+fn p05_a_hundred_stalled_listings_stop_nobody() {
+    let folder = corpus::kept(&corpus::Options::tracks(TRACKS)).expect("a generated library");
+    let config = "[limits]\nconnections_per_address = 0\n";
+    let options = Options { libraries: vec![folder], tracks: TRACKS, config: config.to_owned(), ..Options::default() };
+    let server = Server::start(&options);
+
+    // What this request for the metrics holds itself, and one connection.
+    let idle = server.metric("budget_used_bytes") + 64.0 * 1024.0;
+
+    let mut readers: Vec<_> = (0..STALLED).map(|number| stalled(&server, number)).collect();
+    for reader in &mut readers {
+        reader.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket of ours");
+        // Those beyond the pool are refused, which is an answer too.
+        assert_eq!(reader.read(&mut [0]).expect("the first byte of an answer"), 1);
+    }
+
+    let page = format!("/rest/search3?query=&songCount=500&albumCount=0&artistCount=0&songOffset=5000&{}", server.admin.by_key());
+    let track = server.get("/tracks?limit=1", &[("Authorization", &server.admin.bearer())]).json()["tracks"][0]["id"].clone();
+    let rate = format!("/rest/setRating?id={}&{}", track.as_str().expect("a track"), server.admin.by_key());
+    let (mut slowest, mut largest) = (Duration::ZERO, 0);
+    let mut connection = http::Connection::open(server.address).expect("a connection");
+    for write in 0..WRITES {
+        connection.send("GET", &format!("{rate}&rating={}", write % 5 + 1), &[], b"").expect("taken");
+        assert_eq!(connection.read(false).expect("an answer").status, 200);
+        largest = largest.max(wal_bytes(&server));
+        if write % 300 == 0 {
+            let start = Instant::now();
+            let answer = server.get(&page, &[]);
+            slowest = slowest.max(start.elapsed());
+            let songs = answer.json()["subsonic-response"]["searchResult3"]["song"].as_array().map_or(0, Vec::len);
+            assert_eq!((answer.status, songs), (200, 500), "a page is a page");
+        }
+    }
+    let peak = server.figures().peak_kib;
+    println!("slowest page {slowest:?}, largest log {largest} bytes, peak {peak} KiB");
+    assert!(slowest < PAGE_WITHIN, "a page took {slowest:?} beside {STALLED} stalled ones");
+    assert!(largest < WAL_BYTES_MAX, "the log grew to {largest} bytes");
+    drop(readers);
+    tests::eventually("their connections are closed", Duration::from_secs(20), || {
+        // Left are the writer's, which is kept, and the one that asks.
+        server.metric("connections_open") <= 2.0
+    });
+    tests::eventually("their permits are back", Duration::from_secs(20), || server.metric("budget_used_bytes") <= idle);
+}

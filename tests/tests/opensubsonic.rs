@@ -1,0 +1,181 @@
+//! JSON answers of every endpoint against the OpenSubsonic OpenAPI document, when `OPENSUBSONIC_OPENAPI` names it.
+//!
+//! The document is not ours to ship; without it this file says so and checks the envelope alone.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "one document, read whole")]
+
+use serde_json::Value;
+use tests::{Library, Options, Server};
+
+/// What is asked; `{track}`, `{album}`, `{artist}`, `{user}` are filled in.
+const ASKED: &[(&str, &str)] = &[
+    ("ping", ""),
+    ("getLicense", ""),
+    ("getOpenSubsonicExtensions", ""),
+    ("tokenInfo", ""),
+    ("getUser", "username={user}"),
+    ("getMusicFolders", ""),
+    ("getIndexes", ""),
+    ("getMusicDirectory", "id={album}"),
+    ("getMusicDirectory", "id={artist}"),
+    ("getArtists", ""),
+    ("getArtist", "id={artist}"),
+    ("getAlbum", "id={album}"),
+    ("getSong", "id={track}"),
+    ("getGenres", ""),
+    ("getAlbumList", "type=newest"),
+    ("getAlbumList2", "type=alphabeticalByName"),
+    ("getRandomSongs", "size=5"),
+    ("getStarred", ""),
+    ("getStarred2", ""),
+    ("search2", "query=ripple"),
+    ("search3", "query="),
+    ("getPlaylists", ""),
+    ("scrobble", "id={track}"),
+    ("star", "id={track}"),
+    ("unstar", "id={track}"),
+    ("setRating", "id={track}&rating=4"),
+    ("getScanStatus", ""),
+    ("startScan", ""),
+    // Errors have the envelope too.
+    ("getSong", "id=tr-999999"),
+    ("getAlbum", ""),
+];
+
+/// The document, and what did not fit.
+struct Checker {
+    document: Value,
+    problems: Vec<String>,
+}
+
+impl Checker {
+    fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => {
+                let target = document.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null);
+                Self::resolved(document, target)
+            }
+            None => schema,
+        }
+    }
+
+    /// Checks a value against the part of OpenAPI 3.0 that the document uses.
+    fn check(&mut self, schema: &Value, value: &Value, at: &str) {
+        let document = std::mem::take(&mut self.document);
+        let found = problems(&document, schema, value, at);
+        self.document = document;
+        self.problems.extend(found);
+    }
+}
+
+fn problems(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    let schema = Checker::resolved(document, schema);
+    let mut found = Vec::new();
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        found.extend(problems(document, part, value, at));
+    }
+    for choice in ["oneOf", "anyOf"] {
+        if let Some(parts) = schema[choice].as_array() {
+            let tries: Vec<_> = parts.iter().map(|part| problems(document, part, value, at)).collect();
+            if !tries.iter().any(Vec::is_empty) {
+                found.extend(tries.into_iter().min_by_key(Vec::len).unwrap_or_default());
+            }
+        }
+    }
+    if value.is_null() && schema["nullable"] == true {
+        return found;
+    }
+    let fits = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        _ => true,
+    };
+    if !fits {
+        found.push(format!("{at}: {value} is no {}", schema["type"]));
+        return found;
+    }
+    if let Some(names) = schema["enum"].as_array()
+        && !names.contains(value)
+    {
+        found.push(format!("{at}: {value} is none of {names:?}"));
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.is_object() && value.get(name).is_none() {
+            found.push(format!("{at}: {name} is missing"));
+        }
+    }
+    for (name, part) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(inner) = value.get(name) {
+            found.extend(problems(document, part, inner, &format!("{at}.{name}")));
+        }
+    }
+    for (number, inner) in value.as_array().into_iter().flatten().enumerate() {
+        if schema.get("items").is_some() {
+            found.extend(problems(document, &schema["items"], inner, &format!("{at}[{number}]")));
+        }
+    }
+    found
+}
+
+fn assert_envelope(endpoint: &str, body: &Value) {
+    let envelope = &body["subsonic-response"];
+    assert!(matches!(envelope["status"].as_str(), Some("ok" | "failed")), "{endpoint}: {body}");
+    assert_eq!(envelope["openSubsonic"], true, "{endpoint}: {body}");
+    for name in ["version", "type", "serverVersion"] {
+        assert!(envelope[name].is_string(), "{endpoint} has no {name}: {body}");
+    }
+}
+
+#[test]
+fn json_answers_fit_the_opensubsonic_document() {
+    let document = std::env::var_os("OPENSUBSONIC_OPENAPI").map(|path| {
+        serde_json::from_slice(&std::fs::read(path).expect("the document")).expect("a JSON document")
+    });
+    if document.is_none() {
+        println!("OPENSUBSONIC_OPENAPI is not set: answers are validated against nothing but the envelope");
+    }
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let track = server.track("First Ripple");
+    server.subsonic("star", &format!("id={}", server.track("Cattail")));
+    let song = server.subsonic("getSong", &format!("id={track}"))["song"].clone();
+    let word = |name: &str| song[name].as_str().expect("an id").to_owned();
+    let (album, artist) = (word("albumId"), word("artistId"));
+    let mut checker = Checker { document: document.clone().unwrap_or_default(), problems: Vec::new() };
+    for (endpoint, query) in ASKED {
+        let query = query.replace("{track}", &track).replace("{album}", &album).replace("{artist}", &artist);
+        let query = query.replace("{user}", &server.admin.name);
+        let body = server.get(&format!("/rest/{endpoint}?{query}&{}", server.admin.by_key()), &[]).json();
+        assert_envelope(endpoint, &body);
+        if document.is_some() {
+            let path = format!("/paths/~1rest~1{endpoint}/get/responses/200");
+            let answer = checker.document.pointer(&path).cloned().unwrap_or_default();
+            let answer = Checker::resolved(&checker.document, &answer).clone();
+            let schema = answer["content"]["application/json"]["schema"].clone();
+            assert!(schema.is_object(), "the document knows {endpoint}");
+            checker.check(&schema, &body, &format!("{endpoint}?{query}"));
+        }
+    }
+    assert!(checker.problems.is_empty(), "{} problems:\n{}", checker.problems.len(), checker.problems.join("\n"));
+}
+
+/// The control: a checker that accepts everything would pass the test above.
+#[test]
+fn an_answer_that_does_not_fit_is_noticed() {
+    let schema = serde_json::json!({ "type": "object", "required": ["id"], "properties": {
+        "id": { "type": "string" }, "size": { "type": "integer" }, "list": { "type": "array", "items": { "enum": ["a"] } } } });
+    let cases = [
+        (serde_json::json!({ "id": "tr-1", "size": 5, "list": ["a"] }), 0),
+        (serde_json::json!({ "size": 5 }), 1),
+        (serde_json::json!({ "id": 1, "size": "5", "list": ["b", "a"] }), 3),
+        (serde_json::json!([]), 1),
+    ];
+    for (value, count) in cases {
+        assert_eq!(problems(&Value::Null, &schema, &value, "it").len(), count, "{value}");
+    }
+}

@@ -1,0 +1,101 @@
+//! `cargo x prove`: proofs that take too long for every change.
+
+use std::process::Command;
+
+use crate::{Error, ErrorKind, Result, files, run, stages};
+
+/// One proof.
+#[derive(Debug)]
+pub struct Proof {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    run: fn(u64) -> Result<()>,
+}
+
+/// All proofs.
+pub const PROOFS: &[Proof] = &[
+    Proof { name: "fuzz", about: "every fuzz target under libFuzzer, --seconds N each", run: fuzz },
+    Proof {
+        name: "listeners",
+        about: "the load test in its long form: more streams, more minutes",
+        run: listeners,
+    },
+];
+
+/// Runs one proof by its name.
+///
+/// # Errors
+/// [`ErrorKind::Broken`] for a name that no proof has; else what the proof says.
+pub fn run(name: &str, seconds: u64) -> Result<()> {
+    match PROOFS.iter().find(|proof| proof.name == name) {
+        Some(proof) => (proof.run)(seconds),
+        None => Err(Error::new(
+            ErrorKind::Broken,
+            format!("there is no proof `{name}`; see cargo x prove --list"),
+        )),
+    }
+}
+
+/// libFuzzer needs nightly flags; the pinned compiler takes them when it is told that it may. No sanitizer: our code has
+/// no `unsafe` for one to watch, and without it ten times as many inputs are tried.
+fn fuzz(seconds: u64) -> Result<()> {
+    let tools = files::target().join("tools");
+    let cargo_fuzz = tools.join("bin/cargo-fuzz");
+    if !cargo_fuzz.is_file() {
+        println!("installing cargo-fuzz into {}", tools.display());
+        let mut install = Command::new("cargo");
+        run::run(install.args(["install", "--quiet", "--locked", "cargo-fuzz", "--root"]).arg(&tools))?;
+    }
+    let root = files::workspace();
+    let targets = fuzz_targets()?;
+    for target in &targets {
+        println!("\n── {target}");
+        let found = files::target().join("fuzz-corpus").join(target);
+        let broken = files::target().join("fuzz-artifacts").join(target);
+        files::make_folder(&found)?;
+        files::make_folder(&broken)?;
+        let mut fuzz = Command::new(&cargo_fuzz);
+        fuzz.current_dir(&root).env("RUSTC_BOOTSTRAP", "1");
+        fuzz.args([
+            "run",
+            "--fuzz-dir",
+            "fuzz",
+            "--features",
+            "libfuzzer",
+            "--sanitizer",
+            "none",
+            "--target-dir",
+        ]);
+        fuzz.arg(files::target().join("fuzz")).arg(target).arg(found);
+        fuzz.arg(root.join("fuzz/seeds").join(target));
+        run::run(fuzz.args([
+            "--",
+            &format!("-max_total_time={seconds}"),
+            "-max_len=8192",
+            "-timeout=5",
+            "-rss_limit_mb=768",
+        ]))?;
+    }
+    Ok(())
+}
+
+/// The fuzz targets, which are the folders of seeds.
+fn fuzz_targets() -> Result<Vec<String>> {
+    let seeds = files::workspace().join("fuzz/seeds");
+    let mut names: Vec<String> = files::ours(&seeds)?
+        .iter()
+        .filter_map(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    names.dedup();
+    Ok(names)
+}
+
+fn listeners(_seconds: u64) -> Result<()> {
+    let root = files::workspace();
+    let server = stages::server(&root)?;
+    let mut load = Command::new("cargo");
+    load.current_dir(&root).env("MILLPOND_BIN", server).env("MILLPOND_LONG", "1");
+    run::run(load.args(["test", "-p", "tests", "--test", "load", "--", "--nocapture"]))
+}

@@ -1,0 +1,158 @@
+//! `cargo x test`: everything that CI runs, stage by stage.
+//!
+//! Each stage starts the tools that a person would start and leaves their output as it is. The first stage that fails
+//! ends the run with its name; a table of minutes closes every run.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::install::{self, Tool};
+use crate::{Error, ErrorKind, Result, files, run, tidy};
+
+/// One part of the suite.
+#[derive(Debug)]
+pub struct Stage {
+    /// The name for `--only`.
+    pub name: &'static str,
+    /// What it checks.
+    pub about: &'static str,
+    run: fn(&Path) -> Result<()>,
+}
+
+/// The stages in their order: the quick ones first.
+pub const STAGES: &[Stage] = &[
+    Stage {
+        name: "tidy",
+        about: "the rules of the house that no compiler knows",
+        run: |root| tidy::check(root),
+    },
+    Stage { name: "fmt", about: "formatting", run: fmt },
+    Stage { name: "clippy", about: "lints, of all targets, as errors", run: clippy },
+    Stage { name: "deny", about: "licences, bans and sources of what we depend on", run: deny },
+    Stage {
+        name: "unit",
+        about: "each crate's own tests, its examples, and the models of its concurrency",
+        run: unit,
+    },
+    Stage { name: "whole", about: "the whole server from outside, as a release build", run: whole },
+    Stage { name: "fuzz", about: "every fuzz target's seeds, replayed", run: seeds },
+];
+
+/// Runs all stages, or one by its name.
+///
+/// # Errors
+/// [`ErrorKind::Broken`] for a name that no stage has; else the first failing stage's, with its name.
+pub fn run(only: Option<&str>) -> Result<()> {
+    let wanted: Vec<&Stage> =
+        STAGES.iter().filter(|stage| only.is_none_or(|name| stage.name == name)).collect();
+    if wanted.is_empty() {
+        let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+        return Err(Error::new(
+            ErrorKind::Broken,
+            format!("there is no such stage; there are {}", names.join(", ")),
+        ));
+    }
+    let root = files::workspace();
+    let mut minutes: Vec<(&str, Duration)> = Vec::new();
+    let mut outcome = Ok(());
+    for stage in wanted {
+        println!("\n── {}: {}", stage.name, stage.about);
+        let started = Instant::now();
+        let result = (stage.run)(&root);
+        minutes.push((stage.name, started.elapsed()));
+        if let Err(error) = result {
+            outcome = Err(Error::because(error.kind(), format!("the stage `{}` failed", stage.name), error));
+            break;
+        }
+    }
+    println!("\n{}", table(&minutes, outcome.is_err()));
+    outcome
+}
+
+/// The minutes of every stage that ran, the last one marked when it failed.
+fn table(minutes: &[(&str, Duration)], failed: bool) -> String {
+    let row = |name: &str, time: Duration| format!("{name:8} {:6.1} min", time.as_secs_f64() / 60.0);
+    let mut rows: Vec<String> = minutes.iter().map(|(name, time)| row(name, *time)).collect();
+    if let Some(last) = rows.last_mut().filter(|_| failed) {
+        last.push_str("  FAILED");
+    }
+    rows.push(row("together", minutes.iter().map(|(_, time)| *time).sum()));
+    rows.join("\n")
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Command {
+    // Cargo names itself to what it runs; a program started without it finds it by the search path.
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args(arguments);
+    cargo
+}
+
+fn fmt(root: &Path) -> Result<()> {
+    run::run(&mut cargo(root, &["fmt", "--all", "--check"]))
+}
+
+fn clippy(root: &Path) -> Result<()> {
+    run::run(&mut cargo(root, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn deny(root: &Path) -> Result<()> {
+    let deny = install::cargo_deny()?;
+    // No advisories: their database is fetched from outside at each run, which would let the day decide.
+    run::run(Command::new(deny).current_dir(root).args([
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ]))
+}
+
+fn unit(root: &Path) -> Result<()> {
+    install::need(&[Tool::Ffmpeg])?;
+    run::run(&mut cargo(
+        root,
+        &["test", "--quiet", "--workspace", "--exclude", "tests", "--exclude", "fuzz"],
+    ))?;
+    let mut models = cargo(root, &["test", "--quiet", "-p", "budget", "--test", "loom", "--release"]);
+    run::run(models.env("RUSTFLAGS", "--cfg loom").arg("--target-dir").arg(files::target().join("loom")))
+}
+
+fn whole(root: &Path) -> Result<()> {
+    install::need(&[Tool::Ffmpeg, Tool::Nginx, Tool::Curl, Tool::Python, Tool::Node])?;
+    install::subsonic_clients()?;
+    let server = server(root)?;
+    run::run(cargo(root, &["test", "--quiet", "-p", "tests"]).env("MILLPOND_BIN", server))
+}
+
+fn seeds(root: &Path) -> Result<()> {
+    run::run(&mut cargo(root, &["test", "--quiet", "-p", "fuzz"]))
+}
+
+/// Builds the server for release and tells where it is.
+///
+/// # Errors
+/// [`ErrorKind::Failed`] when it does not build.
+pub fn server(root: &Path) -> Result<std::path::PathBuf> {
+    run::run(&mut cargo(root, &["build", "--quiet", "--release", "-p", "millpond"]))?;
+    Ok(files::target().join("release/millpond"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_which_stage_failed_and_adds_up() {
+        let minutes = [("tidy", Duration::from_secs(30)), ("unit", Duration::from_secs(90))];
+        let expected = "tidy        0.5 min\nunit        1.5 min  FAILED\ntogether    2.0 min";
+        assert_eq!(table(&minutes, true), expected);
+        assert!(!table(&minutes, false).contains("FAILED"));
+    }
+
+    #[test]
+    fn a_stage_that_does_not_exist_is_named_as_such() {
+        let error = run(Some("speed")).unwrap_err();
+        assert!(error.kind() == ErrorKind::Broken && error.to_string().contains("tidy, fmt, clippy"));
+    }
+}
