@@ -1,4 +1,5 @@
 //! Every seed of every target, replayed in each run of the suite.
+#![expect(clippy::unwrap_used, reason = "a missing seed is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

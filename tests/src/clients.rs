@@ -29,7 +29,8 @@ pub fn run(program: impl AsRef<Path>, arguments: &[&str], within: Duration) -> O
     let program = program.as_ref();
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{} cannot start: {error}", program.display()));
+    let mut child =
+        command.spawn().unwrap_or_else(|error| panic!("{} cannot start: {error}", program.display()));
     let out = drained(child.stdout.take().expect("a pipe"));
     let err = drained(child.stderr.take().expect("a pipe"));
     let ended = wait_until(Instant::now() + within, || child.try_wait().is_ok_and(|status| status.is_some()));
@@ -37,7 +38,8 @@ pub fn run(program: impl AsRef<Path>, arguments: &[&str], within: Duration) -> O
         let _ = child.kill();
     }
     let status = child.wait().expect("a child of ours");
-    let output = Output { status, stdout: out.join().unwrap_or_default(), stderr: err.join().unwrap_or_default() };
+    let output =
+        Output { status, stdout: out.join().unwrap_or_default(), stderr: err.join().unwrap_or_default() };
     assert!(ended, "{} {arguments:?} did not end within {within:?}: {output:?}", program.display());
     output
 }

@@ -47,7 +47,8 @@ impl Crowd {
     /// # Panics
     /// When the server does not accept the connection.
     pub fn join(&mut self, from: IpAddr, to: SocketAddr, target: &str, fields: http::Fields<'_>) {
-        let mut socket = http::socket(Some(from), to, Some(RECEIVE_BYTES)).expect("the server accepts a listener");
+        let mut socket =
+            http::socket(Some(from), to, Some(RECEIVE_BYTES)).expect("the server accepts a listener");
         socket.write_all(http::request_head("GET", target, fields).as_bytes()).expect("the request is taken");
         socket.set_nonblocking(true).expect("a socket of ours");
         self.listeners.push(Listener {

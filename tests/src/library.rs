@@ -151,7 +151,10 @@ fn made() -> PathBuf {
     let parent = kept.parent().expect("a parent");
     fs::create_dir_all(parent).expect("target/tests");
     let making = tempfile::tempdir_in(parent).expect("a temporary folder").keep();
-    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=300x300:rate=1:duration=1", "-frames:v", "1"], &making.join(COVER));
+    ffmpeg(
+        &["-f", "lavfi", "-i", "testsrc2=size=300x300:rate=1:duration=1", "-frames:v", "1"],
+        &making.join(COVER),
+    );
     for song in SONGS {
         encode(song, &making);
     }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::server::free_port;
+use crate::program::free_port;
 use crate::wait::eventually;
 
 /// A running nginx; ended when dropped.
@@ -46,7 +46,13 @@ impl Nginx {
         fs::write(&config, text).expect("a configuration file");
         let log = fs::File::create(folder.path().join("start.log")).expect("a log file");
         let mut command = Command::new("nginx");
-        command.arg("-p").arg(folder.path()).arg("-e").arg(folder.path().join("error.log")).arg("-c").arg(&config);
+        command
+            .arg("-p")
+            .arg(folder.path())
+            .arg("-e")
+            .arg(folder.path().join("error.log"))
+            .arg("-c")
+            .arg(&config);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().expect("nginx is installed");
         let mut nginx = Nginx { address: SocketAddr::from(([127, 0, 0, 1], port)), child, folder };

@@ -1,17 +1,17 @@
 //! One running `millpond`, started with a data folder and a port of its own.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::http::{self, Answer, Fields};
 use crate::people::Login;
+use crate::program::{free_port, millpond, person, run};
 use crate::wait::{eventually, wait_until};
 
 /// A start, with its scan of a small library, may take this long on a busy machine.
@@ -34,6 +34,8 @@ pub struct Options {
     pub variables: Vec<(String, String)>,
     /// An existing data folder; otherwise a temporary one with the users `admin` and `mira`.
     pub data: Option<PathBuf>,
+    /// Start on a data folder that is not there yet, without users, as somebody does who tries the program.
+    pub first_start: bool,
     /// The port; otherwise a free one.
     pub port: Option<u16>,
 }
@@ -94,8 +96,11 @@ impl Server {
         let data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
         let config = temporary.path().join("millpond.toml");
         fs::write(&config, &options.config).expect("a configuration file");
-        let admin = person(&data, "admin", options.data.is_none(), &["--admin"]);
-        let mira = person(&data, "mira", options.data.is_none(), &[]);
+        let login = |name: &str, arguments: &[&str]| match options.first_start {
+            true => Login::default(),
+            false => person(&data, name, options.data.is_none(), arguments),
+        };
+        let (admin, mira) = (login("admin", &["--admin"]), login("mira", &[]));
         let port = options.port.unwrap_or_else(free_port);
         let mut child = command(options, &data, &config, port).spawn().expect("millpond starts");
         let output = Arc::new(Mutex::new(String::new()));
@@ -136,9 +141,16 @@ impl Server {
         );
         let found = wait_until(Instant::now() + START_WITHIN * 3, || {
             let answer = self.get(&target, &[]).json();
-            answer["subsonic-response"]["searchResult3"]["song"].as_array().is_some_and(|songs| songs.len() == 1)
+            answer["subsonic-response"]["searchResult3"]["song"]
+                .as_array()
+                .is_some_and(|songs| songs.len() == 1)
         });
-        assert!(found, "{tracks} tracks were not found:\n{}\n{}", self.get(&target, &[]).text(), self.output());
+        assert!(
+            found,
+            "{tracks} tracks were not found:\n{}\n{}",
+            self.get(&target, &[]).text(),
+            self.output()
+        );
     }
 
     /// GET on a connection of its own.
@@ -158,7 +170,12 @@ impl Server {
     pub fn subsonic(&self, endpoint: &str, query: &str) -> serde_json::Value {
         let answer = self.get(&format!("/rest/{endpoint}?{query}&{}", self.admin.by_key()), &[]);
         let body = answer.json();
-        assert!(body["subsonic-response"].is_object(), "{endpoint} answered {}: {}", answer.status, answer.text());
+        assert!(
+            body["subsonic-response"].is_object(),
+            "{endpoint} answered {}: {}",
+            answer.status,
+            answer.text()
+        );
         body["subsonic-response"].clone()
     }
 
@@ -179,7 +196,12 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub fn link(&self, track: &str) -> String {
-        let answer = self.send("POST", &format!("/tracks/{track}/link"), &[("Authorization", &self.admin.bearer())], b"");
+        let answer = self.send(
+            "POST",
+            &format!("/tracks/{track}/link"),
+            &[("Authorization", &self.admin.bearer())],
+            b"",
+        );
         let url = answer.json()["url"].as_str().unwrap_or_default().to_owned();
         assert!(!url.is_empty(), "no link: {} {}", answer.status, answer.text());
         match url.split_once("://") {
@@ -239,8 +261,9 @@ impl Server {
     /// What the process has open, by the names that the system gives, sorted; for messages.
     pub fn open_names(&self) -> Vec<String> {
         let folder = fs::read_dir(format!("/proc/{}/fd", self.id())).into_iter().flatten().flatten();
-        let mut names: Vec<_> =
-            folder.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string())).collect();
+        let mut names: Vec<_> = folder
+            .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string()))
+            .collect();
         names.sort();
         names
     }
@@ -263,7 +286,8 @@ impl Server {
     /// # Panics
     /// When the process cannot be signalled.
     pub fn ask_to_stop(&self) {
-        let id = i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        let id =
+            i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("a child of ours");
     }
 
@@ -306,7 +330,10 @@ impl Drop for Server {
         if std::thread::panicking() {
             let output = self.output();
             let tail = output.len().saturating_sub(8_000);
-            eprintln!("--- what the server wrote last ---\n{}", String::from_utf8_lossy(&output.as_bytes()[tail..]));
+            eprintln!(
+                "--- what the server wrote last ---\n{}",
+                String::from_utf8_lossy(&output.as_bytes()[tail..])
+            );
         }
         if !matches!(self.child.try_wait(), Ok(None)) {
             return;
@@ -320,60 +347,6 @@ impl Drop for Server {
     }
 }
 
-/// The binary to test: `MILLPOND_BIN`, else the one that was built last.
-///
-/// # Panics
-/// When there is none.
-pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("MILLPOND_BIN") {
-        return PathBuf::from(path);
-    }
-    let built = ["release", "debug"].map(|profile| xtask::files::target().join(profile).join("millpond"));
-    let newest = built.into_iter().max_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
-    newest.filter(|path| path.is_file()).expect("build it first: cargo build -p millpond")
-}
-
-/// A port of the loopback interface that nobody listens on, outside the range from which clients get theirs.
-///
-/// # Panics
-/// When all are taken.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() % 10_000) as u16;
-    for _ in 0..20_000 {
-        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no free port");
-}
-
-/// The binary without what the developer's environment may tell it.
-fn millpond() -> Command {
-    let mut command = Command::new(binary());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MILLPOND_")) {
-        command.env_remove(name);
-    }
-    command
-}
-
-/// Runs a command of the binary on a data folder.
-///
-/// # Panics
-/// When the binary cannot be started.
-pub fn run(data: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut command = millpond();
-    command.args(arguments).arg("--data").arg(data);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("millpond starts");
-    let mut pipe = child.stdin.take().expect("a pipe");
-    // A command that does not read its input may have ended already.
-    let _ = pipe.write_all(input.as_bytes());
-    drop(pipe);
-    child.wait_with_output().expect("a child of ours")
-}
-
 fn command(options: &Options, data: &Path, config: &Path, port: u16) -> Command {
     let mut command = millpond();
     command.arg("serve").args(["--listen", &format!("127.0.0.1:{port}")]);
@@ -384,24 +357,6 @@ fn command(options: &Options, data: &Path, config: &Path, port: u16) -> Command 
     command.args(&options.arguments).envs(options.variables.iter().cloned());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-/// Makes a user with a key and an app password; of an existing data folder, gives new ones to the user it has.
-fn person(data: &Path, name: &str, new: bool, arguments: &[&str]) -> Login {
-    let password = format!("{name}-pass-{}", std::process::id());
-    if new {
-        let arguments = [&["user", "add", name, "--password-stdin"], arguments].concat();
-        let added = run(data, &arguments, &format!("{password}\n"));
-        assert!(added.status.success(), "no user {name}: {added:?}");
-    }
-    let secret = |command| printed_secret(&run(data, &["user", command, name], ""));
-    Login { name: name.to_owned(), password, app_password: secret("app-password"), key: secret("key") }
-}
-
-/// The secret that a command prints: the last word of its output. Empty when the command failed.
-fn printed_secret(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.split_whitespace().last().unwrap_or_default().to_owned()
 }
 
 fn answers(address: SocketAddr) -> bool {

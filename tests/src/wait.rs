@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Looks at `condition` every few milliseconds until it holds; `false` when it did not hold before the deadline.
-#[expect(clippy::disallowed_methods, reason = "the one poller: what is waited for happens in another process")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one poller: what is waited for happens in another process"
+)]
 pub fn wait_until(deadline: Instant, mut condition: impl FnMut() -> bool) -> bool {
     loop {
         if condition() {
@@ -26,5 +29,8 @@ pub fn wait_until(deadline: Instant, mut condition: impl FnMut() -> bool) -> boo
 /// # Panics
 /// When it does not.
 pub fn eventually(what: &str, within: Duration, condition: impl FnMut() -> bool) {
-    assert!(wait_until(Instant::now() + within, condition), "this did not come true within {within:?}: {what}");
+    assert!(
+        wait_until(Instant::now() + within, condition),
+        "this did not come true within {within:?}: {what}"
+    );
 }

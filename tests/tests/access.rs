@@ -28,7 +28,13 @@ struct Row {
     statuses: [u16; 5],
 }
 
-const fn row(method: &'static str, path: &'static str, target: &'static str, body: &'static str, statuses: [u16; 5]) -> Row {
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    target: &'static str,
+    body: &'static str,
+    statuses: [u16; 5],
+) -> Row {
     Row { method, path, target, body, statuses }
 }
 
@@ -168,14 +174,16 @@ impl House {
 
     /// The credentials of each of [`WHO`]; nobody has none.
     fn keys(&self) -> [Option<String>; 5] {
-        let keys = [&self.server.mira.key, &self.olga.key, &self.server.admin.key].map(|key| Some(key.clone()));
+        let keys =
+            [&self.server.mira.key, &self.olga.key, &self.server.admin.key].map(|key| Some(key.clone()));
         let [mira, olga, admin] = keys;
         [None, Some("wrong-key-of-nobody".to_owned()), mira, olga, admin]
     }
 
     /// A new credential of the plain user, to be removed.
     fn fresh(&self, kind: &str) -> String {
-        let fields = [("Authorization", self.server.mira.bearer()), ("Content-Type", "application/json".to_owned())];
+        let fields =
+            [("Authorization", self.server.mira.bearer()), ("Content-Type", "application/json".to_owned())];
         let fields = [(fields[0].0, fields[0].1.as_str()), (fields[1].0, fields[1].1.as_str())];
         let made = self.server.send("POST", &format!("/me/{kind}"), &fields, br#"{"label":"to be removed"}"#);
         made.json()["id"].as_str().unwrap_or_else(|| panic!("no {kind}: {}", made.text())).to_owned()
@@ -202,7 +210,8 @@ impl House {
 
 #[test]
 fn p08_every_route_of_the_api_has_a_row() {
-    let routes: BTreeSet<_> = web::ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+    let routes: BTreeSet<_> =
+        web::ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
     let rows: BTreeSet<_> = ROWS.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
     assert_eq!(routes, rows, "the tables of routes and of expectations have the same rows");
 }
@@ -222,7 +231,13 @@ fn p08_the_api_answers_each_identity_as_the_table_says() {
         for ((who, key), status) in WHO.iter().zip(house.keys()).zip(row.statuses) {
             let answer = house.ask(row, key.as_deref());
             if answer.status != status {
-                wrong.push(format!("{who}: {} {} is {}, not {status}: {}", row.method, row.target, answer.status, answer.text()));
+                wrong.push(format!(
+                    "{who}: {} {} is {}, not {status}: {}",
+                    row.method,
+                    row.target,
+                    answer.status,
+                    answer.text()
+                ));
             }
         }
     }
@@ -241,7 +256,10 @@ fn p08_subsonic_answers_each_identity_as_the_table_says() {
             let told = told(&answer);
             if told != Some(*expected) {
                 let text: String = answer.text().chars().take(300).collect();
-                wrong.push(format!("{who}: {endpoint} {query} is {told:?} ({}), not {expected:?}: {text}", answer.status));
+                wrong.push(format!(
+                    "{who}: {endpoint} {query} is {told:?} ({}), not {expected:?}: {text}",
+                    answer.status
+                ));
             }
         }
     }
@@ -262,8 +280,12 @@ fn p08_a_private_track_is_in_nobody_elses_lists() {
     let house = house();
     let server = &house.server;
     let lists = [
-        "/tracks?limit=500&", "/rest/search3?query=&songCount=500&", "/rest/search3?query=cattail&songCount=500&",
-        "/rest/search2?query=cattail&", "/rest/getRandomSongs?size=500&", "/rest/getStarred2?",
+        "/tracks?limit=500&",
+        "/rest/search3?query=&songCount=500&",
+        "/rest/search3?query=cattail&songCount=500&",
+        "/rest/search2?query=cattail&",
+        "/rest/getRandomSongs?size=500&",
+        "/rest/getStarred2?",
     ];
     server.get(&format!("/rest/star?id={}&{}", house.filled("{private}"), server.mira.by_key()), &[]);
     eventually("its owner finds it", Duration::from_secs(5), || {
@@ -271,7 +293,8 @@ fn p08_a_private_track_is_in_nobody_elses_lists() {
     });
     for list in lists {
         for (login, sees) in [(&server.mira, true), (&house.olga, false), (&server.admin, false)] {
-            let answer = server.get(&format!("{list}{}", login.by_key()), &[("Authorization", &login.bearer())]);
+            let answer =
+                server.get(&format!("{list}{}", login.by_key()), &[("Authorization", &login.bearer())]);
             assert_eq!(answer.status, 200, "{list}");
             assert_eq!(answer.text().contains(PRIVATE), sees, "{} in {list}: {}", login.name, answer.text());
         }

@@ -30,7 +30,12 @@ fn check(case: &Case) {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = clients::run(clients::venv_python(), &arguments, Duration::from_secs(60));
     let (said, erred) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.ends_with("done\n"), "{} {}:\n{said}\n{erred}", case.script, case.scheme);
+    assert!(
+        output.status.success() && said.ends_with("done\n"),
+        "{} {}:\n{said}\n{erred}",
+        case.script,
+        case.scheme
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! HTTP as other people's clients know it: HEAD, early answers, headers, CORS, compression, JSONP.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
 use std::time::Duration;
 
@@ -9,24 +10,53 @@ use tests::{Library, Options, Server, clients};
 
 fn server() -> (Library, Server) {
     let library = Library::small();
-    let server = Server::start(&Options::library(&library).config("[server]\ncors_origins = [\"http://player.test\"]\n"));
+    let server = Server::start(
+        &Options::library(&library).config("[server]\ncors_origins = [\"http://player.test\"]\n"),
+    );
     (library, server)
 }
 
 /// Every GET path of the server's own API and of Subsonic that answers with something.
 fn readable(server: &Server) -> Vec<String> {
     let track = server.track("First Ripple");
-    let album = server.subsonic("getSong", &format!("id={track}"))["song"]["albumId"].as_str().expect("an id").to_owned();
+    let album = server.subsonic("getSong", &format!("id={track}"))["song"]["albumId"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let key = server.admin.by_key();
-    let own = ["/", "/health", "/openapi.json", "/metrics", "/me", "/me/keys", "/me/app-passwords", "/tracks", "/scan", "/streams"];
+    let own = [
+        "/",
+        "/health",
+        "/openapi.json",
+        "/metrics",
+        "/me",
+        "/me/keys",
+        "/me/app-passwords",
+        "/tracks",
+        "/scan",
+        "/streams",
+    ];
     let mut paths: Vec<String> = own.iter().map(|path| (*path).to_owned()).collect();
     paths.extend(["", "/audio", "/cover"].map(|part| format!("/tracks/{track}{part}")));
     let lists = [
-        "ping", "getLicense", "getMusicFolders", "getIndexes", "getArtists", "getGenres", "getStarred2", "getPlaylists",
+        "ping",
+        "getLicense",
+        "getMusicFolders",
+        "getIndexes",
+        "getArtists",
+        "getGenres",
+        "getStarred2",
+        "getPlaylists",
         "getOpenSubsonicExtensions",
     ];
     paths.extend(lists.map(|endpoint| format!("/rest/{endpoint}?{key}")));
-    let by_id = [("getSong", &track), ("stream", &track), ("download", &track), ("getAlbum", &album), ("getCoverArt", &album)];
+    let by_id = [
+        ("getSong", &track),
+        ("stream", &track),
+        ("download", &track),
+        ("getAlbum", &album),
+        ("getCoverArt", &album),
+    ];
     paths.extend(by_id.map(|(endpoint, id)| format!("/rest/{endpoint}.view?id={id}&{key}")));
     paths
 }
@@ -50,7 +80,10 @@ fn head_is_answered_wherever_get_is() {
                 assert_eq!(head.header(name), get.header(name), "{name} of HEAD {path}");
             }
             let media = head.has("etag");
-            assert!(!media || head.header("content-length") == get.header("content-length"), "the length of HEAD {path}");
+            assert!(
+                !media || head.header("content-length") == get.header("content-length"),
+                "the length of HEAD {path}"
+            );
         }
     }
 }
@@ -137,6 +170,31 @@ fn an_early_answer_to_20_mb_reaches_curl() {
 }
 
 #[test]
+fn http_2_and_a_unix_socket_play_the_same_bytes() {
+    let library = Library::small();
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("millpond.sock");
+    let socket = socket.to_str().expect("a path in UTF-8");
+    let arguments = ["--listen".to_owned(), format!("unix:{socket}")].to_vec();
+    let server = Server::start(&Options { arguments, ..Options::library(&library) });
+    let song = library.song("Third Ripple");
+    let url = format!("http://{}{}", server.address, server.link(&server.track(song.title)));
+    let ways: [(&str, &[&str]); 3] = [
+        ("HTTP/1.1", &[]),
+        ("HTTP/2 by prior knowledge", &["--http2-prior-knowledge"]),
+        ("a Unix socket", &["--unix-socket", socket]),
+    ];
+    for (way, arguments) in ways {
+        let to = folder.path().join("got");
+        let to = to.to_str().expect("a path in UTF-8");
+        let arguments = [arguments, &["-sS", "--fail", "-o", to, &url]].concat();
+        let output = clients::run("curl", &arguments, Duration::from_secs(20));
+        assert!(output.status.success(), "{way}: {output:?}");
+        assert!(std::fs::read(to).expect("a file") == library.bytes(&song), "{way}: other bytes");
+    }
+}
+
+#[test]
 fn cors_lets_every_page_use_subsonic_and_links_and_named_pages_the_rest() {
     let (_library, server) = server();
     let track = server.track("Cattail");
@@ -152,16 +210,26 @@ fn cors_lets_every_page_use_subsonic_and_links_and_named_pages_the_rest() {
         for name in ["content-range", "content-length", "accept-ranges", "etag"] {
             assert!(exposed.contains(name), "{name} is exposed on {target}: {exposed}");
         }
-        let asked = [origin("http://anywhere.test")[0], ("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "range")];
+        let asked = [
+            origin("http://anywhere.test")[0],
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "range"),
+        ];
         let answer = server.send("OPTIONS", target, &asked, b"");
         assert!(matches!(answer.status, 200 | 204), "{}", answer.status);
-        assert!(answer.header("access-control-allow-headers").to_ascii_lowercase().contains("range"), "{:?}", answer.headers);
+        assert!(
+            answer.header("access-control-allow-headers").to_ascii_lowercase().contains("range"),
+            "{:?}",
+            answer.headers
+        );
     }
-    let ours = server.get("/me", &[("Origin", "http://player.test"), ("Authorization", &server.mira.bearer())]);
+    let ours =
+        server.get("/me", &[("Origin", "http://player.test"), ("Authorization", &server.mira.bearer())]);
     assert_eq!(ours.header("access-control-allow-origin"), "http://player.test");
     assert_eq!(ours.header("access-control-allow-credentials"), "true");
     assert!(ours.header("vary").to_ascii_lowercase().contains("origin"), "{:?}", ours.headers);
-    let foreign = server.get("/me", &[("Origin", "http://evil.test"), ("Authorization", &server.mira.bearer())]);
+    let foreign =
+        server.get("/me", &[("Origin", "http://evil.test"), ("Authorization", &server.mira.bearer())]);
     assert!(!foreign.has("access-control-allow-origin"), "{:?}", foreign.headers);
 }
 
@@ -180,16 +248,28 @@ fn text_is_compressed_when_asked_for_and_media_never() {
     let (_library, server) = server();
     let bearer = server.mira.bearer();
     let fields = [("Authorization", bearer.as_str()), ("Accept-Encoding", "gzip, deflate, br")];
-    for path in ["/openapi.json", "/tracks", &format!("/rest/search3?query=&songCount=100&{}", server.mira.by_key())] {
+    for path in
+        ["/openapi.json", "/tracks", &format!("/rest/search3?query=&songCount=100&{}", server.mira.by_key())]
+    {
         let answer = server.get(path, &fields);
         assert_eq!(answer.header("content-encoding"), "gzip", "{path}: {:?}", answer.headers);
-        assert!(answer.header("vary").to_ascii_lowercase().contains("accept-encoding"), "{path}: {:?}", answer.headers);
+        assert!(
+            answer.header("vary").to_ascii_lowercase().contains("accept-encoding"),
+            "{path}: {:?}",
+            answer.headers
+        );
     }
     for title in ["First Ripple", "Third Ripple", "Cattail", "Bulrush", "Sweet Flag", "Pebble", "Gravel"] {
         let track = server.track(title);
-        for path in [format!("/tracks/{track}/audio"), format!("/rest/stream?id={track}&{}", server.mira.by_key())] {
+        for path in
+            [format!("/tracks/{track}/audio"), format!("/rest/stream?id={track}&{}", server.mira.by_key())]
+        {
             let answer = server.get(&path, &fields);
-            assert!(!answer.has("content-encoding") && answer.has("content-length"), "{path}: {:?}", answer.headers);
+            assert!(
+                !answer.has("content-encoding") && answer.has("content-length"),
+                "{path}: {:?}",
+                answer.headers
+            );
         }
     }
 }
@@ -198,7 +278,10 @@ fn text_is_compressed_when_asked_for_and_media_never() {
 fn every_format_has_its_media_type() {
     let (library, server) = server();
     for song in &library.songs {
-        let answer = server.get(&format!("/tracks/{}/audio", server.track(song.title)), &[("Authorization", &server.mira.bearer()), ("Range", "bytes=0-9")]);
+        let answer = server.get(
+            &format!("/tracks/{}/audio", server.track(song.title)),
+            &[("Authorization", &server.mira.bearer()), ("Range", "bytes=0-9")],
+        );
         assert_eq!(answer.header("content-type"), song.content_type, "{}", song.path);
     }
 }
@@ -210,7 +293,10 @@ fn a_download_has_a_name_that_every_browser_reads() {
     let answer: Answer = server.get(&format!("/rest/download?id={track}&{}", server.mira.by_key()), &[]);
     let disposition = answer.header("content-disposition");
     assert!(disposition.starts_with("attachment"), "{disposition}");
-    assert!(disposition.contains("filename*=UTF-8''") && disposition.contains("%C3%A4"), "RFC 8187: {disposition}");
+    assert!(
+        disposition.contains("filename*=UTF-8''") && disposition.contains("%C3%A4"),
+        "RFC 8187: {disposition}"
+    );
     assert!(disposition.is_ascii(), "{disposition}");
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tests::http::{self, Connection};
 use tests::people::basic;
 use tests::{Library, Login, Options, Server, eventually, free_port, wait_until};
+use xtask::corpus;
 
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -72,27 +73,56 @@ fn p10_a_listener_who_stopped_taking_does_not_keep_the_server_from_ending() {
     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
 }
 
+/// Large enough that a scan is still running when the server is killed.
+const MANY: usize = 20_000;
+
 #[test]
 fn p10_a_server_killed_in_a_scan_starts_again_and_lists_everything() {
-    let library = Library::small();
+    let folder = corpus::kept(&corpus::Options::tracks(MANY)).expect("a generated library");
     let data = tempfile::tempdir().expect("a folder");
     let first = Server::start(&Options::default());
+    let people = [first.admin.clone(), first.mira.clone()];
     copy_folder(&first.data, data.path());
-    let people = (first.admin.clone(), first.mira.clone());
     drop(first);
+    let mut seen = vec![0];
     for _ in 0..3 {
-        let options = Options { data: Some(data.path().into()), tracks: 0, ..Options::library(&library) };
+        let options =
+            Options { data: Some(data.path().into()), libraries: vec![folder.clone()], ..Options::default() };
         let server = Server::start(&options);
+        let before = seen.last().copied().unwrap_or(0);
+        eventually("the scan gets on", Duration::from_secs(20), || tracks(&server) > before);
+        seen.push(tracks(&server));
         let id = rustix::process::Pid::from_raw(server.id() as i32).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("a child of ours");
-        drop(server);
     }
-    let server = Server::start(&Options { data: Some(data.path().into()), ..Options::library(&library) });
-    for song in &library.songs {
-        let id = server.track(song.title);
-        let answer = server.get(&format!("/tracks/{id}/audio"), &[("Authorization", &people.1.bearer())]);
-        assert_eq!((answer.status, answer.body), (200, library.bytes(song)), "{}", song.title);
+    println!("tracks at the moments of three kills: {seen:?}");
+    assert!(seen[1] < MANY, "the first kill came in the middle of a scan");
+    let options = Options {
+        data: Some(data.path().into()),
+        libraries: vec![folder],
+        tracks: MANY,
+        ..Options::default()
+    };
+    let server = Server::start(&options);
+    eventually("every track is there once", Duration::from_secs(60), || tracks(&server) == MANY);
+    for login in &people {
+        let me = server.get("/me", &[("Authorization", &login.basic())]);
+        assert_eq!(me.status, 200, "{}", me.text());
     }
+}
+
+/// How many tracks can be found, by bisection over the pages of an empty search, as one of the players counts.
+fn tracks(server: &Server) -> usize {
+    let exists = |offset: usize| {
+        let query = format!("query=&artistCount=0&albumCount=0&songCount=1&songOffset={offset}");
+        server.subsonic("search3", &query)["searchResult3"]["song"][0].is_object()
+    };
+    let (mut some, mut none) = (0, MANY * 2);
+    while some < none {
+        let middle = (some + none) / 2;
+        if exists(middle) { some = middle + 1 } else { none = middle }
+    }
+    some
 }
 
 #[test]
@@ -104,6 +134,35 @@ fn p10_a_second_server_on_the_same_data_is_refused_by_name() {
     assert!(!second.status.success(), "{text}");
     assert!(text.contains("another millpond") && text.contains(&server.id().to_string()), "{text}");
     assert_eq!(server.get("/health", &[]).status, 200, "the first goes on");
+}
+
+#[test]
+fn the_first_start_makes_an_admin_and_shows_the_secrets_once() {
+    let library = Library::small();
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let options = Options { data: Some(data), first_start: true, tracks: 0, ..Options::library(&library) };
+    let mut server = Server::start(&options);
+    let output = server.output();
+    let after = |word: &str| {
+        output.split(word).nth(1).and_then(|rest| rest.split_whitespace().next()).map(str::to_owned)
+    };
+    let password = after("login: admin / ").unwrap_or_else(|| panic!("no login in {output}"));
+    let app_password = after("app password: ").unwrap_or_else(|| panic!("no app password in {output}"));
+    assert!(output.contains(&format!("http://{}", server.address)), "{output}");
+    let login = Login { name: "admin".to_owned(), password, app_password, key: String::new() };
+    let me = server.get("/me", &[("Authorization", &login.basic())]);
+    assert_eq!(me.status, 200, "{}", me.text());
+    eventually("the library is played by what was printed", Duration::from_secs(20), || {
+        let found = server.get(&format!("/rest/search3?query=cattail&{}", login.by_token("sea")), &[]).json();
+        let id = found["subsonic-response"]["searchResult3"]["song"][0]["id"].clone();
+        let stream = format!("/rest/stream?id={}&{}", id.as_str().unwrap_or_default(), login.by_password());
+        server.get(&stream, &[]).body == library.bytes(&library.song("Cattail"))
+    });
+    server.stop();
+    let again = Server::start(&options);
+    assert!(!again.output().contains("app password"), "{}", again.output());
+    assert_eq!(again.get("/me", &[("Authorization", &login.basic())]).status, 200);
 }
 
 /// Whether every credential of a person is good on a server.
@@ -160,7 +219,10 @@ fn p12_a_data_folder_of_a_later_release_is_refused_before_anything_is_written() 
 /// Names, lengths and contents of a data folder's files.
 fn listing(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<_> = entries.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).expect("a file"))).collect();
+    let mut files: Vec<_> = entries
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), fs::read(path).expect("a file")))
+        .collect();
     files.sort();
     files
 }
@@ -197,15 +259,22 @@ const GOLDEN_PASSWORD: &str = "golden-pond-1";
 
 #[test]
 fn p12_the_data_of_every_release_opens() {
-    let folders: Vec<_> = fs::read_dir(golden()).expect("golden data").map(|entry| entry.expect("an entry").path()).collect();
+    let folders: Vec<_> =
+        fs::read_dir(golden()).expect("golden data").map(|entry| entry.expect("an entry").path()).collect();
     assert!(!folders.is_empty());
     for folder in folders.into_iter().filter(|path| path.is_dir()) {
         let data = tempfile::tempdir().expect("a folder");
         copy_folder(&folder, data.path());
-        let options =
-            Options { data: Some(data.path().into()), libraries: vec![golden_music()], tracks: 1, ..Options::default() };
+        let options = Options {
+            data: Some(data.path().into()),
+            libraries: vec![golden_music()],
+            tracks: 1,
+            ..Options::default()
+        };
         let server = Server::start(&options);
-        let secret = |name: &str| fs::read_to_string(folder.join(name)).expect("a secret of the golden data").trim().to_owned();
+        let secret = |name: &str| {
+            fs::read_to_string(folder.join(name)).expect("a secret of the golden data").trim().to_owned()
+        };
         let login = Login {
             name: "mira".to_owned(),
             password: GOLDEN_PASSWORD.to_owned(),
@@ -225,7 +294,8 @@ fn golden_data_can_be_made() {
     let Ok(name) = std::env::var("MILLPOND_MAKE_GOLDEN") else { return };
     let options = Options { libraries: vec![golden_music()], tracks: 1, ..Options::default() };
     let mut server = Server::start(&options);
-    let passwd = server.command(&["user", "passwd", "mira", "--password-stdin"], &format!("{GOLDEN_PASSWORD}\n"));
+    let passwd =
+        server.command(&["user", "passwd", "mira", "--password-stdin"], &format!("{GOLDEN_PASSWORD}\n"));
     assert!(passwd.status.success(), "{}", said(&passwd));
     let track = server.track("Bulrush");
     let stars = wait_until(Instant::now() + Duration::from_secs(5), || {

@@ -23,7 +23,12 @@ const WRITES: usize = 3_000;
 fn stalled(server: &Server, number: usize) -> TcpStream {
     let from = IpAddr::V4(Ipv4Addr::new(127, 4, 0, (number + 1) as u8));
     let mut socket = http::socket(Some(from), server.address, Some(2 * 1024)).expect("a connection");
-    let lists = ["search3?query=&songCount=20000&albumCount=0&artistCount=0", "getIndexes?", "getArtists?", "search2?query=&songCount=20000"];
+    let lists = [
+        "search3?query=&songCount=20000&albumCount=0&artistCount=0",
+        "getIndexes?",
+        "getArtists?",
+        "search2?query=&songCount=20000",
+    ];
     let target = format!("/rest/{}&{}", lists[number % lists.len()], server.mira.by_key());
     socket.write_all(http::request_head("GET", &target, &[]).as_bytes()).expect("a request is taken");
     socket
@@ -37,7 +42,8 @@ fn wal_bytes(server: &Server) -> u64 {
 fn p05_a_hundred_stalled_listings_stop_nobody() {
     let folder = corpus::kept(&corpus::Options::tracks(TRACKS)).expect("a generated library");
     let config = "[limits]\nconnections_per_address = 0\n";
-    let options = Options { libraries: vec![folder], tracks: TRACKS, config: config.to_owned(), ..Options::default() };
+    let options =
+        Options { libraries: vec![folder], tracks: TRACKS, config: config.to_owned(), ..Options::default() };
     let server = Server::start(&options);
 
     // What this request for the metrics holds itself, and one connection.
@@ -50,8 +56,13 @@ fn p05_a_hundred_stalled_listings_stop_nobody() {
         assert_eq!(reader.read(&mut [0]).expect("the first byte of an answer"), 1);
     }
 
-    let page = format!("/rest/search3?query=&songCount=500&albumCount=0&artistCount=0&songOffset=5000&{}", server.admin.by_key());
-    let track = server.get("/tracks?limit=1", &[("Authorization", &server.admin.bearer())]).json()["tracks"][0]["id"].clone();
+    let page = format!(
+        "/rest/search3?query=&songCount=500&albumCount=0&artistCount=0&songOffset=5000&{}",
+        server.admin.by_key()
+    );
+    let track = server.get("/tracks?limit=1", &[("Authorization", &server.admin.bearer())]).json()["tracks"]
+        [0]["id"]
+        .clone();
     let rate = format!("/rest/setRating?id={}&{}", track.as_str().expect("a track"), server.admin.by_key());
     let (mut slowest, mut largest) = (Duration::ZERO, 0);
     let mut connection = http::Connection::open(server.address).expect("a connection");
@@ -63,7 +74,8 @@ fn p05_a_hundred_stalled_listings_stop_nobody() {
             let start = Instant::now();
             let answer = server.get(&page, &[]);
             slowest = slowest.max(start.elapsed());
-            let songs = answer.json()["subsonic-response"]["searchResult3"]["song"].as_array().map_or(0, Vec::len);
+            let songs =
+                answer.json()["subsonic-response"]["searchResult3"]["song"].as_array().map_or(0, Vec::len);
             assert_eq!((answer.status, songs), (200, 500), "a page is a page");
         }
     }
@@ -76,5 +88,7 @@ fn p05_a_hundred_stalled_listings_stop_nobody() {
         // Left are the writer's, which is kept, and the one that asks.
         server.metric("connections_open") <= 2.0
     });
-    tests::eventually("their permits are back", Duration::from_secs(20), || server.metric("budget_used_bytes") <= idle);
+    tests::eventually("their permits are back", Duration::from_secs(20), || {
+        server.metric("budget_used_bytes") <= idle
+    });
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tests::http::{self, Connection};
-use tests::{Crowd, Library, Options, Server, eventually, wait_until};
+use tests::{Crowd, Figures, Library, Login, Options, Server, eventually, wait_until};
 
 const LISTENERS: usize = 300;
 /// 256 kbit/s.
@@ -18,7 +18,8 @@ const LISTEN_FOR: Duration = Duration::from_secs(30);
 const STALL_MAX: Duration = Duration::from_secs(2);
 /// 72 MiB, the 19 MiB of a password check included.
 const PEAK_KIB_MAX: u64 = 72 * 1024;
-const ROOM: &str = "[limits]\nconnections = 1000\nconnections_per_address = 0\nstreams = 600\nstreams_per_user = 600\n";
+const ROOM: &str =
+    "[limits]\nconnections = 1000\nconnections_per_address = 0\nstreams = 600\nstreams_per_user = 600\n";
 
 /// Figures of time are true only when one test runs at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -36,40 +37,42 @@ fn p04_three_hundred_listeners_never_stall_and_leave_nothing_behind() {
     let library = Library::small();
     let server = Server::start(&Options::library(&library).config(ROOM));
     let link = server.link(&server.track("Long Water"));
-    sign_in_by_password(&server);
+    sign_in_by_password(&server, &server.mira);
     // What a crowd leaves warm (readers of the database, spare chunks, threads) is there before we count: what a second
     // one adds is a leak.
     let mut first = crowd(&server, &link);
     first.listen(BYTES_PER_SECOND, Duration::from_secs(2));
     drop(first);
     settled(&server);
-    let (before, opened) = ((server.figures(), used_bytes(&server)), server.open_names());
+    let before = (resting(&server, &library), used_bytes(&server));
 
     let mut crowd = crowd(&server, &link);
-    crowd.listen(BYTES_PER_SECOND, LISTEN_FOR);
+    std::thread::scope(|scope| {
+        // Somebody whose password was not checked before signs in meanwhile.
+        scope.spawn(|| sign_in_by_password(&server, &server.admin));
+        crowd.listen(BYTES_PER_SECOND, LISTEN_FOR);
+    });
     let during = server.metric("streams_in_flight");
     let (stall, playing) = (crowd.longest_stall(), crowd.with_status(200));
     let least = crowd.listeners.iter().map(|listener| listener.received).min().unwrap_or(0);
     drop(crowd);
     settled(&server);
-    let after = server.figures();
+    let (after, open) = resting(&server, &library);
 
     println!("{playing} listeners, longest stall {stall:?}, least received {least} bytes");
-    println!("peak {} KiB; before {before:?}; after {after:?}", after.peak_kib);
+    println!("peak {} KiB; before {:?}; after {after:?}", after.peak_kib, before.0.0);
     assert_eq!(playing, LISTENERS, "everybody is served");
     assert_eq!(during as usize, LISTENERS, "every stream is registered");
     assert!(stall < STALL_MAX, "somebody waited {stall:?}");
     let due = BYTES_PER_SECOND * LISTEN_FOR.as_secs_f64();
     assert!(least as f64 > due * 0.9, "somebody got {least} bytes of {due}");
     assert!(after.peak_kib < PEAK_KIB_MAX, "the process needed {} KiB", after.peak_kib);
-    let back = wait_until(Instant::now() + Duration::from_secs(10), || {
-        server.figures().descriptors == before.0.descriptors
-    });
-    assert!(back, "descriptors are not exactly back: before {opened:?}, after {:?}", server.open_names());
+    let (figures, opened) = &before.0;
+    assert_eq!(opened.len(), open.len(), "descriptors are exactly back: before {opened:?}, after {open:?}");
     eventually("permits are exactly back", Duration::from_secs(10), || used_bytes(&server) == before.1);
     assert_eq!(server.metric("orphans_total"), 0.0, "no stream lost its task");
     eventually("threads of file reads end", Duration::from_secs(30), || {
-        server.figures().threads <= before.0.threads
+        server.figures().threads <= figures.threads
     });
 }
 
@@ -88,11 +91,30 @@ fn used_bytes(server: &Server) -> f64 {
 }
 
 fn settled(server: &Server) {
-    eventually("no stream is in flight", Duration::from_secs(10), || server.metric("streams_in_flight") == 0.0);
+    eventually("no stream is in flight", Duration::from_secs(10), || {
+        server.metric("streams_in_flight") == 0.0
+    });
 }
 
-fn sign_in_by_password(server: &Server) {
-    let body = serde_json::json!({ "name": server.mira.name, "password": server.mira.password }).to_string();
+/// The figures and what is open, once that stays as it is: the connections of earlier questions take a moment to
+/// close. Files of the library are left out, because those played last stay open in a cache of bounded size.
+fn resting(server: &Server, library: &Library) -> (Figures, Vec<String>) {
+    let inside = format!("{}/", library.root.display());
+    let open = || -> Vec<String> {
+        server.open_names().into_iter().filter(|name| !name.starts_with(&inside)).collect()
+    };
+    let mut seen = open();
+    eventually("the descriptors stay as they are", Duration::from_secs(10), || {
+        let before = seen.len();
+        wait_until(Instant::now() + Duration::from_millis(200), || false);
+        seen = open();
+        seen.len() == before
+    });
+    (server.figures(), seen)
+}
+
+fn sign_in_by_password(server: &Server, login: &Login) {
+    let body = serde_json::json!({ "name": login.name, "password": login.password }).to_string();
     let answer = server.send("POST", "/session", &[("Content-Type", "application/json")], body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
@@ -162,5 +184,6 @@ fn p05_readers_of_one_byte_do_not_keep_every_slot() {
 fn plays(server: &Server, link: &str) -> bool {
     let mut connection = Connection::open(server.address).expect("a connection");
     let sent = connection.send("GET", link, &[("Range", "bytes=0-99999"), ("Connection", "close")], b"");
-    sent.is_ok() && connection.read(false).is_ok_and(|answer| answer.status == 206 && answer.body.len() == 100_000)
+    sent.is_ok()
+        && connection.read(false).is_ok_and(|answer| answer.status == 206 && answer.body.len() == 100_000)
 }

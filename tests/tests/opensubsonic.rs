@@ -161,7 +161,12 @@ fn json_answers_fit_the_opensubsonic_document() {
             checker.check(&schema, &body, &format!("{endpoint}?{query}"));
         }
     }
-    assert!(checker.problems.is_empty(), "{} problems:\n{}", checker.problems.len(), checker.problems.join("\n"));
+    assert!(
+        checker.problems.is_empty(),
+        "{} problems:\n{}",
+        checker.problems.len(),
+        checker.problems.join("\n")
+    );
 }
 
 /// The control: a checker that accepts everything would pass the test above.

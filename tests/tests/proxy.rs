@@ -46,7 +46,14 @@ fn loopback(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 3, 0, last))
 }
 
-fn send_from(from: IpAddr, to: SocketAddr, method: &str, target: &str, fields: Fields<'_>, body: &[u8]) -> Answer {
+fn send_from(
+    from: IpAddr,
+    to: SocketAddr,
+    method: &str,
+    target: &str,
+    fields: Fields<'_>,
+    body: &[u8],
+) -> Answer {
     let mut connection = Connection::open_from(from, to).expect("a connection");
     connection.send(method, target, fields, body).expect("a request is taken");
     connection.read(method == "HEAD").expect("an answer")
@@ -69,21 +76,32 @@ fn check_core(prefix: Prefix) {
     let tracks = through("GET", "/music/tracks", &[("Cookie", cookie)], b"");
     assert_eq!(tracks.status, 200, "list: {}", tracks.text());
     for song in &library.songs {
-        assert!(tracks.text().contains(&serde_json::json!(song.title).to_string()), "{} is listed", song.title);
+        assert!(
+            tracks.text().contains(&serde_json::json!(song.title).to_string()),
+            "{} is listed",
+            song.title
+        );
     }
-    let listed = through("GET", &format!("/music/rest/getAlbumList2?type=newest&{}", server.mira.by_key()), &[], b"");
+    let listed =
+        through("GET", &format!("/music/rest/getAlbumList2?type=newest&{}", server.mira.by_key()), &[], b"");
     let albums = &listed.json()["subsonic-response"]["albumList2"]["album"];
     assert_eq!(albums.as_array().map(Vec::len), Some(4), "{}", listed.text());
 
     let song = library.song("Third Ripple");
     let (track, file) = (server.track(song.title), library.bytes(&song));
-    let streamed = through("GET", &format!("/music/rest/stream?id={track}&{}", server.mira.by_key()), &[], b"");
+    let streamed =
+        through("GET", &format!("/music/rest/stream?id={track}&{}", server.mira.by_key()), &[], b"");
     assert_eq!((streamed.status, &streamed.body), (200, &file), "a whole stream");
     let audio = format!("/music/tracks/{track}/audio");
     let part = through("GET", &audio, &[("Cookie", cookie), ("Range", "bytes=100-199")], b"");
     assert_eq!((part.status, &part.body[..]), (206, &file[100..200]), "a range");
 
-    let made = through("POST", &format!("/music/tracks/{track}/link"), &[("Authorization", &server.mira.bearer())], b"");
+    let made = through(
+        "POST",
+        &format!("/music/tracks/{track}/link"),
+        &[("Authorization", &server.mira.bearer())],
+        b"",
+    );
     let url = made.json()["url"].as_str().unwrap_or_default().to_owned();
     let base = format!("http://{}/music/", nginx.address);
     assert!(url.starts_with(&base), "the link leads through the proxy: {url}");

@@ -43,7 +43,10 @@ fn wrong_ways(user: &str, canary: &str, track: &str) -> Vec<Way> {
         ("/me".to_owned(), ("Authorization", basic(user, canary))),
         ("/me".to_owned(), ("Authorization", format!("Bearer {canary}"))),
         ("/me".to_owned(), ("Authorization", format!("Mystery {canary}"))),
-        ("/me".to_owned(), ("Cookie", format!("millpond_session={canary}; session={canary}; other={canary}"))),
+        (
+            "/me".to_owned(),
+            ("Cookie", format!("millpond_session={canary}; session={canary}; other={canary}")),
+        ),
         (format!("/tracks/{track}/audio?user=us-1&expires=9999999999999&signature={canary}"), none()),
         (format!("/tracks/{track}/audio?signature={canary}"), none()),
         (format!("/nowhere?apiKey={canary}"), none()),
@@ -72,7 +75,10 @@ fn p09_no_secret_is_written_down() {
     seen += &server.get("/streams", &[("Authorization", &server.admin.bearer())]).text();
     server.stop();
     let output = server.output();
-    assert!(output.contains("DEBUG"), "the log is at debug level, so that this test looks at something:\n{output}");
+    assert!(
+        output.contains("DEBUG"),
+        "the log is at debug level, so that this test looks at something:\n{output}"
+    );
 
     let mut secrets = vec![wrong.clone(), base64(format!("{}:{wrong}", mira.name).as_bytes()), hex(&wrong)];
     secrets.extend(right);
@@ -141,8 +147,10 @@ fn p09_a_user_removed_by_another_process_is_gone_within_a_second() {
     let server = Server::start(&Options::library(&library));
     let track = server.track("First Ripple");
     let bearer = server.mira.bearer();
-    let link = server.send("POST", &format!("/tracks/{track}/link"), &[("Authorization", &bearer)], b"").json();
-    let link = link["url"].as_str().expect("a link").split_once("/tracks").map(|(_, rest)| format!("/tracks{rest}"));
+    let link =
+        server.send("POST", &format!("/tracks/{track}/link"), &[("Authorization", &bearer)], b"").json();
+    let link =
+        link["url"].as_str().expect("a link").split_once("/tracks").map(|(_, rest)| format!("/tracks{rest}"));
     let link = link.expect("a path");
     let session = post_session(&server, loopback(1), &server.mira.name, &server.mira.password);
     let cookie = session.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
@@ -182,14 +190,21 @@ fn p09_only_failures_are_limited_and_only_for_their_address_and_user() {
     }
     let limited = post_session(&server, one, &mira.name, "guess");
     assert_eq!(limited.status, 429, "{}", limited.text());
-    assert!(limited.header("retry-after").parse::<u64>().is_ok_and(|after| (1..=60).contains(&after)), "{limited:?}");
+    assert!(
+        limited.header("retry-after").parse::<u64>().is_ok_and(|after| (1..=60).contains(&after)),
+        "{limited:?}"
+    );
     // By whatever door, it is the same limit.
     let mut connection = Connection::open_from(one, server.address).expect("a connection");
     connection.send("GET", "/me", &[("Authorization", &basic(&mira.name, "guess"))], b"").expect("taken");
     assert_eq!(connection.read(false).expect("an answer").status, 429);
     assert_eq!(post_session(&server, one, &admin.name, "guess").status, 401, "another user is not limited");
     assert_eq!(post_session(&server, one, &admin.name, &admin.password).status, 200);
-    assert_eq!(post_session(&server, other, &mira.name, "guess").status, 401, "another address is not limited");
+    assert_eq!(
+        post_session(&server, other, &mira.name, "guess").status,
+        401,
+        "another address is not limited"
+    );
     assert_eq!(post_session(&server, other, &mira.name, &mira.password).status, 200);
 }
 

@@ -58,6 +58,8 @@ fn fuzz(seconds: u64) -> Result<()> {
         files::make_folder(&broken)?;
         let mut fuzz = Command::new(&cargo_fuzz);
         fuzz.current_dir(&root).env("RUSTC_BOOTSTRAP", "1");
+        // Each target is a program of its own; linking every one across crates would take most of the time.
+        fuzz.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
         fuzz.args([
             "run",
             "--fuzz-dir",

@@ -51,7 +51,9 @@ pub(crate) fn wav_that_claims_gigabytes() -> Vec<u8> {
 /// AIFF whose text chunk says 2 GiB.
 pub(crate) fn aiff_that_claims_gigabytes() -> Vec<u8> {
     let mut file = b"FORM\x7f\xff\xff\xffAIFF".to_vec();
-    file.extend(b"COMM\x00\x00\x00\x12\x00\x02\x00\x00\x10\x00\x00\x10\x40\x0e\xac\x44\x00\x00\x00\x00\x00\x00");
+    file.extend(
+        b"COMM\x00\x00\x00\x12\x00\x02\x00\x00\x10\x00\x00\x10\x40\x0e\xac\x44\x00\x00\x00\x00\x00\x00",
+    );
     file.extend(b"NAME\x7f\xff\xff\xf0hello");
     file
 }
@@ -109,7 +111,10 @@ pub(crate) fn png_of_65535_px() -> Vec<u8> {
 
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 })
+        (0..8).fold(
+            sum ^ u32::from(*byte),
+            |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 },
+        )
     })
 }
 

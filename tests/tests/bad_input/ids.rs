@@ -10,12 +10,50 @@ const CANARY: &str = "root:x:0:0";
 
 fn payloads() -> Vec<String> {
     let mut payloads: Vec<String> = [
-        "../../../../etc/passwd", "..", ".", "/etc/passwd", "//etc/passwd", "..\\..\\etc\\passwd", "....//....//etc/passwd",
-        "%2e%2e%2fetc%2fpasswd", "..%252f..%252fetc%252fpasswd", "..%c0%af..%c0%afetc/passwd", "\u{0}", "tr-1\u{0}.mp3",
-        "tr-1/../../etc/passwd", "file:///etc/passwd", "tr-", "tr--1", "tr-0", "tr-01", "tr-1 ", " tr-1", "TR-1", "tr-1;x",
-        "tr-9223372036854775807", "tr-9223372036854775808", "tr-99999999999999999999999", "al-1", "ar-1", "us-1", "1", "-1",
-        "", "null", "' OR 1=1 --", "\" OR \"\"=\"", "1;DROP TABLE tracks", "${jndi:ldap://x}", "<script>", "tr-１", "\u{202e}1-rt",
-        "\r\nX-Injected: yes", "~", "*", "?", "#",
+        "../../../../etc/passwd",
+        "..",
+        ".",
+        "/etc/passwd",
+        "//etc/passwd",
+        "..\\..\\etc\\passwd",
+        "....//....//etc/passwd",
+        "%2e%2e%2fetc%2fpasswd",
+        "..%252f..%252fetc%252fpasswd",
+        "..%c0%af..%c0%afetc/passwd",
+        "\u{0}",
+        "tr-1\u{0}.mp3",
+        "tr-1/../../etc/passwd",
+        "file:///etc/passwd",
+        "tr-",
+        "tr--1",
+        "tr-0",
+        "tr-01",
+        "tr-1 ",
+        " tr-1",
+        "TR-1",
+        "tr-1;x",
+        "tr-9223372036854775807",
+        "tr-9223372036854775808",
+        "tr-99999999999999999999999",
+        "al-1",
+        "ar-1",
+        "us-1",
+        "1",
+        "-1",
+        "",
+        "null",
+        "' OR 1=1 --",
+        "\" OR \"\"=\"",
+        "1;DROP TABLE tracks",
+        "${jndi:ldap://x}",
+        "<script>",
+        "tr-１",
+        "\u{202e}1-rt",
+        "\r\nX-Injected: yes",
+        "~",
+        "*",
+        "?",
+        "#",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -30,7 +68,11 @@ fn assert_harmless(server: &Server, what: &str, fields: http::Fields<'_>) {
     assert!(!answer.text().contains(CANARY), "{what} led outside");
     assert!(!answer.has("x-injected"), "{what} put a field into the answer: {:?}", answer.headers);
     assert!(answer.status < 500, "{what} broke something: {} {}", answer.status, answer.text());
-    assert!(!answer.text().to_lowercase().contains("sqlite"), "{what} shows what is inside: {}", answer.text());
+    assert!(
+        !answer.text().to_lowercase().contains("sqlite"),
+        "{what} shows what is inside: {}",
+        answer.text()
+    );
 }
 
 #[test]
@@ -40,8 +82,18 @@ fn p07_no_id_and_no_path_leads_outside() {
     let bearer = server.admin.bearer();
     let signed_in = [("Authorization", bearer.as_str())];
     let endpoints = [
-        "getSong", "getAlbum", "getArtist", "getMusicDirectory", "stream", "download", "getCoverArt", "getPlaylist",
-        "scrobble", "star", "unstar", "setRating",
+        "getSong",
+        "getAlbum",
+        "getArtist",
+        "getMusicDirectory",
+        "stream",
+        "download",
+        "getCoverArt",
+        "getPlaylist",
+        "scrobble",
+        "star",
+        "unstar",
+        "setRating",
     ];
     for payload in payloads() {
         let text = escaped(&payload);
@@ -51,15 +103,29 @@ fn p07_no_id_and_no_path_leads_outside() {
             // What is no id of ours is not found; an empty one is missing; an odd one is not understood.
             let code = answer.json()["subsonic-response"]["error"]["code"].as_u64();
             // Numbers are the directories that libraries are, as the first of them says in getIndexes.
-            let known = ["al-1", "ar-1"].contains(&payload.as_str()) || payload == "1" && endpoint == "getMusicDirectory";
+            let known = ["al-1", "ar-1"].contains(&payload.as_str())
+                || payload == "1" && endpoint == "getMusicDirectory";
             let found = known || code.is_some();
             assert!(found, "{endpoint} with id {payload:?} is answered: {} {}", answer.status, answer.text());
             assert_harmless(&server, &target, &[]);
         }
         for query in ["musicFolderId", "size", "offset", "type", "genre", "callback", "f", "v", "c", "u"] {
-            assert_harmless(&server, &format!("/rest/getAlbumList2?type=newest&{query}={text}&{}", server.admin.by_key()), &[]);
+            assert_harmless(
+                &server,
+                &format!("/rest/getAlbumList2?type=newest&{query}={text}&{}", server.admin.by_key()),
+                &[],
+            );
         }
-        for path in ["/tracks/{}", "/tracks/{}/audio", "/tracks/{}/cover", "/me/keys/{}", "/tracks?after={}", "/{}", "/rest/{}", "/tracks/tr-1/{}"] {
+        for path in [
+            "/tracks/{}",
+            "/tracks/{}/audio",
+            "/tracks/{}/cover",
+            "/me/keys/{}",
+            "/tracks?after={}",
+            "/{}",
+            "/rest/{}",
+            "/tracks/tr-1/{}",
+        ] {
             assert_harmless(&server, &path.replace("{}", &text), &signed_in);
         }
     }
@@ -71,9 +137,20 @@ fn p07_paths_that_are_not_escaped_lead_nowhere() {
     let library = Library::small();
     let server = Server::start(&Options::library(&library));
     let targets = [
-        "/../../../../etc/passwd", "/./../etc/passwd", "/tracks/../../../etc/passwd", "//etc/passwd", "/..%2f..%2fetc%2fpasswd",
-        "/%2e%2e/%2e%2e/etc/passwd", "/app/../../etc/passwd", "/rest/../../../../etc/passwd", "http://elsewhere.test/etc/passwd",
-        "/tracks/tr-1/audio/../../../../../etc/passwd", "/.git/config", "/data/secret.key", "/secret.key", "/millpond.db",
+        "/../../../../etc/passwd",
+        "/./../etc/passwd",
+        "/tracks/../../../etc/passwd",
+        "//etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/app/../../etc/passwd",
+        "/rest/../../../../etc/passwd",
+        "http://elsewhere.test/etc/passwd",
+        "/tracks/tr-1/audio/../../../../../etc/passwd",
+        "/.git/config",
+        "/data/secret.key",
+        "/secret.key",
+        "/millpond.db",
     ];
     for target in targets {
         let answer = server.get(target, &[("Authorization", &server.admin.bearer())]);

@@ -66,7 +66,8 @@ fn p02_a_file_that_is_overwritten_while_it_plays_breaks_the_stream_off() {
     let server = Server::start(&Options::library(&library));
     let (mut connection, first, file) = begun(&server, &library);
     let other: Vec<u8> = file.iter().map(|byte| !byte).collect();
-    let mut target = fs::File::options().write(true).open(library.path(&library.song(LONG))).expect("a file of ours");
+    let mut target =
+        fs::File::options().write(true).open(library.path(&library.song(LONG))).expect("a file of ours");
     target.write_all(&other).expect("overwritten");
     drop(target);
     let read = rest(&mut connection, first, file.len());
@@ -82,7 +83,10 @@ fn p02_a_file_that_is_replaced_or_removed_while_it_plays_ends_as_it_began() {
         let server = Server::start(&Options::library(&library));
         let (mut connection, first, file) = begun(&server, &library);
         let path = library.path(&library.song(LONG));
-        let tag = server.get(&server.link(&server.track(LONG)), &[("Range", "bytes=0-0")]).header("etag").to_owned();
+        let tag = server
+            .get(&server.link(&server.track(LONG)), &[("Range", "bytes=0-0")])
+            .header("etag")
+            .to_owned();
         if replaced {
             let beside = path.with_extension("new");
             fs::write(&beside, b"RIFF another file").expect("a file");
@@ -198,7 +202,10 @@ fn p04_covers_of_65535_px_are_sent_as_they_are() {
         fs::write(folder.join(name), &bytes).expect("a cover");
         let server = Server::start(&Options::library(&library));
         let track = server.track("First Ripple");
-        for target in [format!("/rest/getCoverArt?id={track}&size=300&{}", server.mira.by_key()), format!("/tracks/{track}/cover")] {
+        for target in [
+            format!("/rest/getCoverArt?id={track}&size=300&{}", server.mira.by_key()),
+            format!("/tracks/{track}/cover"),
+        ] {
             let answer = server.get(&target, &[("Authorization", &server.mira.bearer())]);
             assert_eq!((answer.status, &answer.body), (200, &bytes), "{name}: {}", answer.text());
         }

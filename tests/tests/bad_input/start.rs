@@ -36,7 +36,12 @@ fn check(case: &Case) {
     let text = said(&output);
     assert!(!output.status.success(), "{:?} {:?} must be refused: {text}", case.config, case.arguments);
     for word in case.words {
-        assert!(text.contains(word), "the refusal of {:?} {:?} names {word:?}: {text}", case.config, case.arguments);
+        assert!(
+            text.contains(word),
+            "the refusal of {:?} {:?} names {word:?}: {text}",
+            case.config,
+            case.arguments
+        );
     }
     assert!(!text.contains("panicked"), "{text}");
 }
@@ -47,16 +52,36 @@ fn a_wrong_configuration_is_refused_by_name() {
         Case { config: "[limits]\nstream = 5\n", arguments: &[], words: &["limits.stream"] },
         Case { config: "[stream]\nwrite_stal_ms = 5\n", arguments: &[], words: &["stream.write_stal_ms"] },
         Case { config: "[nothing]\nx = 1\n", arguments: &[], words: &["nothing"] },
-        Case { config: "[limits]\nstreams = \"many\"\n", arguments: &[], words: &["limits.streams", "whole number"] },
+        Case {
+            config: "[limits]\nstreams = \"many\"\n",
+            arguments: &[],
+            words: &["limits.streams", "whole number"],
+        },
         Case { config: "[limits]\nstreams = -1\n", arguments: &[], words: &["limits.streams"] },
         Case { config: "[limits\n", arguments: &[], words: &["millpond.toml"] },
         Case { config: "", arguments: &["--limits-stream", "5"], words: &["--limits-stream"] },
-        Case { config: "", arguments: &["--memory-limit", "5 bananas"], words: &["memory.limit", "number of bytes"] },
+        Case {
+            config: "",
+            arguments: &["--memory-limit", "5 bananas"],
+            words: &["memory.limit", "number of bytes"],
+        },
         Case { config: "", arguments: &["--memory-limit", "1MiB"], words: &["memory", "64"] },
-        Case { config: "[server]\ntrusted_proxies = [\"everybody\"]\n", arguments: &[], words: &["server.trusted_proxies", "everybody"] },
+        Case {
+            config: "[server]\ntrusted_proxies = [\"everybody\"]\n",
+            arguments: &[],
+            words: &["server.trusted_proxies", "everybody"],
+        },
         Case { config: "[server]\nbase_url = \"music\"\n", arguments: &[], words: &["server.base_url"] },
-        Case { config: "[server]\ntls_cert = \"/nowhere/cert.pem\"\ntls_key = \"/nowhere/key.pem\"\n", arguments: &[], words: &["/nowhere/cert.pem"] },
-        Case { config: "", arguments: &["--config", "/nowhere/millpond.toml"], words: &["/nowhere/millpond.toml"] },
+        Case {
+            config: "[server]\ntls_cert = \"/nowhere/cert.pem\"\ntls_key = \"/nowhere/key.pem\"\n",
+            arguments: &[],
+            words: &["/nowhere/cert.pem"],
+        },
+        Case {
+            config: "",
+            arguments: &["--config", "/nowhere/millpond.toml"],
+            words: &["/nowhere/millpond.toml"],
+        },
         Case { config: "", arguments: &["--listen", "no-port"], words: &["listen", "no-port"] },
     ];
     for case in &cases {
@@ -84,7 +109,10 @@ fn a_library_that_is_not_there_is_named_and_the_others_are_served() {
     assert!(server.output().contains("/nowhere/music"), "{}", server.output());
     probe(&server, "a library that is not there");
     let song = library.song("Cattail");
-    let answer = server.get(&format!("/tracks/{}/audio", server.track(song.title)), &[("Authorization", &server.mira.bearer())]);
+    let answer = server.get(
+        &format!("/tracks/{}/audio", server.track(song.title)),
+        &[("Authorization", &server.mira.bearer())],
+    );
     assert_eq!((answer.status, answer.body), (200, library.bytes(&song)));
 }
 
@@ -103,7 +131,8 @@ fn a_data_folder_that_cannot_be_written_is_named() {
         Command::new(binary())
     };
     let listen = format!("127.0.0.1:{}", free_port());
-    let output = command.args(["serve", "--listen", &listen, "--data"]).arg(&data).output().expect("it starts");
+    let output =
+        command.args(["serve", "--listen", &listen, "--data"]).arg(&data).output().expect("it starts");
     let text = said(&output);
     assert!(!output.status.success(), "{text}");
     assert!(text.contains(data.to_str().expect("UTF-8")), "{text}");

@@ -40,11 +40,8 @@ impl Side {
         let answer = http::get(address, target, fields);
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
         assert_eq!(answer.header("last-modified"), dates::usual(modified_s), "{target}");
-        let places = Places {
-            tag: answer.header("etag").to_owned(),
-            modified_s,
-            length: answer.body.len() as u64,
-        };
+        let places =
+            Places { tag: answer.header("etag").to_owned(), modified_s, length: answer.body.len() as u64 };
         assert!(places.tag.starts_with('"'), "a strong tag is needed, this is {}", places.tag);
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let connection = Connection::open(address).expect("a connection");
@@ -122,7 +119,8 @@ impl Pair {
         let modified = file.metadata().and_then(|data| data.modified()).expect("a date");
         let modified_s = modified.duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         let millpond = Server::start(&Options { tracks: 1, ..Options::library(&library) });
-        let nginx = Nginx::start(&format!("    root \"{}\";\n    if_modified_since before;", library.root.display()));
+        let nginx =
+            Nginx::start(&format!("    root \"{}\";\n    if_modified_since before;", library.root.display()));
         let bearer = millpond.mira.bearer();
         let fields = [("Authorization", bearer.as_str())];
         let target = format!("/tracks/{}/audio", millpond.track(SONG));
@@ -173,12 +171,16 @@ fn differences(ours: &Answer, theirs: &Answer, request: &Request) -> Vec<String>
     names.sort_unstable();
     names.dedup();
     names.retain(|name| find(&ours, name) != find(&theirs, name));
-    names.iter().map(|name| format!("{name}: ours {:?}, nginx {:?}", find(&ours, name), find(&theirs, name))).collect()
+    names
+        .iter()
+        .map(|name| format!("{name}: ours {:?}, nginx {:?}", find(&ours, name), find(&theirs, name)))
+        .collect()
 }
 
 /// What the RFC asks for must be what we say; where nginx says something else, a rule must know why.
 fn check(request: &Request, ours: &Answer, theirs: &Answer, pair: &Pair) -> Option<&'static str> {
-    let shown = || format!("{}\nours: {}\nnginx: {}", request.shown(&pair.ours.places), ours.head(), theirs.head());
+    let shown =
+        || format!("{}\nours: {}\nnginx: {}", request.shown(&pair.ours.places), ours.head(), theirs.head());
     if let Err(wrong) = Expected::of(request, pair.file()).holds(ours, request, &pair.whole) {
         panic!("by RFC 9110, {wrong}:\n{}", shown());
     }
@@ -204,10 +206,12 @@ fn run(dated: Dated, requests: usize, random: &mut Random, counts: &mut Counts) 
     while done < requests {
         let requests: Vec<_> =
             (0..PIPELINED).map(|_| Request::random(random, pair.ours.places.length)).collect();
-        let answers = pair.ours.answers(&requests, PIPELINED).into_iter().zip(pair.theirs.answers(&requests, 1));
+        let answers =
+            pair.ours.answers(&requests, PIPELINED).into_iter().zip(pair.theirs.answers(&requests, 1));
         for (request, (ours, theirs)) in requests.iter().zip(answers) {
             *counts.statuses.entry(ours.status).or_default() += 1;
-            *counts.rules.entry(check(request, &ours, &theirs, &pair).unwrap_or("the same")).or_default() += 1;
+            *counts.rules.entry(check(request, &ours, &theirs, &pair).unwrap_or("the same")).or_default() +=
+                1;
         }
         done += requests.len();
     }
@@ -216,7 +220,8 @@ fn run(dated: Dated, requests: usize, random: &mut Random, counts: &mut Counts) 
 #[test]
 fn p02_every_difference_to_nginx_is_explained_by_the_rfc() {
     let (mut random, seed) = Random::seeded();
-    let wanted = std::env::var("MILLPOND_REQUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(REQUESTS);
+    let wanted =
+        std::env::var("MILLPOND_REQUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(REQUESTS);
     let mut counts = Counts::default();
     for dated in [Dated::Set, Dated::Written] {
         run(dated, wanted / 2, &mut random, &mut counts);

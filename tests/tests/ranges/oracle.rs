@@ -44,7 +44,10 @@ impl Expected {
             if tags.means != Tags::Other {
                 return Expected::NotModified;
             }
-        } else if request.if_modified_since.as_ref().is_some_and(|date| matches!(date.means, Date::Same | Date::After))
+        } else if request
+            .if_modified_since
+            .as_ref()
+            .is_some_and(|date| matches!(date.means, Date::Same | Date::After))
         {
             return Expected::NotModified;
         }

@@ -107,12 +107,24 @@ impl Request {
         let means = Range::Bytes(vec![Spec::FromTo(2, 5)]);
         let range = Some(Field { text: range.to_owned(), means });
         let (if_match, if_none_match, if_modified_since, if_unmodified_since) = (None, None, None, None);
-        Request { method, range, if_range: None, if_match, if_none_match, if_modified_since, if_unmodified_since }
+        Request {
+            method,
+            range,
+            if_range: None,
+            if_match,
+            if_none_match,
+            if_modified_since,
+            if_unmodified_since,
+        }
     }
 
     /// Any request; each field is there so often that all pairs meet.
     pub(crate) fn random(random: &mut Random, length: u64) -> Self {
-        fn sometimes<T>(random: &mut Random, chance: u64, make: fn(&mut Random) -> Field<T>) -> Option<Field<T>> {
+        fn sometimes<T>(
+            random: &mut Random,
+            chance: u64,
+            make: fn(&mut Random) -> Field<T>,
+        ) -> Option<Field<T>> {
             random.percent(chance).then(|| make(random))
         }
         Request {
@@ -147,13 +159,15 @@ impl Request {
             ("{after}", dates::usual(at + 1)),
             ("{afterasc}", dates::asctime(at + 40_000)),
         ];
-        let filled = |text: &String| words.iter().fold(text.clone(), |text, (word, value)| text.replace(word, value));
+        let filled =
+            |text: &String| words.iter().fold(text.clone(), |text, (word, value)| text.replace(word, value));
         texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), filled(text?)))).collect()
     }
 
     /// For a message.
     pub(crate) fn shown(&self, places: &Places) -> String {
-        let fields: Vec<_> = self.fields(places).iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let fields: Vec<_> =
+            self.fields(places).iter().map(|(name, value)| format!("{name}: {value}")).collect();
         format!("{} ({} bytes) [{}]", self.method, places.length, fields.join(" | "))
     }
 }
@@ -186,8 +200,10 @@ fn several(random: &mut Random, length: u64) -> Field<Range> {
 
 fn spec(random: &mut Random, length: u64) -> (String, Spec) {
     // Interesting places are the edges of the file and those of 64-bit numbers.
-    let edges = [0, 1, 2, length / 2, length - 2, length - 1, length, length + 1, 1 << 32, i64::MAX as u64, u64::MAX];
-    let place = |random: &mut Random| if random.percent(40) { *random.pick(&edges) } else { random.below(length) };
+    let edges =
+        [0, 1, 2, length / 2, length - 2, length - 1, length, length + 1, 1 << 32, i64::MAX as u64, u64::MAX];
+    let place =
+        |random: &mut Random| if random.percent(40) { *random.pick(&edges) } else { random.below(length) };
     match random.below(10) {
         0..6 => {
             let (one, other) = (place(random), place(random));
@@ -207,9 +223,28 @@ fn spec(random: &mut Random, length: u64) -> (String, Spec) {
 
 fn malformed(random: &mut Random) -> Field<Range> {
     let texts = [
-        "bytes=", "bytes=-", "bytes=--5", "bytes=5-2", "bytes=a-b", "bytes=0-b", "bytes=0x1-5", "bytes=1.5-9",
-        "bytes=0-5;1", "bytes 0-5", "bytes=0-5 6-9", "bytes=0_5", "bytes=+1-5", "bytes=1-+5", "bytes=-+5",
-        "bytes=0--5", "bytes==0-5", "bytes=0-5,a-b", "bytes=9-3,0-1", "bytes=1 - 5", "bytes=\"0-5\"", "bytes=0-5-7",
+        "bytes=",
+        "bytes=-",
+        "bytes=--5",
+        "bytes=5-2",
+        "bytes=a-b",
+        "bytes=0-b",
+        "bytes=0x1-5",
+        "bytes=1.5-9",
+        "bytes=0-5;1",
+        "bytes 0-5",
+        "bytes=0-5 6-9",
+        "bytes=0_5",
+        "bytes=+1-5",
+        "bytes=1-+5",
+        "bytes=-+5",
+        "bytes=0--5",
+        "bytes==0-5",
+        "bytes=0-5,a-b",
+        "bytes=9-3,0-1",
+        "bytes=1 - 5",
+        "bytes=\"0-5\"",
+        "bytes=0-5-7",
     ];
     Field { text: (*random.pick(&texts)).to_owned(), means: Range::Malformed }
 }

@@ -21,21 +21,28 @@ pub(crate) const RULES: &[Rule] = &[
         name: "HEAD has no range",
         why: "RFC 9110 section 14.2: only GET has range handling; nginx answers HEAD with 206 or 416",
         explains: |request, ours, theirs| {
-            request.method == "HEAD" && request.range.is_some() && ours.status == 200 && is(theirs, &[206, 416])
+            request.method == "HEAD"
+                && request.range.is_some()
+                && ours.status == 200
+                && is(theirs, &[206, 416])
         },
     },
     Rule {
         name: "If-Unmodified-Since beside If-Match",
         why: "section 13.1.4: ignored when If-Match is present; nginx evaluates both",
         explains: |request, ours, theirs| {
-            request.if_match.is_some() && unmodified_fails_in_nginx(request) && ours.status != 412 && theirs.status == 412
+            request.if_match.is_some()
+                && unmodified_fails_in_nginx(request)
+                && ours.status != 412
+                && theirs.status == 412
         },
     },
     Rule {
         name: "If-Unmodified-Since without a date",
         why: "section 13.1.4: ignored when it is no HTTP-date; nginx takes it for one before all files",
         explains: |request, ours, theirs| {
-            let invalid = request.if_unmodified_since.as_ref().is_some_and(|date| date.means == Date::Invalid);
+            let invalid =
+                request.if_unmodified_since.as_ref().is_some_and(|date| date.means == Date::Invalid);
             invalid && ours.status != 412 && theirs.status == 412
         },
     },
@@ -59,7 +66,9 @@ pub(crate) const RULES: &[Rule] = &[
         name: "several ranges",
         why: "section 14.2: a server may ignore Range, and section 15.3.7.2 lets it avoid multipart; nginx sends multipart",
         explains: |request, ours, theirs| {
-            several(request) && ours.status == 200 && theirs.status == 206
+            several(request)
+                && ours.status == 200
+                && theirs.status == 206
                 && theirs.header("content-type").starts_with("multipart/byteranges")
         },
     },
@@ -88,7 +97,8 @@ pub(crate) const RULES: &[Rule] = &[
         name: "numbers beyond 63 bits",
         why: "section 14.1.2: a last position beyond the end means the end; nginx refuses what its type cannot hold",
         explains: |request, ours, theirs| {
-            let huge = |spec: &Spec| matches!(spec, Spec::FromTo(_, n) | Spec::Last(n) if *n > i64::MAX as u64);
+            let huge =
+                |spec: &Spec| matches!(spec, Spec::FromTo(_, n) | Spec::Last(n) if *n > i64::MAX as u64);
             let some = matches!(request.range.as_ref().map(|range| &range.means), Some(Range::Bytes(specs)) if specs.iter().any(huge));
             some && ours.status == 206 && theirs.status == 416
         },
@@ -98,8 +108,13 @@ pub(crate) const RULES: &[Rule] = &[
         why: "section 14.3: may be sent with any answer; nginx sends it only with 200",
         explains: |_, ours, theirs| {
             let same = |name| ours.header(name) == theirs.header(name);
-            let named = same("content-range") && same("content-length") && ours.header("accept-ranges") == "bytes";
-            ours.status == 206 && theirs.status == 206 && named && !theirs.has("accept-ranges") && ours.body == theirs.body
+            let named =
+                same("content-range") && same("content-length") && ours.header("accept-ranges") == "bytes";
+            ours.status == 206
+                && theirs.status == 206
+                && named
+                && !theirs.has("accept-ranges")
+                && ours.body == theirs.body
         },
     },
 ];
@@ -114,5 +129,8 @@ fn several(request: &Request) -> bool {
 
 /// nginx compares whatever it reads; what is no date is before everything.
 fn unmodified_fails_in_nginx(request: &Request) -> bool {
-    request.if_unmodified_since.as_ref().is_some_and(|date| matches!(date.means, Date::Before | Date::Invalid))
+    request
+        .if_unmodified_since
+        .as_ref()
+        .is_some_and(|date| matches!(date.means, Date::Before | Date::Invalid))
 }

@@ -11,14 +11,19 @@ pub(super) fn median(mut runs: Vec<Usage>) -> Option<Usage> {
     runs.get(runs.len() / 2).copied()
 }
 
-/// Writes `docs/measurements/DATE-NAME.md` and prints it.
-pub(super) fn write(name: &str, command: &str, body: &str) -> Result<()> {
+/// Prints the page of a measurement, and writes it to `docs/measurements/DATE-NAME.md` if it is to be kept.
+pub(super) fn write(name: &str, command: &str, body: &str, keep: bool) -> Result<()> {
     let date = run::quiet(Command::new("date").arg("+%F"))?;
     let page =
         format!("# {name}, {}\n\nMachine: {}. Command: `{command}`.\n\n{body}", date.trim(), machine(),);
+    println!("{page}");
+    if !keep {
+        println!("a run of another size, not kept");
+        return Ok(());
+    }
     let path = files::workspace().join("docs/measurements").join(format!("{}-{name}.md", date.trim()));
     files::write(&path, &page)?;
-    println!("{page}\nwritten to {}", path.display());
+    println!("written to {}", path.display());
     Ok(())
 }
 

@@ -17,6 +17,9 @@ const PEAK_MIB_MAX: f64 = 48.0;
 /// First scan over rescan without changes, in CPU seconds, at least.
 const RESCAN_RATIO_MIN: f64 = 20.0;
 
+/// Smaller runs are tries: printed, not kept as a page.
+const KEPT_FROM_TRACKS: usize = 20_000;
+
 struct Runs {
     first: Vec<Usage>,
     again: Vec<Usage>,
@@ -103,8 +106,9 @@ fn judge(options: &Options, runs: Runs) -> Result<()> {
     body += &row("Millpond, rescan without changes", again);
     peer.iter().for_each(|peer| body += &row("Supysonic, first scan", *peer));
     let rescan = first.cpu_s / again.cpu_s;
+    let peak = peak_mib(first).max(peak_mib(again));
     let mut gates = vec![
-        (format!("peak {:.1} MiB, at most {PEAK_MIB_MAX}", peak_mib(first)), peak_mib(first) <= PEAK_MIB_MAX),
+        (format!("peak {peak:.1} MiB, at most {PEAK_MIB_MAX}"), peak <= PEAK_MIB_MAX),
         (format!("rescan {rescan:.1} times faster, at least {RESCAN_RATIO_MIN}"), rescan >= RESCAN_RATIO_MIN),
     ];
     if let Some(peer) = peer {
@@ -121,7 +125,8 @@ fn judge(options: &Options, runs: Runs) -> Result<()> {
     for (gate, held) in &gates {
         body += &format!("- {}: {gate}\n", if *held { "held" } else { "missed" });
     }
-    report::write("scan", &format!("cargo x bench scan --tracks {}", options.tracks), &body)?;
+    let keep = options.tracks >= KEPT_FROM_TRACKS && peer_runs > 0;
+    report::write("scan", &format!("cargo x bench scan --tracks {}", options.tracks), &body, keep)?;
     match gates.iter().find(|(_, held)| !held) {
         None => Ok(()),
         Some((gate, _)) => Err(Error::new(ErrorKind::Broken, format!("a gate is missed: {gate}"))),

@@ -115,10 +115,10 @@ impl<'a> Pass<'a> {
                 (Step::New | Step::Changed, known, Some((entry, beside))) => {
                     self.job.push(Job::of(entry, known.as_ref(), beside));
                 }
-                (Step::Unchanged, Some(known), Some((entry, beside))) => {
-                    if self.has_other_picture(&known, &beside).await? {
-                        self.job.push(Job::of(entry, Some(&known), beside));
-                    }
+                (Step::Unchanged, Some(known), Some((entry, beside)))
+                    if self.has_other_picture(&known, &beside).await? =>
+                {
+                    self.job.push(Job::of(entry, Some(&known), beside));
                 }
                 (Step::Back, Some(known), _) => self.back.push(known.id),
                 (Step::Missing, Some(known), _) => self.missing.push(known.id),

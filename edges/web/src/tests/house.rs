@@ -14,7 +14,7 @@ use budget::{Budget, Chunks, Peaks, limits};
 use bytes::Bytes;
 use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
-use catalog::{Catalog, Rights, Role, SignIn, TrackId, User, Viewer, Visibility};
+use catalog::{Catalog, Role, SignIn, TrackId, User, Viewer, Visibility};
 use data_encoding::BASE64;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
