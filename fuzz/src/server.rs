@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use budget::limits::{CHUNK_BYTES, MIB, TAG_TEXT_CHARS_MAX};
-use budget::{Budget, Chunks};
+use budget::{Budget, Chunks, Slots};
 use bytes::Bytes;
 use catalog::scan::{Found, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
@@ -90,7 +90,7 @@ impl House {
             cover: None,
         };
         self.catalog.record(self.library, &[Found { path, stamp, tags }]).await.expect("a recorded song");
-        self.catalog.settle(self.library).await.expect("a settled library");
+        self.catalog.follow_moves(self.library).await.expect("a settled library");
     }
 
     async fn ask(&self, endpoint: &str, form: Vec<u8>) -> Response<Bytes> {
@@ -102,6 +102,7 @@ impl House {
             streams: parts.streams.clone(),
             budget: parts.budget.clone(),
             scanner: parts.scanner.clone(),
+            listings: Slots::new("listings", "listings_per_user", 0, 0),
         });
         let request = Request::post(format!("/rest/{endpoint}"))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -119,6 +119,30 @@ fn sign_in_by_password(server: &Server, login: &Login) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
+/// Guesses by many clients at once: what one check needs is what two need at a time, whoever asks.
+#[test]
+fn p04_a_rush_of_wrong_passwords_does_not_grow_the_process() {
+    let _alone = alone();
+    let server = Server::start(&Options::default());
+    for round in 0..3 {
+        std::thread::scope(|scope| {
+            for guesser in 0..12 {
+                let server = &server;
+                scope.spawn(move || {
+                    let name = format!("user-{round}-{guesser}");
+                    let guess = Login { name, password: "a guess".to_owned(), ..Login::default() };
+                    // Those beyond the queue are refused, which is an answer too.
+                    let status = server.get("/me", &[("Authorization", &guess.basic())]).status;
+                    assert!(matches!(status, 401 | 503), "{status}");
+                });
+            }
+        });
+    }
+    let peak = server.figures().peak_kib;
+    println!("peak {peak} KiB after 36 guesses");
+    assert!(peak < PEAK_KIB_MAX, "the process needed {peak} KiB");
+}
+
 /// The control: a server that stops sending must be noticed by the same listeners.
 #[test]
 fn a_stall_is_noticed() {

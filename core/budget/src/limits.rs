@@ -98,8 +98,13 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// `limits.connections_per_address`: open connections of one client address; 0 is no limit.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
-/// What the permit of an open connection stands for: hyper's state and read buffer, and our tasks.
+/// What the permit of an open connection stands for: hyper's state and its read buffer for an ordinary head, and our
+/// tasks.
 pub const CONNECTION_BYTES: u64 = 16 * KIB;
+/// A head that is longer than this needs [`LONG_HEAD_BYTES`] beside its connection's permit.
+pub const ORDINARY_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// What the permit of a long head stands for while it is read: the read buffer at its largest.
+pub const LONG_HEAD_BYTES: u64 = HEADER_BYTES_MAX as u64;
 /// A connection that has said nothing is closed after this.
 pub const FIRST_BYTE_MS: u64 = 10_000;
 /// A request head must be whole within this time of its first byte.
@@ -153,6 +158,9 @@ pub const DRAIN_MS: u64 = 10_000;
 pub const STREAMS_MAX: usize = 8_192;
 /// `limits.streams_per_user`: media answers at once for one user; 0 is no limit.
 pub const STREAMS_PER_USER_MAX: usize = 32;
+/// Pictures, and answers so small that they come from memory, on their way to one user. A page of albums asks for a
+/// hundred pictures at once.
+pub const PICTURES_PER_USER_MAX: usize = 128;
 /// One read of a body, and the most that a slow client holds of our memory.
 pub const CHUNK_BYTES: usize = 32 * 1024;
 /// Spare chunks kept for reuse.
@@ -195,6 +203,12 @@ pub const SOCKET_UNSENT_BYTES: u32 = 128 * 1024;
 
 /// A JSON or form body may have this many bytes.
 pub const FORM_BYTES_MAX: usize = 256 * 1024;
+/// What a body asks for when its first bytes come; each further step doubles what is held.
+pub const FORM_FIRST_BYTES: usize = 16 * 1024;
+/// A JSON or form body must be whole within this time, however it trickles.
+pub const FORM_MS: u64 = 30_000;
+/// The longest text of one parameter that outlives its request's parameters: a search, a genre.
+pub const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 /// Rows that Subsonic gives at once in lists that have a `size` (its own description says so).
 pub const SUBSONIC_SIZE_MAX: u64 = 500;
 /// How often a list that is on its way asks again for room for its next page before it breaks off.
@@ -217,8 +231,18 @@ pub const RANDOM_DRAWS_MAX: usize = 4;
 pub const PAGE_ROWS_MAX: usize = 500;
 /// What the permit of one list answer stands for: one page of rows and its encoded text.
 pub const LISTING_BYTES: u64 = 768 * KIB;
-/// Text that one page of a list is encoded to; rows beyond are read again for the next page.
-pub const PAGE_TEXT_BYTES_MAX: usize = 512 * 1024;
+/// A page of rows ends when it holds this much, with the row that reaches it.
+pub const LISTING_ROWS_BYTES_MAX: usize = 384 * 1024;
+/// The largest row: four texts, eight genres, the paths of the file and of its picture, and numbers.
+pub const LISTING_ROW_BYTES_MAX: u64 = 16 * KIB;
+/// Text that one page of rows is encoded to, where the answer is that page; its reader asks again for the rest.
+pub const PAGE_TEXT_BYTES_MAX: usize = 352 * 1024;
+/// Text of a list on its way, which is all that a client holds who takes nothing; rows beyond are read again later.
+pub const LISTING_TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Rows that a list asks for first; further reads are as long as the rows seen so far suggest.
+pub const LISTING_ROWS_FIRST: usize = 100;
+/// Lists on their way to one user; a text longer than `LISTING_TEXT_BYTES_MAX` counts as several.
+pub const LISTINGS_PER_USER_MAX: usize = 128;
 /// Operations that take longer than this are logged; streams are not.
 pub const SLOW_OPERATION_MS: u64 = 1_000;
 /// Classes of routes whose figures are kept; all further ones share one.
@@ -255,6 +279,8 @@ pub const SIGN_IN_WINDOW_MS: u64 = 60_000;
 pub const SIGN_IN_TRACKED_MAX: usize = 4_096;
 /// How long a session lives without use.
 pub const SESSION_MS: u64 = 30 * 24 * 3_600_000;
+/// How long a browser may keep the cookie of a session: 400 days, the most that browsers allow.
+pub const SESSION_COOKIE_SECONDS: u64 = 400 * 24 * 3_600;
 /// How long a signed link is valid.
 pub const LINK_MS: u64 = 12 * 3_600_000;
 /// How often the database is asked whether another process changed a credential.
@@ -299,7 +325,11 @@ pub const VALIDATOR_SETTLE_MS: u64 = 2_000;
 /// Tags of one file may claim this many bytes of memory; pictures are found without being read and do not count.
 pub const TAG_BYTES_MAX: u64 = 512 * KIB;
 /// A text tag is cut after this many characters.
-pub const TAG_TEXT_CHARS_MAX: usize = 1_024;
+pub const TAG_TEXT_CHARS_MAX: usize = 256;
+/// Genres of one track that are kept…
+pub const TAG_GENRES_MAX: usize = 8;
+/// …and how many characters of each.
+pub const TAG_GENRE_CHARS_MAX: usize = 64;
 /// Bytes of one text tag that are read, in whatever encoding.
 pub const TAG_TEXT_BYTES_MAX: u64 = 16 * KIB;
 /// Values of one field (artists, genres) that are looked at.
@@ -322,12 +352,20 @@ pub const COVER_CANDIDATES_MAX: usize = 8;
 pub const COVER_BYTES_MAX: u64 = 20 * MIB;
 /// Files read at the same time by a scan.
 pub const SCAN_READERS_MAX: usize = 4;
-/// What the permit of one reader of a scan stands for: the tags of one file and the window that it is read through.
-pub const SCAN_READER_BYTES: u64 = TAG_BYTES_MAX + 64 * KIB;
-/// What the permit of a scan itself stands for: one page of known files, the rows not yet written, the paths on their way.
-pub const SCAN_BYTES: u64 = 512 * KIB;
+/// What the permit of one reader of a scan stands for: the tags of one file, the window that it is read through, and
+/// the tracks that it has read.
+pub const SCAN_READER_BYTES: u64 =
+    TAG_BYTES_MAX + 64 * KIB + SCAN_READER_FILES as u64 * LISTING_ROW_BYTES_MAX;
+/// What the permit of a scan itself stands for: one page of known files, the rows not yet written, the paths on their
+/// way, and the names of a walk that has no permit of its own for more.
+pub const SCAN_BYTES: u64 = 768 * KIB + SCAN_NAMES_BYTES_MIN;
+/// Names of the folders that a walk stands in, all levels together, when memory is too short for more. A folder that
+/// does not fit is left out, and nothing in it counts as missing.
+pub const SCAN_NAMES_BYTES_MIN: u64 = 512 * KIB;
+/// The same when there is memory, under a permit of this size: a hundred thousand names of eighty bytes.
+pub const SCAN_NAMES_BYTES_MAX: u64 = 8 * MIB;
 /// Files that one reader takes at a time.
-pub const SCAN_READER_FILES: usize = 16;
+pub const SCAN_READER_FILES: usize = 8;
 /// Text of rows not yet written after which a scan writes them, however few they are.
 pub const SCAN_BATCH_BYTES: usize = 256 * 1024;
 /// Rows written in one transaction of a scan.

@@ -87,7 +87,7 @@ fn run() -> impl Future<Output = ()> {
             let files: Vec<Found> = (batch * 500..(batch + 1) * 500).map(found).collect();
             database.record(library, &files).await.expect("a batch");
         }
-        database.settle(library).await.expect("an end");
+        database.follow_moves(library).await.expect("an end");
         let took = start.elapsed().as_secs_f64();
         println!(
             "recorded {tracks} tracks in {took:.1} s, {:.0} a second, peak {} MiB",

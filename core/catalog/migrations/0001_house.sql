@@ -59,35 +59,43 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id, expires);
 CREATE INDEX sessions_by_expiry ON sessions (expires);
 
--- One row that every change of a user or a credential raises, whichever process makes it. Those who remember a checked
--- credential watch it. Triggers do it, so that no statement can forget to.
-CREATE TABLE credential_epoch (
-    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    epoch    INTEGER NOT NULL
+-- Which users changed, or lost a credential, and in what order, whichever process did it. Those who remember a checked
+-- credential ask for the numbers behind the last one that they saw and forget what is these users'. What is new needs
+-- no number: nobody remembers it. Removed users keep their row. Triggers do it, so that no statement can forget to.
+CREATE TABLE credential_changes (
+    user_id INTEGER PRIMARY KEY,
+    epoch   INTEGER NOT NULL UNIQUE
 ) STRICT;
-INSERT INTO credential_epoch (only_row, epoch) VALUES (1, 1);
 
-CREATE TRIGGER users_added AFTER INSERT ON users
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
 CREATE TRIGGER users_changed AFTER UPDATE ON users
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT new.id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 CREATE TRIGGER users_removed AFTER DELETE ON users
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT old.id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 CREATE TRIGGER user_libraries_added AFTER INSERT ON user_libraries
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT new.user_id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 CREATE TRIGGER user_libraries_removed AFTER DELETE ON user_libraries
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
-CREATE TRIGGER api_keys_added AFTER INSERT ON api_keys
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT old.user_id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 CREATE TRIGGER api_keys_removed AFTER DELETE ON api_keys
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
-CREATE TRIGGER app_passwords_added AFTER INSERT ON app_passwords
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT old.user_id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 CREATE TRIGGER app_passwords_removed AFTER DELETE ON app_passwords
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT old.user_id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 -- A session that is swept because its time is over was no credential any more.
 CREATE TRIGGER sessions_removed AFTER DELETE ON sessions WHEN old.expires > unixepoch() * 1000
-BEGIN UPDATE credential_epoch SET epoch = epoch + 1; END;
+BEGIN INSERT INTO credential_changes (user_id, epoch)
+    SELECT old.user_id, ifnull(max(epoch), 0) + 1 FROM credential_changes WHERE true
+    ON CONFLICT (user_id) DO UPDATE SET epoch = excluded.epoch; END;
 
 -- An artist is a name without regard to case; key is that name folded.
 CREATE TABLE artists (

@@ -51,7 +51,7 @@ pub trait Users: Send + Sync + 'static {
     async fn remove_user(&self, id: UserId) -> Result<()>;
 }
 
-/// Secrets, as hashes or sealed, and the epoch that every change of one raises.
+/// Secrets, as hashes or sealed, and the epoch that every loss of one raises.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
     /// The argon2id hash of a user's login password.
@@ -83,15 +83,23 @@ pub trait Credentials: Send + Sync + 'static {
     async fn remove_app_password(&self, id: UserId, password: AppPasswordId) -> Result<()>;
     /// Opens a session under the hash of its token.
     async fn add_session(&self, id: UserId, hash: [u8; 32], expires: UnixMs) -> Result<()>;
-    /// Whose live session it is.
+    /// Whose live session it is. Its use is remembered once a day at most: the session then lives
+    /// [`SESSION_MS`](budget::limits::SESSION_MS) from `now`, if that is longer than before.
     async fn user_of_session(&self, hash: [u8; 32], now: UnixMs) -> Result<Option<UserId>>;
-    /// Ends a session; ending none is fine.
-    async fn remove_session(&self, hash: [u8; 32]) -> Result<()>;
-    /// A number that grows with every change of a user or a credential, whichever process makes it.
+    /// Ends a session and says whose it was; ending none is fine.
+    async fn remove_session(&self, hash: [u8; 32]) -> Result<Option<UserId>>;
+    /// A number that grows with every change of a user and with every credential that is taken back, whichever process
+    /// does it.
     async fn credential_epoch(&self) -> Result<i64>;
+    /// The users to whom that happened after this epoch, each with the epoch of the last time, in the order of the
+    /// epochs; at most 500, so a full page means that there may be more.
+    async fn credential_changes(&self, after: i64) -> Result<Vec<(UserId, i64)>>;
 }
 
 /// Libraries, tracks, albums, artists, genres.
+///
+/// A page has fewer rows than were asked for when there are no more, or when it holds as much as a page may:
+/// [`is_cut`](crate::is_cut) tells which.
 #[async_trait]
 pub trait Library: Send + Sync + 'static {
     /// The libraries that the viewer sees.
@@ -207,12 +215,12 @@ pub trait Library: Send + Sync + 'static {
 /// Stars, ratings, plays.
 #[async_trait]
 pub trait Annotations: Send + Sync + 'static {
-    /// Stars or unstars.
-    async fn star(&self, viewer: &Viewer, item: Item, at: Option<UnixMs>) -> Result<()>;
+    /// Stars or unstars all of these, or none: `NotFound` when the viewer does not see one of them.
+    async fn star(&self, viewer: &Viewer, items: &[Item], at: Option<UnixMs>) -> Result<()>;
     /// Rates 1 to 5; 0 removes.
     async fn rate(&self, viewer: &Viewer, item: Item, rating: u8) -> Result<()>;
-    /// Counts one play of a track, and of its album.
-    async fn play(&self, viewer: &Viewer, id: TrackId, at: UnixMs) -> Result<()>;
+    /// Counts plays of tracks, and of their albums: all of these, or none. `NotFound` as with stars.
+    async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()>;
 }
 
 /// Playlists, for reading; writing comes with their editor.

@@ -1,7 +1,7 @@
 //! What is known: users and their rights, libraries, tracks, albums, artists, playlists, play state.
 //!
-//! **Promise.** A query returns only what its [`Viewer`] may see; lists are read in pages of at most 500 rows, each
-//! its own short read, so no cursor is open while a client takes nothing; what a function acknowledged is committed.
+//! **Promise.** A query returns only what its [`Viewer`] may see; lists are read in pages of at most 500 rows and
+//! 384 KiB, each its own short read, so no cursor is open while a client takes nothing; what a function acknowledged is committed.
 //!
 //! **Flow.** A face proves who asks with [`SignIn`] and gets an [`Identity`]; [`access`] says what that identity may
 //! do; the [`Catalog`] traits answer queries in the words of the [`model`]; a [`scan`] reads headers of media through
@@ -19,6 +19,7 @@ pub mod model;
 pub mod scan;
 pub mod sign_in;
 pub mod sqlite;
+mod weight;
 
 pub use access::{Access, Action, Verdict, Viewer};
 pub use database::{Annotations, Catalog, Credentials, Library, Page, Playlists, Users};
@@ -26,3 +27,4 @@ pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;
 pub use model::*;
 pub use sign_in::{How, Identity, Refusal, SignIn};
+pub use weight::{Weight, is_cut};

@@ -87,6 +87,25 @@ impl DataFolder {
         Ok(DataFolder { path: path.to_owned(), secret, _lock: lock })
     }
 
+    /// Whether a process serves this folder now; true of one's own. Blocks.
+    ///
+    /// # Errors
+    /// When the lock cannot be looked at.
+    pub fn is_served(&self) -> Result<bool, Error> {
+        let name = self.path.join(LOCK_FILE);
+        let context = || format!("{} cannot be looked at", name.display());
+        let file = match File::open(&name) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(Error::io(context(), e)),
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(e) => Err(Error::io(context(), e)),
+        }
+    }
+
     /// The folder as the configuration names it.
     pub fn path(&self) -> &Path {
         &self.path
@@ -100,6 +119,21 @@ impl DataFolder {
     /// Where the database lies; it need not exist.
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)
+    }
+
+    /// Takes back what opening an empty folder wrote into it, for a restore that fails halfway. Blocks.
+    ///
+    /// # Errors
+    /// As [`DataFolder::serve`]; what could not be removed is left.
+    pub fn discard(self) -> Result<(), Error> {
+        // The lock goes last, while it is still held.
+        for name in [SECRET_FILE, FORMAT_FILE, LOCK_FILE] {
+            match fs::remove_file(self.path.join(name)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(&self.path, e)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Replaces the secret, as a restored backup does. Everything sealed under the old one is lost. Blocks.

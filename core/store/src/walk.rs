@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use budget::limits::{SCAN_DEPTH_MAX, SCAN_FOLDER_ENTRIES_MAX, SCAN_LINKS_MAX};
+use budget::limits::{KIB, SCAN_DEPTH_MAX, SCAN_FOLDER_ENTRIES_MAX, SCAN_LINKS_MAX, SCAN_NAMES_BYTES_MIN};
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -46,6 +46,8 @@ struct Bounds {
     depth: usize,
     folder_entries: usize,
     links: usize,
+    /// What all names of the chain may take together.
+    names_bytes: u64,
 }
 
 /// A folder of the chain whose names are being gone through.
@@ -62,6 +64,9 @@ struct Level {
     /// The first name that is not UTF-8 and how many there are, told once before the first name.
     unnamed: Option<(String, usize)>,
 }
+
+/// Room for the first names of a folder, in bytes.
+const NAMES_STEP: usize = 1_024;
 
 /// The names in one folder, sorted, in one buffer.
 #[derive(Debug, Default)]
@@ -89,9 +94,21 @@ enum Is {
 
 impl Walk {
     pub(crate) fn new(folder: Arc<LibraryFolder>) -> Self {
-        let bounds =
-            Bounds { depth: SCAN_DEPTH_MAX, folder_entries: SCAN_FOLDER_ENTRIES_MAX, links: SCAN_LINKS_MAX };
+        let bounds = Bounds {
+            depth: SCAN_DEPTH_MAX,
+            folder_entries: SCAN_FOLDER_ENTRIES_MAX,
+            links: SCAN_LINKS_MAX,
+            names_bytes: SCAN_NAMES_BYTES_MIN,
+        };
         Walk { folder, bounds, chain: Vec::new(), started: false }
+    }
+
+    /// The same walk with so much memory for the names of the folders that it stands in, instead of
+    /// [`SCAN_NAMES_BYTES_MIN`]. Whoever asks for more has a permit for it.
+    #[must_use]
+    pub fn with_names_bytes(mut self, bytes_max: u64) -> Self {
+        self.bounds.names_bytes = bytes_max;
+        self
     }
 
     /// The names in the folder of the entry that came last, sorted, those of links and folders included.
@@ -210,6 +227,7 @@ impl Walk {
         let mut names = Names::default();
         let mut unnamed = None;
         let mut seen = 0;
+        let above: u64 = self.chain.iter().map(|level| level.names.bytes()).sum();
         // The folder is held by a handle that can only be looked beneath; "." of it is the same folder, for reading.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let readable = rustix::fs::openat(&dir, ".", flags, Mode::empty()).map_err(failed)?;
@@ -231,8 +249,15 @@ impl Walk {
             if let Some(is) = self.sort_out(path.as_ref(), &dir, name, entry.file_type()) {
                 names.push(name, is);
             }
+            if above + names.bytes() > self.bounds.names_bytes {
+                let context = format!(
+                    "the names in folder {at} and in those that it lies in need more than {} KiB; it is left out",
+                    self.bounds.names_bytes / KIB
+                );
+                return Err(Error::new(ErrorKind::Full, context));
+            }
         }
-        names.sort();
+        names.finish();
         Ok(Level { path, dir, identity, links, names, next: 0, unnamed })
     }
 
@@ -286,8 +311,20 @@ impl Names {
         // A name has at most 255 bytes and a folder at most SCAN_FOLDER_ENTRIES_MAX of them: both numbers fit.
         let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
         let bytes = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        // Grown by an eighth instead of doubled, so that the count of bytes is near what is taken.
+        if self.text.capacity() - self.text.len() < name.len() {
+            self.text.reserve_exact(name.len().max(self.text.len() / 8).max(NAMES_STEP));
+        }
+        if self.index.capacity() == self.index.len() {
+            self.index.reserve_exact((self.index.len() / 8).max(NAMES_STEP / size_of::<Name>()));
+        }
         self.text.push_str(name);
         self.index.push(Name { start, bytes, is });
+    }
+
+    /// What the names take.
+    fn bytes(&self) -> u64 {
+        (self.text.capacity() + self.index.capacity() * size_of::<Name>()) as u64
     }
 
     fn text(&self, name: Name) -> &str {
@@ -295,7 +332,10 @@ impl Names {
         self.text.get(start..start + usize::from(name.bytes)).unwrap_or_default()
     }
 
-    fn sort(&mut self) {
+    /// Sorts them, and gives back the room for more.
+    fn finish(&mut self) {
+        self.text.shrink_to_fit();
+        self.index.shrink_to_fit();
         let mut index = std::mem::take(&mut self.index);
         index.sort_unstable_by(|a, b| in_path_order((self.text(*a), a.is), (self.text(*b), b.is)));
         self.index = index;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use budget::limits::{SMALL_BODY_BYTES_MAX, STREAM_BYTES, TURN_BYTES};
-use budget::{Chunk, Chunks, Permit, Pool, Refused};
+use budget::{Chunk, Chunks, Permit, Pool, Refused, Slot};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use store::Source;
@@ -53,7 +53,7 @@ impl Body {
             return Ok(Body::empty());
         }
         if count <= SMALL_BODY_BYTES_MAX
-            && let Some(bytes) = small(inner, source, offset, count)?
+            && let Some(bytes) = small(inner, source, (offset, count), listener.user)?
         {
             return Ok(Body(Kind::Small(Some(bytes))));
         }
@@ -72,7 +72,16 @@ impl Body {
 }
 
 /// Reads a small body at once, if every byte of it is in the page cache. Its memory goes back when it is sent.
-fn small(inner: &Arc<Inner>, source: &Source, offset: u64, count: u64) -> Result<Option<Bytes>, Refused> {
+///
+/// It is in no registry, so a slot of its user's is what keeps one user from holding all memory with answers that he
+/// does not take.
+fn small(
+    inner: &Arc<Inner>,
+    source: &Source,
+    (offset, count): (u64, u64),
+    user: i64,
+) -> Result<Option<Bytes>, Refused> {
+    let slot = inner.pictures.take(user)?;
     let Ok(wanted) = usize::try_from(count) else { return Ok(None) };
     let permit = Arc::new(inner.budget.take(Pool::Streams, STREAM_BYTES)?);
     let mut chunk = inner.chunks.lend();
@@ -88,7 +97,7 @@ fn small(inner: &Arc<Inner>, source: &Source, offset: u64, count: u64) -> Result
         return Ok(None);
     }
     inner.metrics.small(wanted);
-    Ok(Some(Bytes::from_owner(Filled { chunk, filled, permit })))
+    Ok(Some(Bytes::from_owner(Filled { chunk, filled, permit, slot: Some(slot) })))
 }
 
 /// Bytes on their way out, with the permit that they are held under.
@@ -97,6 +106,9 @@ struct Filled {
     filled: usize,
     #[expect(dead_code, reason = "held for its Drop")]
     permit: Arc<Permit>,
+    /// That of a body which is these bytes alone; a registered stream's is in its ticket.
+    #[expect(dead_code, reason = "held for its Drop")]
+    slot: Option<Slot<i64>>,
 }
 
 impl AsRef<[u8]> for Filled {
@@ -195,7 +207,7 @@ impl Reading {
         if left == 0 {
             self.ticket.outcome = Outcome::Complete;
         }
-        Ok(Bytes::from_owner(Filled { chunk, filled, permit }))
+        Ok(Bytes::from_owner(Filled { chunk, filled, permit, slot: None }))
     }
 
     fn fail(&mut self, error: Error) -> Error {

@@ -29,7 +29,7 @@ pub(crate) struct Metrics {
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Its last byte was handed over.
+    /// Its last byte was handed to the connection, which may still have had to send it.
     Complete,
     /// The client went away before.
     Cancelled,
@@ -108,7 +108,8 @@ impl Metrics {
             "Sizes of the pieces that bodies were read in",
             self.chunks.clone(),
         );
-        registry.register("streams_ended", "Streams that ended, by how they ended", self.ended.clone());
+        registry.register("streams_ended",
+            "Streams that ended, by how they ended; complete means that the last byte was handed to the connection, not that the client has it", self.ended.clone());
         registry.register(
             "stream_stalls",
             "Streams ended because they made no progress",

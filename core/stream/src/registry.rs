@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,8 @@ use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{
-    STALL_CHECK_MS, STREAM_BYTES, STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS, WRITE_STALL_MS,
+    PICTURES_PER_USER_MAX, STALL_CHECK_MS, STREAM_BYTES, STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS,
+    WRITE_STALL_MS,
 };
 use budget::{Budget, Chunks, Permit, Pool, Refused, Slot, Slots};
 use prometheus_client::registry::Registry as MetricsRegistry;
@@ -75,6 +77,8 @@ pub(crate) struct Inner {
     pub(crate) chunks: Chunks,
     pub(crate) metrics: Metrics,
     slots: Slots<i64>,
+    /// What takes no slot of a stream and is bounded for each user all the same: pictures and small bodies.
+    pub(crate) pictures: Slots<i64>,
     /// Times in entries are milliseconds since this moment, so that they fit an atomic.
     opened: Instant,
     next_id: AtomicU64,
@@ -112,6 +116,11 @@ impl Entry {
     /// How long ago the body or its connection last moved, in milliseconds.
     pub(crate) fn idle_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.moved_ms.load(Ordering::Relaxed)).min(self.peer().moved_ms_ago())
+    }
+
+    /// Whether one of the slots for streams is taken by it.
+    pub(crate) fn has_slot(&self) -> bool {
+        self.listener.kind == Kind::Media
     }
 
     pub(crate) fn peer(&self) -> &Peer {
@@ -176,7 +185,7 @@ pub(crate) struct Ticket {
     /// What the body knows about its end; what the registry knows goes first.
     pub(crate) outcome: Outcome,
     #[expect(dead_code, reason = "held for its Drop")]
-    slot: Option<Slot<i64>>,
+    slot: Slot<i64>,
 }
 
 impl Ticket {
@@ -211,11 +220,11 @@ impl Inner {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Registers a stream, if there is a slot and memory for it; a picture needs memory alone.
+    /// Registers a stream, if there is a slot and memory for it. A picture takes none of the streams' slots.
     pub(crate) fn enter(self: &Arc<Self>, listener: Listener) -> Result<Ticket, Refused> {
         let slot = match listener.kind {
-            Kind::Media => Some(self.slots.take(listener.user)?),
-            Kind::Picture => None,
+            Kind::Media => self.slots.take(listener.user)?,
+            Kind::Picture => self.pictures.take(listener.user)?,
         };
         let permit = Arc::new(self.budget.take(Pool::Streams, STREAM_BYTES)?);
         let (id, now_ms) = (self.next_id.fetch_add(1, Ordering::Relaxed), self.now_ms());
@@ -262,6 +271,7 @@ impl Streams {
             chunks,
             metrics: Metrics::new(),
             slots: Slots::new("streams", "streams_per_user", streams_max, streams_per_user_max),
+            pictures: Slots::new("pictures", "pictures_per_user", 0, PICTURES_PER_USER_MAX),
             opened: Instant::now(),
             next_id: AtomicU64::new(1),
             rows: Mutex::new(BTreeMap::new()),
@@ -269,10 +279,18 @@ impl Streams {
         Streams { inner: Arc::new(inner) }
     }
 
-    /// All running streams, oldest first.
-    pub fn list(&self) -> Vec<StreamFigures> {
+    /// Running streams, oldest first: at most `rows_max` of those whose number is greater than `after`.
+    pub fn list(&self, after: Option<u64>, rows_max: usize) -> Vec<StreamFigures> {
         let now_ms = self.inner.now_ms();
-        lock(&self.inner.rows).values().map(|row| row.entry.figures(&row.pace, now_ms)).collect()
+        let beyond = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = lock(&self.inner.rows);
+        let page = rows.range((beyond, Bound::Unbounded)).take(rows_max);
+        page.map(|(_, row)| row.entry.figures(&row.pace, now_ms)).collect()
+    }
+
+    /// How many streams run, with pictures.
+    pub fn running(&self) -> usize {
+        lock(&self.inner.rows).len()
     }
 
     /// Ends one stream; false if there is none of this number. One that does not end by itself, because its client
@@ -312,7 +330,8 @@ impl Streams {
                 tracing::info!(id = entry.id, user, %what, bytes = entry.bytes(), %ending, "stream ended");
                 entry.end(ending);
             }
-            // While the socket takes nothing, nobody polls the body: only the connection can end it.
+            // While the client takes nothing, nobody polls the body: only who owns it can end it. That is the whole
+            // connection with HTTP/1, and one stream of it with HTTP/2.
             entry.peer().cut();
         }
     }
@@ -321,6 +340,7 @@ impl Streams {
     pub fn register(&self, registry: &mut MetricsRegistry) {
         self.inner.metrics.register(registry);
         self.inner.slots.register(registry);
+        self.inner.pictures.register(registry);
     }
 }
 

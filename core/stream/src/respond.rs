@@ -27,7 +27,8 @@ const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 pub enum Kind {
     /// A song or a video: it takes a slot of its user's and of the server's.
     Media,
-    /// A picture. A page of albums asks for a hundred at once, so they take memory's permits and no slots.
+    /// A picture. A page of albums asks for a hundred at once, so they take no slots of streams, and have a ceiling of
+    /// their own for each user.
     Picture,
 }
 
@@ -44,7 +45,7 @@ pub struct Listener {
     pub what: String,
     /// Where to.
     pub client: Client,
-    /// The connection that the answer goes out on.
+    /// The connection that the answer goes out on, or its stream where a connection carries many.
     pub peer: Arc<Peer>,
 }
 
@@ -55,7 +56,7 @@ impl Streams {
     /// ranges for GET alone; any other method (a form sent by POST) gets the whole.
     ///
     /// # Errors
-    /// [`Refused`] when the user has all his streams, or the server has no slot or no memory left.
+    /// [`Refused`] when the user has all his streams or all his pictures and small answers, or the server has no slot or no memory left.
     pub fn answer(
         &self,
         method: &Method,

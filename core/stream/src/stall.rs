@@ -69,8 +69,10 @@ pub(crate) fn find(
         } else if entry.idle_ms(now_ms) >= stall_ms {
             found.push((Arc::clone(entry), Some(Ending::Stalled)));
         } else {
-            moving += 1;
-            if pace.is_slow(entry.bytes(), now_ms) {
+            // A picture holds no slot: it neither makes a crowd nor makes room when it goes.
+            let has_slot = entry.has_slot();
+            moving += usize::from(has_slot);
+            if has_slot && pace.is_slow(entry.bytes(), now_ms) {
                 slow.push(entry);
             }
         }

@@ -14,11 +14,11 @@ use crate::params::Params;
 #[derive(PartialEq, Eq)]
 enum Claim<'a> {
     /// A login password or an app password.
-    Password { name: &'a str, password: Cow<'a, str> },
+    Password { name: Cow<'a, str>, password: Cow<'a, str> },
     /// The MD5 of an app password and a salt, in hexadecimal.
-    Token { name: &'a str, token: &'a str, salt: &'a str },
+    Token { name: Cow<'a, str>, token: Cow<'a, str>, salt: Cow<'a, str> },
     /// An API key.
-    Key(&'a str),
+    Key(Cow<'a, str>),
 }
 
 /// Proves who asks, or says by which error code that failed.
@@ -29,9 +29,9 @@ pub(crate) async fn identify(
     from: IpAddr,
 ) -> Result<Identity, Error> {
     match claim(params, headers)? {
-        Claim::Password { name, password } => Ok(sign_in.password(name, &password, from).await?),
-        Claim::Token { name, token, salt } => Ok(sign_in.token(name, token, salt, from).await?),
-        Claim::Key(key) => sign_in.key(key, from).await.map_err(|refusal| match refusal {
+        Claim::Password { name, password } => Ok(sign_in.password(&name, &password, from).await?),
+        Claim::Token { name, token, salt } => Ok(sign_in.token(&name, &token, &salt, from).await?),
+        Claim::Key(key) => sign_in.key(&key, from).await.map_err(|refusal| match refusal {
             Refusal::Wrong => Error::new(ErrorKind::WrongKey, "Invalid API key"),
             other => other.into(),
         }),
@@ -41,8 +41,8 @@ pub(crate) async fn identify(
 /// Which of the three ways the parameters take; two at once is error 43.
 fn claim<'a>(params: &'a Params, headers: &HeaderMap) -> Result<Claim<'a>, Error> {
     let [key, name, password, token, salt] = ["apiKey", "u", "p", "t", "s"].map(|name| params.get(name));
-    let others = name.or(password).or(token).or(salt).is_some();
-    if key.is_some() && others || password.is_some() && token.or(salt).is_some() {
+    let others = name.is_some() || password.is_some() || token.is_some() || salt.is_some();
+    if key.is_some() && others || password.is_some() && (token.is_some() || salt.is_some()) {
         return Err(Error::new(ErrorKind::Conflicting, "Several ways to sign in at once"));
     }
     if let Some(key) = key {
@@ -63,12 +63,12 @@ fn claim<'a>(params: &'a Params, headers: &HeaderMap) -> Result<Claim<'a>, Error
 }
 
 /// Undoes `enc:` and hexadecimal. What only looks like it is taken as it stands.
-fn decoded(password: &str) -> Cow<'_, str> {
-    password
+fn decoded(password: Cow<'_, str>) -> Cow<'_, str> {
+    let plain = password
         .strip_prefix("enc:")
         .and_then(|hex| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .map_or(Cow::Borrowed(password), Cow::Owned)
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    plain.map_or(password, Cow::Owned)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use store::FolderId;
 use stream::{Client, Peer};
 
 use crate::error::{Error, ErrorKind};
-use crate::list::List;
+use crate::list::{List, Room};
 use crate::params::Params;
 use crate::reply::Format;
 use crate::router::Face;
@@ -73,7 +73,12 @@ impl Call {
 
     /// An answer of lists, read in pages while it is sent.
     pub(crate) fn list<T: Serialize>(&self, name: &'static str, head: &T) -> Result<List, Error> {
-        List::new(self.format.clone(), self.face.parts.budget.clone(), name, head)
+        let room = Room {
+            budget: self.face.parts.budget.clone(),
+            listings: self.face.parts.listings.clone(),
+            user: self.user()?.id.0,
+        };
+        List::new(self.format.clone(), room, name, head)
     }
 
     /// The library that the parameters name, if it is one of the user's.
@@ -85,7 +90,7 @@ impl Call {
     pub(crate) fn plain(&self) -> bool {
         self.params
             .get("c")
-            .is_some_and(|name| CHOKE_ON_NESTED.iter().any(|client| client.eq_ignore_ascii_case(name)))
+            .is_some_and(|name| CHOKE_ON_NESTED.iter().any(|client| client.eq_ignore_ascii_case(&name)))
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode};
-use budget::limits::{CHUNK_BYTES, MIB};
-use budget::{Budget, Chunks};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use budget::limits::{CHUNK_BYTES, LISTINGS_PER_USER_MAX, MIB};
+use budget::{Budget, Chunks, Slots};
 use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{Library, LibrarySet, Rights, Role, SignIn, TrackId, User, Users, Viewer, Visibility};
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::Parts;
+use crate::call::Reader;
 
 /// The picture of the first album: not a real one, but nobody looks at it.
 pub(crate) const COVER: &[u8] = b"\x89PNG a picture of a pond";
@@ -29,6 +30,7 @@ pub(crate) const EMBEDDED: (u64, &[u8]) = (4, b"\xff\xd8 a picture in a song");
 /// The house with everybody in it.
 pub(crate) struct House {
     pub(crate) router: Router,
+    pub(crate) budget: Budget,
     pub(crate) catalog: Arc<Sqlite>,
     pub(crate) admin: User,
     /// Sees everything.
@@ -175,9 +177,10 @@ impl House {
             folders: folders.clone(),
             streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
             budget: budget.clone(),
-            scanner: Scanner::new(catalog.clone(), folders, budget),
+            scanner: Scanner::new(catalog.clone(), folders, budget.clone()),
+            listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
         });
-        House { router, catalog, admin, ann, admin_key, ann_key, bob_key, ann_app_password, folder }
+        House { router, budget, catalog, admin, ann, admin_key, ann_key, bob_key, ann_app_password, folder }
     }
 
     /// Asks as Ann, in JSON.
@@ -209,10 +212,24 @@ impl House {
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+    /// Ann's eyes.
+    pub(crate) fn reader(&self) -> Reader {
+        Reader { catalog: self.catalog.clone(), viewer: Arc::new(Viewer::of(&self.ann)) }
+    }
+
+    /// Asks and takes nothing of the body yet.
+    pub(crate) async fn begin(&self, path: &str) -> Response<Body> {
+        self.answer(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
         request.extensions_mut().insert(Peer::new());
         request.extensions_mut().insert(Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false });
-        let (head, mut body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let (head, mut body) = self.answer(request).await.into_parts();
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             bytes.extend_from_slice(frame.unwrap().data_ref().unwrap());
@@ -252,7 +269,7 @@ impl House {
                 .collect();
             self.catalog.record(library, &found).await.unwrap();
         }
-        self.catalog.settle(library).await.unwrap();
+        self.catalog.follow_moves(library).await.unwrap();
     }
 }
 
@@ -280,7 +297,7 @@ async fn record(catalog: &Sqlite, library: FolderId, root: &Path, songs: &[Song]
         })
         .collect();
     catalog.record(library, &found).await.unwrap();
-    catalog.settle(library).await.unwrap();
+    catalog.follow_moves(library).await.unwrap();
 }
 
 fn stamp_of(root: &Path, path: &str) -> store::Stamp {

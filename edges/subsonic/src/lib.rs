@@ -16,6 +16,7 @@ mod endpoints;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod form;
 mod list;
 mod model;
 mod params;
@@ -25,7 +26,7 @@ mod scans;
 
 use std::sync::Arc;
 
-use budget::Budget;
+use budget::{Budget, Slots};
 use catalog::scan::Scanner;
 use catalog::{Catalog, SignIn};
 use store::Folders;
@@ -48,4 +49,6 @@ pub struct Parts {
     pub budget: Budget,
     /// Scans libraries.
     pub scanner: Scanner,
+    /// Counts the lists on their way to each user, by his number; shared by all faces.
+    pub listings: Slots<i64>,
 }

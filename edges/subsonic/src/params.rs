@@ -1,58 +1,123 @@
 //! Typed parameters from the query and the form. A name may come several times; an empty value counts as absent
 //! where a value is needed.
 
-use budget::limits::CALLBACK_CHARS_MAX;
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use budget::limits::{CALLBACK_CHARS_MAX, PARAMETER_BYTES_MAX};
 use catalog::{AlbumId, ArtistId, Item, TrackId};
 use store::FolderId;
 
 use crate::error::{Error, ErrorKind};
+use crate::form::Form;
 use crate::reply::Format;
 
 /// How often one name may come: each id of a list is a statement of its own.
 const REPEATED_MAX: usize = budget::limits::PAGE_ROWS_MAX;
 
-/// What a request asks with.
-#[derive(Clone, Debug, Default)]
+/// Every parameter that some endpoint reads. Of a form, all others are dropped before anybody waits for anything.
+const NAMES: &[&str] = &[
+    "albumCount",
+    "albumId",
+    "albumOffset",
+    "apiKey",
+    "artistCount",
+    "artistId",
+    "artistOffset",
+    "c",
+    "callback",
+    "f",
+    "fromYear",
+    "genre",
+    "id",
+    "ifModifiedSince",
+    "musicFolderId",
+    "offset",
+    "p",
+    "query",
+    "rating",
+    "s",
+    "size",
+    "songCount",
+    "songOffset",
+    "submission",
+    "t",
+    "time",
+    "toYear",
+    "type",
+    "u",
+    "username",
+    "v",
+];
+
+/// What a request asks with: the texts as they came. They are read anew for each parameter, so that nothing is held
+/// beside them, however many pairs they have.
+#[derive(Debug, Default)]
 pub(crate) struct Params {
-    pairs: Vec<(String, String)>,
+    /// The target holds the query, which the request's own memory is.
+    target: Option<PathAndQuery>,
+    form: Form,
 }
 
 impl Params {
-    /// Reads a query string; the form follows with [`Params::extend`], so what the query says goes first.
-    pub(crate) fn parse(query: &str) -> Self {
-        let mut params = Params::default();
-        params.extend(query.as_bytes());
-        params
+    /// The parameters of a request's target. What the query says goes before what a form says.
+    pub(crate) fn of(target: &Uri) -> Self {
+        Params { target: target.path_and_query().cloned(), form: Form::default() }
     }
 
-    /// Adds the pairs of a form.
-    pub(crate) fn extend(&mut self, form: &[u8]) {
-        self.pairs.extend(form_urlencoded::parse(form).into_owned());
+    /// The parameters of a query.
+    #[cfg(test)]
+    pub(crate) fn parse(query: &str) -> Self {
+        Params { target: Some(format!("/?{query}").parse().unwrap()), form: Form::default() }
+    }
+
+    /// Adds the pairs of a form, without those that nobody reads.
+    pub(crate) fn extend(&mut self, mut form: Form) {
+        form.retain(|pair| {
+            let name = name_of(pair);
+            NAMES.iter().any(|known| is_named(name, known))
+        });
+        self.form = form;
     }
 
     /// The first value of that name, also an empty one.
-    pub(crate) fn given(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    pub(crate) fn given(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.values(name).next()
     }
 
     /// The first value of that name that says something.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.all(name).next()
     }
 
     /// All values of that name that say something.
-    pub(crate) fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
-        self.pairs
-            .iter()
-            .filter(move |(key, value)| key == name && !value.is_empty())
-            .map(|(_, v)| v.as_str())
+    pub(crate) fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
+        self.values(name).filter(|value| !value.is_empty())
+    }
+
+    fn values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'n> {
+        debug_assert!(NAMES.contains(&name), "{name} is read and would be dropped from a form");
+        let query = self.target.as_ref().and_then(PathAndQuery::query).unwrap_or_default();
+        [query.as_bytes(), self.form.text()]
+            .into_iter()
+            .flat_map(|text| text.split(|byte| *byte == b'&'))
+            .filter(move |pair| is_named(name_of(pair), name))
+            .filter_map(|pair| form_urlencoded::parse(pair).next().map(|(_, value)| value))
+    }
+
+    /// A text that may be kept beyond the request's parameters, so it has a length.
+    pub(crate) fn short<'a>(&self, name: &str, text: Cow<'a, str>) -> Result<Cow<'a, str>, Error> {
+        if text.len() > PARAMETER_BYTES_MAX {
+            return Err(Error::bad(name, &format!("at most {PARAMETER_BYTES_MAX} bytes")));
+        }
+        Ok(text)
     }
 
     /// A text that must be there; error 10 names it otherwise.
-    pub(crate) fn text(&self, name: &str) -> Result<&str, Error> {
+    pub(crate) fn text(&self, name: &str) -> Result<Cow<'_, str>, Error> {
         self.get(name).ok_or_else(|| Error::missing(name))
     }
 
@@ -82,7 +147,7 @@ impl Params {
     /// `true` or `false`.
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, Error> {
         // Clients in Python send `True`.
-        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
+        match self.get(name).map(|flag| flag.to_ascii_lowercase()).as_deref() {
             None => Ok(default),
             Some("true" | "1") => Ok(true),
             Some("false" | "0") => Ok(false),
@@ -116,9 +181,9 @@ impl Params {
 
     /// How to answer. Until this is known, XML is.
     pub(crate) fn format(&self) -> Result<Format, (Format, Error)> {
-        match self.get("f") {
+        match self.get("f").as_deref() {
             Some("json") => Ok(Format::Json),
-            Some("jsonp") => callback(self.get("callback")).map_err(|error| (Format::Json, error)),
+            Some("jsonp") => callback(self.get("callback").as_deref()).map_err(|error| (Format::Json, error)),
             _ => Ok(Format::Xml),
         }
     }
@@ -139,13 +204,32 @@ impl Params {
         }
     }
 
-    fn bounded<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, Error>) -> Result<Vec<T>, Error> {
-        let texts: Vec<&str> = self.all(name).take(REPEATED_MAX + 1).collect();
+    /// All values of that name, at most a page of them, each by `read`.
+    pub(crate) fn bounded<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let texts: Vec<Cow<'_, str>> = self.all(name).take(REPEATED_MAX + 1).collect();
         if texts.len() > REPEATED_MAX {
             return Err(Error::bad(name, &format!("given at most {REPEATED_MAX} times")));
         }
-        texts.into_iter().map(read).collect()
+        texts.iter().map(|text| read(text)).collect()
     }
+}
+
+/// What stands before the first `=` of a pair, as it came.
+fn name_of(pair: &[u8]) -> &[u8] {
+    pair.split(|byte| *byte == b'=').next().unwrap_or_default()
+}
+
+/// Whether a name as it came is that one, escapes included.
+fn is_named(raw: &[u8], name: &str) -> bool {
+    let fits = raw.len() <= 3 * name.len();
+    raw == name.as_bytes()
+        || fits
+            && raw.contains(&b'%')
+            && form_urlencoded::parse(raw).next().is_some_and(|(decoded, _)| decoded == name)
 }
 
 /// What an id of unknown kind stands for.

@@ -1,16 +1,12 @@
 //! Every endpoint by name, and the way of a request from the wire to its handler.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use budget::limits::{BODY_STALL_MS, FORM_BYTES_MAX};
-use budget::{Permit, Pool};
 use catalog::Action;
 use futures_util::future::BoxFuture;
-use http_body_util::BodyExt;
 use stream::{Client, Peer};
 
 use crate::Parts;
@@ -18,6 +14,7 @@ use crate::auth::identify;
 use crate::call::{Answer, Call, allow, unknown_client};
 use crate::endpoints::{account, annotate, browse, lists, media, playlists, search, system};
 use crate::error::{Error, ErrorKind};
+use crate::form::Form;
 use crate::params::Params;
 use crate::scans::Scans;
 
@@ -105,8 +102,8 @@ async fn serve(face: Arc<Face>, route: &'static Route, request: Request<Body>) -
         return options();
     }
     let is_head = request.method() == Method::HEAD;
-    let (params, request, _permit) = match read(&face.parts, request).await {
-        Ok((params, request, permit)) => (Arc::new(params), request, permit),
+    let (params, request) = match read(&face.parts, request).await {
+        Ok((params, request)) => (Arc::new(params), request),
         Err((params, error)) => return refuse(route.name, &params, &error),
     };
     let answer = match attempt(face, route, &params, request).await {
@@ -158,34 +155,31 @@ async fn unknown(face: Arc<Face>, request: Request<Body>) -> Response<Body> {
     let name: String = name.trim_end_matches(".view").chars().take(64).collect();
     let error = Error::new(ErrorKind::Generic, format!("This server has no endpoint {name:?}"));
     match read(&face.parts, request).await {
-        Ok((params, ..)) => refuse("unknown", &params, &error),
+        Ok((params, _)) => refuse("unknown", &params, &error),
         Err((params, error)) => refuse("unknown", &params, &error),
     }
 }
 
-/// Gathers the parameters of query and form. What is held of the form is under a permit until the answer is made.
-async fn read(
-    parts: &Parts,
-    request: Request<Body>,
-) -> Result<(Params, Request<Body>, Option<Permit>), (Params, Error)> {
-    let mut params = Params::parse(request.uri().query().unwrap_or_default());
+/// Gathers the parameters of query and form.
+async fn read(parts: &Parts, request: Request<Body>) -> Result<(Params, Request<Body>), (Params, Error)> {
+    let mut params = Params::of(request.uri());
     let method = request.method();
     if method == Method::GET || method == Method::HEAD {
-        return Ok((params, request, None));
+        return Ok((params, request));
     }
     if method != Method::POST {
         return Err((params, Error::method()));
     }
     if !is_form(&request) {
-        return Ok((params, request, None));
+        return Ok((params, request));
     }
     let (head, body) = request.into_parts();
     let declared =
         head.headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
-    match form(parts, declared, body).await {
-        Ok((text, permit)) => {
-            params.extend(&text);
-            Ok((params, Request::from_parts(head, Body::empty()), Some(permit)))
+    match Form::read(&parts.budget, declared, body).await {
+        Ok(form) => {
+            params.extend(form);
+            Ok((params, Request::from_parts(head, Body::empty())))
         }
         Err(error) => Err((params, error)),
     }
@@ -197,32 +191,6 @@ fn is_form(request: &Request<Body>) -> bool {
         let essence = value.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
     })
-}
-
-/// Reads a form of at most [`FORM_BYTES_MAX`]. The permit stands for its text and for the pairs made of it.
-async fn form(parts: &Parts, declared: Option<usize>, mut body: Body) -> Result<(Vec<u8>, Permit), Error> {
-    let bytes_max = declared.unwrap_or(FORM_BYTES_MAX);
-    if bytes_max > FORM_BYTES_MAX {
-        return Err(Error::too_large());
-    }
-    let permit = parts.budget.wait(Pool::Uploads, 2 * bytes_max as u64).await?;
-    let mut text = Vec::new();
-    loop {
-        let frame = tokio::time::timeout(Duration::from_millis(BODY_STALL_MS), body.frame());
-        match frame.await.map_err(|_| Error::stalled())? {
-            None => return Ok((text, permit)),
-            Some(Err(error)) => {
-                return Err(Error::inside(ErrorKind::Generic, "The request body broke off", error));
-            }
-            Some(Ok(frame)) => {
-                let Some(data) = frame.data_ref() else { continue };
-                if text.len() + data.len() > FORM_BYTES_MAX {
-                    return Err(Error::too_large());
-                }
-                text.extend_from_slice(data);
-            }
-        }
-    }
 }
 
 /// Writes an error in the format that was asked for. What went wrong inside is logged with the endpoint's name; the

@@ -1,7 +1,8 @@
 //! Text answers compressed with gzip (RFC 1952) when the client asks for it; media never.
 //!
 //! A compressor holds [`limits::GZIP_BYTES`] as long as its client takes, so it needs a permit; an answer that gets
-//! none goes out as it is, which is always right. That, and that an answer is never turned into a 406, is why this
+//! none goes out as it is, which is always right. It is the pool of what is kept only for convenience: compressors
+//! whose clients take nothing must not keep others from their lists. That, and that an answer is never turned into a 406, is why this
 //! is not a ready-made layer.
 
 use std::io::Write;
@@ -55,7 +56,7 @@ pub(crate) fn compress(answer: Response, asked: Asked, budget: &Budget) -> Respo
     let permit = match asked {
         Asked::No => return Response::from_parts(head, body),
         Asked::Head => None,
-        Asked::Yes => match budget.take(Pool::Listings, limits::GZIP_BYTES) {
+        Asked::Yes => match budget.take(Pool::Caches, limits::GZIP_BYTES) {
             Ok(permit) => Some(permit),
             Err(_) => return Response::from_parts(head, body),
         },
@@ -267,7 +268,7 @@ mod tests {
     fn a_text_without_a_permit_goes_out_as_it_is() {
         let budget = Budget::new(256 * limits::MIB).unwrap();
         let mut held = Vec::new();
-        while let Ok(permit) = budget.take(Pool::Listings, limits::GZIP_BYTES) {
+        while let Ok(permit) = budget.take(Pool::Caches, limits::GZIP_BYTES) {
             held.push(permit);
         }
         let answer = compress(streamed(vec![Ok("{}")]), Asked::Yes, &budget);

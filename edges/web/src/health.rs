@@ -1,5 +1,6 @@
 //! `/health`: whether everything that the server leans on holds, and in words what does not.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,18 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use budget::{Budget, limits, memory};
 use catalog::Catalog;
+use futures_util::future::join_all;
 use rustix::fs::{Access, StatVfsMountFlags};
 use serde::Serialize;
-use store::Folders;
+use store::{FolderId, Folders};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::{App, json};
+
+mod probe;
+
+use probe::Probe;
 
 /// What `/health` looks at. Clones share the last report, which is given out again while it is fresh.
 #[derive(Clone)]
@@ -30,7 +36,13 @@ struct Inner {
     budget: Budget,
     folders: Folders,
     last: Mutex<Last>,
+    disk: Probe<Check>,
+    ffmpeg: Probe<Check>,
+    libraries: Mutex<Probes>,
 }
+
+/// The looks at library folders, one for each, so that one that hangs hides no other.
+type Probes = BTreeMap<FolderId, Arc<Probe<bool>>>;
 
 /// The last report, and whether somebody makes a newer one. Never locked across an await.
 #[derive(Default)]
@@ -99,7 +111,16 @@ impl Health {
     /// Looks at the disk of this data folder, at this catalog, at the memory limit of this budget and at these library
     /// folders.
     pub fn new(data: PathBuf, catalog: Arc<dyn Catalog>, budget: Budget, folders: Folders) -> Self {
-        Health(Arc::new(Inner { data, catalog, budget, folders, last: Mutex::default() }))
+        Health(Arc::new(Inner {
+            data,
+            catalog,
+            budget,
+            folders,
+            last: Mutex::default(),
+            disk: Probe::default(),
+            ffmpeg: Probe::default(),
+            libraries: Mutex::default(),
+        }))
     }
 
     /// A report that is at most a little old. One caller at a time makes a new one; the others get the last.
@@ -126,8 +147,12 @@ impl Health {
     }
 
     async fn check(&self) -> Report {
-        let (files, database) = tokio::join!(self.check_files(), self.check_database());
-        let [disk, ffmpeg, libraries] = files;
+        let (disk, ffmpeg, libraries, database) = tokio::join!(
+            self.check_disk(),
+            self.check_ffmpeg(),
+            check_libraries(&self.0.folders, &self.0.libraries),
+            self.check_database()
+        );
         let memory = check_memory(memory::process().resident_bytes, self.0.budget.limit_bytes());
         let all = [&disk, &database, &ffmpeg, &memory, &libraries];
         let degraded = all.iter().any(|check| check.status == Status::Degraded);
@@ -136,21 +161,14 @@ impl Health {
         Report { status, version, checks: Checks { disk, database, ffmpeg, memory, libraries } }
     }
 
-    /// The checks that touch files, away from the runtime; a disk that hangs must not hang the answer.
-    async fn check_files(&self) -> [Check; 3] {
+    async fn check_disk(&self) -> Check {
         let data = self.0.data.clone();
+        self.0.disk.ask(move || look_at_disk(&data)).await.unwrap_or_else(no_answer)
+    }
+
+    async fn check_ffmpeg(&self) -> Check {
         let path = std::env::var_os("PATH");
-        let folders = self.0.folders.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            [check_disk(&data), check_ffmpeg(path.as_deref()), check_libraries(&folders)]
-        });
-        match tokio::time::timeout(Duration::from_millis(limits::HEALTH_CHECK_MS), looked).await {
-            Ok(Ok(checks)) => checks,
-            Ok(Err(_)) | Err(_) => {
-                let late = || Check::new(Some("the disk does not answer".to_owned()));
-                [late(), late(), late()]
-            }
-        }
+        self.0.ffmpeg.ask(move || look_for_ffmpeg(path.as_deref())).await.unwrap_or_else(no_answer)
     }
 
     async fn check_database(&self) -> Check {
@@ -179,15 +197,30 @@ impl Drop for Turn<'_> {
 }
 
 /// Whether every library folder can be reached. Which one cannot is for the log: everybody may read this.
-fn check_libraries(folders: &Folders) -> Check {
+async fn check_libraries(folders: &Folders, probes: &Mutex<Probes>) -> Check {
     let ids = folders.ids();
-    let gone = ids.iter().filter(|id| folders.reopen(**id).is_err()).count();
+    let asked: Vec<_> = {
+        let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
+        // A look that hangs is remembered for as long as it does, also when its library was taken away.
+        probes.retain(|id, probe| ids.contains(id) || probe.is_running());
+        ids.iter().map(|id| (*id, Arc::clone(probes.entry(*id).or_default()))).collect()
+    };
+    let looks = asked.into_iter().map(|(id, probe)| {
+        let folders = folders.clone();
+        async move { probe.ask(move || folders.reopen(id).is_ok()).await == Some(true) }
+    });
+    let gone = join_all(looks).await.into_iter().filter(|is_there| !is_there).count();
     let why = format!("{gone} of {} libraries cannot be read; what is in them cannot be played", ids.len());
     Check::new((gone > 0).then_some(why))
 }
 
+/// Of what did not come back in time.
+fn no_answer() -> Check {
+    Check::new(Some("the disk does not answer".to_owned()))
+}
+
 /// Whether the data folder can be written and its disk has room. Nothing is written to find out.
-fn check_disk(data: &Path) -> Check {
+fn look_at_disk(data: &Path) -> Check {
     let figures = match rustix::fs::statvfs(data) {
         Ok(figures) => figures,
         Err(error) => return Check::new(Some(format!("the data folder cannot be looked at: {error}"))),
@@ -209,7 +242,7 @@ fn check_disk(data: &Path) -> Check {
 }
 
 /// Whether the programs are where a child would be looked for. They are found by looking, never by starting one.
-fn check_ffmpeg(path: Option<&OsStr>) -> Check {
+fn look_for_ffmpeg(path: Option<&OsStr>) -> Check {
     let missing: Vec<&str> = ["ffmpeg", "ffprobe"].into_iter().filter(|name| !is_in(path, name)).collect();
     let why = (!missing.is_empty()).then(|| {
         let names = missing.join(" and ");
@@ -245,56 +278,4 @@ pub(crate) async fn report(State(app): State<Arc<App>>) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_program_is_named_with_what_it_costs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = Some(folder.path().as_os_str());
-        let check = check_ffmpeg(path);
-        assert_eq!(check.status, Status::Degraded);
-        assert!(check.why.unwrap().starts_with("ffmpeg and ffprobe not found in PATH: transcoding"));
-        for (name, mode) in [("ffmpeg", 0o755), ("ffprobe", 0o644)] {
-            std::fs::write(folder.path().join(name), b"").unwrap();
-            std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
-        }
-        assert!(
-            check_ffmpeg(path).why.unwrap().starts_with("ffprobe not found"),
-            "a file that cannot run is none"
-        );
-        std::fs::set_permissions(folder.path().join("ffprobe"), PermissionsExt::from_mode(0o755)).unwrap();
-        assert_eq!(check_ffmpeg(path).status, Status::Ok);
-        assert_eq!(check_ffmpeg(None).status, Status::Degraded);
-    }
-
-    #[test]
-    fn memory_is_degraded_before_it_is_used_up() {
-        for (resident, expected) in
-            [(0, Status::Ok), (900, Status::Ok), (901, Status::Degraded), (2_000, Status::Degraded)]
-        {
-            assert_eq!(check_memory(resident, 1_000).status, expected, "{resident}");
-        }
-    }
-
-    #[test]
-    fn a_library_that_is_gone_degrades_until_it_is_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let (there, gone) = (folder.path().join("there"), folder.path().join("gone"));
-        std::fs::create_dir(&there).unwrap();
-        let folders = Folders::new(1);
-        folders.set(vec![(store::FolderId(1), there), (store::FolderId(2), gone.clone())]);
-        let check = check_libraries(&folders);
-        assert_eq!(check.status, Status::Degraded);
-        assert!(check.why.unwrap().starts_with("1 of 2 libraries"));
-        std::fs::create_dir(gone).unwrap();
-        assert_eq!(check_libraries(&folders).status, Status::Ok);
-    }
-
-    #[test]
-    fn a_folder_that_is_gone_degrades_the_disk() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(check_disk(folder.path()).free_bytes.is_some());
-        assert_eq!(check_disk(&folder.path().join("gone")).status, Status::Degraded);
-    }
-}
+mod tests;

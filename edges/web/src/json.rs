@@ -1,9 +1,9 @@
 //! JSON in and out: bodies with a limit, a type and no unknown fields; ids and queries that exist only parsed.
 
-use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use std::{fmt, io};
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
@@ -11,7 +11,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use budget::{Pool, limits};
+use budget::{Budget, Permit, Pool, limits};
 use catalog::UnixMs;
 use http_body_util::BodyExt;
 use serde::Serialize;
@@ -73,39 +73,50 @@ impl<T: Fields> FromRequest<Arc<App>> for Form<T> {
         if declared.is_some_and(|length| length > limits::FORM_BYTES_MAX) {
             return Err(too_large());
         }
-        let mut text = Vec::new();
-        let mut permit = None;
-        let mut body = body;
-        while let Some(piece) = piece(&mut body).await? {
-            if text.len() + piece.len() > limits::FORM_BYTES_MAX {
-                return Err(too_large());
-            }
-            // Up to a few KiB belong to the connection; what is longer asks once for the most it can become.
-            if permit.is_none() && (text.len() + piece.len()) as u64 > limits::SMALL_BODY_BYTES_MAX {
-                permit = Some(app.budget.take(Pool::Uploads, limits::FORM_BYTES_MAX as u64)?);
-            }
-            text.extend_from_slice(&piece);
-        }
+        // However it trickles, it must be whole within a time.
+        let whole = tokio::time::timeout(Duration::from_millis(limits::FORM_MS), gather(&app.budget, body));
+        let (text, _permit) = whole.await.map_err(|_| stalled())??;
         parse(&text).map(Form)
     }
 }
 
-/// The next piece of a body, or an error that says whose fault it is that there is none.
-async fn piece(body: &mut Body) -> Result<Option<bytes::Bytes>, Error> {
-    let stall = Duration::from_millis(limits::BODY_STALL_MS);
-    loop {
-        match tokio::time::timeout(stall, body.frame()).await {
-            Err(_) => return Err(Error::new(Code::BodyStalled, "the request body stopped coming")),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(Error::new(Code::Invalid, "the request body broke off")),
-            Ok(Some(Ok(frame))) => {
-                // Trailers say nothing that we ask for.
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
+/// The text of a body and the permit that it is held under, which grows with the bytes that came.
+async fn gather(budget: &Budget, mut body: Body) -> Result<(Vec<u8>, Option<Permit>), Error> {
+    let (mut text, mut permit) = (Vec::new(), None);
+    while let Some(frame) = body.frame().await {
+        // Trailers say nothing that we ask for.
+        let Ok(piece) = frame.map_err(broken)?.into_data() else { continue };
+        let bytes = text.len() + piece.len();
+        if bytes > limits::FORM_BYTES_MAX {
+            return Err(too_large());
         }
+        if bytes > text.capacity() {
+            let room = bytes.next_power_of_two().clamp(limits::FORM_FIRST_BYTES, limits::FORM_BYTES_MAX);
+            // While the text moves, both places are held.
+            let larger = budget.wait(Pool::Uploads, room as u64).await?;
+            text.reserve_exact(room - text.len());
+            permit = Some(larger);
+        }
+        text.extend_from_slice(&piece);
     }
+    Ok((text, permit))
+}
+
+/// Whose fault it is that a body has no end. The connection ends one of which nothing came for too long, and says so
+/// by the kind of its error.
+fn broken(error: axum::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if inner.downcast_ref::<io::Error>().is_some_and(|inner| inner.kind() == io::ErrorKind::TimedOut) {
+            return stalled();
+        }
+        cause = inner.source();
+    }
+    Error::new(Code::Invalid, "the request body broke off")
+}
+
+fn stalled() -> Error {
+    Error::new(Code::BodyStalled, "the request body stopped coming")
 }
 
 fn too_large() -> Error {
@@ -213,12 +224,36 @@ const ROWS_DEFAULT: usize = 100;
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_stops_coming_is_not_waited_for() {
-        let frames =
-            futures_util::stream::pending::<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>();
-        let error = piece(&mut Body::new(http_body_util::StreamBody::new(frames))).await.unwrap_err();
-        assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
+    fn budget() -> Budget {
+        Budget::new(128 * limits::MIB).unwrap()
+    }
+
+    fn held(budget: &Budget) -> u64 {
+        budget.figures().into_iter().find(|figures| figures.pool == Pool::Uploads).unwrap().used_bytes
+    }
+
+    #[tokio::test]
+    async fn a_body_that_the_connection_ended_for_its_silence_is_a_timeout_and_any_other_end_is_not() {
+        for (kind, status) in [(io::ErrorKind::TimedOut, 408), (io::ErrorKind::ConnectionReset, 400)] {
+            let pieces = futures_util::stream::iter([Ok("{"), Err(io::Error::from(kind))]);
+            let error = gather(&budget(), Body::from_stream(pieces)).await.unwrap_err();
+            assert_eq!(error.status().as_u16(), status, "{kind:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn p05_a_body_holds_what_came_of_it_and_not_what_may_come() {
+        let budget = budget();
+        for (bytes, expected) in [(0, 0), (1, 16), (16 << 10, 16), (20 << 10, 32), (200 << 10, 256)] {
+            let came = (bytes > 0).then(|| Ok::<_, io::Error>(vec![b' '; bytes]));
+            let pieces = futures_util::stream::StreamExt::chain(
+                futures_util::stream::iter(came),
+                futures_util::stream::pending(),
+            );
+            let mut reading = std::pin::pin!(gather(&budget, Body::from_stream(pieces)));
+            assert!(futures_util::FutureExt::now_or_never(reading.as_mut()).is_none());
+            assert_eq!(held(&budget), expected << 10, "{bytes} bytes came");
+        }
     }
 
     #[derive(Debug, serde::Deserialize)]

@@ -44,7 +44,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use budget::Budget;
+use budget::{Budget, Slots};
 use bytes::Bytes;
 use catalog::scan::Scanner;
 use catalog::{Catalog, SignIn};
@@ -72,6 +72,8 @@ pub struct Parts {
     pub budget: Budget,
     /// What `POST /scan` starts.
     pub scanner: Scanner,
+    /// Counts the lists on their way to each user, by his number; shared by all faces.
+    pub listings: Slots<i64>,
     /// Every metric of the process, complete: `GET /metrics` prints it.
     pub registry: Arc<Registry>,
     /// The figures of operations that [`observe`] keeps.

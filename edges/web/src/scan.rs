@@ -81,12 +81,12 @@ impl From<Status> for ScanAnswer {
     fn from(status: Status) -> Self {
         ScanAnswer {
             running: status.running,
-            seen: status.seen,
-            added: status.added,
-            changed: status.changed,
-            missing: status.missing,
-            back: status.back,
-            failed: status.failed,
+            seen: status.counts.seen,
+            added: status.counts.added,
+            changed: status.counts.changed,
+            missing: status.counts.missing,
+            back: status.counts.back,
+            failed: status.counts.failed,
             ended: status.ended.map(json::moment),
             failure: status.failure,
         }

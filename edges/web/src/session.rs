@@ -56,7 +56,7 @@ pub(crate) async fn open(
     let token = app.sign_in.open_session(identity.user.id).await?;
     let expires = json::now().saturating_add_unsigned(limits::SESSION_MS);
     let session = SessionAnswer { user: UserAnswer::of(&identity.user), expires: json::moment(expires) };
-    let cookie = cookie(&token, limits::SESSION_MS / 1_000, &client, &app.base_url)?;
+    let cookie = cookie(&token, limits::SESSION_COOKIE_SECONDS, &client, &app.base_url)?;
     let mut answer = json::answer(StatusCode::OK, &session);
     answer.headers_mut().insert(SET_COOKIE, cookie);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -81,7 +81,7 @@ pub(crate) async fn close(
 }
 
 /// The cookie of a session: out of reach for scripts and for other sites (RFC 6265 section 4.1.2, `SameSite` by its
-/// successor's draft); an age of 0 removes it. `Secure` follows the client's own connection, behind trusted proxies
+/// successor's draft); an age of 0 removes it. It outlives the session, which ends by itself when it is not used. `Secure` follows the client's own connection, behind trusted proxies
 /// resolved, because a browser drops a secure cookie that comes over plain HTTP.
 fn cookie(token: &str, seconds: u64, client: &Client, base: &BaseUrl) -> Result<HeaderValue, Error> {
     let path = base.cookie_path();

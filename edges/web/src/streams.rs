@@ -82,10 +82,9 @@ pub(crate) async fn list(
 ) -> Result<Response, Error> {
     let rows = json::rows(query.limit)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let mut figures = app.streams.list();
-    let count = figures.len();
-    figures.retain(|stream| query.after.is_none_or(|after| stream.id > after));
-    figures.sort_unstable_by_key(|stream| stream.id);
+    let count = app.streams.running();
+    // One row more than asked for tells whether there is a next page.
+    let mut figures = app.streams.list(query.after, rows + 1);
     let more = figures.len() > rows;
     figures.truncate(rows);
     let next = figures.last().map(|stream| stream.id).filter(|_| more);
@@ -98,7 +97,7 @@ pub(crate) async fn list(
 
 /// End a stream
 ///
-/// Its connection is cut; the player may ask again.
+/// Its connection is cut, or with HTTP/2 its stream alone is reset; the player may ask again.
 #[utoipa::path(delete, path = "/streams/{id}", tag = "server", params(("id" = u64, Path, example = 17)),
     responses((status = 204, description = "it is ended")))]
 pub(crate) async fn end(State(app): State<Arc<App>>, Id(id): Id<u64>) -> Result<StatusCode, Error> {

@@ -157,11 +157,12 @@ pub(crate) async fn list(
     let rows = json::rows(query.limit)?;
     let bad_after = |_| Error::new(Code::Invalid, "after must be what next said");
     let after = query.after.map(|after| after.parse::<TrackId>()).transpose().map_err(bad_after)?;
+    let slot = app.listings.take(caller.identity.user.id.0)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
     let page = app.catalog.tracks(&caller.identity.viewer(), after, rows).await?;
     let text = page_text(page.rows, page.next)?;
     drop(permit);
-    Ok(held::answer(&app.budget, "application/json", text)?)
+    Ok(held::listing(&app, slot, "application/json", text)?)
 }
 
 /// Writes the rows until the text is long enough; the key of the last one written is where the next page starts.
@@ -206,7 +207,7 @@ pub(crate) async fn read(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrackForm {
-    /// 1 to 1,024 characters.
+    /// 1 to 256 characters.
     title: Option<String>,
     /// Who sees it.
     visibility: Option<VisibilityWord>,

@@ -48,10 +48,14 @@ impl Home {
         let data =
             tokio::task::spawn_blocking(move || open_data(&path, claim)).await.map_err(task_ended)??;
         let database = data.database();
-        let sqlite = Sqlite::open(&database).await.map_err(|e| {
+        let unusable = |e: catalog::Error| {
             Error::failed(format!("the database {} cannot be used: {e}", database.display()))
                 .hint("`millpond doctor` looks closer")
-        })?;
+        };
+        if claim == Claim::Shared && Sqlite::is_behind(&database).await.map_err(unusable)? {
+            must_be_unserved(&data)?;
+        }
+        let sqlite = Sqlite::open(&database).await.map_err(unusable)?;
         let sqlite = Arc::new(sqlite);
         let catalog: Arc<dyn Catalog> = Arc::<Sqlite>::clone(&sqlite);
         let sign_in = SignIn::new(Arc::clone(&catalog), &data.secret(), budget.clone());
@@ -67,6 +71,19 @@ impl Home {
     pub(crate) async fn close(self) {
         self.sqlite.close().await;
     }
+}
+
+/// A database of an earlier release is brought to this one only while no server uses it: the one that runs was built for
+/// the tables as they are.
+fn must_be_unserved(data: &DataFolder) -> Result<()> {
+    if !data.is_served().map_err(|e| explain(data.path(), &e))? {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "the server that runs on data folder {} is of an earlier release, and this command would change its database",
+        data.path().display()
+    ))
+    .hint("restart the server with this release first, or use the command of its release"))
 }
 
 /// Opens the data folder. Blocks.

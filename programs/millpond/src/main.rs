@@ -8,6 +8,7 @@
 //!
 //! **Not here.** What the parts do. This program decides who gets which, starts them, and stops them.
 
+mod allocator;
 mod commands;
 mod descriptors;
 mod error;
@@ -21,6 +22,7 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::settle();
     match commands::run() {
         Ok(code) => code,
         Err(error) => {

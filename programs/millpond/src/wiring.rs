@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use budget::{Chunks, Peaks, limits};
+use budget::{Chunks, Peaks, Slots, limits};
 use catalog::LibraryRow;
 use catalog::scan::Scanner;
 use prometheus_client::registry::Registry;
@@ -93,13 +94,16 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
     house.metrics.register(&mut registry);
     house.connections.register(&mut registry);
     house.proxied.register(&mut registry);
+    let listings = Slots::new("listings", "listings_per_user", 0, limits::LISTINGS_PER_USER_MAX);
+    listings.register(&mut registry);
 
     let faces = Faces { home, settings, folders, streams: &streams, scanner: &scanner };
-    house.router = faces.routes(registry, operations, peaks);
+    house.router = faces.routes(registry, operations, peaks, listings);
     house.proxies = Proxies::new(&settings.server.trusted_proxies);
     house.prefix = settings.server.base_url.prefix().to_owned();
     house.deadlines = Deadlines {
-        write_stall: settings.stream.write_stall,
+        // The registry of streams ends its own first, and says so; this one is for answers that it does not know.
+        write_stall: settings.stream.write_stall + Duration::from_millis(3 * limits::STALL_CHECK_MS),
         body_stall: settings.stream.body_stall,
         drain: settings.server.drain,
         ..Deadlines::default()
@@ -121,7 +125,13 @@ struct Faces<'a> {
 
 impl Faces<'_> {
     /// All routes behind the layer that every answer passes.
-    fn routes(&self, registry: Registry, operations: Operations, peaks: Peaks) -> Router {
+    fn routes(
+        &self,
+        registry: Registry,
+        operations: Operations,
+        peaks: Peaks,
+        listings: Slots<i64>,
+    ) -> Router {
         let Faces { home, settings, folders, streams, scanner } = self;
         let base_url = settings.server.base_url.clone();
         let cors_origins = settings.server.cors_origins.clone();
@@ -145,6 +155,7 @@ impl Faces<'_> {
             streams: (*streams).clone(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
+            listings: listings.clone(),
             registry: Arc::new(registry),
             operations,
             health,
@@ -158,6 +169,7 @@ impl Faces<'_> {
             streams: (*streams).clone(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
+            listings,
         });
         web::observe(web.merge(subsonic), &observed)
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use budget::limits::{APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, SESSIONS_PER_USER_MAX};
+use budget::limits::{
+    APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, LABEL_CHARS_MAX, SESSION_MS, SESSIONS_PER_USER_MAX,
+};
 
 use super::house::House;
 use crate::database::Catalog;
@@ -25,7 +27,11 @@ pub(super) async fn keys_belong_to_one_user(catalog: Arc<dyn Catalog>) {
     assert_eq!(catalog.user_of_key([1; 32]).await.expect("a lookup"), None);
     let nobody = catalog.add_key(UserId(999), "x", [3; 32]).await.expect_err("nobody");
     assert_eq!(nobody.kind(), ErrorKind::NotFound);
-    assert_eq!(catalog.add_key(ann, "a\nb", [3; 32]).await.expect_err("no label").kind(), ErrorKind::Invalid);
+    for label in ["", "a\nb", &"é".repeat(LABEL_CHARS_MAX + 1)] {
+        let refused = catalog.add_key(ann, label, [3; 32]).await.expect_err("no label");
+        assert_eq!(refused.kind(), ErrorKind::Invalid, "{label:?}");
+    }
+    catalog.add_key(ann, &"é".repeat(LABEL_CHARS_MAX), [3; 32]).await.expect("a long label");
 }
 
 pub(super) async fn app_passwords_belong_to_one_user(catalog: Arc<dyn Catalog>) {
@@ -52,10 +58,10 @@ pub(super) async fn sessions_end(catalog: Arc<dyn Catalog>) {
     let (catalog, ann) = (&house.catalog, house.ann.id);
     let later = i64::MAX / 2;
     catalog.add_session(ann, [1; 32], later).await.expect("a session");
-    assert_eq!(catalog.user_of_session([1; 32], later - 1).await.expect("a lookup"), Some(ann));
     assert_eq!(catalog.user_of_session([1; 32], later).await.expect("a lookup"), None, "its time is over");
-    catalog.remove_session([1; 32]).await.expect("an end");
-    catalog.remove_session([1; 32]).await.expect("ending none is fine");
+    assert_eq!(catalog.user_of_session([1; 32], later - 1).await.expect("a lookup"), Some(ann));
+    assert_eq!(catalog.remove_session([1; 32]).await.expect("an end"), Some(ann));
+    assert_eq!(catalog.remove_session([1; 32]).await.expect("ending none is fine"), None);
     assert_eq!(catalog.user_of_session([1; 32], 0).await.expect("a lookup"), None);
     catalog.add_session(ann, [2; 32], later).await.expect("a session");
     catalog.set_password_hash(ann, "other").await.expect("a new password");
@@ -67,40 +73,53 @@ pub(super) async fn sessions_end(catalog: Arc<dyn Catalog>) {
     );
 }
 
-pub(super) async fn every_change_raises_the_epoch(catalog: Arc<dyn Catalog>) {
+pub(super) async fn a_session_that_is_used_lives_on(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann) = (&house.catalog, house.ann.id);
+    let (life, day) = (i64::try_from(SESSION_MS).expect("a time"), 24 * 3_600_000);
+    let start = i64::MAX / 2;
+    catalog.add_session(ann, [1; 32], start + life).await.expect("a session");
+    let used = async |now: i64| catalog.user_of_session([1; 32], now).await.expect("a lookup");
+    // Within the first day nothing is written; later each use counts.
+    for now in [start + day - 1, start + life - 1, start + 2 * life - 2, start + 3 * life - 3] {
+        assert_eq!(used(now).await, Some(ann), "{}", now - start);
+    }
+    assert_eq!(used(start + 4 * life - 3).await, None, "not used for so long");
+}
+
+pub(super) async fn what_is_taken_back_raises_the_epoch_of_its_user_alone(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
     let (catalog, ann, later) = (&house.catalog, house.ann.id, i64::MAX / 2);
     let mut before = catalog.credential_epoch().await.expect("an epoch");
-    let mut raised = async |what: &str| {
+    let mut raised = async |who: Option<UserId>, what: &str| {
         let epoch = catalog.credential_epoch().await.expect("an epoch");
-        assert!(epoch > before, "{what} raises the epoch");
+        let changed = catalog.credential_changes(before).await.expect("changes");
+        let expected: Vec<_> = who.into_iter().map(|user| (user, epoch)).collect();
+        assert_eq!(changed, expected, "{what}");
+        assert_eq!(epoch > before, who.is_some(), "{what}");
         before = epoch;
     };
     let key = catalog.add_key(ann, "k", [1; 32]).await.expect("a key");
-    raised("a new key").await;
     let password = catalog.add_app_password(ann, "p", b"sealed").await.expect("an app password");
-    raised("a new app password").await;
+    catalog.add_session(ann, [2; 32], later).await.expect("a session");
+    catalog.user_of_key([1; 32]).await.expect("a lookup");
+    catalog.user_of_session([2; 32], 0).await.expect("a lookup");
+    let zoe = catalog.add_user("zoe", Role::User, "hash").await.expect("a user");
+    raised(None, "what is new and what is used").await;
     catalog.remove_key(ann, key.id).await.expect("a removal");
-    raised("a revoked key").await;
+    raised(Some(ann), "a revoked key").await;
     catalog.remove_app_password(ann, password.id).await.expect("a removal");
-    raised("a revoked app password").await;
-    catalog.set_password_hash(ann, "new").await.expect("a new password");
-    raised("a new password").await;
+    raised(Some(ann), "a revoked app password").await;
+    catalog.set_password_hash(zoe.id, "new").await.expect("a new password");
+    raised(Some(zoe.id), "a new password").await;
     let only = LibrarySet::Only(vec![house.music]);
     catalog.change_user(ann, Role::User, Rights::default(), &only).await.expect("a change");
-    raised("a changed user").await;
-    catalog.add_session(ann, [2; 32], later).await.expect("a session");
+    raised(Some(ann), "a changed user").await;
     catalog.remove_session([2; 32]).await.expect("an end");
-    raised("an ended session").await;
-    let zoe = catalog.add_user("zoe", Role::User, "hash").await.expect("a user");
-    raised("a new user").await;
+    raised(Some(ann), "an ended session").await;
+    catalog.add_key(zoe.id, "k", [3; 32]).await.expect("a key");
     catalog.remove_user(zoe.id).await.expect("a removal");
-    raised("a removed user").await;
-
-    let still = catalog.credential_epoch().await.expect("an epoch");
-    catalog.user_of_key([1; 32]).await.expect("a lookup");
-    catalog.users().await.expect("a list");
-    assert_eq!(catalog.credential_epoch().await.expect("an epoch"), still, "reading changes nothing");
+    raised(Some(zoe.id), "a removed user").await;
 }
 
 pub(super) async fn nobody_fills_the_tables(catalog: Arc<dyn Catalog>) {

@@ -42,12 +42,12 @@ pub(super) async fn a_file_that_vanishes_and_returns_is_the_same_track(catalog: 
     let house = House::with(catalog, &files).await;
     let (catalog, ann) = (&house.catalog, house.ann());
     let track = house.track("goes").await;
-    catalog.star(&ann, Item::Track(track.id), Some(7)).await.expect("a star");
-    catalog.play(&ann, track.id, 8).await.expect("a play");
+    catalog.star(&ann, &[Item::Track(track.id)], Some(7)).await.expect("a star");
+    catalog.play(&ann, &[(track.id, 8)]).await.expect("a play");
     let before = catalog.changed().await.expect("a moment");
 
     catalog.mark_missing(house.music, &[track.id]).await.expect("a mark");
-    catalog.settle(house.music).await.expect("an end");
+    catalog.follow_moves(house.music).await.expect("an end");
     assert!(catalog.changed().await.expect("a moment") > before);
     assert_eq!(titles(&house.tracks(&ann).await), ["stays"]);
     let album = catalog.album(&ann, track.album_id).await.expect_err("an empty album is hidden");
@@ -74,9 +74,9 @@ pub(super) async fn a_renamed_file_is_the_same_track(catalog: Arc<dyn Catalog>) 
     let files = [file("A", "One", 1, "song"), file("A", "One", 2, "other")];
     let house = House::with(catalog, &files).await;
     let (catalog, ann) = (&house.catalog, house.ann());
-    catalog.settle(house.music).await.expect("an end");
+    catalog.follow_moves(house.music).await.expect("an end");
     let track = house.track("song").await;
-    catalog.star(&ann, Item::Track(track.id), Some(7)).await.expect("a star");
+    catalog.star(&ann, &[Item::Track(track.id)], Some(7)).await.expect("a star");
     catalog
         .change_track(&ann, track.id, Some("my title"), Some(Visibility::Private))
         .await
@@ -90,7 +90,7 @@ pub(super) async fn a_renamed_file_is_the_same_track(catalog: Arc<dyn Catalog>) 
     copy.stamp.inode = 12_345;
     house.record(&[moved.clone(), copy]).await;
     catalog.mark_missing(house.music, &[track.id]).await.expect("a mark");
-    catalog.settle(house.music).await.expect("an end");
+    catalog.follow_moves(house.music).await.expect("an end");
 
     let now = catalog.track(&ann, track.id).await.expect("the same track");
     assert_eq!((now.path.as_str(), now.title.as_str()), ("Elsewhere/new name.flac", "my title"));
@@ -108,7 +108,7 @@ pub(super) async fn a_renamed_file_is_the_same_track(catalog: Arc<dyn Catalog>) 
         ["my title"]
     );
     assert_eq!(house.album(&ann, "One").await.expect("the album").tracks, 3);
-    catalog.settle(house.music).await.expect("settling again changes nothing");
+    catalog.follow_moves(house.music).await.expect("settling again changes nothing");
     assert_eq!(known(&house).await, all);
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn hidden_libraries_take_their_tracks_with_them(catalog: Arc<dy
     let house = House::with(catalog, &[file("A", "One", 1, "song")]).await;
     let (catalog, ann) = (&house.catalog, house.ann());
     let track = house.track("song").await;
-    catalog.star(&ann, Item::Track(track.id), Some(5)).await.expect("a star");
+    catalog.star(&ann, &[Item::Track(track.id)], Some(5)).await.expect("a star");
     let before = catalog.changed().await.expect("a moment");
     catalog.set_libraries(&roots(&["talks"])).await.expect("libraries");
     assert!(catalog.changed().await.expect("a moment") > before);

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use budget::limits::{
+    LISTING_ROW_BYTES_MAX, LISTING_ROWS_BYTES_MAX, TAG_GENRE_CHARS_MAX, TAG_TEXT_CHARS_MAX,
+};
+use store::RelPath;
+
 use super::house::{House, artist_names, file, names, path, titles};
 use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{AlbumId, AlbumOrder, ArtistId, Cover, Item, PlayState, TrackId};
+use crate::weight::{Weight, is_cut};
 
 pub(super) async fn tracks_come_in_pages_that_fit_together(catalog: Arc<dyn Catalog>) {
     let files: Vec<_> = (1..=25).map(|n| file("A", "One", n, &format!("song {n:02}"))).collect();
@@ -56,7 +62,7 @@ pub(super) async fn albums_come_in_every_order(catalog: Arc<dyn Catalog>) {
     let (catalog, ann) = (&house.catalog, house.ann());
     for (n, name) in [(1, "Help!"), (2, "Spirit")] {
         let id = house.album(&ann, name).await.expect("the album").id;
-        catalog.star(&ann, Item::Album(id), Some(n)).await.expect("a star");
+        catalog.star(&ann, &[Item::Album(id)], Some(n)).await.expect("a star");
         catalog.rate(&ann, Item::Album(id), 5 - u8::try_from(n).expect("small")).await.expect("a rating");
     }
     let check = async |order: AlbumOrder, expected: &[&str]| {
@@ -124,8 +130,8 @@ pub(super) async fn artists_come_by_their_sort_names(catalog: Arc<dyn Catalog>) 
     assert_eq!(names(&catalog.artist_albums(&ann, all[0].id, 1, 10).await.expect("albums")), ["Let It Be"]);
     let nobody = catalog.artist(&ann, ArtistId(999)).await.expect_err("nobody");
     assert_eq!(nobody.kind(), ErrorKind::NotFound);
-    catalog.star(&ann, Item::Artist(guest), Some(1)).await.expect("a star");
-    catalog.star(&ann, Item::Artist(all[1].id), Some(2)).await.expect("a star");
+    catalog.star(&ann, &[Item::Artist(guest)], Some(1)).await.expect("a star");
+    catalog.star(&ann, &[Item::Artist(all[1].id)], Some(2)).await.expect("a star");
     let starred = catalog.starred_artists(&ann, 0, 10).await.expect("artists");
     assert_eq!(artist_names(&starred), ["Édith Piaf", "Captain Beefheart"]);
     assert_eq!(starred[0].play.starred, Some(2));
@@ -206,4 +212,60 @@ pub(super) async fn covers_are_found_for_everything(catalog: Arc<dyn Catalog>) {
     }
     assert_eq!((bare.has_cover, with.has_cover), (false, true));
     assert!(!catalog.album(&ann, lonely.album_id).await.expect("the album").has_cover);
+}
+
+pub(super) async fn p04_a_page_holds_no_more_than_its_permit(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let long = |n: u32| {
+        let mut found = file("A", "One", n, &format!("{n:03}"));
+        let folder = "f".repeat(200);
+        let path = format!("{0}/{0}/{0}/{0}/{n:03}.flac", folder);
+        found.path = RelPath::parse(&path).expect("a path");
+        found.tags.cover = None;
+        found.tags.title = format!("{n:03}{}", "𝄞".repeat(TAG_TEXT_CHARS_MAX - 3));
+        found.tags.artist = "𝄞".repeat(TAG_TEXT_CHARS_MAX);
+        found.tags.genres = (0..8).map(|g| format!("{g}{}", "𝄞".repeat(TAG_GENRE_CHARS_MAX - 1))).collect();
+        found
+    };
+    let files: Vec<_> = (1..=450).map(long).collect();
+    house.record(&files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let check = |held: usize, page: usize| {
+        let most = LISTING_ROWS_BYTES_MAX + LISTING_ROW_BYTES_MAX as usize;
+        assert!(page < 450 && held <= most, "{page} rows hold {held} bytes");
+    };
+    let mut after = None;
+    let mut by_key = Vec::new();
+    loop {
+        let page = catalog.tracks(&ann, after, 500).await.expect("a page");
+        check(page.rows.iter().map(Weight::held_bytes).sum(), page.rows.len());
+        by_key.extend(page.rows.into_iter().map(|track| track.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(by_key.len(), files.len());
+    let album = house.track(&files[0].tags.title).await.album_id;
+    let mut by_offset = Vec::new();
+    loop {
+        let rows = catalog.album_tracks(&ann, album, by_offset.len() as u64, 500).await.expect("a page");
+        check(rows.iter().map(Weight::held_bytes).sum(), rows.len());
+        let is_cut = is_cut(&rows);
+        by_offset.extend(rows.into_iter().map(|track| track.id));
+        if !is_cut {
+            break;
+        }
+    }
+    assert_eq!(by_offset, by_key, "no row is left out where a page was cut");
+    let mut known = 0;
+    let mut behind = None;
+    loop {
+        let rows = catalog.known(house.music, behind.as_ref(), 500).await.expect("a page");
+        check(rows.iter().map(Weight::held_bytes).sum(), rows.len());
+        let Some(last) = rows.last() else { break };
+        behind = Some(last.path.clone());
+        known += rows.len();
+    }
+    assert_eq!(known, files.len());
 }

@@ -30,13 +30,15 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     credentials::keys_belong_to_one_user(make().await).await;
     credentials::app_passwords_belong_to_one_user(make().await).await;
     credentials::sessions_end(make().await).await;
-    credentials::every_change_raises_the_epoch(make().await).await;
+    credentials::a_session_that_is_used_lives_on(make().await).await;
+    credentials::what_is_taken_back_raises_the_epoch_of_its_user_alone(make().await).await;
     credentials::nobody_fills_the_tables(make().await).await;
 
     libraries::roots_keep_their_ids(make().await).await;
     libraries::hidden_libraries_take_their_tracks_with_them(make().await).await;
 
     lists::tracks_come_in_pages_that_fit_together(make().await).await;
+    lists::p04_a_page_holds_no_more_than_its_permit(make().await).await;
     lists::albums_come_in_every_order(make().await).await;
     lists::artists_come_by_their_sort_names(make().await).await;
     lists::genres_count_what_is_seen(make().await).await;
@@ -53,6 +55,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 
     annotations::stars_and_ratings_are_each_users_own(make().await).await;
     annotations::a_play_counts_for_track_and_album(make().await).await;
+    annotations::many_are_starred_and_played_or_none(make().await).await;
 
     inventory::known_files_come_in_the_order_of_their_bytes(make().await).await;
     inventory::a_file_that_vanishes_and_returns_is_the_same_track(make().await).await;

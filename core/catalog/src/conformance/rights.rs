@@ -80,10 +80,10 @@ async fn house_with_a_secret(catalog: Arc<dyn Catalog>) -> (House, Track) {
     // Bob did everything with it while he could.
     let (catalog, bob) = (&house.catalog, house.bob());
     for item in [Item::Track(hidden.id), Item::Album(hidden.album_id), Item::Artist(hidden.artist_id)] {
-        catalog.star(&bob, item, Some(1)).await.expect("a star");
+        catalog.star(&bob, &[item], Some(1)).await.expect("a star");
         catalog.rate(&bob, item, 5).await.expect("a rating");
     }
-    catalog.play(&bob, hidden.id, 1).await.expect("a play");
+    catalog.play(&bob, &[(hidden.id, 1)]).await.expect("a play");
     (house, hidden)
 }
 
@@ -183,11 +183,14 @@ pub(super) async fn p08_nothing_unseen_can_be_changed(catalog: Arc<dyn Catalog>)
     let hidden = house.hide_for_ann("hidden").await;
     let (catalog, bob) = (&house.catalog, house.bob());
     for item in [Item::Track(hidden.id), Item::Album(hidden.album_id), Item::Artist(hidden.artist_id)] {
-        let star = catalog.star(&bob, item, Some(9)).await.expect_err("it is hidden");
+        let star = catalog.star(&bob, &[item], Some(9)).await.expect_err("it is hidden");
         let rate = catalog.rate(&bob, item, 1).await.expect_err("it is hidden");
         assert_eq!((star.kind(), rate.kind()), (ErrorKind::NotFound, ErrorKind::NotFound), "{item:?}");
     }
-    assert_eq!(catalog.play(&bob, hidden.id, 9).await.expect_err("it is hidden").kind(), ErrorKind::NotFound);
+    assert_eq!(
+        catalog.play(&bob, &[(hidden.id, 9)]).await.expect_err("it is hidden").kind(),
+        ErrorKind::NotFound
+    );
     let change =
         catalog.change_track(&bob, hidden.id, Some("mine now"), None).await.expect_err("it is hidden");
     assert_eq!(change.kind(), ErrorKind::NotFound);

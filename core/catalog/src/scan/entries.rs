@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use budget::limits::SCAN_AHEAD_BATCHES_MAX;
-use store::{Entry, LibraryFolder};
+use budget::limits::{SCAN_AHEAD_BATCHES_MAX, SCAN_NAMES_BYTES_MAX, SCAN_NAMES_BYTES_MIN};
+use budget::{Budget, Pool};
+use store::{Entry, LibraryFolder, Walk};
 use tokio::sync::mpsc;
 
 use super::beside::Beside;
@@ -24,10 +25,16 @@ pub(super) struct Entries {
 
 impl Entries {
     /// Starts the walk. It ends when this is dropped: nobody takes its batches then.
-    pub(super) fn of(folder: &Arc<LibraryFolder>) -> Self {
+    pub(super) fn of(folder: &Arc<LibraryFolder>, budget: &Budget) -> Self {
         let (sender, batches) = mpsc::channel(SCAN_AHEAD_BATCHES_MAX);
         let folder = Arc::clone(folder);
-        tokio::task::spawn_blocking(move || walk(&folder, &sender));
+        // Without room for many names, a walk looks at smaller folders: the scan's own permit covers those.
+        let names = budget.take(Pool::Scans, SCAN_NAMES_BYTES_MAX).ok();
+        let names_bytes = if names.is_some() { SCAN_NAMES_BYTES_MAX } else { SCAN_NAMES_BYTES_MIN };
+        tokio::task::spawn_blocking(move || {
+            walk(folder.walk().with_names_bytes(names_bytes), &sender);
+            drop(names);
+        });
         Entries { batches, batch: VecDeque::new() }
     }
 
@@ -59,8 +66,7 @@ impl Entries {
     }
 }
 
-fn walk(folder: &Arc<LibraryFolder>, sender: &mpsc::Sender<Vec<Item>>) {
-    let mut walk = folder.walk();
+fn walk(mut walk: Walk, sender: &mpsc::Sender<Vec<Item>>) {
     let mut batch = Vec::with_capacity(BATCH_ENTRIES);
     let mut place: Option<String> = None;
     let mut beside = Arc::new(Beside::default());

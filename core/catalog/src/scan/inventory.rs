@@ -98,6 +98,7 @@ pub struct FoundCover {
 #[async_trait]
 pub trait Inventory: Send + Sync + 'static {
     /// At most `rows_max` known files of a folder, missing ones too, by the bytes of their paths, behind `after`.
+    /// There may be more unless there are none: a page of long paths is shorter.
     async fn known(&self, folder: FolderId, after: Option<&RelPath>, rows_max: usize) -> Result<Vec<Known>>;
     /// Adds or replaces tracks by their paths, with album, artists, genres and search text, in one transaction. A
     /// recorded track is there: it is no longer missing.
@@ -106,6 +107,7 @@ pub trait Inventory: Send + Sync + 'static {
     async fn mark_missing(&self, folder: FolderId, ids: &[TrackId]) -> Result<()>;
     /// Says that these files, missing before, are there again with the bytes that are known.
     async fn mark_present(&self, folder: FolderId, ids: &[TrackId]) -> Result<()>;
-    /// Ends a scan of a folder: totals, covers of albums, empty albums and artists hidden.
-    async fn settle(&self, folder: FolderId) -> Result<()>;
+    /// Ends a scan of a folder, when all of it is recorded and marked: a new track whose file is a missing one under
+    /// another name becomes that track again, with its id, stars and plays.
+    async fn follow_moves(&self, folder: FolderId) -> Result<()>;
 }

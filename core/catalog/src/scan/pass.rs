@@ -52,7 +52,7 @@ impl<'a> Pass<'a> {
         let mut pass = Pass {
             shared,
             id,
-            entries: Entries::of(&folder),
+            entries: Entries::of(&folder, &shared.budget),
             folder,
             known: VecDeque::new(),
             after: None,
@@ -183,7 +183,7 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let rows = self.shared.inventory.known(self.id, self.after.as_ref(), PAGE_ROWS_MAX).await?;
-        self.known_ended = rows.len() < PAGE_ROWS_MAX;
+        self.known_ended = rows.is_empty();
         if let Some(last) = rows.last() {
             self.after = Some(last.path.clone());
         }
@@ -285,7 +285,7 @@ impl<'a> Pass<'a> {
         self.record().await?;
         self.mark().await?;
         if self.shared.is_unsettled(self.id) {
-            self.shared.inventory.settle(self.id).await?;
+            self.shared.inventory.follow_moves(self.id).await?;
             self.shared.set_settled(self.id, true);
         }
         Ok(())

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use budget::limits::SCAN_BYTES;
+use budget::limits::{
+    MEMORY_BASE_BYTES, MEMORY_LIMIT_BYTES_MIN, PASSWORD_HASH_BYTES, SCAN_BYTES, SCAN_READER_BYTES, Share,
+    pool_share,
+};
 use budget::{Budget, Fault, Permit, Pool};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,6 +19,15 @@ use super::pass::Pass;
 use crate::error::{Error, ErrorKind};
 use crate::model::UnixMs;
 
+// A scan that has its own permit waits for one reader's, so both must fit the pool at the smallest limit too.
+const _: () = {
+    let shared = MEMORY_LIMIT_BYTES_MIN - MEMORY_BASE_BYTES - PASSWORD_HASH_BYTES;
+    assert!(match pool_share(Pool::Scans) {
+        Share::Percent { ceiling, .. } => SCAN_BYTES + SCAN_READER_BYTES <= shared * ceiling / 100,
+        Share::Bytes { .. } => false,
+    });
+};
+
 /// Looks for what changed in the library folders and tells the catalog. A clone is the same scanner.
 #[derive(Clone)]
 pub struct Scanner(Arc<Shared>);
@@ -25,7 +37,7 @@ pub(super) struct Shared {
     pub(super) folders: Folders,
     pub(super) budget: Budget,
     state: Mutex<State>,
-    /// Folders whose totals this process has seen right: a scan that broke off may have left others.
+    /// Folders in which this process has followed all moves: a scan that broke off may have left some.
     settled: Mutex<BTreeSet<FolderId>>,
     figures: Figures,
 }
@@ -37,18 +49,8 @@ pub struct Status {
     pub running: bool,
     /// The folder that is being looked through.
     pub folder: Option<FolderId>,
-    /// Files with the name of an audio file, over all folders so far.
-    pub seen: u64,
-    /// Tracks that are new.
-    pub added: u64,
-    /// Tracks whose files have other bytes than before.
-    pub changed: u64,
-    /// Tracks whose files were there before and are not.
-    pub missing: u64,
-    /// Tracks that were missing and are there again, unchanged.
-    pub back: u64,
-    /// Files that are no audio or could not be read.
-    pub failed: u64,
+    /// What it found, over all folders so far.
+    pub counts: Counts,
     /// When the last scan ended that did not fail.
     pub ended: Option<UnixMs>,
     /// What the last scan failed with.
@@ -154,19 +156,13 @@ impl Scanner {
     /// How far the scan is, or what the last one found.
     pub fn status(&self) -> Status {
         let state = self.0.lock();
-        let Counts { seen, added, changed, missing, back, failed } = state.counts;
-        let (running, folder) = (state.running, state.folder);
+        let State { running, folder, counts, ended, failure } = &*state;
         Status {
-            running,
-            folder,
-            seen,
-            added,
-            changed,
-            missing,
-            back,
-            failed,
-            ended: state.ended,
-            failure: state.failure.clone(),
+            running: *running,
+            folder: *folder,
+            counts: *counts,
+            ended: *ended,
+            failure: failure.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Texts as tags have them, made into what lists show.
 
-use budget::limits::{TAG_TEXT_CHARS_MAX, TAG_VALUES_MAX};
+use budget::limits::{TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX, TAG_VALUES_MAX};
 
 /// What a text is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,9 @@ impl Words {
     pub(super) fn genres(&self) -> Vec<String> {
         let mut genres: Vec<String> = Vec::new();
         let parts = self.values(Field::Genre).iter().flat_map(|value| value.split([';', '/']));
-        for genre in parts.filter_map(clean) {
+        for genre in parts.filter_map(|part| clean_to(part, TAG_GENRE_CHARS_MAX)) {
             let known = genres.iter().any(|known| known.to_lowercase() == genre.to_lowercase());
-            if !known && genres.len() < TAG_VALUES_MAX {
+            if !known && genres.len() < TAG_GENRES_MAX {
                 genres.push(genre);
             }
         }
@@ -89,10 +89,14 @@ impl Words {
 
 /// Without control characters, trimmed, cut to [`TAG_TEXT_CHARS_MAX`]; `None` when nothing is left.
 pub(super) fn clean(text: impl AsRef<str>) -> Option<String> {
+    clean_to(text, TAG_TEXT_CHARS_MAX)
+}
+
+fn clean_to(text: impl AsRef<str>, chars_max: usize) -> Option<String> {
     let characters = text.as_ref().chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
     let kept: String = characters.filter(|c| !c.is_control() && *c != '\u{feff}').collect();
     let trimmed = kept.trim();
-    let end = trimmed.char_indices().nth(TAG_TEXT_CHARS_MAX).map_or(trimmed.len(), |(end, _)| end);
+    let end = trimmed.char_indices().nth(chars_max).map_or(trimmed.len(), |(end, _)| end);
     let cut = trimmed[..end].trim_end();
     (!cut.is_empty()).then(|| cut.to_owned())
 }
@@ -175,9 +179,12 @@ mod tests {
             words.add(Field::Genre, value);
         }
         assert_eq!(words.genres(), ["Rock", "Pop", "Jazz", "Funk", "Folk, World, & Country"]);
+        let mut words = Words::default();
+        words.add(Field::Genre, &"é".repeat(TAG_TEXT_CHARS_MAX));
         for number in 0..1_000 {
             words.add(Field::Genre, &format!("g{number};h{number}"));
         }
-        assert_eq!(words.genres().len(), TAG_VALUES_MAX);
+        let genres = words.genres();
+        assert_eq!((genres.len(), genres[0].chars().count()), (TAG_GENRES_MAX, TAG_GENRE_CHARS_MAX));
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use budget::Budget;
-use budget::limits::{CREDENTIAL_BYTES_MAX, CREDENTIAL_WATCH_MS, SESSION_MS};
+use budget::limits::{CREDENTIAL_BYTES_MAX, CREDENTIAL_WATCH_MS, PAGE_ROWS_MAX, SESSION_MS};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -216,8 +216,9 @@ impl SignIn {
         if token.len() > CREDENTIAL_BYTES_MAX {
             return Ok(());
         }
-        self.0.catalog.remove_session(digest(token)).await?;
-        self.forget();
+        if let Some(user) = self.0.catalog.remove_session(digest(token)).await? {
+            self.0.remembered.forget_user(user);
+        }
         Ok(())
     }
 
@@ -262,8 +263,8 @@ impl SignIn {
         self.0.remembered.forget();
     }
 
-    /// Asks the database twice a second whether a user or a credential changed, whichever process did it, and forgets
-    /// then. When the database does not answer, nothing is trusted.
+    /// Asks the database twice a second which users changed or lost a credential, whichever process did it, and forgets
+    /// theirs. When the database does not answer, nothing is trusted.
     pub async fn watch(self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         let mut seen: Option<i64> = None;
@@ -274,15 +275,34 @@ impl SignIn {
                 () = &mut stop => return,
                 _ = ticks.tick() => {}
             }
-            let epoch = self.0.catalog.credential_epoch().await;
-            if let Err(error) = &epoch {
-                tracing::warn!(%error, "credentials could not be watched; all of them are checked anew");
+            seen = match self.forget_changed(seen).await {
+                Ok(epoch) => Some(epoch),
+                Err(error) => {
+                    tracing::warn!(%error, "credentials could not be watched; all of them are checked anew");
+                    self.forget();
+                    None
+                }
+            };
+        }
+    }
+
+    /// Forgets the credentials of those who changed after that epoch, everybody's without one; gives the epoch up to
+    /// which that is done.
+    async fn forget_changed(&self, seen: Option<i64>) -> Result<i64, Error> {
+        let Some(mut seen) = seen else {
+            let epoch = self.0.catalog.credential_epoch().await?;
+            self.forget();
+            return Ok(epoch);
+        };
+        loop {
+            let changed = self.0.catalog.credential_changes(seen).await?;
+            for (user, epoch) in &changed {
+                self.0.remembered.forget_user(*user);
+                seen = *epoch;
             }
-            let epoch = epoch.ok();
-            if epoch.is_none() || epoch != seen {
-                self.forget();
+            if changed.len() < PAGE_ROWS_MAX {
+                return Ok(seen);
             }
-            seen = epoch;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Credentials that were checked a short while ago, under a keyed hash: never a secret itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use budget::BoundedMap;
@@ -9,23 +10,49 @@ use prometheus_client::registry::Registry;
 
 use super::Identity;
 use super::keyed::Keyed;
+use crate::model::UserId;
 
-/// Which age of the credentials a check began in. What it finds is worth nothing in a later one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which age of the credentials a check began in. What it finds is worth nothing once its user was forgotten later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
 
 /// The bounded memory of checked credentials.
 pub(super) struct Remembered {
     key: Keyed,
-    age: AtomicU64,
+    ages: RwLock<Ages>,
     map: BoundedMap<[u8; 32], (Ticket, Identity)>,
+}
+
+/// From which age on credentials count: everybody's, and those of users that were forgotten since.
+#[derive(Default)]
+struct Ages {
+    now: u64,
+    all: u64,
+    users: HashMap<UserId, u64>,
+}
+
+impl Ages {
+    fn next(&mut self) -> u64 {
+        self.now += 1;
+        self.now
+    }
+
+    fn forget_all(&mut self) {
+        self.all = self.next();
+        self.users.clear();
+    }
+
+    fn counts(&self, ticket: Ticket, user: UserId) -> bool {
+        let own = self.users.get(&user).copied().unwrap_or(0);
+        ticket.0 >= own.max(self.all)
+    }
 }
 
 impl Remembered {
     pub(super) fn new() -> Self {
         let lifetime = Duration::from_millis(CREDENTIAL_REMEMBERED_MS);
         let map = BoundedMap::new("credentials", CREDENTIALS_REMEMBERED_MAX, lifetime);
-        Remembered { key: Keyed::fresh(), age: AtomicU64::new(0), map }
+        Remembered { key: Keyed::fresh(), ages: RwLock::default(), map }
     }
 
     /// Under what a credential is remembered.
@@ -36,24 +63,45 @@ impl Remembered {
 
     pub(super) fn get(&self, print: &[u8; 32]) -> Option<Identity> {
         let (ticket, identity) = self.map.get(print)?;
-        (ticket == self.ticket()).then_some(identity)
+        self.read().counts(ticket, identity.user.id).then_some(identity)
     }
 
     /// To be taken before the database is read.
     pub(super) fn ticket(&self) -> Ticket {
-        Ticket(self.age.load(Ordering::Acquire))
+        Ticket(self.read().now)
     }
 
-    /// Remembers what a check found that began with this ticket. If everything was forgotten meanwhile, the entry is
+    /// Remembers what a check found that began with this ticket. If its user was forgotten meanwhile, the entry is
     /// never found: the check may have read what was changed.
     pub(super) fn keep(&self, print: [u8; 32], ticket: Ticket, identity: Identity) {
-        self.map.insert(print, (ticket, identity));
+        if self.read().counts(ticket, identity.user.id) {
+            self.map.insert(print, (ticket, identity));
+        }
     }
 
     /// Forgets everything, and whatever a check that runs now will find.
     pub(super) fn forget(&self) {
-        self.age.fetch_add(1, Ordering::AcqRel);
+        self.write().forget_all();
         self.map.clear();
+    }
+
+    /// Forgets one user's credentials, and whatever a check of one of them that runs now will find.
+    pub(super) fn forget_user(&self, user: UserId) {
+        let mut ages = self.write();
+        // Each user has one number. Where so many changed that they are no small table, all are forgotten at once.
+        if ages.users.len() >= CREDENTIALS_REMEMBERED_MAX && !ages.users.contains_key(&user) {
+            ages.forget_all();
+        }
+        let now = ages.next();
+        ages.users.insert(user, now);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Ages> {
+        self.ages.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Ages> {
+        self.ages.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {

@@ -256,6 +256,62 @@ async fn another_connection_that_changes_a_password_is_seen_within_a_second() {
 }
 
 #[tokio::test]
+async fn p08_what_one_user_loses_is_forgotten_for_him_alone() {
+    let door = Door::new().await;
+    let (sign_in, catalog) = (&door.sign_in, &door.catalog);
+    let bob = catalog.add_user("bob", Role::User, "none").await.unwrap();
+    let mut seen = Some(sign_in.forget_changed(None).await.unwrap());
+    let other = open(&door.folder.path().join("door.db")).await;
+    let (row, key) = sign_in.issue_key(bob.id, "phone").await.unwrap();
+    let (app_row, app_password) = sign_in.issue_app_password(bob.id, "car").await.unwrap();
+    let session = sign_in.open_session(bob.id).await.unwrap();
+    sign_in.password("Ann", PASSWORD, HOME).await.unwrap();
+    let remembered = &sign_in.0.remembered;
+    let anns = remembered.fingerprint("password", &["Ann", PASSWORD, &failures::network(HOME).to_string()]);
+    // Bob's comings and goings, by this process and by another, leave Ann remembered.
+    for step in 0..5 {
+        sign_in.key(&key, HOME).await.map(drop).unwrap_or_default();
+        match step {
+            0 => drop(sign_in.issue_key(bob.id, "more").await.unwrap()),
+            1 => sign_in.close_session(&session).await.unwrap(),
+            2 => sign_in.close_session("none").await.unwrap(),
+            3 => {
+                sign_in.password("bob", &app_password, HOME).await.unwrap();
+                other.remove_app_password(bob.id, app_row.id).await.unwrap();
+            }
+            _ => other.remove_key(bob.id, row.id).await.unwrap(),
+        }
+        seen = Some(sign_in.forget_changed(seen).await.unwrap());
+        assert!(remembered.get(&anns).is_some(), "step {step}");
+    }
+    assert!(matches!(sign_in.key(&key, HOME).await, Err(Refusal::Wrong)), "what was revoked is forgotten");
+    assert!(matches!(sign_in.session(&session, HOME).await, Err(Refusal::Wrong)));
+    let (_, key) = sign_in.issue_key(bob.id, "phone").await.unwrap();
+    sign_in.key(&key, HOME).await.unwrap();
+    other.set_password_hash(door.ann.id, "none").await.unwrap();
+    sign_in.forget_changed(seen).await.unwrap();
+    assert!(remembered.get(&anns).is_none(), "a new password is forgotten at once");
+    assert!(remembered.get(&remembered.fingerprint("key", &[&key])).is_some(), "and Bob is not");
+}
+
+#[tokio::test]
+async fn the_memory_of_who_was_forgotten_is_bounded() {
+    let door = Door::new().await;
+    let remembered = &door.sign_in.0.remembered;
+    let identity = Identity { user: Arc::new(door.ann.clone()), how: How::Password };
+    let print = remembered.fingerprint("password", &["a"]);
+    let ticket = remembered.ticket();
+    remembered.forget_user(door.ann.id);
+    for user in 0..2 * budget::limits::CREDENTIALS_REMEMBERED_MAX as i64 {
+        remembered.forget_user(UserId(1_000 + user));
+    }
+    remembered.keep(print, ticket, identity.clone());
+    assert_eq!(remembered.get(&print), None, "what was forgotten stays so");
+    remembered.keep(print, remembered.ticket(), identity.clone());
+    assert_eq!(remembered.get(&print), Some(identity));
+}
+
+#[tokio::test]
 async fn what_a_check_found_before_a_change_is_not_remembered_after_it() {
     let door = Door::new().await;
     let remembered = &door.sign_in.0.remembered;

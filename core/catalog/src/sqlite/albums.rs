@@ -133,7 +133,7 @@ impl Sqlite {
             AlbumOrder::ByYear(from, to) => page(BY_YEAR_BACKWARDS).bind(to).bind(from),
             AlbumOrder::ByGenre(genre) => page(BY_GENRE).bind(fold::key(genre)),
         };
-        rows::all(query.fetch_all(&self.readers).await?)
+        rows::page::<AlbumRow, _>(query, &self.readers).await
     }
 
     pub(super) async fn albums_of_artist(
@@ -144,8 +144,7 @@ impl Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Album>> {
         let query = scope.rows(OF_ARTIST).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<AlbumRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<AlbumRow, _>(query, &self.readers).await
     }
 
     /// Draws numbers and takes the albums that have them; where that finds too little, looks at all that are seen.
@@ -167,8 +166,8 @@ impl Sqlite {
         if chosen.len() < wanted {
             chosen = self.draw_albums(NARROW, scope, None, wanted).await?;
         }
-        let found: Vec<AlbumRow> = scope.rows(THESE).bind(json_ids(&chosen)).fetch_all(&self.readers).await?;
-        rows::all(found)
+        let chosen = json_ids(&chosen);
+        rows::page::<AlbumRow, _>(scope.rows(THESE).bind(chosen), &self.readers).await
     }
 
     async fn draw_albums(

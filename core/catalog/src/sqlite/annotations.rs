@@ -1,4 +1,5 @@
-//! Stars, ratings, plays: each one statement that does nothing when the viewer does not see the thing.
+//! Stars, ratings, plays: statements that do nothing when the viewer does not see the thing, and
+//! then nothing of their transaction is done.
 
 use async_trait::async_trait;
 
@@ -50,15 +51,22 @@ const PLAY_ALBUM: &str = play!("2", "t.album_id");
 
 #[async_trait]
 impl Annotations for Sqlite {
-    async fn star(&self, viewer: &Viewer, item: Item, at: Option<UnixMs>) -> Result<()> {
-        let (sql, id, what) = match item {
-            Item::Track(id) => (STAR_TRACK, id.0, "track"),
-            Item::Album(id) => (STAR_ALBUM, id.0, "album"),
-            Item::Artist(id) => (STAR_ARTIST, id.0, "artist"),
-        };
+    async fn star(&self, viewer: &Viewer, items: &[Item], at: Option<UnixMs>) -> Result<()> {
         let scope = Scope::of(viewer);
-        let done = scope.change(sql).bind(id).bind(at).execute(&self.writer).await?;
-        if done.rows_affected() == 0 { Err(Error::not_found(what)) } else { Ok(()) }
+        let mut tx = self.write().await?;
+        for item in items {
+            let (sql, id, what) = match item {
+                Item::Track(id) => (STAR_TRACK, id.0, "track"),
+                Item::Album(id) => (STAR_ALBUM, id.0, "album"),
+                Item::Artist(id) => (STAR_ARTIST, id.0, "artist"),
+            };
+            let done = scope.change(sql).bind(id).bind(at).execute(&mut *tx).await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::not_found(what));
+            }
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn rate(&self, viewer: &Viewer, item: Item, rating: u8) -> Result<()> {
@@ -75,14 +83,16 @@ impl Annotations for Sqlite {
         if done.rows_affected() == 0 { Err(Error::not_found(what)) } else { Ok(()) }
     }
 
-    async fn play(&self, viewer: &Viewer, id: TrackId, at: UnixMs) -> Result<()> {
+    async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()> {
         let scope = Scope::of(viewer);
         let mut tx = self.write().await?;
-        let done = scope.change(PLAY_TRACK).bind(id.0).bind(at).execute(&mut *tx).await?;
-        if done.rows_affected() == 0 {
-            return Err(Error::not_found("track"));
+        for (id, at) in plays {
+            let done = scope.change(PLAY_TRACK).bind(id.0).bind(at).execute(&mut *tx).await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::not_found("track"));
+            }
+            scope.change(PLAY_ALBUM).bind(id.0).bind(at).execute(&mut *tx).await?;
         }
-        scope.change(PLAY_ALBUM).bind(id.0).bind(at).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::sql::{album_seen, artist_rows, artist_seen, play_state, private_seen,
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::database::Page;
 use crate::model::{Artist, ArtistId, Genre};
+use crate::weight::is_cut;
 
 const ONE: &str = artist_rows!("SELECT ar.id FROM artists ar WHERE ar.id = ?4 AND ", artist_seen!());
 pub(super) const BY_NAME: &str = artist_rows!(
@@ -55,9 +56,8 @@ impl Sqlite {
         let rows_max = limit(rows_max);
         let (name, id) = after.unwrap_or((String::new(), ArtistId(0)));
         let query = scope.rows(BY_NAME).bind(name).bind(id.0).bind(rows_max);
-        let found: Vec<ArtistRow> = query.fetch_all(&self.readers).await?;
-        let rows: Vec<Artist> = rows::all(found)?;
-        let full = i64::try_from(rows.len()) == Ok(rows_max);
+        let rows: Vec<Artist> = rows::page::<ArtistRow, _>(query, &self.readers).await?;
+        let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
         let next = if full { rows.last().map(|artist| (artist.sort_name.clone(), artist.id)) } else { None };
         Ok(Page { rows, next })
     }
@@ -69,8 +69,7 @@ impl Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Artist>> {
         let query = scope.rows(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<ArtistRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<ArtistRow, _>(query, &self.readers).await
     }
 
     pub(super) async fn genres_by_name(
@@ -80,7 +79,6 @@ impl Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Genre>> {
         let query = scope.rows(GENRES).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<GenreRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<GenreRow, _>(query, &self.readers).await
     }
 }

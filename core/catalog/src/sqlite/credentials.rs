@@ -1,10 +1,13 @@
 //! Secrets, as hashes or sealed.
 
 use async_trait::async_trait;
-use budget::limits::{APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, SESSIONS_PER_USER_MAX};
+use budget::limits::{
+    APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, LABEL_CHARS_MAX, PAGE_ROWS_MAX, SESSION_MS,
+    SESSIONS_PER_USER_MAX,
+};
 
 use super::rows::CredentialTableRow;
-use super::{Result, Sqlite, now};
+use super::{Result, Sqlite, limit, now};
 use crate::database::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::model::{AppPasswordId, CredentialRow, KeyId, UnixMs, UserId};
@@ -37,17 +40,21 @@ const TRIM_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN (
     SELECT hash FROM sessions WHERE user_id = ?1 ORDER BY expires DESC LIMIT -1 OFFSET ?2)";
 const ADD_SESSION: &str =
     "INSERT INTO sessions (hash, user_id, expires) SELECT ?1, id, ?3 FROM users WHERE id = ?2";
-const USER_OF_SESSION: &str = "SELECT user_id FROM sessions WHERE hash = ?1 AND expires > ?2";
-const REMOVE_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1";
+const USER_OF_SESSION: &str = "SELECT user_id, expires FROM sessions WHERE hash = ?1 AND expires > ?2";
+const REMOVE_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1 RETURNING user_id";
+const EXTEND_SESSION: &str = "UPDATE sessions SET expires = max(expires, ?2) WHERE hash = ?1";
 
-const EPOCH: &str = "SELECT epoch FROM credential_epoch";
+const EPOCH: &str = "SELECT ifnull(max(epoch), 0) FROM credential_changes";
+const CHANGES: &str =
+    "SELECT user_id, epoch FROM credential_changes WHERE epoch > ?1 ORDER BY epoch LIMIT ?2";
 
 /// Uses are remembered by the day, so that a lookup is a write once a day at most.
 const DAY_MS: UnixMs = 24 * 3_600_000;
 
 fn check_label(label: &str) -> Result<()> {
-    if label.chars().count() > 100 || label.chars().any(char::is_control) {
-        return Err(Error::invalid("a label has at most 100 characters, none of them a control character"));
+    let fits = (1..=LABEL_CHARS_MAX).contains(&label.chars().count());
+    if !fits || label.chars().any(char::is_control) {
+        return Err(Error::invalid("a label has 1 to 100 characters, none of them a control character"));
     }
     Ok(())
 }
@@ -187,20 +194,32 @@ impl Credentials for Sqlite {
     }
 
     async fn user_of_session(&self, hash: [u8; 32], now: UnixMs) -> Result<Option<UserId>> {
-        let found = sqlx::query_scalar(USER_OF_SESSION)
-            .bind(&hash[..])
-            .bind(now)
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(found.map(UserId))
+        let found: Option<(i64, UnixMs)> =
+            sqlx::query_as(USER_OF_SESSION).bind(&hash[..]).bind(now).fetch_optional(&self.readers).await?;
+        let Some((user, expires)) = found else { return Ok(None) };
+        let extended = now.saturating_add(i64::try_from(SESSION_MS).unwrap_or(i64::MAX));
+        if extended.saturating_sub(expires) >= DAY_MS {
+            let extend = sqlx::query(EXTEND_SESSION).bind(&hash[..]).bind(extended);
+            // A full disk must not keep anybody out: the session lives on, for the time that it has left.
+            if let Err(error) = extend.execute(&self.writer).await {
+                tracing::warn!(%error, "the use of a session could not be noted");
+            }
+        }
+        Ok(Some(UserId(user)))
     }
 
-    async fn remove_session(&self, hash: [u8; 32]) -> Result<()> {
-        sqlx::query(REMOVE_SESSION).bind(&hash[..]).execute(&self.writer).await?;
-        Ok(())
+    async fn remove_session(&self, hash: [u8; 32]) -> Result<Option<UserId>> {
+        let whose = sqlx::query_scalar(REMOVE_SESSION).bind(&hash[..]).fetch_optional(&self.writer).await?;
+        Ok(whose.map(UserId))
     }
 
     async fn credential_epoch(&self) -> Result<i64> {
         Ok(sqlx::query_scalar(EPOCH).fetch_one(&self.readers).await?)
+    }
+
+    async fn credential_changes(&self, after: i64) -> Result<Vec<(UserId, i64)>> {
+        let query = sqlx::query_as(CHANGES).bind(after).bind(limit(PAGE_ROWS_MAX));
+        let found: Vec<(i64, i64)> = query.fetch_all(&self.readers).await?;
+        Ok(found.into_iter().map(|(user, epoch)| (UserId(user), epoch)).collect())
     }
 }

@@ -238,8 +238,7 @@ impl Inventory for Sqlite {
     async fn known(&self, folder: FolderId, after: Option<&RelPath>, rows_max: usize) -> Result<Vec<Known>> {
         let after = after.map_or("", RelPath::as_str);
         let query = sqlx::query_as(KNOWN).bind(folder.0).bind(after).bind(limit(rows_max));
-        let found: Vec<KnownRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<KnownRow, _>(query, &self.readers).await
     }
 
     async fn record(&self, folder: FolderId, found: &[Found]) -> Result<()> {
@@ -287,7 +286,7 @@ impl Inventory for Sqlite {
         self.mark(folder, ids, false).await
     }
 
-    async fn settle(&self, folder: FolderId) -> Result<()> {
-        self.follow_moves(folder).await
+    async fn follow_moves(&self, folder: FolderId) -> Result<()> {
+        self.reunite_moved(folder).await
     }
 }

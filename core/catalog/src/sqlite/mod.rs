@@ -18,7 +18,7 @@ use sqlx::sqlite::{
     Sqlite as Driver, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Transaction};
+use sqlx::{ConnectOptions, Connection as _, Transaction};
 use store::FolderId;
 
 use crate::access::Viewer;
@@ -82,6 +82,33 @@ impl Sqlite {
         sqlx::migrate!("./migrations").run(&writer).await?;
         let readers = pool(DATABASE_READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?;
         Ok(Sqlite { writer, readers })
+    }
+
+    /// Whether the file's tables are those of an earlier release, so that [`Sqlite::open`] would change them. A file
+    /// that is not there, or has no tables yet, is none of an earlier release.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be read or is no database.
+    pub async fn is_behind(path: &Path) -> Result<bool> {
+        if !path.exists() {
+            return Ok(false);
+        }
+        let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+        let mut connection = options.connect().await?;
+        let has_tables: bool =
+            sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+                .fetch_one(&mut connection)
+                .await?;
+        let applied: Vec<i64> = if has_tables {
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations LIMIT 1000")
+                .fetch_all(&mut connection)
+                .await?
+        } else {
+            Vec::new()
+        };
+        connection.close().await?;
+        let lacks = |migration: &sqlx::migrate::Migration| !applied.contains(&migration.version);
+        Ok(!applied.is_empty() && sqlx::migrate!("./migrations").iter().any(lacks))
     }
 
     /// Writes a complete copy of the database, as of one moment, to a file that must not be there yet.

@@ -62,7 +62,7 @@ async fn merge(tx: &mut Transaction<'static, Driver>, old: i64, new: i64) -> Res
 
 impl Sqlite {
     /// Finds renamed files among the new ones, a batch in a transaction.
-    pub(super) async fn follow_moves(&self, folder: FolderId) -> Result<()> {
+    pub(super) async fn reunite_moved(&self, folder: FolderId) -> Result<()> {
         loop {
             let mut tx = self.write().await?;
             let pairs: Vec<(i64, i64)> = sqlx::query_as(MOVED).bind(folder.0).fetch_all(&mut *tx).await?;

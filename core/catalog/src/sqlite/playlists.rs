@@ -53,8 +53,7 @@ impl Playlists for Sqlite {
     async fn playlists(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Playlist>> {
         let scope = Scope::of(viewer);
         let query = scope.rows(BY_NAME).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<PlaylistRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<PlaylistRow, _>(query, &self.readers).await
     }
 
     async fn playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<Playlist> {
@@ -72,7 +71,6 @@ impl Playlists for Sqlite {
     ) -> Result<Vec<Track>> {
         let scope = Scope::of(viewer);
         let query = scope.rows(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<TrackRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<TrackRow, _>(query, &self.readers).await
     }
 }

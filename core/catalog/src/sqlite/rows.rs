@@ -1,6 +1,10 @@
 //! Rows as the tables have them, and how they become the nouns of the model.
 
+use budget::limits::LISTING_ROWS_BYTES_MAX;
+use futures_util::TryStreamExt;
 use sqlx::FromRow;
+use sqlx::query::QueryAs;
+use sqlx::sqlite::{Sqlite as Driver, SqliteArguments, SqlitePool, SqliteRow};
 use store::{FolderId, RelPath};
 
 use crate::error::{Error, ErrorKind};
@@ -9,6 +13,7 @@ use crate::model::{
     Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
+use crate::weight::Weight;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -18,6 +23,27 @@ where
     Noun: TryFrom<Row, Error = Error>,
 {
     rows.into_iter().map(Noun::try_from).collect()
+}
+
+/// A page of rows as nouns, up to the one with which they hold as much as a page may.
+pub(super) async fn page<Row, Noun>(
+    query: QueryAs<'_, Driver, Row, SqliteArguments>,
+    readers: &SqlitePool,
+) -> Result<Vec<Noun>>
+where
+    Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    Noun: TryFrom<Row, Error = Error> + Weight,
+{
+    let mut found = query.fetch(readers);
+    let (mut rows, mut held_bytes) = (Vec::new(), 0);
+    while held_bytes < LISTING_ROWS_BYTES_MAX
+        && let Some(row) = found.try_next().await?
+    {
+        let noun = Noun::try_from(row)?;
+        held_bytes += noun.held_bytes();
+        rows.push(noun);
+    }
+    Ok(rows)
 }
 
 /// The only row that a query for one thing gave.

@@ -8,7 +8,9 @@ use super::sql::{
     album_rows, album_seen, artist_rows, artist_seen, play_state, private_seen, seen, track_rows, track_seen,
 };
 use super::{Result, Scope, Sqlite, limit, offset};
+use crate::error::Error;
 use crate::model::{Album, Artist, Track};
+use crate::weight::Weight;
 
 macro_rules! two_grades {
     ($words:literal, $($rest:tt)*) => {
@@ -84,7 +86,7 @@ fn wanted(query: &str) -> Wanted {
 
 impl Sqlite {
     /// The rows of one page, by the statement for all or the one for words.
-    async fn search<Row>(
+    async fn search<Row, Noun>(
         &self,
         all: &'static str,
         some: &'static str,
@@ -92,9 +94,10 @@ impl Sqlite {
         query: &str,
         skip: u64,
         rows_max: usize,
-    ) -> Result<Vec<Row>>
+    ) -> Result<Vec<Noun>>
     where
         Row: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
+        Noun: TryFrom<Row, Error = Error> + Weight,
     {
         let (sql, whole, begun) = match wanted(query) {
             Wanted::All => (all, None, None),
@@ -102,7 +105,7 @@ impl Sqlite {
             Wanted::Words { whole, begun } => (some, Some(whole), Some(begun)),
         };
         let query = scope.rows(sql).bind(whole).bind(begun).bind(limit(rows_max)).bind(offset(skip));
-        Ok(query.fetch_all(&self.readers).await?)
+        rows::page(query, &self.readers).await
     }
 
     pub(super) async fn tracks_by_words(
@@ -112,7 +115,7 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>> {
-        rows::all(self.search::<TrackRow>(ALL_TRACKS, TRACKS, scope, query, skip, rows_max).await?)
+        self.search::<TrackRow, _>(ALL_TRACKS, TRACKS, scope, query, skip, rows_max).await
     }
 
     pub(super) async fn albums_by_words(
@@ -122,7 +125,7 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>> {
-        rows::all(self.search::<AlbumRow>(ALL_ALBUMS, ALBUMS, scope, query, skip, rows_max).await?)
+        self.search::<AlbumRow, _>(ALL_ALBUMS, ALBUMS, scope, query, skip, rows_max).await
     }
 
     pub(super) async fn artists_by_words(
@@ -132,7 +135,7 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Artist>> {
-        rows::all(self.search::<ArtistRow>(ALL_ARTISTS, ARTISTS, scope, query, skip, rows_max).await?)
+        self.search::<ArtistRow, _>(ALL_ARTISTS, ARTISTS, scope, query, skip, rows_max).await
     }
 }
 

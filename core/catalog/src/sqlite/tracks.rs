@@ -10,6 +10,7 @@ use crate::database::Page;
 use crate::error::Error;
 use crate::fold;
 use crate::model::{AlbumId, RandomFilter, Track, TrackId, Visibility};
+use crate::weight::is_cut;
 
 pub(super) const BY_ID: &str = track_rows!(
     "SELECT t.id FROM tracks t INDEXED BY tracks_seen WHERE t.id > ?4 AND ",
@@ -92,12 +93,12 @@ const CHANGE: &str = concat!(
     " RETURNING album_id"
 );
 
-/// A title is 1 to 1,024 characters without control characters.
+/// A title is 1 to 256 characters without control characters.
 fn check_title(title: &str) -> Result<()> {
     let fits = (1..=TAG_TEXT_CHARS_MAX).contains(&title.chars().count());
     if !fits || title.trim() != title || title.chars().any(char::is_control) {
         return Err(Error::invalid(
-            "a title has 1 to 1,024 characters, no control characters and no blanks at its ends",
+            "a title has 1 to 256 characters, no control characters and no blanks at its ends",
         ));
     }
     Ok(())
@@ -112,10 +113,9 @@ impl Sqlite {
     ) -> Result<Page<Track, TrackId>> {
         let rows_max = limit(rows_max);
         let after = after.map_or(0, |id| id.0);
-        let found: Vec<TrackRow> =
-            scope.rows(BY_ID).bind(after).bind(rows_max).fetch_all(&self.readers).await?;
-        let rows: Vec<Track> = rows::all(found)?;
-        let full = i64::try_from(rows.len()) == Ok(rows_max);
+        let query = scope.rows(BY_ID).bind(after).bind(rows_max);
+        let rows: Vec<Track> = rows::page::<TrackRow, _>(query, &self.readers).await?;
+        let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
         let next = if full { rows.last().map(|track| track.id) } else { None };
         Ok(Page { rows, next })
     }
@@ -155,8 +155,7 @@ impl Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Track>> {
         let query = scope.rows(OF_ALBUM).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<TrackRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<TrackRow, _>(query, &self.readers).await
     }
 
     pub(super) async fn tracks_with_star(
@@ -166,8 +165,7 @@ impl Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Track>> {
         let query = scope.rows(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
-        let found: Vec<TrackRow> = query.fetch_all(&self.readers).await?;
-        rows::all(found)
+        rows::page::<TrackRow, _>(query, &self.readers).await
     }
 
     /// Draws numbers and takes the tracks that have them. Only where that finds too little, because few tracks match,
@@ -196,8 +194,8 @@ impl Sqlite {
             let sql = if filter.genre.is_some() { NARROW_IN_GENRE } else { NARROW };
             chosen = self.draw(sql, scope, None, filter, wanted).await?;
         }
-        let found: Vec<TrackRow> = scope.rows(THESE).bind(json_ids(&chosen)).fetch_all(&self.readers).await?;
-        rows::all(found)
+        let chosen = json_ids(&chosen);
+        rows::page::<TrackRow, _>(scope.rows(THESE).bind(chosen), &self.readers).await
     }
 
     async fn draw(

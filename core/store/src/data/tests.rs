@@ -145,3 +145,21 @@ fn a_folder_that_cannot_be_written_is_a_clear_error() {
     let error = DataFolder::serve(&path).unwrap_err();
     assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
 }
+
+#[test]
+fn a_folder_is_served_while_the_lock_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = DataFolder::share(folder.path()).unwrap();
+    assert!(!shared.is_served().unwrap(), "nobody ever served it");
+    let serving = DataFolder::serve(folder.path()).unwrap();
+    assert!(shared.is_served().unwrap());
+    drop(serving);
+    assert!(!shared.is_served().unwrap());
+}
+
+#[test]
+fn what_opening_an_empty_folder_wrote_can_be_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    DataFolder::serve(folder.path()).unwrap().discard().unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

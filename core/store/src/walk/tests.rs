@@ -151,7 +151,7 @@ fn a_name_that_is_not_utf_8_is_told_and_the_walk_goes_on() {
 fn a_folder_beyond_a_bound_is_left_out_whole_and_says_what_it_hides() {
     let root = library(["a", "many/1", "many/2", "many/3", "many/sub/x", "x/y/z/deep", "x/y/file", "z"]);
     let mut bounded = walk(root.path());
-    bounded.bounds = Bounds { depth: 2, folder_entries: 4, links: 0 };
+    bounded.bounds = Bounds { depth: 2, folder_entries: 4, links: 0, names_bytes: KIB * 64 };
     assert_eq!(
         told(bounded),
         ["a", "many/1", "many/2", "many/3", "many/sub/x", "x/y/file", "Full: x/y/z", "z"]
@@ -159,7 +159,7 @@ fn a_folder_beyond_a_bound_is_left_out_whole_and_says_what_it_hides() {
 
     fs::write(root.path().join("many/4"), "").unwrap();
     let mut bounded = walk(root.path());
-    bounded.bounds = Bounds { depth: 9, folder_entries: 4, links: 0 };
+    bounded.bounds = Bounds { depth: 9, folder_entries: 4, links: 0, names_bytes: KIB * 64 };
     assert_eq!(told(bounded), ["a", "Full: many", "x/y/file", "x/y/z/deep", "z"]);
 }
 
@@ -190,4 +190,35 @@ fn a_walk_knows_what_lies_beside_the_last_entry() {
     }
     let expected = [("a/cover.jpg", "cover.jpg song"), ("a/song", "cover.jpg song"), ("b/x", "x")];
     assert_eq!(beside, expected.map(|(path, names)| (path.to_owned(), names.to_owned())));
+}
+
+#[test]
+fn p06_the_names_of_all_levels_together_are_bounded_in_bytes() {
+    let name = |at: usize| format!("{at:0200}");
+    let here = (0..100).map(|at| format!("m{}", name(at)));
+    let below = (0..100).map(|at| format!("n/{}", name(at)));
+    let small = ["o/file".to_owned()];
+    let files: Vec<String> = here.chain(below).chain(small).collect();
+    let root = library(files.iter().map(String::as_str));
+    // Each of the two folders takes about 21 KiB.
+    for (names_bytes, whole, left_out) in
+        [(64 * KIB, 201, vec![]), (32 * KIB, 101, vec!["Full: n"]), (8 * KIB, 0, vec!["Full: rest"])]
+    {
+        let walk = walk(root.path()).with_names_bytes(names_bytes);
+        let (full, found): (Vec<_>, Vec<_>) =
+            told(walk).into_iter().partition(|line| line.starts_with("Full"));
+        assert_eq!((found.len(), full), (whole, left_out.into_iter().map(str::to_owned).collect()));
+    }
+}
+
+#[test]
+fn names_take_no_more_than_is_counted() {
+    let mut names = Names::default();
+    for at in 0..20_000 {
+        names.push(&format!("{at:040}"), Is::File);
+        let used = names.text.len() + names.index.len() * size_of::<Name>();
+        assert!(names.bytes() <= (used + used / 8 + 2 * NAMES_STEP + 8) as u64, "after {at} names");
+    }
+    names.finish();
+    assert_eq!(names.bytes(), 20_000 * 48);
 }

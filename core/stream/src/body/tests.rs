@@ -184,7 +184,7 @@ async fn an_ended_stream_is_woken_and_breaks_off_at_once() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     assert!(Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker)).is_ready());
-    let id = streams.list()[0].id;
+    let id = streams.all()[0].id;
     assert!(streams.end(id) && !streams.end(id + 1));
     assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     let (sent, error) = drain(&mut body).await;
@@ -201,7 +201,7 @@ async fn a_client_that_goes_away_is_a_cancellation() {
     let (_folder, source) = new_file(&pattern(LENGTH));
     let mut body = get(&streams, &source, listener(1));
     assert!(piece(&mut body).await.is_some());
-    assert_eq!(streams.list()[0].bytes, CHUNK_BYTES as u64);
+    assert_eq!(streams.all()[0].bytes, CHUNK_BYTES as u64);
     drop(body);
     assert_eq!(streams.inner.metrics.count_ended(Outcome::Cancelled), 1);
     assert_at_rest(&streams, &budget);

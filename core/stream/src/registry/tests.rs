@@ -83,7 +83,7 @@ async fn a_stream_that_is_asked_to_end_and_takes_nothing_loses_its_connection() 
     let (_folder, source) = new_file(&pattern(LENGTH));
     let listener = listener(1);
     let body = get(&streams, &source, listener.clone());
-    assert!(streams.end(streams.list()[0].id));
+    assert!(streams.end(streams.all()[0].id));
     streams.end_stalled();
     assert!(!is_cut(&listener), "it may still end by itself");
     streams.end_stalled();
@@ -100,7 +100,7 @@ async fn the_list_says_who_plays_what_how_fast() {
     let mut body = get(&streams, &source, listener(7));
     let sent = piece(&mut body).await.unwrap().unwrap().len() as u64;
     tokio::time::advance(Duration::from_secs(2)).await;
-    let list = streams.list();
+    let list = streams.all();
     let [row] = &list[..] else { panic!("{list:?}") };
     assert_eq!((row.user, &*row.user_name, &*row.what), (7, "user 7", "a song"));
     assert_eq!((row.bytes, row.rate), (sent, sent / 2));
@@ -112,7 +112,7 @@ async fn the_sweep_removes_what_has_no_body_and_counts_it() {
     let (_folder, source) = new_file(&pattern(LENGTH));
     let body = get(&streams, &source, listener(1));
     streams.inner.sweep();
-    assert_eq!((streams.list().len(), streams.inner.metrics.count_orphans()), (1, 0));
+    assert_eq!((streams.all().len(), streams.inner.metrics.count_orphans()), (1, 0));
     // There is no way to lose a body without its drop, so an entry is put in that never had one.
     let entry = Entry {
         id: 99,
@@ -128,9 +128,9 @@ async fn the_sweep_removes_what_has_no_body_and_counts_it() {
     lock(&streams.inner.rows).insert(99, row);
     streams.inner.metrics.began();
     streams.inner.sweep();
-    assert_eq!((streams.list().len(), streams.inner.metrics.count_orphans()), (1, 1));
+    assert_eq!((streams.all().len(), streams.inner.metrics.count_orphans()), (1, 1));
     drop(body);
-    assert_eq!((streams.list().len(), streams.inner.metrics.count_in_flight()), (0, 0));
+    assert_eq!((streams.all().len(), streams.inner.metrics.count_in_flight()), (0, 0));
 }
 
 #[test]
@@ -154,6 +154,68 @@ fn the_metrics_are_there_from_the_start() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn p05_pictures_make_no_crowd_and_no_room_in_one() {
+    let (streams, budget) = fixture::streams(10, 0);
+    let (_folder, source) = new_file(&pattern(LENGTH));
+    let picture = |user| Listener { kind: Kind::Picture, ..listener(user) };
+    let pictures: Vec<Listener> = (0..20).map(picture).collect();
+    let songs: Vec<Listener> = (0..9).map(listener).collect();
+    let begin = |listener: &Listener| get(&streams, &source, listener.clone());
+    let trickle = || {
+        for listener in pictures.iter().chain(&songs) {
+            listener.peer.wrote(1);
+        }
+        streams.end_stalled();
+    };
+    let mut bodies: Vec<Body> = pictures.iter().chain(&songs[..8]).map(begin).collect();
+    seconds(120, async || trickle()).await;
+    assert!(!songs.iter().any(is_cut), "eight songs of ten are no crowd, whatever pictures there are");
+    bodies.push(begin(&songs[8]));
+    seconds(1, async || trickle()).await;
+    assert_eq!((0..9).filter(|&at| is_cut(&songs[at])).collect::<Vec<_>>(), [0]);
+    assert!(!pictures.iter().any(is_cut), "a picture that ends frees no slot");
+    drop(bodies);
+    assert_at_rest(&streams, &budget);
+}
+
+#[tokio::test]
+async fn the_list_comes_in_pages_by_number() {
+    let (streams, _budget) = fixture::streams(10, 0);
+    let (_folder, source) = new_file(&pattern(LENGTH));
+    let mut bodies: Vec<Body> = (0..5).map(|user| get(&streams, &source, listener(user))).collect();
+    drop(bodies.remove(1));
+    let ids = |after, rows_max| streams.list(after, rows_max).iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!((streams.running(), ids(None, 2)), (4, vec![1, 3]));
+    assert_eq!((ids(Some(3), 2), ids(Some(4), 2), ids(Some(5), 2)), (vec![4, 5], vec![5], vec![]));
+    assert_eq!(ids(Some(u64::MAX), 9), []);
+}
+
+#[test]
+fn p06_pictures_and_small_answers_of_one_user_are_bounded() {
+    let (streams, budget) = fixture::streams(2, 1);
+    let (_folder, source) = new_file(&pattern(LENGTH));
+    let ask = |kind, user, count| {
+        let segment = crate::Segment { count, ..fixture::segment(source.clone()) };
+        let listener = Listener { kind, ..listener(user) };
+        streams.answer(&http::Method::GET, &http::HeaderMap::new(), segment, listener)
+    };
+    let half = PICTURES_PER_USER_MAX / 2;
+    let mut answers: Vec<_> = (0..half).map(|_| ask(Kind::Picture, 1, LENGTH as u64).unwrap()).collect();
+    answers.extend((half..PICTURES_PER_USER_MAX).map(|_| ask(Kind::Media, 1, 100).unwrap()));
+    for (kind, count) in [(Kind::Picture, LENGTH as u64), (Kind::Picture, 100), (Kind::Media, 100)] {
+        let refused = ask(kind, 1, count).unwrap_err();
+        assert_eq!((refused.fault, refused.what), (budget::Fault::Caller, "pictures_per_user"));
+        drop(ask(kind, 2, count).unwrap());
+    }
+    drop(ask(Kind::Media, 1, LENGTH as u64).unwrap());
+    answers.pop();
+    drop(ask(Kind::Picture, 1, 100).unwrap());
+    drop(answers);
+    assert_at_rest(&streams, &budget);
+    assert_eq!(streams.inner.pictures.used(), 0);
+}
+
 #[test]
 fn pictures_take_memory_and_no_slots() {
     let (streams, budget) = fixture::streams(2, 1);
@@ -162,7 +224,7 @@ fn pictures_take_memory_and_no_slots() {
         (0..100).map(|_| get(&streams, &source, Listener { kind: Kind::Picture, ..listener(1) })).collect();
     assert_eq!(streams.used(), 0);
     let song = get(&streams, &source, listener(1));
-    assert_eq!((streams.used(), streams.list().len()), (1, 101));
+    assert_eq!((streams.used(), streams.all().len()), (1, 101));
     drop((pictures, song));
     assert_at_rest(&streams, &budget);
 }

@@ -110,7 +110,7 @@ async fn p06_limits_count_streams_with_a_body_and_say_whose_limit_it_was() {
     let third = ask(GET, 2).unwrap();
     let refused = ask(GET, 3).unwrap_err();
     assert_eq!((refused.fault, refused.what), (Fault::Server, "streams"));
-    assert_eq!(streams.list().iter().map(|row| row.user).collect::<Vec<_>>(), [1, 1, 2]);
+    assert_eq!(streams.all().iter().map(|row| row.user).collect::<Vec<_>>(), [1, 1, 2]);
     drop(second);
     let small = streams.answer(
         &GET,

@@ -34,7 +34,7 @@ pub(crate) async fn user(call: Call) -> Answer {
     let user = match call.params.get("username") {
         Some(name) if !name.eq_ignore_ascii_case(&asking.name) => {
             call.require(Action::Administer)?;
-            let found = call.catalog().user_named(name).await?;
+            let found = call.catalog().user_named(&name).await?;
             other = found.ok_or_else(|| Error::not_found("No such user"))?;
             &other
         }

@@ -16,16 +16,16 @@ pub(crate) async fn scrobble(call: Call) -> Answer {
         return Err(Error::missing("id"));
     }
     let now = now();
-    let times = call.params.all("time").map(|time| time.parse::<UnixMs>());
-    let times =
-        times.collect::<Result<Vec<_>, _>>().map_err(|_| Error::bad("time", "milliseconds since 1970"))?;
+    let bad_time = |_| Error::bad("time", "milliseconds since 1970");
+    let times = call.params.bounded("time", |time| time.parse::<UnixMs>().map_err(bad_time))?;
     let counts = call.params.flag("submission", true)?;
-    for (index, id) in ids.into_iter().enumerate() {
-        if counts {
-            // A clock that runs ahead must not keep a song "last played" for years.
-            let at = times.get(index).copied().unwrap_or(now).clamp(0, now);
-            call.catalog().play(&viewer, id, at).await?;
-        } else {
+    if counts {
+        // A clock that runs ahead must not keep a song "last played" for years.
+        let at = |index: usize| times.get(index).copied().unwrap_or(now).clamp(0, now);
+        let plays: Vec<_> = ids.into_iter().enumerate().map(|(index, id)| (id, at(index))).collect();
+        call.catalog().play(&viewer, &plays).await?;
+    } else {
+        for id in ids {
             call.catalog().track(&viewer, id).await?;
         }
     }
@@ -51,15 +51,13 @@ async fn set_star(call: Call, at: Option<UnixMs>) -> Answer {
     if items.is_empty() {
         return Err(Error::missing("id"));
     }
-    for item in items {
-        call.catalog().star(&viewer, item, at).await?;
-    }
+    call.catalog().star(&viewer, &items, at).await?;
     call.format.empty()
 }
 
 /// `setRating`: 1 to 5, and 0 takes the rating away.
 pub(crate) async fn set_rating(call: Call) -> Answer {
-    let item = params::item(call.params.text("id")?).ok_or_else(|| Error::not_found("Not found"))?;
+    let item = params::item(&call.params.text("id")?).ok_or_else(|| Error::not_found("Not found"))?;
     let rating = call.params.text("rating")?.parse::<u8>().ok().filter(|rating| *rating <= 5);
     let rating = rating.ok_or_else(|| Error::bad("rating", "0 to 5"))?;
     call.catalog().rate(&call.viewer()?, item, rating).await?;

@@ -1,12 +1,14 @@
 //! Lists of albums, random songs, and what is starred.
 
+use std::borrow::Cow;
+
 use budget::limits::SUBSONIC_SIZE_MAX;
 use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track};
 use store::FolderId;
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
-use crate::list::{Pages, Rows};
+use crate::list::{Drawn, Pages, Rows};
 use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist};
 use crate::params::Params;
 use crate::reply::Writer;
@@ -28,14 +30,22 @@ pub(crate) async fn album_list2(call: Call) -> Answer {
     call.list("albumList2", &Bare {})?.part("album", rows).answer().await
 }
 
-fn albums<Show>(call: &Call, show: Show) -> Result<impl Rows + use<Show>, Error>
+fn albums<Show>(call: &Call, show: Show) -> Result<Box<dyn Rows>, Error>
 where
-    Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync,
+    Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync + 'static,
 {
     let (order, folder) = (album_order(&call.params)?, call.folder()?);
     let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
     let offset = call.params.number("offset", 0)?;
-    Ok(albums_in_order(&call.reader()?, order, folder, offset, size, show))
+    let reader = call.reader()?;
+    if order != AlbumOrder::Random {
+        return Ok(Box::new(albums_in_order(&reader, order, folder, offset, size, show)));
+    }
+    let draw = move |reader: Reader, rows| async move {
+        reader.catalog.albums(&reader.viewer, &AlbumOrder::Random, folder, 0, rows).await
+    };
+    let again = |reader: Reader, id| async move { reader.catalog.album(&reader.viewer, id).await };
+    Ok(Box::new(Drawn::new(&reader, size, |album: &Album| album.id, draw, again, show)))
 }
 
 fn albums_in_order<Show>(
@@ -58,7 +68,7 @@ where
 
 /// The order that `type` names, with the parameters that it needs.
 fn album_order(params: &Params) -> Result<AlbumOrder, Error> {
-    Ok(match params.text("type")? {
+    Ok(match &*params.text("type")? {
         "random" => AlbumOrder::Random,
         "newest" => AlbumOrder::Newest,
         "highest" => AlbumOrder::Highest,
@@ -68,7 +78,7 @@ fn album_order(params: &Params) -> Result<AlbumOrder, Error> {
         "alphabeticalByArtist" => AlbumOrder::ByArtist,
         "starred" => AlbumOrder::Starred,
         "byYear" => AlbumOrder::ByYear(params.year("fromYear")?, params.year("toYear")?),
-        "byGenre" => AlbumOrder::ByGenre(params.text("genre")?.to_owned()),
+        "byGenre" => AlbumOrder::ByGenre(params.short("genre", params.text("genre")?)?.into_owned()),
         _ => return Err(Error::bad("type", "one of the orders of the protocol")),
     })
 }
@@ -76,19 +86,22 @@ fn album_order(params: &Params) -> Result<AlbumOrder, Error> {
 /// `getRandomSongs`.
 pub(crate) async fn random_songs(call: Call) -> Answer {
     let (reader, plain) = (call.reader()?, call.plain());
+    let genre = call.params.get("genre").map(|genre| call.params.short("genre", genre)).transpose()?;
+    let genre = genre.map(Cow::into_owned);
     let filter = RandomFilter {
-        genre: call.params.get("genre").map(str::to_owned),
+        genre,
         from_year: call.params.optional_year("fromYear")?,
         to_year: call.params.optional_year("toYear")?,
         folder: call.folder()?,
     };
     let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
-    let read = move |reader: Reader, _, rows| {
+    let draw = move |reader: Reader, rows| {
         let filter = filter.clone();
         async move { reader.catalog.random_tracks(&reader.viewer, &filter, rows).await }
     };
-    let rows =
-        Pages::new(&reader, 0, size, read, move |out, track: &Track| out.row(&Child::of(track, plain)));
+    let again = |reader: Reader, id| async move { reader.catalog.track(&reader.viewer, id).await };
+    let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track, plain));
+    let rows = Drawn::new(&reader, size, |track: &Track| track.id, draw, again, show);
     call.list("randomSongs", &Bare {})?.part("song", rows).answer().await
 }
 

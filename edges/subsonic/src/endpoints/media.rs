@@ -1,7 +1,7 @@
 //! Bytes: songs and covers, as slices of files that `stream` sends.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Response, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use catalog::{Cover, Item, PlaylistId, Track, TrackId};
 use stream::{Disposition, Kind, Listener, Segment};
 
@@ -41,7 +41,7 @@ pub(crate) async fn cover_art(call: Call) -> Answer {
     let id = call.params.text("id")?;
     let item = match id.parse::<PlaylistId>() {
         Ok(playlist) => playlist_cover(&reader, playlist).await?,
-        Err(_) => params::item(id).ok_or_else(no_cover)?,
+        Err(_) => params::item(&id).ok_or_else(no_cover)?,
     };
     let Cover { folder, path, offset, count, content_type } =
         reader.catalog.cover(&reader.viewer, item).await?;
@@ -50,7 +50,10 @@ pub(crate) async fn cover_art(call: Call) -> Answer {
     let segment =
         Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(no_cover)?;
     let mut answer = send(&call, segment, Kind::Picture, format!("cover {id}"))?;
-    answer.headers_mut().insert(header::CACHE_CONTROL, COVER_CACHING);
+    // A failed condition or range says nothing about the picture, so it is not to be kept.
+    if matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED) {
+        answer.headers_mut().insert(header::CACHE_CONTROL, COVER_CACHING);
+    }
     Ok(answer)
 }
 

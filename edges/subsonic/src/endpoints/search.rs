@@ -65,7 +65,8 @@ macro_rules! found {
 impl Search {
     fn of(call: &Call) -> Result<Self, Error> {
         let query = call.params.given("query").ok_or_else(|| Error::missing("query"))?;
-        Ok(Search { reader: call.reader()?, query: unquoted(query).into(), folder: call.folder()? })
+        let query = call.params.short("query", query)?;
+        Ok(Search { reader: call.reader()?, query: unquoted(&query).into(), folder: call.folder()? })
     }
 
     found!(artists, Artist, search_artists, "artistCount", "artistOffset");

@@ -59,7 +59,7 @@ pub(crate) async fn start_scan(call: Call) -> Answer {
 async fn status(call: &Call) -> Result<ScanStatus, Error> {
     let status = call.face.parts.scanner.status();
     if status.running {
-        return Ok(ScanStatus { scanning: true, count: status.seen });
+        return Ok(ScanStatus { scanning: true, count: status.counts.seen });
     }
     let libraries = call.catalog().libraries(&call.viewer()?).await?;
     Ok(ScanStatus { scanning: false, count: libraries.iter().map(|library| library.tracks).sum() })

@@ -1,11 +1,10 @@
 //! Album artists in the order of their names, with the letters of an index between them where one is wanted.
 
 use async_trait::async_trait;
-use budget::limits::PAGE_ROWS_MAX;
 use catalog::{Artist, ArtistId};
 use store::FolderId;
 
-use super::{Rows, is_full};
+use super::{Pace, Rows, is_full};
 use crate::call::Reader;
 use crate::error::Error;
 use crate::model::{ArtistID3, Child, Named, OldArtist};
@@ -32,11 +31,12 @@ pub(crate) struct Artists {
     view: View,
     after: Option<(String, ArtistId)>,
     letter: Option<String>,
+    pace: Pace,
 }
 
 impl Artists {
     pub(crate) fn new(reader: &Reader, folder: Option<FolderId>, view: View) -> Self {
-        Artists { reader: reader.clone(), folder, view, after: None, letter: None }
+        Artists { reader: reader.clone(), folder, view, after: None, letter: None, pace: Pace::default() }
     }
 
     fn show(&mut self, artist: &Artist, out: &mut Writer) -> Result<(), Error> {
@@ -70,7 +70,9 @@ impl Artists {
 impl Rows for Artists {
     async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
         let Reader { catalog, viewer } = &self.reader;
-        let page = catalog.artists(viewer, self.folder, self.after.take(), PAGE_ROWS_MAX).await?;
+        let rows_max = self.pace.rows_max(out);
+        let page = catalog.artists(viewer, self.folder, self.after.take(), rows_max).await?;
+        let (read, before) = (page.rows.len(), out.len());
         let (mut rows, is_last) = (page.rows.into_iter(), page.next.is_none());
         while !is_full(out)
             && let Some(artist) = rows.next()
@@ -78,6 +80,7 @@ impl Rows for Artists {
             self.show(&artist, out)?;
             self.after = Some((artist.sort_name, artist.id));
         }
+        self.pace.wrote(read - rows.len(), out.len() - before);
         let has_more = self.after.is_some() && (!is_last || rows.len() > 0);
         if !has_more {
             self.close_letter(out);

@@ -3,9 +3,8 @@
 use std::future::Future;
 
 use async_trait::async_trait;
-use budget::limits::PAGE_ROWS_MAX;
 
-use super::{Rows, is_full};
+use super::{Pace, Rows, is_full};
 use crate::call::Reader;
 use crate::error::Error;
 use crate::reply::Writer;
@@ -17,6 +16,7 @@ pub(crate) struct Pages<Read, Show> {
     show: Show,
     offset: u64,
     left: u64,
+    pace: Pace,
 }
 
 impl<Read, Show> Pages<Read, Show> {
@@ -27,7 +27,7 @@ impl<Read, Show> Pages<Read, Show> {
         Reading: Future<Output = Result<Vec<Row>, catalog::Error>>,
         Show: Fn(&mut Writer, &Row) -> Result<(), Error>,
     {
-        Pages { reader: reader.clone(), read, show, offset, left: count }
+        Pages { reader: reader.clone(), read, show, offset, left: count, pace: Pace::default() }
     }
 
     /// Every row there is.
@@ -44,18 +44,19 @@ impl<Read, Show> Pages<Read, Show> {
 #[async_trait]
 impl<Row, Reading, Read, Show> Rows for Pages<Read, Show>
 where
-    Row: Send,
+    Row: catalog::Weight + Send,
     Reading: Future<Output = Result<Vec<Row>, catalog::Error>> + Send,
     Read: Fn(Reader, u64, usize) -> Reading + Send + Sync,
     Show: Fn(&mut Writer, &Row) -> Result<(), Error> + Send + Sync,
 {
     async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
-        let rows_max = usize::try_from(self.left).map_or(PAGE_ROWS_MAX, |left| left.min(PAGE_ROWS_MAX));
+        let rows_max = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.pace.rows_max(out));
         if rows_max == 0 {
             return Ok(false);
         }
         let rows = (self.read)(self.reader.clone(), self.offset, rows_max).await?;
-        let was_whole = rows.len() >= rows_max;
+        let was_whole = rows.len() >= rows_max || catalog::is_cut(&rows);
+        let (read, before) = (rows.len(), out.len());
         let mut rows = rows.into_iter();
         while !is_full(out)
             && let Some(row) = rows.next()
@@ -64,6 +65,7 @@ where
             self.offset += 1;
             self.left -= 1;
         }
+        self.pace.wrote(read - rows.len(), out.len() - before);
         Ok(self.left > 0 && (was_whole || rows.len() > 0))
     }
 }

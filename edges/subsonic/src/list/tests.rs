@@ -3,13 +3,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::{Body, HttpBody};
-use budget::limits::{LISTING_BYTES, MIB, PERMIT_WAIT_MS};
-use budget::{Budget, Pool, PoolFigures};
+use budget::limits::{LISTING_BYTES, LISTING_TEXT_BYTES_MAX, MIB, PERMIT_WAIT_MS};
+use budget::{Budget, Pool, PoolFigures, Slots};
 use http_body_util::BodyExt;
 use serde::Serialize;
 
-use super::{List, Rows};
+use super::{List, Pages, Room, Rows};
 use crate::error::{Error, ErrorKind};
+use crate::fixture::House;
 use crate::model::Bare;
 use crate::reply::{Format, Writer};
 
@@ -60,7 +61,12 @@ fn listings(budget: &Budget) -> PoolFigures {
 }
 
 fn list(budget: &Budget) -> List {
-    List::new(Format::Json, budget.clone(), "result", &Bare {}).unwrap()
+    list_of(budget, &Slots::new("listings", "listings_per_user", 0, 2), 1)
+}
+
+fn list_of(budget: &Budget, listings: &Slots<i64>, user: i64) -> List {
+    let room = Room { budget: budget.clone(), listings: listings.clone(), user };
+    List::new(Format::Json, room, "result", &Bare {}).unwrap()
 }
 
 async fn rest(mut body: Body) -> Result<Vec<u8>, axum::Error> {
@@ -178,4 +184,93 @@ async fn a_list_that_has_begun_waits_longer_for_room() {
     tokio::time::advance(std::time::Duration::from_millis(PERMIT_WAIT_MS + 10)).await;
     drop(taken);
     assert_eq!(numbers(&reading.await.unwrap().unwrap(), "song").len(), 2_000);
+}
+
+#[tokio::test]
+async fn p05_a_user_has_so_many_lists_on_their_way_and_is_in_nobody_elses() {
+    let (budget, listings) = (budget(), Slots::new("listings", "listings_per_user", 0, 2));
+    let ask = async |user, pages| {
+        list_of(&budget, &listings, user).part("song", Counted::new(pages, 1_000).0).answer().await
+    };
+    let mut begun = vec![ask(1, 5).await.unwrap(), ask(1, 1).await.unwrap()];
+    let refused = ask(1, 1).await.unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.retry_after_seconds().is_some()), (429, true));
+    begun.push(ask(2, 5).await.unwrap());
+    rest(begun.remove(0).into_body()).await.unwrap();
+    begun.push(ask(1, 5).await.unwrap());
+    drop(begun);
+    assert_eq!((listings.used(), self::listings(&budget).used_bytes), (0, 0));
+}
+
+#[tokio::test]
+async fn p05_a_list_whose_client_takes_nothing_holds_one_chunk_and_a_row() {
+    let house = House::open().await;
+    house.add_many(2_000).await;
+    let path = house.signed("search3?query=&songCount=2000&albumCount=0&artistCount=0", &house.ann_key);
+    let stalled = house.begin(&path).await;
+    let held = listings(&house.budget).used_bytes;
+    assert!((1..=LISTING_TEXT_BYTES_MAX as u64 * 5 / 4).contains(&held), "{held} bytes");
+    let text = rest(stalled.into_body()).await.unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let songs = value["subsonic-response"]["searchResult3"]["song"].as_array().unwrap();
+    let titles: std::collections::BTreeSet<&str> =
+        songs.iter().map(|song| song["title"].as_str().unwrap()).collect();
+    assert_eq!((songs.len(), titles.len()), (2_000, 2_000));
+}
+
+/// A row that weighs nothing to speak of.
+struct Number(u64);
+
+impl catalog::Weight for Number {
+    fn held_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+#[tokio::test]
+async fn rows_are_read_in_reads_as_long_as_their_text_suggests() {
+    let house = House::open().await;
+    let reader = house.reader();
+    for (row_bytes, rows, reads_max) in [(20, 5_000, 25), (700, 500, 8), (700, 5_000, 80), (40_000, 20, 12)] {
+        let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        let read = move |_, offset: u64, rows_max: usize| {
+            seen.lock().unwrap().push(rows_max);
+            let end = (offset + rows_max as u64).min(rows);
+            async move { Ok((offset..end).map(Number).collect::<Vec<_>>()) }
+        };
+        let text = "x".repeat(row_bytes);
+        let show = move |out: &mut Writer, Number(number): &Number| {
+            #[derive(Serialize)]
+            struct Long<'a> {
+                number: u64,
+                text: &'a str,
+            }
+            out.row(&Long { number: *number, text: &text })
+        };
+        let budget = budget();
+        let answer = list(&budget).part("song", Pages::all(&reader, read, show)).answer().await.unwrap();
+        let bytes = rest(answer.into_body()).await.unwrap();
+        assert_eq!(numbers(&bytes, "song"), (0..rows).collect::<Vec<_>>());
+        let asked = asked.lock().unwrap();
+        assert!(asked.len() <= reads_max, "{rows} rows of {row_bytes} bytes: {asked:?}");
+        assert!(asked.iter().all(|rows| (1..=500).contains(rows)), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_drawn_at_random_is_drawn_once() {
+    let house = House::open().await;
+    house.add_many(800).await;
+    for (endpoint, name, member, wanted) in [
+        ("getRandomSongs?size=500", "randomSongs", "song", 500),
+        ("getAlbumList2?type=random&size=500", "albumList2", "album", 4),
+        ("getRandomSongs?size=0", "randomSongs", "song", 0),
+    ] {
+        let answer = house.ann(endpoint).await.json();
+        let rows = answer[name][member].as_array().map_or(&[][..], |rows| rows);
+        let ids: std::collections::BTreeSet<&str> =
+            rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!((rows.len(), ids.len()), (wanted, wanted), "{endpoint}");
+    }
 }

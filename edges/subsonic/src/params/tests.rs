@@ -1,7 +1,11 @@
+use axum::body::Body;
+use budget::Budget;
+use budget::limits::MIB;
 use catalog::{AlbumId, ArtistId, Item, TrackId};
 
 use super::{Params, item};
 use crate::error::{Error, ErrorKind};
+use crate::form::Form;
 use crate::reply::Format;
 
 #[track_caller]
@@ -69,14 +73,29 @@ fn names_may_repeat_up_to_a_page() {
     refused(Params::parse(&many).items("id"), ErrorKind::Generic, "id");
 }
 
-#[test]
-fn the_query_goes_before_the_form() {
-    let mut params = Params::parse("u=query&x=a+b%26c");
-    params.extend(b"u=form&y=%C3%A9");
-    assert_eq!(params.get("u"), Some("query"));
-    assert_eq!(params.get("x"), Some("a b&c"));
-    assert_eq!(params.get("y"), Some("é"));
-    assert_eq!(params.given("z"), None);
+async fn form(text: &str) -> Form {
+    let budget = Budget::new(128 * MIB).unwrap();
+    Form::read(&budget, None, Body::from(text.to_owned())).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_query_goes_before_the_form() {
+    let mut params = Params::parse("u=query&query=a+b%26c");
+    params.extend(form("u=form&genre=%C3%A9&%69d=1&x=2").await);
+    assert_eq!(params.get("u").unwrap(), "query");
+    assert_eq!(params.all("u").collect::<Vec<_>>(), ["query", "form"]);
+    assert_eq!(params.get("query").unwrap(), "a b&c");
+    assert_eq!(params.get("genre").unwrap(), "é");
+    assert_eq!(params.get("id").unwrap(), "1");
+    assert_eq!(params.given("s"), None);
+}
+
+#[tokio::test]
+async fn p04_a_form_of_many_pairs_needs_no_more_than_its_text() {
+    let mut params = Params::parse("");
+    params.extend(form(&format!("{}u=ann&u=", "a&".repeat(100_000))).await);
+    assert_eq!(params.get("u").unwrap(), "ann");
+    assert_eq!(params.form.text(), b"u=ann&u=", "what nobody reads is not kept");
 }
 
 #[test]

@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::routing::get;
 use budget::limits;
 use serde_json::json;
+use tower::ServiceExt;
 
-use super::house::{House, Who, Wishes, with, with_json};
+use super::house::{House, LISTINGS_PER_USER, Who, Wishes, with, with_json};
 use crate::{BaseUrl, Origins, ROUTES};
 
 #[tokio::test]
@@ -273,4 +274,23 @@ async fn a_scan_is_started_and_seen() {
     let status = tokio::time::timeout(std::time::Duration::from_secs(30), ended).await.unwrap();
     assert_eq!(status["seen"], 3, "{status}");
     assert!(status["ended"].is_string() && status["failure"].is_null(), "{status}");
+}
+
+#[tokio::test]
+async fn p05_a_user_has_so_many_pages_on_their_way_and_is_in_nobody_elses() {
+    let house = House::new().await;
+    let ask = async |who| {
+        let answer = house.router.clone().oneshot(house.request(who, "GET", "/tracks")).await.unwrap();
+        (answer.status().as_u16(), answer)
+    };
+    let mut begun = Vec::new();
+    for _ in 0..LISTINGS_PER_USER {
+        let (status, answer) = ask(Who::Plain).await;
+        assert_eq!(status, 200);
+        begun.push(answer);
+    }
+    assert_eq!(ask(Who::Plain).await.0, 429);
+    assert_eq!(ask(Who::Admin).await.0, 200);
+    drop(begun);
+    assert_eq!(ask(Who::Plain).await.0, 200);
 }

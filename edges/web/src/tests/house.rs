@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use budget::limits::MIB;
-use budget::{Budget, Chunks, Peaks, limits};
+use budget::{Budget, Chunks, Peaks, Slots, limits};
 use bytes::Bytes;
 use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
@@ -31,6 +31,9 @@ pub(super) const PASSWORD: &str = "correct horse: battery staple";
 
 /// What one user may play at once.
 pub(super) const STREAMS_PER_USER: usize = 10;
+
+/// The lists that one user may have on their way at once.
+pub(super) const LISTINGS_PER_USER: usize = 3;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +206,7 @@ async fn record(catalog: &dyn Catalog, id: FolderId, library: &std::path::Path) 
         })
         .collect();
     catalog.record(id, &found).await.unwrap();
-    catalog.settle(id).await.unwrap();
+    catalog.follow_moves(id).await.unwrap();
     catalog.known(id, None, 10).await.unwrap().into_iter().map(|known| known.id).collect()
 }
 
@@ -250,6 +253,7 @@ fn parts(
         streams: Streams::new(settings, budget.clone(), chunks),
         budget: budget.clone(),
         scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
+        listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER),
         registry: Arc::new(registry),
         operations,
         health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone()),

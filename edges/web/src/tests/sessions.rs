@@ -15,7 +15,7 @@ fn token(answer: &Answer) -> String {
 
 #[tokio::test]
 async fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
-    let age = "Max-Age=2592000; HttpOnly; SameSite=Strict";
+    let age = "Max-Age=34560000; HttpOnly; SameSite=Strict";
     let cases = [
         (None, false, format!("Path=/; {age}")),
         (None, true, format!("Path=/; {age}; Secure")),

@@ -137,10 +137,27 @@ fn write(archive: &mut File, secret: Secret, data: &Path) -> Result<()> {
     }
     small_runtime()?.block_on(check_database(&staged))?;
 
+    install(&staged, secret, data)
+}
+
+/// Makes the empty folder a data folder with this key and this database, or leaves it empty.
+pub(super) fn install(staged: &Path, secret: Secret, data: &Path) -> Result<()> {
     let mut folder = open_data(data, Claim::Alone)?;
-    folder.replace_secret(secret).map_err(|e| Error::failed(e.to_string()))?;
-    std::fs::rename(&staged, folder.database()).map_err(failed)?;
-    File::open(data).and_then(|folder| folder.sync_all()).map_err(failed)
+    let database = folder.database();
+    let installed = folder.replace_secret(secret).map_err(|e| Error::failed(e.to_string())).and_then(|()| {
+        std::fs::rename(staged, &database)
+            .and_then(|()| File::open(data)?.sync_all())
+            .map_err(|e| Error::failed(format!("{} cannot be written: {e}", data.display())))
+    });
+    if installed.is_err() {
+        // The lock is held and the folder was empty: all of it was made here. Half a data folder would refuse the next
+        // restore, and a server would start on it as if it were new.
+        let _ = std::fs::remove_file(&database);
+        if let Err(e) = folder.discard() {
+            tracing::warn!(error = %e, "part of the restore that failed is left");
+        }
+    }
+    installed
 }
 
 async fn check_database(staged: &Path) -> Result<()> {

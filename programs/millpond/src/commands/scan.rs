@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use budget::limits;
-use catalog::scan::{Scanner, Status};
+use catalog::scan::{Counts, Scanner, Status};
 use catalog::{LibraryRow, LibrarySet, UserId, Viewer};
 use clap::Command;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -100,7 +100,7 @@ async fn watched(scanner: &Scanner) -> Result<()> {
 }
 
 fn line(status: &Status) -> String {
-    let Status { seen, added, changed, missing, back, failed, .. } = status;
+    let Counts { seen, added, changed, missing, back, failed } = status.counts;
     format!(
         "{seen} files seen: {added} added, {changed} changed, {missing} missing, {back} back, {failed} failed"
     )

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use budget::limits;
 use catalog::Role;
 use catalog::scan::Scanner;
 use clap::Command;
+use store::Folders;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +73,7 @@ async fn serve(loaded: Loaded) -> Result<()> {
     tasks.spawn(parts.streams.run(background.clone().cancelled_owned()));
     tasks.spawn(home.sign_in.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(scan(parts.scanner, house.stop.clone()));
+    tasks.spawn(close_files(folders, background.clone()));
     tasks.spawn(signals.obey(house.stop.clone(), house.end.clone(), background.clone()));
 
     listen::serve(bound, house).await;
@@ -126,6 +129,15 @@ async fn scan(scanner: Scanner, stop: CancellationToken) {
             let found = scanner.status();
             tracing::warn!(error = %e, ?found, "the scan is not whole; what it did not see stays as it was");
         }
+    }
+}
+
+/// Closes what nobody played for a moment: an open file keeps its disk from being unmounted, and a removed one from
+/// giving its space back.
+async fn close_files(folders: Folders, done: CancellationToken) {
+    let mut each = tokio::time::interval(Duration::from_millis(limits::OPEN_FILE_MS));
+    while done.run_until_cancelled(each.tick()).await.is_some() {
+        folders.close_expired();
     }
 }
 

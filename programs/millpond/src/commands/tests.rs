@@ -209,3 +209,22 @@ fn a_second_server_is_refused_by_name() {
     assert!(refused.hint.is_some() && refused.exit_code() == 1);
     crate::home::open_data(folder.path(), Claim::Shared).unwrap();
 }
+
+#[test]
+fn a_restore_that_fails_at_its_last_step_leaves_the_folder_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, staged) = (folder.path().join("data"), folder.path().join("staged.db"));
+    std::fs::create_dir(&data).unwrap();
+    let secret = || store::Secret::from_bytes([7; 32]);
+    restore::install(&staged, secret(), &data).expect_err("there is no database to install");
+    let left: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    std::fs::write(&staged, [7; 32]).unwrap();
+    restore::install(&staged, secret(), &data).unwrap();
+    for name in ["millpond.db", "secret.key"] {
+        let mut bytes = [0; 32];
+        let mut file = std::fs::File::open(data.join(name)).unwrap();
+        std::io::Read::read_exact(&mut file, &mut bytes).unwrap();
+        assert_eq!(bytes, [7; 32], "{name}");
+    }
+}

@@ -1,5 +1,7 @@
 //! `millpond user`: people and their secrets, also while the server runs, which notices within a second.
 
+mod change;
+
 use std::io::Read;
 use std::process::ExitCode;
 
@@ -58,6 +60,11 @@ pub(super) fn command() -> Command {
                 Command::new("list").about("List all users").after_help("Example:\n  millpond user list"),
                 Scope::Everywhere,
             ),
+            change::arguments(one(
+                "change",
+                "Change what a user is, may do and sees",
+                "millpond user change mira --rights upload,share --see Music",
+            )),
             one("passwd", "Give a user another login password", "millpond user passwd mira").arg(password()),
             one("remove", "Remove a user with everything that is theirs alone", "millpond user remove mira"),
             secret(one(
@@ -95,6 +102,7 @@ async fn act(home: &Home, verb: &str, given: &ArgMatches) -> Result<()> {
     let name = given.get_one::<String>("name").map_or("", String::as_str);
     match verb {
         "add" => add(home, name, given).await,
+        "change" => change::run(home, name, given).await,
         "passwd" => passwd(home, name, given).await,
         "remove" => {
             let user = named(home, name).await?;
@@ -270,7 +278,7 @@ fn explain(name: &str, e: &catalog::Error) -> Error {
             .hint("`millpond user passwd NAME` gives another password"),
         ErrorKind::Invalid => Error::usage(e.to_string()),
         ErrorKind::NotAllowed => Error::failed(e.to_string())
-            .hint("make somebody else an admin first: millpond user add NAME --admin"),
+            .hint("make somebody else an admin first: millpond user change NAME --role admin"),
         ErrorKind::NotFound => Error::failed(e.to_string()).hint("--list shows what there is"),
         ErrorKind::Busy | ErrorKind::Unavailable => Error::failed(e.to_string()),
     }

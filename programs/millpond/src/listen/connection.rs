@@ -85,7 +85,7 @@ async fn talk<S: Transport>(
     let http2 = opening.is_http2();
     let pulse = Pulse::new(!http2);
     let exchange = Exchange { house: Arc::clone(&house), peer, pulse: Arc::clone(&pulse), remote, tls };
-    let io = TokioIo::new(Conversation::new(transport, opening, pulse));
+    let io = TokioIo::new(Conversation::new(transport, opening, pulse, house.budget.clone()));
     if http2 { Box::pin(speak_http2(io, exchange)).await } else { speak_http1(io, exchange).await }
 }
 
@@ -118,7 +118,7 @@ async fn speak_http1<S: Transport>(io: TokioIo<Conversation<S>>, exchange: Excha
 }
 
 async fn speak_http2<S: Transport>(io: TokioIo<Conversation<S>>, exchange: Exchange) -> Ended {
-    let streams = Streams(Arc::clone(&exchange.house));
+    let streams = Streams { house: Arc::clone(&exchange.house), peer: Arc::clone(&exchange.peer) };
     let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
@@ -192,17 +192,21 @@ fn poll_clock(
 
 /// Where the streams of an HTTP/2 connection run: as tasks that the house waits for.
 #[derive(Clone)]
-struct Streams(Arc<House>);
+struct Streams {
+    house: Arc<House>,
+    peer: Arc<Peer>,
+}
 
 impl<F: Future + Send + 'static> hyper::rt::Executor<F> for Streams
 where
     F::Output: Send,
 {
     fn execute(&self, stream: F) {
-        let house = Arc::clone(&self.0);
-        self.0.tasks.spawn(async move {
+        let house = Arc::clone(&self.house);
+        let peer = Peer::stream_of(&self.peer);
+        self.house.tasks.spawn(async move {
             tokio::select! {
-                _ = Progress::watch(stream, house.deadlines.write_stall) => {}
+                _ = Progress::watch(stream, house.deadlines.write_stall, peer) => {}
                 () = house.end.cancelled() => {}
             }
         });

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use budget::{Budget, Permit, Pool, limits};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::pulse::Pulse;
@@ -54,12 +55,42 @@ pub(crate) struct Conversation<S> {
     transport: S,
     opening: Opening,
     pulse: Arc<Pulse>,
+    head: Head,
+}
+
+/// The memory of a head that is being read: hyper's buffer grows with it.
+struct Head {
+    budget: Budget,
+    bytes: usize,
+    permit: Option<Permit>,
+}
+
+impl Head {
+    /// Bytes of a head were read.
+    ///
+    /// # Errors
+    /// When it is a long one and there is no memory for it: the connection ends.
+    fn grew(&mut self, count: usize) -> io::Result<()> {
+        self.bytes += count;
+        if self.bytes > limits::ORDINARY_HEAD_BYTES_MAX && self.permit.is_none() {
+            let permit = self.budget.take(Pool::Connections, limits::LONG_HEAD_BYTES);
+            self.permit = Some(permit.map_err(io::Error::other)?);
+        }
+        Ok(())
+    }
+
+    /// What is read now belongs to no head.
+    fn ended(&mut self) {
+        self.bytes = 0;
+        self.permit = None;
+    }
 }
 
 impl<S> Conversation<S> {
-    /// Gives back `opening` first.
-    pub(crate) fn new(transport: S, opening: Opening, pulse: Arc<Pulse>) -> Self {
-        Conversation { transport, opening, pulse }
+    /// Gives back `opening` first. Long heads take their memory from `budget`.
+    pub(crate) fn new(transport: S, opening: Opening, pulse: Arc<Pulse>, budget: Budget) -> Self {
+        let head = Head { budget, bytes: 0, permit: None };
+        Conversation { transport, opening, pulse, head }
     }
 
     /// The transport, after hyper is done with it.
@@ -83,8 +114,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Conversation<S> {
         }
         let before = into.filled().len();
         ready!(Pin::new(&mut this.transport).poll_read(cx, into))?;
-        if into.filled().len() > before {
+        let count = into.filled().len() - before;
+        if count > 0 {
             this.pulse.read();
+            if this.pulse.in_head() {
+                this.head.grew(count)?;
+            } else {
+                this.head.ended();
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -94,6 +131,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Conversation<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.pulse.offering();
+        this.head.ended();
         let count = ready!(Pin::new(&mut this.transport).poll_write(cx, bytes))?;
         this.pulse.took();
         Poll::Ready(Ok(count))
@@ -106,6 +144,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Conversation<S> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.pulse.offering();
+        this.head.ended();
         let count = ready!(Pin::new(&mut this.transport).poll_write_vectored(cx, slices))?;
         this.pulse.took();
         Poll::Ready(Ok(count))

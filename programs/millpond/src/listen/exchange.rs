@@ -7,22 +7,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use axum::http::request::Parts;
 use budget::{Fault, Refused, Slot, limits};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, EXPECT, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, EXPECT, HOST, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode, Uri, Version};
 use stream::Peer;
 use tower::ServiceExt;
 
-use super::House;
 use super::client::network_of;
 use super::progress::Progress;
 use super::pulse::{Answering, Pulse};
 use super::request_body::RequestBody;
 use super::socket::Remote;
+use super::{Deadlines, House};
 
 /// What every request of one connection shares.
 #[derive(Clone)]
@@ -56,15 +57,25 @@ impl Exchange {
         }
         let http1 = parts.version < Version::HTTP_2;
         let waits = parts.headers.contains_key(EXPECT);
-        let slot = match self.proxied_slot(client.address) {
+        let slot = if names_its_host(&parts) {
+            self.proxied_slot(client.address).map_err(|refused| refusal(&refused))
+        } else {
+            Err(plain(
+                StatusCode::BAD_REQUEST,
+                "a request names its host in one Host field (RFC 9112, section 3.2)\n",
+            ))
+        };
+        let slot = match slot {
             Ok(slot) => slot,
-            Err(refused) => {
-                let response = self.settle(refusal(&refused), Some(incoming), http1, !waits).await;
+            Err(response) => {
+                let response = self.settle(response, Some(incoming), http1, !waits).await;
                 return Ok(response.map(|inner| AnswerBody::new(inner, answering, None)));
             }
         };
         parts.extensions.insert(client);
-        parts.extensions.insert(Arc::clone(&self.peer));
+        // Of HTTP/2 the stream alone: to end it is no reason to end its neighbours.
+        let peer = Progress::current().map_or_else(|| Arc::clone(&self.peer), |progress| progress.peer());
+        parts.extensions.insert(peer);
         let (body, rest) = RequestBody::new(incoming, self.house.deadlines.body_stall);
         let handler = self.house.router.clone();
         let Ok(mut response) = handler.oneshot(Request::from_parts(parts, Body::new(body))).await;
@@ -87,8 +98,9 @@ impl Exchange {
 
     /// An early answer leaves part of the request unread. If that is short and on its way, it is read and dropped, and
     /// the connection goes on. Otherwise the answer says that the connection ends with it (RFC 9112, section 9.6), and
-    /// the connection lingers. HTTP/2 needs none of this: a stream of its own is reset (RFC 9113, section 8.1). `may_read_on` is false when the client stalled, or waits for a `100 Continue`
-    /// that nobody sent.
+    /// the connection lingers. Of HTTP/2 only the stream ends (RFC 9113, section 8.1), and a little of its body is read
+    /// meanwhile: curl drops an answer whose stream is reset while it still sends. `may_read_on` is false when the
+    /// client stalled, or waits for a `100 Continue` that nobody sent.
     async fn settle(
         &self,
         mut response: Response<Body>,
@@ -96,14 +108,18 @@ impl Exchange {
         http1: bool,
         may_read_on: bool,
     ) -> Response<Body> {
-        let Some(incoming) = unread.filter(|incoming| http1 && !http_body::Body::is_end_stream(incoming))
-        else {
+        let Some(incoming) = unread.filter(|incoming| !http_body::Body::is_end_stream(incoming)) else {
             return response;
         };
+        let Deadlines { linger, linger_bytes, .. } = self.house.deadlines;
+        if !http1 {
+            self.house.tasks.spawn(tokio::time::timeout(linger, drop_all(incoming, linger_bytes)));
+            return response;
+        }
         let short =
             http_body::Body::size_hint(&incoming).exact().is_some_and(|n| n <= limits::UNREAD_BODY_BYTES_MAX);
         if short && may_read_on {
-            let dropped = tokio::time::timeout(self.house.deadlines.linger, drop_all(incoming)).await;
+            let dropped = tokio::time::timeout(linger, drop_all(incoming, linger_bytes)).await;
             if dropped == Ok(true) {
                 return response;
             }
@@ -114,14 +130,22 @@ impl Exchange {
     }
 }
 
-/// Whether the body came to its end.
-async fn drop_all(mut incoming: Incoming) -> bool {
+/// Reads and drops at most so many bytes. Whether the body came to its end.
+async fn drop_all(mut incoming: Incoming, bytes_max: u64) -> bool {
+    let mut left = bytes_max;
     while let Some(frame) = incoming.frame().await {
-        if frame.is_err() {
+        let Ok(frame) = frame else { return false };
+        left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+        if left == 0 {
             return false;
         }
     }
     true
+}
+
+/// HTTP/1.1 wants exactly one `Host` field; HTTP/1.0 knows none, and HTTP/2 has it in its own form.
+fn names_its_host(head: &Parts) -> bool {
+    head.version != Version::HTTP_11 || head.headers.get_all(HOST).iter().count() == 1
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use stream::Peer;
 use tokio::time::{Instant, sleep, sleep_until};
 
 tokio::task_local! {
@@ -19,23 +20,35 @@ pub(crate) struct Progress {
     started: Instant,
     /// In milliseconds since the start plus one; 0 while nothing waits for the client.
     offered_ms: AtomicU64,
+    /// The stream as the registry of streams knows it: who cuts it, cuts it alone.
+    peer: Arc<Peer>,
 }
 
 impl Progress {
-    /// Runs the task of one stream until it is done, or its client took nothing for `stall_max`.
-    pub(crate) async fn watch<T>(stream: impl Future<Output = T>, stall_max: Duration) -> Option<T> {
-        let progress = Arc::new(Progress { started: Instant::now(), offered_ms: AtomicU64::new(0) });
+    /// Runs the task of one stream until it is done, its client took nothing for `stall_max`, or `peer` was cut.
+    pub(crate) async fn watch<T>(
+        stream: impl Future<Output = T>,
+        stall_max: Duration,
+        peer: Arc<Peer>,
+    ) -> Option<T> {
+        let progress = Arc::new(Progress { started: Instant::now(), offered_ms: AtomicU64::new(0), peer });
         let stream = CURRENT.scope(Arc::clone(&progress), stream);
         tokio::select! {
             biased;
             done = stream => Some(done),
             () = progress.stalled(stall_max) => None,
+            () = progress.peer.cut_asked() => None,
         }
     }
 
     /// That of the stream whose task this is.
     pub(crate) fn current() -> Option<Arc<Self>> {
         CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// The stream as the registry of streams knows it.
+    pub(crate) fn peer(&self) -> Arc<Peer> {
+        Arc::clone(&self.peer)
     }
 
     /// A frame is there for the client.

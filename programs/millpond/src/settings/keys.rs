@@ -4,6 +4,7 @@
 //! Key `a.b_c` is the flag `--a-b-c`, the variable `MILLPOND_A_B_C`, and `b_c` in the file's table `[a]`.
 
 use budget::limits;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::types::{Address, Proxy};
 
@@ -140,10 +141,12 @@ fn origin(text: &str) -> Result<(), String> {
 }
 
 fn log_level(text: &str) -> Result<(), String> {
+    // The filter takes a word that is no level for the name of a part, which would silence all others.
+    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
     let filter = tracing_subscriber::EnvFilter::builder().parse(text);
-    filter
-        .map(drop)
-        .map_err(|_| "it must be a level such as info, or levels by part: info,catalog=debug".to_owned())
+    (filter.is_ok() && text.split(',').all(is_known))
+        .then_some(())
+        .ok_or_else(|| "it must be a level such as info, or levels by part: info,catalog=debug".to_owned())
 }
 
 /// A key that only `serve` and `doctor` show.

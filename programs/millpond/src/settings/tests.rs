@@ -129,6 +129,7 @@ fn a_bad_value_names_the_key_where_it_came_from_and_what_would_be_right() {
         ("server.trusted_proxies", "10.0.0.0/40", "10.0.0.0/8"),
         ("server.cors_origins", "https://a.example/path", "has no path"),
         ("log.level", "info,=x=", "info,catalog=debug"),
+        ("log.level", "loud", "info,catalog=debug"),
         ("log.format", "xml", "text, json"),
     ];
     for (name, text, right) in cases {

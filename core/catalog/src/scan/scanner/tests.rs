@@ -119,7 +119,7 @@ impl Inventory for Memory {
         Ok(())
     }
 
-    async fn settle(&self, _: FolderId) -> Result<(), Error> {
+    async fn follow_moves(&self, _: FolderId) -> Result<(), Error> {
         self.called("settle".to_owned())
     }
 }
@@ -157,7 +157,7 @@ impl House {
         let report = self.scanner.scan().await.unwrap();
         let Counts { seen, added, changed, missing, back, failed } = report.counts;
         let status = self.scanner.status();
-        assert_eq!((status.seen, status.failed, status.running), (seen, failed, false));
+        assert_eq!((status.counts.seen, status.counts.failed, status.running), (seen, failed, false));
         [seen, added, changed, missing, back, failed]
     }
 }

@@ -76,6 +76,16 @@ async fn covers_are_found_by_song_album_and_artist_also_inside_a_song() {
         let tag = ask(&house, &endpoint, Method::GET, &[]).await.header("etag").to_owned();
         let reply = ask(&house, &endpoint, Method::GET, &[("if-none-match", &tag)]).await;
         assert_eq!((reply.status.as_u16(), reply.body.len()), (304, 0));
+        assert_eq!(reply.header("cache-control"), "private, max-age=86400");
+        for (name, value, status) in [("if-match", "\"other\"", 412), ("range", "bytes=9999999-", 416)] {
+            let reply = ask(&house, &endpoint, Method::GET, &[(name, value)]).await;
+            assert_eq!(reply.status, status);
+            assert_ne!(
+                reply.header("cache-control"),
+                "private, max-age=86400",
+                "{status} is not the picture"
+            );
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use budget::Slots;
+use budget::{Pool, Slots, limits};
 
 use super::*;
 use crate::listen::{Proxies, Who};
@@ -84,5 +84,24 @@ async fn a_port_in_use_is_named_with_what_to_do() {
     assert!(said.contains("\nhint: ") && said.contains("--listen"), "{said}");
     let said = bind_error("192.0.2.1:4040");
     assert!(said.contains("192.0.2.1:4040 is no address of this machine"), "{said}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn p06_a_long_head_needs_memory_of_its_own() {
+    let running = start(patient(), |_| {});
+    let head = |bytes| {
+        format!("GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Long: {}\r\n\r\n", "x".repeat(bytes))
+    };
+    let mut taken = Vec::new();
+    while let Ok(permit) = running.house.budget.take(Pool::Connections, limits::CONNECTION_BYTES) {
+        taken.push(permit);
+    }
+    // Room for two connections, and for none with a long head.
+    taken.truncate(taken.len() - 2);
+    assert_eq!(running.ask(&head(20_000)).await, "", "closed without an answer");
+    assert!(running.ask(&head(1_000)).await.ends_with("ok"));
+    drop(taken);
+    assert!(running.ask(&head(20_000)).await.ends_with("ok"));
     running.stop().await;
 }

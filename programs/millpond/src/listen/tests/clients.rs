@@ -17,9 +17,16 @@ async fn an_early_answer_reaches_python_curl_and_node() {
         for expect in ["Expect:", "Expect: 100-continue"] {
             let url = format!("http://{host}:{port}{path}");
             let file = body.path().display().to_string();
-            let flags = ["-sS", "-X", "POST", "-H", expect, "-w", " %{http_code}", "-T", &file, &url];
-            let arguments = flags.iter().map(|flag| (*flag).to_owned()).collect();
-            assert_eq!(run("curl", arguments).await, format!("no {status}"), "curl with {expect}");
+            for version in ["--http1.1", "--http2-prior-knowledge"] {
+                let flags =
+                    [version, "-sS", "-X", "POST", "-H", expect, "-w", " %{http_code}", "-T", &file, &url];
+                let arguments = flags.iter().map(|flag| (*flag).to_owned()).collect();
+                assert_eq!(
+                    run("curl", arguments).await,
+                    format!("no {status}"),
+                    "curl {version} with {expect}"
+                );
+            }
         }
     }
     running.stop().await;
@@ -66,6 +73,22 @@ async fn heads_pass_up_to_their_limit_and_are_answered_beyond_it() {
             format!("GET /ok?{} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "q".repeat(bytes));
         let answer = running.ask(&request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes}: {answer}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_1_names_its_host_once() {
+    let running = start(patient(), |_| {});
+    let cases = [
+        ("HTTP/1.1\r\nHost: a\r\n", "200"),
+        ("HTTP/1.1\r\n", "400"),
+        ("HTTP/1.1\r\nHost: a\r\nHost: b\r\n", "400"),
+        ("HTTP/1.0\r\n", "200"),
+    ];
+    for (head, status) in cases {
+        let answer = running.ask(&format!("GET /ok {head}Connection: close\r\n\r\n")).await;
+        assert!(answer.split(' ').nth(1) == Some(status), "{head}: {answer}");
     }
     running.stop().await;
 }

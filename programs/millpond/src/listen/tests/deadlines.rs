@@ -96,19 +96,60 @@ async fn a_quiet_http2_connection_is_idle_and_not_a_slow_head() {
     running.stop().await;
 }
 
+/// One frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, stream];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// The fields of a GET (RFC 7541).
+fn request(path: &[u8]) -> Vec<u8> {
+    [&[0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()], path].concat()
+}
+
+/// Reads frames until one is of this kind on this stream.
+async fn frame_of(client: &mut TcpStream, kind: u8, stream: u8) -> Vec<u8> {
+    let found = async {
+        loop {
+            let mut head = [0; 9];
+            client.read_exact(&mut head).await.unwrap();
+            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+            client.read_exact(&mut payload).await.unwrap();
+            if (head[3], head[8]) == (kind, stream) {
+                return payload;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("the frame comes")
+}
+
+#[tokio::test]
+async fn p05_a_stream_of_an_http2_connection_is_cut_alone() {
+    let running = start(patient(), |_| {});
+    let mut client = running.connect().await;
+    // No window at all: only the task that owns the stream can end it, since its body is not asked for anything.
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    client.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])).await.unwrap();
+    client.write_all(&frame(1, 5, 1, &request(b"/gated"))).await.unwrap();
+    frame_of(&mut client, 1, 1).await;
+    client.write_all(&frame(1, 5, 3, &request(b"/cut"))).await.unwrap();
+    frame_of(&mut client, 3, 3).await;
+    running.gate.notify_one();
+    client.write_all(&frame(8, 0, 1, &[0, 0, 0, 6])).await.unwrap();
+    assert_eq!(frame_of(&mut client, 0, 1).await, b"first ", "the neighbour goes on");
+    assert_eq!(running.ended(Ended::Cut), 0);
+    drop(client);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn p05_an_http2_stream_without_window_is_reset_alone() {
     let running = start(Deadlines { write_stall: SOON, ..patient() }, |_| {});
     let mut client = running.connect().await;
-    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
-        let mut frame = vec![0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, stream];
-        frame.extend_from_slice(payload);
-        frame
-    };
     // SETTINGS_INITIAL_WINDOW_SIZE = 0, then GET of a body that has no end.
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     client.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])).await.unwrap();
-    let request = |path: &[u8]| [&[0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()], path].concat();
     client.write_all(&frame(1, 5, 1, &request(b"/endless"))).await.unwrap();
     let reset = async {
         loop {

@@ -160,7 +160,13 @@ fn stub(gate: Arc<Notify>) -> Router {
             "/client",
             get(|client: Extension<Client>| async move { format!("{} {}", client.address, client.secure) }),
         )
-        .route("/cut", get(|peer: Extension<Arc<Peer>>| async move { peer.cut() }))
+        .route(
+            "/cut",
+            get(|peer: Extension<Arc<Peer>>| async move {
+                peer.cut();
+                std::future::pending::<()>().await;
+            }),
+        )
         .with_state(gate)
 }
 

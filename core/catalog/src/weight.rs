@@ -1,0 +1,82 @@
+//! What rows of lists hold in memory: a page of them ends when it holds as much as its permit stands for.
+
+use budget::limits::{
+    KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX, LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX,
+    TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
+};
+use store::RelPath;
+
+use crate::model::{Album, Artist, Genre, Playlist, Track};
+use crate::scan::Known;
+
+// format: PATH_MAX of Linux.
+/// The longest path that the system opens, in bytes; a track may name two, its own and its picture's.
+const PATH_BYTES_MAX: u64 = 4 * KIB;
+// format: UTF-8 (RFC 3629, section 3).
+/// A character of UTF-8 has at most so many bytes.
+const CHAR_BYTES_MAX: u64 = 4;
+
+// The largest row that a scan can record, with numbers and ids, is a fraction of a page; and a page that is one row
+// over fits its permit together with its text.
+const _: () = {
+    let texts = 4 * TAG_TEXT_CHARS_MAX as u64 * CHAR_BYTES_MAX;
+    let genre = TAG_GENRE_CHARS_MAX as u64 * CHAR_BYTES_MAX + size_of::<String>() as u64;
+    let row = texts + TAG_GENRES_MAX as u64 * genre + 2 * PATH_BYTES_MAX + size_of::<Track>() as u64;
+    assert!(row <= LISTING_ROW_BYTES_MAX);
+    let page = LISTING_ROWS_BYTES_MAX as u64 + LISTING_ROW_BYTES_MAX;
+    assert!(page + PAGE_TEXT_BYTES_MAX as u64 <= LISTING_BYTES);
+};
+
+/// A row of a list.
+pub trait Weight {
+    /// About how many bytes it holds, in itself and in its texts.
+    fn held_bytes(&self) -> usize;
+}
+
+/// Whether a page ended because it holds [`LISTING_ROWS_BYTES_MAX`], so that there may be more behind it although it
+/// has fewer rows than were asked for.
+pub fn is_cut<Row: Weight>(rows: &[Row]) -> bool {
+    rows.iter().map(Weight::held_bytes).sum::<usize>() >= LISTING_ROWS_BYTES_MAX
+}
+
+fn sum<Row>(texts: &[&str]) -> usize {
+    size_of::<Row>() + texts.iter().map(|text| text.len()).sum::<usize>()
+}
+
+impl Weight for Track {
+    fn held_bytes(&self) -> usize {
+        let genres = self.genres.iter().map(|genre| genre.len() + size_of::<String>()).sum::<usize>();
+        let Track { path, title, album, artist, album_artist, suffix, .. } = self;
+        genres + sum::<Self>(&[path.as_str(), title, album, artist, album_artist, suffix])
+    }
+}
+
+impl Weight for Album {
+    fn held_bytes(&self) -> usize {
+        sum::<Self>(&[&self.name, &self.artist, self.genre.as_deref().unwrap_or("")])
+    }
+}
+
+impl Weight for Artist {
+    fn held_bytes(&self) -> usize {
+        sum::<Self>(&[&self.name, &self.sort_name])
+    }
+}
+
+impl Weight for Genre {
+    fn held_bytes(&self) -> usize {
+        sum::<Self>(&[&self.name])
+    }
+}
+
+impl Weight for Playlist {
+    fn held_bytes(&self) -> usize {
+        sum::<Self>(&[&self.name, &self.owner_name, &self.comment])
+    }
+}
+
+impl Weight for Known {
+    fn held_bytes(&self) -> usize {
+        sum::<Self>(&[self.path.as_str(), self.picture.as_ref().map_or("", RelPath::as_str)])
+    }
+}

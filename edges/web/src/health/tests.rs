@@ -1,0 +1,52 @@
+use super::*;
+
+#[test]
+fn a_missing_program_is_named_with_what_it_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Some(folder.path().as_os_str());
+    let check = look_for_ffmpeg(path);
+    assert_eq!(check.status, Status::Degraded);
+    assert!(check.why.unwrap().starts_with("ffmpeg and ffprobe not found in PATH: transcoding"));
+    for (name, mode) in [("ffmpeg", 0o755), ("ffprobe", 0o644)] {
+        std::fs::write(folder.path().join(name), b"").unwrap();
+        std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
+    }
+    assert!(
+        look_for_ffmpeg(path).why.unwrap().starts_with("ffprobe not found"),
+        "a file that cannot run is none"
+    );
+    std::fs::set_permissions(folder.path().join("ffprobe"), PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(look_for_ffmpeg(path).status, Status::Ok);
+    assert_eq!(look_for_ffmpeg(None).status, Status::Degraded);
+}
+
+#[test]
+fn memory_is_degraded_before_it_is_used_up() {
+    for (resident, expected) in
+        [(0, Status::Ok), (900, Status::Ok), (901, Status::Degraded), (2_000, Status::Degraded)]
+    {
+        assert_eq!(check_memory(resident, 1_000).status, expected, "{resident}");
+    }
+}
+
+#[tokio::test]
+async fn a_library_that_is_gone_degrades_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (there, gone) = (folder.path().join("there"), folder.path().join("gone"));
+    std::fs::create_dir(&there).unwrap();
+    let folders = Folders::new(1);
+    folders.set(vec![(store::FolderId(1), there), (store::FolderId(2), gone.clone())]);
+    let probes = Mutex::default();
+    let check = check_libraries(&folders, &probes).await;
+    assert_eq!(check.status, Status::Degraded);
+    assert!(check.why.unwrap().starts_with("1 of 2 libraries"));
+    std::fs::create_dir(gone).unwrap();
+    assert_eq!(check_libraries(&folders, &probes).await.status, Status::Ok);
+}
+
+#[test]
+fn a_folder_that_is_gone_degrades_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(look_at_disk(folder.path()).free_bytes.is_some());
+    assert_eq!(look_at_disk(&folder.path().join("gone")).status, Status::Degraded);
+}
