@@ -75,7 +75,7 @@ fn commands() -> Command {
                 .about("The proofs that take long")
                 .arg(Arg::new("name"))
                 .arg(list())
-                .arg(number("seconds", "60", "Seconds for each fuzz target")),
+                .arg(number("seconds", "60", "Seconds for each fuzz target, or for the listeners")),
         )
 }
 

@@ -17,11 +17,7 @@ pub struct Proof {
 /// All proofs.
 pub const PROOFS: &[Proof] = &[
     Proof { name: "fuzz", about: "every fuzz target under libFuzzer, --seconds N each", run: fuzz },
-    Proof {
-        name: "listeners",
-        about: "the load test in its long form: more streams, more minutes",
-        run: listeners,
-    },
+    Proof { name: "listeners", about: "the load test with 300 listeners for --seconds N", run: listeners },
 ];
 
 /// Runs one proof by its name.
@@ -94,10 +90,10 @@ fn fuzz_targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn listeners(_seconds: u64) -> Result<()> {
+fn listeners(seconds: u64) -> Result<()> {
     let root = files::workspace();
     let server = stages::server(&root)?;
     let mut load = Command::new("cargo");
-    load.current_dir(&root).env("MILLPOND_BIN", server).env("MILLPOND_LONG", "1");
+    load.current_dir(&root).env("MILLPOND_BIN", server).env("MILLPOND_LISTEN_SECONDS", seconds.to_string());
     run::run(load.args(["test", "-p", "tests", "--test", "load", "--", "--nocapture"]))
 }

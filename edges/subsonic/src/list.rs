@@ -181,7 +181,9 @@ impl List {
                 self.parts.pop_front();
             }
         }
-        let texts = self.writer.take();
+        let mut texts = self.writer.take();
+        // What a text had room to grow by is not held for a client who takes nothing.
+        texts.iter_mut().for_each(Vec::shrink_to_fit);
         permit.shrink(texts.iter().map(|text| text.capacity() as u64).sum());
         let permit = Arc::new(permit);
         let held = |text| Held { text, _permit: permit.clone(), _slot: slot.clone() };
