@@ -1,21 +1,25 @@
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use tracing::Level;
-use tracing::subscriber::DefaultGuard;
 
-/// Everything that this thread logs while it lives.
-pub(crate) struct Log {
-    lines: Lines,
-    _guard: DefaultGuard,
+thread_local! {
+    /// What this thread logs, while a [`Log`] of its own lives.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+/// Everything that this thread logs while it lives, at every level.
+///
+/// One subscriber serves the whole process and sorts by thread: which call sites are listened to is remembered for all
+/// threads together, so a subscriber of one thread may miss what another thread met first without one.
+pub(crate) struct Log;
 
-impl Write for Lines {
+struct ByThread;
+
+impl Write for ByThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| lines.iter_mut().for_each(|lines| lines.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
@@ -25,19 +29,26 @@ impl Write for Lines {
 }
 
 impl Log {
-    /// Listens to the current thread, at every level.
     pub(crate) fn start() -> Self {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_max_level(Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        Log { lines, _guard: tracing::subscriber::set_default(subscriber) }
+        static FOR_ALL: Once = Once::new();
+        FOR_ALL.call_once(|| {
+            let subscriber = tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_max_level(Level::TRACE)
+                .with_writer(|| ByThread);
+            tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        });
+        LINES.set(Some(Vec::new()));
+        Log
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
+        LINES.with_borrow(|lines| String::from_utf8(lines.clone().unwrap_or_default()).unwrap())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        LINES.set(None);
     }
 }
