@@ -8,19 +8,13 @@
 
 /// Blocks from this size on are mappings of their own: glibc's initial value, which setting it makes final.
 const MMAP_THRESHOLD_BYTES: libc::c_int = 128 * 1024;
-/// Arenas beyond the second make threads wait less for each other and keep more: ours wait for disks and clients.
-const ARENAS_MAX: libc::c_int = 2;
-
 /// Fixes how memory is given back. Called once, before any other thread is there.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no safe way to be told")]
 pub(crate) fn settle() {
     // SAFETY: mallopt takes two numbers, keeps no pointer, and is called while this is the only thread.
-    let settled = unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) == 1
-            && libc::mallopt(libc::M_ARENA_MAX, ARENAS_MAX) == 1
-    };
-    debug_assert!(settled, "mallopt knows both parameters");
+    let settled = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) };
+    debug_assert!(settled == 1, "mallopt knows the parameter");
 }
 
 /// Other C libraries return large blocks as they are.
