@@ -36,7 +36,7 @@ pub(super) struct Shared {
     pub(super) inventory: Arc<dyn Inventory>,
     pub(super) folders: Folders,
     pub(super) budget: Budget,
-    state: Mutex<State>,
+    state: Mutex<Status>,
     /// Folders in which this process has followed all moves: a scan that broke off may have left some.
     settled: Mutex<BTreeSet<FolderId>>,
     figures: Figures,
@@ -55,16 +55,6 @@ pub struct Status {
     pub ended: Option<UnixMs>,
     /// What the last scan failed with.
     pub failure: Option<String>,
-}
-
-/// What is kept between and during scans.
-#[derive(Default)]
-struct State {
-    running: bool,
-    folder: Option<FolderId>,
-    counts: Counts,
-    ended: Option<UnixMs>,
-    failure: Option<String>,
 }
 
 /// What a scan found.
@@ -155,15 +145,7 @@ impl Scanner {
 
     /// How far the scan is, or what the last one found.
     pub fn status(&self) -> Status {
-        let state = self.0.lock();
-        let State { running, folder, counts, ended, failure } = &*state;
-        Status {
-            running: *running,
-            folder: *folder,
-            counts: *counts,
-            ended: *ended,
-            failure: failure.clone(),
-        }
+        self.0.lock().clone()
     }
 
     fn begin(&self) -> Result<Running<'_>, Error> {
@@ -171,7 +153,7 @@ impl Scanner {
         if state.running {
             return Err(Error::new(ErrorKind::Busy, "a scan is running already"));
         }
-        *state = State { running: true, ended: state.ended, ..State::default() };
+        *state = Status { running: true, ended: state.ended, ..Status::default() };
         drop(state);
         self.0.figures.running.set(1);
         Ok(Running(&self.0))
@@ -192,7 +174,7 @@ impl Scanner {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Status> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
