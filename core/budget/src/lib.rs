@@ -21,6 +21,7 @@ pub mod limits;
 mod map;
 pub mod memory;
 mod pool;
+mod pressure;
 mod slots;
 mod sync;
 mod wait;
@@ -31,6 +32,7 @@ pub use chunk::{Chunk, Chunks};
 #[cfg(not(loom))]
 pub use map::{BoundedMap, MapFigures};
 pub use pool::{Budget, Permit, Pool, PoolFigures, TooSmall};
+pub use pressure::Level;
 pub use slots::{Slot, SlotFigures, Slots};
 
 use std::time::Duration;

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use crate::Refused;
+use crate::{Level, Refused};
 use crate::ledger::{Ask, Ledger, Ticket};
 use crate::limits::{MEMORY_BASE_BYTES, MEMORY_LIMIT_BYTES_MIN};
 use crate::sync::{Mutex, lock};
@@ -122,6 +122,8 @@ pub struct Budget {
 pub(crate) struct Shared {
     pub(crate) ledger: Mutex<Ledger>,
     limit_bytes: u64,
+    /// The number of a [`Level`]. Not the model checker's atomic: it orders nothing.
+    level: std::sync::atomic::AtomicU8,
 }
 
 impl Budget {
@@ -134,7 +136,7 @@ impl Budget {
             return Err(TooSmall { limit_bytes, needed_bytes: MEMORY_LIMIT_BYTES_MIN });
         }
         let ledger = Mutex::new(Ledger::new(limit_bytes - MEMORY_BASE_BYTES));
-        Ok(Budget { shared: Arc::new(Shared { ledger, limit_bytes }) })
+        Ok(Budget { shared: Arc::new(Shared { ledger, limit_bytes, level: std::sync::atomic::AtomicU8::new(0) }) })
     }
 
     /// Takes `bytes` now or not at all.
@@ -181,6 +183,21 @@ impl Budget {
     /// The memory limit that this budget divides, in bytes, the process's own share included.
     pub fn limit_bytes(&self) -> u64 {
         self.shared.limit_bytes
+    }
+
+    /// How scarce memory is now.
+    pub fn pressure(&self) -> Level {
+        match self.shared.level.load(std::sync::atomic::Ordering::Relaxed) {
+            0 => Level::Calm,
+            1 => Level::Raised,
+            2 => Level::High,
+            _ => Level::Full,
+        }
+    }
+
+    /// Says how scarce memory is, in place of what was measured last.
+    pub fn set_pressure(&self, level: Level) {
+        self.shared.level.store(level as u8, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// The figures of all pools, in the order of [`Pool::ALL`].
