@@ -18,7 +18,7 @@ use prometheus_client::registry::Registry;
 use crate::map::MapFigures;
 use crate::slots::SlotFigures;
 use crate::sync::{Mutex, lock};
-use crate::{Budget, PoolFigures};
+use crate::{Budget, Level, PoolFigures};
 
 /// Slots of whatever key.
 pub(crate) trait HasSlots: Send + Sync {
@@ -55,7 +55,11 @@ struct Figures {
 
 impl Budget {
     /// Shows the metrics of all pools, `budget_{floor,ceiling,used,peak}_bytes{pool}`, `budget_waiting{pool}`,
-    /// `budget_refused_total{pool}`, `budget_limit_bytes`, and those of all slots and maps that are registered.
+    /// `budget_refused_total{pool}`, `budget_limit_bytes`, those of all slots and maps that are registered, and those of
+    /// the pressure: `pressure_level` (0 calm, 1 raised, 2 high, 3 full), `pressure_changes_total{to}`,
+    /// `memory_used_bytes{what}` and `memory_used_limit_bytes` against which it counts, `memory_group_limit_bytes` if our
+    /// group has a limit, `background_turns_{allowed,running,waiting}`. What was measured is shown once
+    /// [`Budget::watch`] has looked.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Figures { budget: self.clone() }));
     }
@@ -69,11 +73,9 @@ impl fmt::Debug for Figures {
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let limit = ConstGauge::new(self.budget.limit_bytes());
-        let described =
-            encoder.encode_descriptor("budget_limit_bytes", "The memory limit", None, MetricType::Gauge)?;
-        limit.encode(described)?;
+        single(&mut encoder, "budget_limit_bytes", "The memory limit", self.budget.limit_bytes())?;
         self.pools(&mut encoder)?;
+        self.pressure(&mut encoder)?;
         slots(&mut encoder)?;
         maps(&mut encoder)
     }
@@ -121,6 +123,33 @@ impl Figures {
         )?;
         counter(encoder, "budget_refused", "Permits refused", "pool", rows(|row| row.refused_total))
     }
+
+    fn pressure(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let watched = self.budget.watched();
+        single(encoder, "pressure_level", "How scarce memory is", self.budget.pressure() as u64)?;
+        let changes = Level::ALL.map(Level::name).into_iter().zip(watched.changes());
+        counter(encoder, "pressure_changes", "Changes of the pressure's level", "to", changes)?;
+        let background = self.budget.background_figures();
+        let (allowed, running) = (background.allowed as u64, background.running as u64);
+        single(encoder, "background_turns_allowed", "Background work that may run at once", allowed)?;
+        single(encoder, "background_turns_running", "Background work that runs", running)?;
+        let waiting = background.waiting as u64;
+        single(encoder, "background_turns_waiting", "Background work that waits for its turn", waiting)?;
+        let Some(usage) = watched.usage() else { return Ok(()) };
+        let used = [
+            ("anonymous", usage.used.anonymous_bytes),
+            ("kernel", usage.used.kernel_bytes),
+            ("sockets", usage.used.sockets_bytes),
+        ];
+        gauge(encoder, "memory_used_bytes", "Memory that cannot be taken back", "what", used)?;
+        single(encoder, "memory_used_limit_bytes", "What the used memory counts against", usage.limit_bytes)?;
+        match usage.group_limit_bytes {
+            Some(bytes) => {
+                single(encoder, "memory_group_limit_bytes", "The limit of our memory group", bytes)
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 fn slots(encoder: &mut DescriptorEncoder) -> fmt::Result {
@@ -149,6 +178,12 @@ fn maps(encoder: &mut DescriptorEncoder) -> fmt::Result {
     gauge(encoder, "map_entries", "Entries of a bounded map", "map", entries)?;
     gauge(encoder, "map_entries_max", "Entries that a bounded map may have", "map", entries_max)?;
     counter(encoder, "map_evictions", "Entries let go because of size or age", "map", evictions)
+}
+
+/// One gauge without a label.
+fn single(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
+    let described = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(described)
 }
 
 type Rows<'a> = dyn Iterator<Item = (&'static str, u64)> + 'a;

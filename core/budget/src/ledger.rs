@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::task::{Poll, Waker};
 
-use crate::limits::{self, PERMIT_WAITERS_MAX, RETRY_AFTER, Share};
-use crate::{Fault, Pool, PoolFigures, Refused};
+use crate::limits::{self, PERMIT_WAITERS_MAX, RETRY_AFTER, Share, Yielding};
+use crate::{Fault, Level, Pool, PoolFigures, Refused};
 
 /// A place in a line. Older tickets are smaller.
 pub(crate) type Ticket = u64;
@@ -24,6 +24,8 @@ pub(crate) struct Ledger {
     /// What is left of the total when every floor is set aside.
     middle_bytes: u64,
     next_ticket: Ticket,
+    /// How scarce memory is.
+    level: Level,
 }
 
 #[derive(Default)]
@@ -37,6 +39,8 @@ struct Row {
     line: VecDeque<Waiter>,
     /// Who was granted and has not come for it yet; their bytes count as used.
     granted: BTreeSet<Ticket>,
+    /// Who was refused while waiting and has not come to hear it yet.
+    refused: BTreeSet<Ticket>,
 }
 
 struct Waiter {
@@ -75,19 +79,19 @@ impl Ledger {
             // A ceiling says what can really be had: beyond one's own floor there is only the middle.
             row.ceiling_bytes = row.ceiling_bytes.min(row.floor_bytes + middle_bytes);
         }
-        Ledger { rows, middle_bytes, next_ticket: 0 }
+        Ledger { rows, middle_bytes, next_ticket: 0, level: Level::Calm }
     }
 
     pub(crate) fn take(&mut self, pool: Pool, bytes: u64) -> Result<(), Refused> {
         self.can_ever_fit(pool, bytes)?;
-        if !self.row(pool).line.is_empty() || !self.fits(pool, bytes) {
+        if self.yields(pool) || !self.row(pool).line.is_empty() || !self.fits(pool, bytes) {
             return Err(self.refuse(pool));
         }
         self.row_mut(pool).use_more(bytes);
         Ok(())
     }
 
-    /// The first call takes the bytes or a place in the line; later ones look whether the place was granted.
+    /// The first call takes the bytes or a place in the line; later ones look whether the place was granted or refused.
     ///
     /// `waker` is swapped for the one that it replaces: a waker's drop runs code that we do not know, which must not
     /// happen under the lock.
@@ -103,6 +107,10 @@ impl Ledger {
                 *place = None;
                 return Poll::Ready(Ok(()));
             }
+            if row.refused.remove(&ticket) {
+                *place = None;
+                return Poll::Ready(Err(self.refuse(ask.pool)));
+            }
             if let Some(waiter) = row.line.iter_mut().find(|waiter| waiter.ticket == ticket) {
                 std::mem::swap(&mut waiter.waker, waker);
             }
@@ -111,7 +119,10 @@ impl Ledger {
         if let Err(refused) = self.can_ever_fit(ask.pool, ask.bytes) {
             return Poll::Ready(Err(refused));
         }
-        if self.row(ask.pool).line.is_empty() && self.fits(ask.pool, ask.bytes) {
+        if self.refuses(ask.pool) {
+            return Poll::Ready(Err(self.refuse(ask.pool)));
+        }
+        if !self.yields(ask.pool) && self.row(ask.pool).line.is_empty() && self.fits(ask.pool, ask.bytes) {
             self.row_mut(ask.pool).use_more(ask.bytes);
             return Poll::Ready(Ok(()));
         }
@@ -134,12 +145,43 @@ impl Ledger {
             row.used_bytes -= ask.bytes;
             return None;
         }
+        if row.refused.remove(&ticket) {
+            return None;
+        }
         let at = row.line.iter().position(|waiter| waiter.ticket == ticket)?;
         row.line.remove(at).map(|waiter| waiter.waker)
     }
 
     pub(crate) fn give_back(&mut self, pool: Pool, bytes: u64) {
         self.row_mut(pool).used_bytes -= bytes;
+    }
+
+    /// Says how scarce memory is from now on, and returns whom to wake because they are refused by it. Who was granted
+    /// already keeps it.
+    pub(crate) fn set_level(&mut self, level: Level) -> Vec<Waker> {
+        self.level = level;
+        let mut woken = Vec::new();
+        for pool in Pool::ALL.into_iter().filter(|&pool| self.refuses(pool)).collect::<Vec<_>>() {
+            let row = self.row_mut(pool);
+            for waiter in std::mem::take(&mut row.line) {
+                row.refused.insert(waiter.ticket);
+                woken.push(waiter.waker);
+            }
+        }
+        woken
+    }
+
+    /// Whether a pool serves nobody new now.
+    fn yields(&self, pool: Pool) -> bool {
+        match limits::pool_yielding(pool) {
+            Yielding::Never => false,
+            Yielding::Refused(from) | Yielding::Waits(from) => self.level >= from,
+        }
+    }
+
+    /// Whether a pool does not even let anybody wait now.
+    fn refuses(&self, pool: Pool) -> bool {
+        matches!(limits::pool_yielding(pool), Yielding::Refused(from) if self.level >= from)
     }
 
     /// Grants whatever fits now, the longest wait first, and returns whom to wake. Only the head of each line is
@@ -159,8 +201,8 @@ impl Ledger {
 
     fn next_to_grant(&self) -> Option<Pool> {
         let head = |pool: Pool| self.row(pool).line.front().map(|head| (head.ticket, head.bytes, pool));
-        let fitting =
-            Pool::ALL.into_iter().filter_map(head).filter(|&(_, bytes, pool)| self.fits(pool, bytes));
+        let serving = Pool::ALL.into_iter().filter(|&pool| !self.yields(pool));
+        let fitting = serving.filter_map(head).filter(|&(_, bytes, pool)| self.fits(pool, bytes));
         fitting.min_by_key(|&(ticket, ..)| ticket).map(|(.., pool)| pool)
     }
 

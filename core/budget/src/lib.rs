@@ -6,21 +6,27 @@
 //! **Flow.** [`Budget`] divides the limit into pools with floors and ceilings and hands out [`Permit`]s;
 //! [`Slots`] count things (streams, connections) overall and per key; [`Chunks`] lends fixed buffers;
 //! [`Account`] adds up what one request held at its peak; [`BoundedMap`] is the only kind of map that grows
-//! with use. Every number behind them stands in [`limits`].
+//! with use. `Budget::watch` compares all this with what the kernel counts: when memory is scarce, background work slows
+//! down ([`Budget::background`]), then pools refuse what is new. Every number behind them stands in [`limits`].
 //!
 //! **Not here.** What the bytes are for. This crate knows no file, no user and no protocol.
 
 #[cfg(not(loom))]
 mod account;
+#[cfg(not(loom))]
+mod background;
 mod chunk;
 #[cfg(not(loom))]
 mod figures;
 mod ledger;
+mod level;
 pub mod limits;
 #[cfg(not(loom))]
 mod map;
 pub mod memory;
+mod network;
 mod pool;
+#[cfg(not(loom))]
 mod pressure;
 mod slots;
 mod sync;
@@ -28,11 +34,14 @@ mod wait;
 
 #[cfg(not(loom))]
 pub use account::{Account, Peaks};
+#[cfg(not(loom))]
+pub use background::{BackgroundFigures, Turn};
 pub use chunk::{Chunk, Chunks};
+pub use level::Level;
 #[cfg(not(loom))]
 pub use map::{BoundedMap, MapFigures};
+pub use network::network_of;
 pub use pool::{Budget, Permit, Pool, PoolFigures, TooSmall};
-pub use pressure::Level;
 pub use slots::{Slot, SlotFigures, Slots};
 
 use std::time::Duration;

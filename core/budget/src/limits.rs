@@ -78,10 +78,71 @@ pub const fn pool_share(pool: crate::Pool) -> Share {
         },
         // A scan and one reader fit at the smallest limit too; all readers together never need 3 MiB.
         Pool::Scans => Share::Percent { floor: 4, ceiling: 40 },
-        // Idle connections may not eat what streams need: a quarter is 3,100 of them with a limit of 256 MiB.
+        // Connections may not eat what streams need: a quarter is 3,100 that speak with a limit of 256 MiB, or 16,800
+        // that are silent.
         Pool::Connections => Share::Percent { floor: 2, ceiling: 25 },
     }
 }
+
+// --- pressure ---------------------------------------------------------------------------------------------
+
+/// How often the kernel is asked how much memory is in use.
+pub const PRESSURE_CHECK_MS: u64 = 250;
+/// From this share of the limit on, in per cent, background work slows down.
+pub const PRESSURE_RAISED_PERCENT: u64 = 80;
+/// From this share on, in per cent, new heavy work is refused.
+pub const PRESSURE_HIGH_PERCENT: u64 = 88;
+/// From this share on, in per cent, whatever is new is refused.
+pub const PRESSURE_FULL_PERCENT: u64 = 95;
+/// A level is left only so many points below the share at which it was reached, so that it does not flap.
+pub const PRESSURE_RELIEF_POINTS: u64 = 3;
+/// When tasks stood still for want of memory for more than this share of the last ten seconds, in per cent, the next
+/// level is acted on already, though never the last.
+pub const PRESSURE_STALL_PERCENT: u64 = 10;
+/// Background work gets one more turn at once each time that memory was calm for so long.
+pub const PRESSURE_QUIET_MS: u64 = 5_000;
+/// Pieces of background work at once when memory is calm and the limit holds as many.
+pub const BACKGROUND_TURNS_MAX: usize = 10;
+/// Pieces of background work at once that there always are below [`crate::Level::High`]; from there on it is one.
+pub const BACKGROUND_TURNS_MIN: usize = 2;
+/// The limit holds one piece of background work for each of these beyond [`MEMORY_BASE_BYTES`].
+pub const BACKGROUND_TURN_BYTES: u64 = 16 * MIB;
+/// Processes of our memory group that are looked at to see whether all are ours.
+pub const GROUP_PROCESSES_MAX: usize = 64;
+
+/// What becomes of those who ask a pool for more while memory is scarce. Permits that were granted are never touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yielding {
+    /// They are served as ever.
+    Never,
+    /// From this level on they are refused, and so are those who wait already.
+    Refused(crate::Level),
+    /// From this level on they wait in line, for as long as anybody waits.
+    Waits(crate::Level),
+}
+
+/// How the pools yield to pressure.
+pub const fn pool_yielding(pool: crate::Pool) -> Yielding {
+    use crate::{Level, Pool};
+    match pool {
+        // Heavy work that can be asked for again: it is what would fill the rest.
+        Pool::Uploads | Pool::Origins | Pool::Transforms | Pool::Stems | Pool::Caches => {
+            Yielding::Refused(Level::High)
+        }
+        // Listening and looking around go on for longest. A stream has its permit from its start, so that those which
+        // run are not touched.
+        Pool::Streams | Pool::Listings | Pool::Passwords => Yielding::Refused(Level::Full),
+        // A scan has time, and must end one day: its readers take turns long before (see `Budget::background`).
+        Pool::Scans => Yielding::Waits(Level::Full),
+        // Who is refused must be told so, and that takes a connection.
+        Pool::Connections => Yielding::Never,
+    }
+}
+
+/// How often it is looked at whether the allocator keeps much that nobody uses…
+pub const SPARE_CHECK_MS: u64 = 2_000;
+/// …and how much more of it than the last time is worth giving back.
+pub const SPARE_BYTES_MAX: u64 = 16 * MIB;
 
 // --- waiting ----------------------------------------------------------------------------------------------
 
@@ -98,8 +159,11 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// `limits.connections_per_address`: open connections of one client address; 0 is no limit.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
-/// What the permit of an open connection stands for: hyper's state and its read buffer for an ordinary head, and our
-/// tasks.
+/// What the permit of a connection stands for that says nothing, or nothing more for now: its task, its place in the
+/// runtime's list of sockets and its slot.
+pub const SILENT_CONNECTION_BYTES: u64 = 3 * KIB;
+/// What the permit of a connection grows to when it speaks: hyper's state and its read buffer for an ordinary head
+/// beside that.
 pub const CONNECTION_BYTES: u64 = 16 * KIB;
 /// A head that is longer than this needs [`LONG_HEAD_BYTES`] beside its connection's permit.
 pub const ORDINARY_HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -111,6 +175,8 @@ pub const FIRST_BYTE_MS: u64 = 10_000;
 pub const HEADER_MS: u64 = 10_000;
 /// A kept-alive connection without a request is closed after this.
 pub const IDLE_MS: u64 = 75_000;
+/// One that speaks HTTP/1 waits outside hyper, with a silent connection's memory, after this.
+pub const PARK_MS: u64 = 250;
 /// A request head may have this many bytes, which is also the most that hyper buffers of an answer.
 pub const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// A request head may have this many fields.
@@ -196,8 +262,34 @@ pub const STREAM_DURATION_BUCKETS_SECONDS: [f64; 9] =
 pub const STREAM_CHUNK_BUCKETS_BYTES: [f64; 5] = [1024.0, 4096.0, 16384.0, 32768.0, 262144.0];
 /// A name in `Content-Disposition` is cut after this many characters.
 pub const DISPOSITION_NAME_CHARS_MAX: usize = 255;
-/// Bytes not yet sent that the kernel may hold for one connection.
-pub const SOCKET_UNSENT_BYTES: u32 = 128 * 1024;
+/// Answers from this size on are sent by the wire; below, to copy them is cheaper than to ask the kernel to send them.
+pub const WIRE_BYTES_MIN: u64 = 16 * KIB;
+/// `stream.segment_bytes_range`: what the wire looks at and sends of one range before others have their turn…
+pub const SEGMENT_BYTES_RANGE: u64 = 256 * KIB;
+/// `stream.segment_bytes_whole`: …and of a whole file.
+pub const SEGMENT_BYTES_WHOLE: u64 = 512 * KIB;
+/// Under pressure both are halved, down to this.
+pub const SEGMENT_BYTES_MIN: u64 = 64 * KIB;
+/// The largest that may be configured.
+pub const SEGMENT_BYTES_MAX: u64 = 4 * MIB;
+/// The test of the wire at start must be over within this time.
+pub const WIRE_TEST_MS: u64 = 5_000;
+/// Kibibytes of the file that it sends: longer than two windows of the default size.
+pub const WIRE_TEST_BLOCKS: u64 = 1_200;
+/// What was found in the page cache is taken to be there for this long.
+pub const WINDOW_FRESH_MS: u64 = 5_000;
+/// Bytes not yet sent that the kernel may hold for a connection whose rate is not known yet…
+pub const SOCKET_UNSENT_BYTES: u32 = 64 * 1024;
+/// …for the slowest, and for everybody under pressure…
+pub const SOCKET_UNSENT_BYTES_MIN: u32 = 16 * 1024;
+/// …and for the fastest.
+pub const SOCKET_UNSENT_BYTES_MAX: u32 = 256 * 1024;
+/// Between them it is what the client takes in this time…
+pub const SOCKET_UNSENT_MS: u64 = 100;
+/// …measured over at least this time.
+pub const SOCKET_RATE_MS: u64 = 200;
+/// What the permit of a stream stands for includes this much in the socket; more is taken beside it.
+pub const SOCKET_COVERED_BYTES: u32 = 32 * 1024;
 
 // --- requests ---------------------------------------------------------------------------------------------
 

@@ -8,11 +8,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use crate::{Level, Refused};
 use crate::ledger::{Ask, Ledger, Ticket};
 use crate::limits::{MEMORY_BASE_BYTES, MEMORY_LIMIT_BYTES_MIN};
 use crate::sync::{Mutex, lock};
 use crate::wait::Wait;
+use crate::{Level, Refused};
 
 /// What bytes are held for. The shares of the pools stand in [`crate::limits::pool_share`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,8 +122,13 @@ pub struct Budget {
 pub(crate) struct Shared {
     pub(crate) ledger: Mutex<Ledger>,
     limit_bytes: u64,
-    /// The number of a [`Level`]. Not the model checker's atomic: it orders nothing.
+    /// The number of a [`Level`], as the ledger has it, to be read without its lock. Not the model checker's atomic: it
+    /// orders nothing.
     level: std::sync::atomic::AtomicU8,
+    #[cfg(not(loom))]
+    watched: crate::pressure::Watched,
+    #[cfg(not(loom))]
+    background: crate::background::Background,
 }
 
 impl Budget {
@@ -136,14 +141,24 @@ impl Budget {
             return Err(TooSmall { limit_bytes, needed_bytes: MEMORY_LIMIT_BYTES_MIN });
         }
         let ledger = Mutex::new(Ledger::new(limit_bytes - MEMORY_BASE_BYTES));
-        Ok(Budget { shared: Arc::new(Shared { ledger, limit_bytes, level: std::sync::atomic::AtomicU8::new(0) }) })
+        let shared = Shared {
+            ledger,
+            limit_bytes,
+            level: std::sync::atomic::AtomicU8::new(Level::Calm as u8),
+            #[cfg(not(loom))]
+            watched: crate::pressure::Watched::default(),
+            #[cfg(not(loom))]
+            background: crate::background::Background::new(limit_bytes),
+        };
+        Ok(Budget { shared: Arc::new(shared) })
     }
 
     /// Takes `bytes` now or not at all.
     ///
     /// # Errors
     /// [`Refused`] with [`crate::Fault::Never`] when the pool could not hold this much even alone, with
-    /// [`crate::Fault::Server`] when it is full now or others already wait for it.
+    /// [`crate::Fault::Server`] when it is full now, others already wait for it, or memory is too scarce for what the
+    /// pool is for ([`crate::limits::pool_yielding`]).
     pub fn take(&self, pool: Pool, bytes: u64) -> Result<Permit, Refused> {
         lock(&self.shared.ledger).take(pool, bytes)?;
         Ok(self.permit(pool, bytes))
@@ -154,7 +169,8 @@ impl Budget {
     ///
     /// # Errors
     /// [`Refused`] with [`crate::Fault::Never`] at once when it can never fit, with [`crate::Fault::Server`] when
-    /// [`crate::limits::PERMIT_WAITERS_MAX`] already wait or the time is over.
+    /// [`crate::limits::PERMIT_WAITERS_MAX`] already wait, the time is over, or memory is or becomes too scarce for
+    /// what the pool is for ([`crate::limits::pool_yielding`]).
     #[cfg(not(loom))]
     pub async fn wait(&self, pool: Pool, bytes: u64) -> Result<Permit, Refused> {
         let mut waiting = pin!(self.wait_unbounded(pool, bytes));
@@ -195,9 +211,20 @@ impl Budget {
         }
     }
 
-    /// Says how scarce memory is, in place of what was measured last.
+    /// Says how scarce memory is. Who waits in a pool that now refuses is refused; who waited because it did not
+    /// serve, and does again, is served.
     pub fn set_pressure(&self, level: Level) {
-        self.shared.level.store(level as u8, std::sync::atomic::Ordering::Relaxed);
+        self.shared.set_level(level);
+    }
+
+    #[cfg(not(loom))]
+    pub(crate) fn watched(&self) -> &crate::pressure::Watched {
+        &self.shared.watched
+    }
+
+    #[cfg(not(loom))]
+    pub(crate) fn gate(&self) -> &crate::background::Background {
+        &self.shared.background
     }
 
     /// The figures of all pools, in the order of [`Pool::ALL`].
@@ -286,7 +313,26 @@ impl Shared {
         answer
     }
 
-    /// Polls a waiter's place: `Ready` once it was granted.
+    fn set_level(&self, level: Level) {
+        let refused = self.change(|ledger| {
+            // Under the lock, so that of two who set it both numbers are of the same one.
+            let before = self.level.swap(level as u8, std::sync::atomic::Ordering::Relaxed);
+            #[cfg(not(loom))]
+            if before != level as u8 {
+                self.watched.count(level);
+            }
+            #[cfg(loom)]
+            let _ = before;
+            ledger.set_level(level)
+        });
+        for waker in refused {
+            waker.wake();
+        }
+        #[cfg(not(loom))]
+        self.background.follow(level);
+    }
+
+    /// Polls a waiter's place: `Ready` once it was granted or refused.
     pub(crate) fn poll(
         &self,
         ask: &Ask,

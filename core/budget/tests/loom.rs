@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use budget::limits::MIB;
-use budget::{Budget, Chunks, Pool, Slots};
+use budget::{Budget, Chunks, Level, Pool, Slots};
 use loom::future::block_on;
 use loom::thread;
 
@@ -85,6 +85,45 @@ fn takers_and_a_waiter_never_hold_more_than_the_ceiling() {
         taker.join().unwrap();
         assert!(waiter.join().unwrap());
         drop(held);
+        assert_all_given_back(&budget);
+    });
+}
+
+#[test]
+fn a_waiter_is_granted_or_refused_when_pressure_and_bytes_come_at_once() {
+    model(|| {
+        let (budget, held, _) = nearly_full(0);
+        let waiter = {
+            let budget = budget.clone();
+            thread::spawn(move || block_on(budget.wait(Pool::Listings, 8)).is_ok())
+        };
+        let giver = thread::spawn(move || drop(held));
+        budget.set_pressure(Level::Full);
+        let served = waiter.join().unwrap();
+        giver.join().unwrap();
+        budget.set_pressure(Level::Calm);
+        let figures = budget.figures()[Pool::Listings as usize];
+        assert_eq!(figures.refused_total, u64::from(!served));
+        assert_all_given_back(&budget);
+    });
+}
+
+#[test]
+fn a_waiter_that_goes_away_while_it_is_refused_leaves_nothing() {
+    model(|| {
+        let (budget, held, ceiling) = nearly_full(0);
+        let raiser = {
+            let budget = budget.clone();
+            thread::spawn(move || budget.set_pressure(Level::Full))
+        };
+        {
+            let mut waiter = pin!(budget.wait(Pool::Listings, 1));
+            drop(waiter.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        }
+        raiser.join().unwrap();
+        drop(held);
+        budget.set_pressure(Level::Calm);
+        assert!(budget.take(Pool::Listings, ceiling).is_ok());
         assert_all_given_back(&budget);
     });
 }

@@ -9,7 +9,8 @@
 //! their paths (`entries`); the [`Inventory`] gives known files in the same order, a page at a time; `merge` says from
 //! the two heads what happened; `pass` gives new and changed files to readers (`reader`), which find out what is in
 //! them (`tags`, and a parser for each container) and where their picture lies (`picture`, `beside`), and tells the
-//! inventory in batches.
+//! inventory in batches. Each reader is a turn of background work: when memory is scarce there are fewer at once, but
+//! always one.
 //!
 //! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; videos; loudness tags;
 //! words in APE tags. A picture that is put beside tracks that did not change is found when one of them does.
@@ -36,4 +37,4 @@ mod window;
 mod words;
 
 pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
-pub use scanner::{Counts, Report, Scanner, Status};
+pub use scanner::{Asked, Counts, Report, Scanner, Status};

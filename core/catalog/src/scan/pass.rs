@@ -191,7 +191,9 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Gives the gathered files to a reader, once one is free and there is memory for it.
+    /// Gives the gathered files to a reader, once one is free, background work has its turn, and there is memory for it.
+    /// The turn comes first: a permit that waits for one would be memory that nobody uses. Both go when the reader ends,
+    /// whether or not anybody still wants what it read.
     async fn start_reader(&mut self) -> Result<(), Error> {
         if self.job.is_empty() {
             return Ok(());
@@ -199,11 +201,12 @@ impl<'a> Pass<'a> {
         while self.readers.len() >= SCAN_READERS_MAX {
             self.take_results().await?;
         }
+        let turn = self.shared.budget.background().await;
         let permit = self.shared.permit(SCAN_READER_BYTES).await?;
         let (folder, job) = (Arc::clone(&self.folder), std::mem::take(&mut self.job));
         self.readers.spawn_blocking(move || {
             let outcomes = read_files(&folder, job);
-            drop(permit);
+            drop((permit, turn));
             outcomes
         });
         Ok(())

@@ -1,6 +1,7 @@
 //! Scans, one at a time: all folders, one after the other.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use store::{FolderId, Folders};
+use tokio::sync::Notify;
 
 use super::inventory::Inventory;
 use super::pass::Pass;
@@ -36,16 +38,34 @@ pub(super) struct Shared {
     pub(super) inventory: Arc<dyn Inventory>,
     pub(super) folders: Folders,
     pub(super) budget: Budget,
-    state: Mutex<Status>,
+    state: Mutex<State>,
+    /// Wakes [`Scanner::run`] when somebody asked.
+    wanted: Notify,
     /// Folders in which this process has followed all moves: a scan that broke off may have left some.
     settled: Mutex<BTreeSet<FolderId>>,
     figures: Figures,
 }
 
+#[derive(Default)]
+struct State {
+    status: Status,
+    /// Whether somebody asked for a scan that has not begun.
+    is_asked: bool,
+}
+
+/// What became of asking for a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// One begins.
+    Begins,
+    /// One runs already, or is about to; it is as good as another.
+    Runs,
+}
+
 /// How far a scan is, or what the last one found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Whether one runs now.
+    /// Whether one runs now, or was asked for and is about to.
     pub running: bool,
     /// The folder that is being looked through.
     pub folder: Option<FolderId>,
@@ -94,13 +114,56 @@ struct Figures {
     missing: Counter,
     failed: Counter,
     duration_seconds: Gauge,
+    last_failed: Gauge,
 }
 
 impl Scanner {
     /// A scanner of these folders for this catalog, whose readers ask this budget.
     pub fn new(catalog: Arc<dyn Inventory>, folders: Folders, budget: Budget) -> Self {
-        let (state, settled, figures) = Default::default();
-        Scanner(Arc::new(Shared { inventory: catalog, folders, budget, state, settled, figures }))
+        let (state, wanted, settled, figures) = Default::default();
+        Scanner(Arc::new(Shared { inventory: catalog, folders, budget, state, wanted, settled, figures }))
+    }
+
+    /// Asks [`Scanner::run`] for a scan and does not wait for it.
+    pub fn ask(&self) -> Asked {
+        let mut state = self.0.lock();
+        if state.status.running || state.is_asked {
+            return Asked::Runs;
+        }
+        state.is_asked = true;
+        drop(state);
+        self.0.wanted.notify_one();
+        Asked::Begins
+    }
+
+    /// Scans at once, and then whenever somebody asks, until `stop` is ready, which ends a running scan between two
+    /// files: what it recorded stays, and the next one goes on from there.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        self.ask();
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                () = self.asked() => {}
+            }
+            let scanned = tokio::select! {
+                () = &mut stop => break,
+                scanned = self.scan() => scanned,
+            };
+            if let Err(error) = scanned {
+                let found = self.status();
+                tracing::warn!(%error, ?found, "the scan is not whole; what it did not see stays as it was");
+            }
+        }
+        // Nobody will begin what was asked for now.
+        self.0.lock().is_asked = false;
+    }
+
+    /// Waits until a scan is asked for that no other scan has answered.
+    async fn asked(&self) {
+        while !self.0.lock().is_asked {
+            self.0.wanted.notified().await;
+        }
     }
 
     /// Looks through all folders. Dropping the future ends the scan; what it recorded stays.
@@ -111,12 +174,21 @@ impl Scanner {
     /// is marked missing.
     pub async fn scan(&self) -> Result<Report, Error> {
         let running = self.begin()?;
+        let scanned = self.all_folders().await;
+        running.end(scanned.as_ref().err());
+        if let Ok(report) = &scanned {
+            tracing::info!(?report, "the scan is done");
+        }
+        scanned
+    }
+
+    async fn all_folders(&self) -> Result<Report, Error> {
         let started = Instant::now();
         let permit = self.0.permit(SCAN_BYTES).await?;
         let mut failure = None;
         let mut report = Report::default();
         for folder in self.0.folders.ids() {
-            self.0.lock().folder = Some(folder);
+            self.0.lock().status.folder = Some(folder);
             match Pass::run(&self.0, folder).await {
                 Ok(()) => report.folders += 1,
                 Err(e) => {
@@ -130,30 +202,26 @@ impl Scanner {
             }
         }
         drop(permit);
-        report.counts = self.0.lock().counts;
+        report.counts = self.0.lock().status.counts;
         report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.figures.duration_seconds.set(i64::try_from(report.duration_ms / 1_000).unwrap_or(i64::MAX));
-        running.end(failure.as_ref());
-        match failure {
-            Some(e) => Err(e),
-            None => {
-                tracing::info!(?report, "the scan is done");
-                Ok(report)
-            }
-        }
+        failure.map_or(Ok(report), Err)
     }
 
     /// How far the scan is, or what the last one found.
     pub fn status(&self) -> Status {
-        self.0.lock().clone()
+        let state = self.0.lock();
+        Status { running: state.status.running || state.is_asked, ..state.status.clone() }
     }
 
     fn begin(&self) -> Result<Running<'_>, Error> {
         let mut state = self.0.lock();
-        if state.running {
+        // Whoever asked for a scan has one, be it this or the one that runs.
+        state.is_asked = false;
+        if state.status.running {
             return Err(Error::new(ErrorKind::Busy, "a scan is running already"));
         }
-        *state = Status { running: true, ended: state.ended, ..Status::default() };
+        state.status = Status { running: true, ended: state.status.ended, ..Status::default() };
         drop(state);
         self.0.figures.running.set(1);
         Ok(Running(&self.0))
@@ -161,7 +229,7 @@ impl Scanner {
 
     /// Adds what scans find to the metrics.
     pub fn register(&self, registry: &mut Registry) {
-        let Figures { running, seen, added, changed, missing, failed, duration_seconds } =
+        let Figures { running, seen, added, changed, missing, failed, duration_seconds, last_failed } =
             self.0.figures.clone();
         registry.register("scan_running", "Whether a scan runs now", running);
         registry.register("scan_files_seen", "Audio files that scans came by", seen);
@@ -170,11 +238,13 @@ impl Scanner {
         registry.register("scan_tracks_missing", "Tracks whose files scans found gone", missing);
         registry.register("scan_files_failed", "Files that scans could not take for tracks", failed);
         registry.register("scan_last_duration_seconds", "How long the last scan took", duration_seconds);
+        let help = "Whether the last scan failed: a folder could not be looked through";
+        registry.register("scan_last_failed", help, last_failed);
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Status> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -194,7 +264,7 @@ impl Shared {
     /// Adds to what the running scan found.
     pub(super) fn count(&self, found: Counts) {
         let mut state = self.lock();
-        let counts = &mut state.counts;
+        let counts = &mut state.status.counts;
         counts.seen += found.seen;
         counts.added += found.added;
         counts.changed += found.changed;
@@ -226,11 +296,12 @@ struct Running<'a>(&'a Shared);
 
 impl Running<'_> {
     fn end(self, failure: Option<&Error>) {
-        let mut state = self.0.lock();
-        state.failure = failure.map(ToString::to_string);
+        self.0.figures.last_failed.set(i64::from(failure.is_some()));
+        let status = &mut self.0.lock().status;
+        status.failure = failure.map(ToString::to_string);
         if failure.is_none() {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            state.ended = Some(UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX));
+            status.ended = Some(UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX));
         }
     }
 }
@@ -238,8 +309,8 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.running = false;
-        state.folder = None;
+        state.status.running = false;
+        state.status.folder = None;
         drop(state);
         self.0.figures.running.set(0);
     }

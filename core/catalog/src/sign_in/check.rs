@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 
-use super::{How, Identity, KEY_PREFIX, Parts, Refusal, SignIn, digest, failures, now};
+use super::{How, Identity, KEY_PREFIX, Parts, Refusal, SignIn, digest, now};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
 use crate::model::{AppPasswordId, TrackId, UnixMs, UserId};
@@ -27,7 +27,7 @@ impl SignIn {
         let Parts { catalog, passwords, remembered, failures, .. } = &*self.0;
         // The address is part of the fingerprint: a password remembered for its owner is no oracle for others, who
         // would try passwords against it without being counted.
-        let network = failures::network(from).to_string();
+        let network = budget::network_of(from).to_string();
         let print = remembered.fingerprint("password", &[name, secret, &network]);
         if let Some(identity) = remembered.get(&print) {
             return Ok(identity);

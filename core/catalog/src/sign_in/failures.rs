@@ -1,13 +1,13 @@
 //! Failed sign-ins, by address and user, and by address alone. Only failures count.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use budget::BoundedMap;
 use budget::limits::{
     SIGN_IN_FAILURES_MAX, SIGN_IN_FAILURES_PER_ADDRESS_MAX, SIGN_IN_TRACKED_MAX, SIGN_IN_WINDOW_MS,
 };
+use budget::{BoundedMap, network_of};
 use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -33,19 +33,8 @@ pub(super) struct Failures {
     step: Mutex<()>,
 }
 
-/// The part of an address that its owner cannot change at will: an IPv6 customer has a whole /64.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address => address,
-    }
-}
-
 fn keys(from: IpAddr, name: &str) -> [(Key, u32); 2] {
-    let network = network(from);
+    let network = network_of(from);
     let name = Sha256::digest(fold::key(name).as_bytes()).into();
     [((network, name), SIGN_IN_FAILURES_MAX), ((network, [0; 32]), SIGN_IN_FAILURES_PER_ADDRESS_MAX)]
 }
@@ -126,7 +115,7 @@ mod tests {
     #[test]
     fn an_ipv6_customer_is_one_address_and_a_mapped_ipv4_is_itself() {
         let check = |one: &str, other: &str, same: bool| {
-            assert_eq!(network(address(one)) == network(address(other)), same, "{one} {other}");
+            assert_eq!(keys(address(one), "ann") == keys(address(other), "ann"), same, "{one} {other}");
         };
         check("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true);
         check("2001:db8:1:2::1", "2001:db8:1:3::1", false);

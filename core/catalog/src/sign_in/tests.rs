@@ -267,7 +267,7 @@ async fn p08_what_one_user_loses_is_forgotten_for_him_alone() {
     let session = sign_in.open_session(bob.id).await.unwrap();
     sign_in.password("Ann", PASSWORD, HOME).await.unwrap();
     let remembered = &sign_in.0.remembered;
-    let anns = remembered.fingerprint("password", &["Ann", PASSWORD, &failures::network(HOME).to_string()]);
+    let anns = remembered.fingerprint("password", &["Ann", PASSWORD, &budget::network_of(HOME).to_string()]);
     // Bob's comings and goings, by this process and by another, leave Ann remembered.
     for step in 0..5 {
         sign_in.key(&key, HOME).await.map(drop).unwrap_or_default();

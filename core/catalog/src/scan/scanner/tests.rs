@@ -4,13 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use budget::limits::{MEMORY_LIMIT_BYTES_MIN, SCAN_BATCH_ROWS, SCAN_DEPTH_MAX};
+use budget::Level;
+use budget::limits::{
+    MEMORY_LIMIT_BYTES_MIN, SCAN_BATCH_ROWS, SCAN_DEPTH_MAX, SCAN_READER_FILES, SCAN_READERS_MAX,
+};
 use store::{RelPath, Stamp};
 
 use super::*;
 use crate::model::TrackId;
 use crate::scan::inventory::{Found, Known, Tags};
 use crate::scan::samples;
+
+mod asked;
 
 const MUSIC: FolderId = FolderId(1);
 
@@ -352,4 +357,49 @@ async fn permits_are_back_when_a_scan_is_done() {
         house.scanner.0.budget.figures().into_iter().find(|figures| figures.pool == Pool::Scans).unwrap();
     assert_eq!(scans.used_bytes, 0);
     assert!(scans.peak_bytes > SCAN_BYTES);
+}
+
+#[tokio::test]
+async fn a_scan_goes_on_with_one_reader_while_memory_is_scarce() {
+    let files: Vec<String> = (0..SCAN_READER_FILES * 6).map(|at| format!("{at:03}.flac")).collect();
+    let house = House::with(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    // Room for all readers, so that only their turns can keep them apart, and for no list of names.
+    let budget = Budget::new(4 * MEMORY_LIMIT_BYTES_MIN).unwrap();
+    let room = SCAN_BYTES + SCAN_READERS_MAX as u64 * SCAN_READER_BYTES;
+    let ceiling = budget.figures()[Pool::Scans as usize].ceiling_bytes;
+    let others = budget.take(Pool::Scans, ceiling - room).unwrap();
+    let inventory = Arc::clone(&house.memory) as Arc<dyn Inventory>;
+    let scanner = Scanner::new(inventory, house.scanner.0.folders.clone(), budget.clone());
+    // Each look at the pressure halves the turns.
+    while budget.background_figures().allowed > 1 {
+        budget.set_pressure(Level::High);
+    }
+    let turn = budget.background().await;
+    let mut scan = Box::pin(scanner.scan());
+    while budget.background_figures().waiting == 0 {
+        tokio::select! {
+            biased;
+            _ = &mut scan => panic!("a scan reads without a turn"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(turn);
+    assert_eq!(scan.await.unwrap().counts.added, files.len() as u64);
+    let scans = budget.figures()[Pool::Scans as usize];
+    assert_eq!(scans.peak_bytes - others.bytes(), SCAN_BYTES + SCAN_READER_BYTES);
+    assert_eq!(scans.used_bytes, others.bytes());
+    assert_eq!(budget.background_figures().running, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_waits_while_memory_is_full_and_ends_when_it_is_not() {
+    let house = House::with(&["a.flac", "b.flac"]);
+    let budget = house.scanner.0.budget.clone();
+    budget.set_pressure(Level::Full);
+    let mut scan = Box::pin(house.scanner.scan());
+    let long = std::time::Duration::from_secs(600);
+    assert!(tokio::time::timeout(long, &mut scan).await.is_err(), "nothing is granted");
+    assert_eq!(budget.figures()[Pool::Scans as usize].used_bytes, 0);
+    budget.set_pressure(Level::Calm);
+    assert_eq!(scan.await.unwrap().counts.added, 2);
 }
