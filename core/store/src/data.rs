@@ -53,6 +53,13 @@ impl fmt::Debug for Secret {
 }
 
 impl DataFolder {
+    /// Whether a data folder is there that somebody has used: one with a database. Nothing is made by asking. What
+    /// cannot be looked at counts as there, since opening it will say why. Blocks.
+    pub fn is_there(path: impl AsRef<Path>) -> bool {
+        let looked = path.as_ref().join(DATABASE_FILE).metadata();
+        looked.map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |found| found.is_file())
+    }
+
     /// Opens the folder to serve it, alone: made if it is not there (mode 0700), locked until this value is dropped.
     /// Blocks.
     ///

@@ -205,6 +205,13 @@ impl Source {
         }
     }
 
+    /// Whether the bytes from `offset` are in the page cache, as far as a look at the first and the last of them tells:
+    /// what a client reads comes and goes in runs.
+    pub fn is_resident(&self, offset: u64, count: u64) -> bool {
+        let there = |offset| matches!(self.read_resident(&mut [0], offset), Ok(1));
+        count == 0 || (there(offset + count - 1) && there(offset))
+    }
+
     /// How much of a buffer a read at `offset` may fill, so that nothing behind the length as opened is ever read.
     fn wanted(&self, buffer_bytes: usize, offset: u64) -> usize {
         let left = self.len().saturating_sub(offset);

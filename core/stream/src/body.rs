@@ -2,8 +2,8 @@
 //!
 //! What the page cache holds is read where we stand (`preadv2` with `RWF_NOWAIT`); what a disk must bring is read on a
 //! thread that may block. After [`TURN_BYTES`] the next task has its turn, because an always-ready body would keep the
-//! worker as long as the socket takes bytes. The zero-copy wire will replace this body on plain HTTP/1.1 connections and
-//! leave it to all others.
+//! worker as long as the socket takes bytes. On HTTP/1 connections the wire takes this body's place ([`crate::wire`]); HTTP/2
+//! and everything that some layer changed keep it.
 
 use std::io;
 use std::pin::Pin;
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::metrics::Outcome;
 use crate::registry::{Inner, Ticket};
 use crate::respond::Listener;
+use crate::wire::Offer;
 
 /// The body of an answer. It holds at most one chunk of memory, and knows its length exactly at any time.
 ///
@@ -68,6 +69,15 @@ impl Body {
             is_over: false,
             ticket,
         }))))
+    }
+}
+
+impl Body {
+    /// What the wire needs to know to send these bytes, if it may.
+    pub(crate) fn offer(&self, window_bytes: u64) -> Option<Offer> {
+        let Kind::Reading(reading) = &self.0 else { return None };
+        let Reading { source, position, left, ticket, .. } = reading.as_ref();
+        Offer::of(ticket, source, (*position, *left), window_bytes)
     }
 }
 
@@ -203,16 +213,16 @@ impl Reading {
         self.left = left;
         self.position += filled as u64;
         self.turn_left -= filled;
-        self.ticket.moved(filled);
+        self.ticket.inner.moved(&self.ticket.entry, filled);
         if left == 0 {
-            self.ticket.outcome = Outcome::Complete;
+            self.ticket.entry.set_outcome(Outcome::Complete);
         }
         Ok(Bytes::from_owner(Filled { chunk, filled, permit, slot: None }))
     }
 
     fn fail(&mut self, error: Error) -> Error {
         self.is_over = true;
-        self.ticket.outcome = Outcome::Failed;
+        self.ticket.entry.set_outcome(Outcome::Failed);
         if !matches!(error, Error::Ended(_)) {
             tracing::warn!(source = self.source.name(), left_bytes = self.left, %error, "a stream broke off");
         }

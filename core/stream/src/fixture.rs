@@ -19,7 +19,12 @@ use crate::{Body, Client, Disposition, Kind, Listener, Peer, Segment, Settings, 
 /// A server's streams with these limits, and the budget they take from.
 pub(crate) fn streams(streams_max: usize, streams_per_user_max: usize) -> (Streams, Budget) {
     let budget = Budget::new(256 * MIB).unwrap();
-    let settings = Settings { streams_max, streams_per_user_max, write_stall: Duration::from_secs(180) };
+    let settings = Settings {
+        streams_max,
+        streams_per_user_max,
+        write_stall: Duration::from_secs(180),
+        ..Settings::default()
+    };
     (Streams::new(settings, budget.clone(), Chunks::new(CHUNK_BYTES, 4)), budget)
 }
 

@@ -5,7 +5,8 @@
 //! and ended when its client stops taking bytes.
 //!
 //! **Flow.** A face hands a [`Segment`] to [`Streams::answer`] → [`condition`] decides whether to send → [`range`]
-//! decides what → [`Body`] reads it chunk by chunk under a permit → the registry sees it move.
+//! decides what → [`Body`] reads it chunk by chunk under a permit, or the [`wire`] sends it from the page cache → the
+//! registry sees it move.
 //!
 //! **Not here.** Routes, users' rights, files: `http` types alone, and no web framework.
 
@@ -19,6 +20,7 @@ mod registry;
 mod respond;
 mod segment;
 mod stall;
+pub mod wire;
 
 pub use body::Body;
 pub use error::{Ending, Error};

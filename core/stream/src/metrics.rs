@@ -24,10 +24,13 @@ pub(crate) struct Metrics {
     ranges: Family<KindLabel, Counter>,
     range_decisions: AtomicU64,
     orphans: Counter,
+    wire_bytes: Family<HowLabel, Counter>,
+    misses: Counter,
 }
 
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Outcome {
     /// Its last byte was handed to the connection, which may still have had to send it.
     Complete,
@@ -44,7 +47,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Outcome; 6] = [
+    pub(crate) const ALL: [Outcome; 6] = [
         Outcome::Complete,
         Outcome::Cancelled,
         Outcome::Failed,
@@ -75,9 +78,35 @@ struct KindLabel {
     kind: &'static str,
 }
 
+/// How the wire sends bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// By `sendfile(2)`.
+    Sendfile,
+    /// Through one buffer, read when the connection has room.
+    Copy,
+}
+
+impl How {
+    const fn name(self) -> &'static str {
+        match self {
+            How::Sendfile => "sendfile",
+            How::Copy => "copy",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HowLabel {
+    how: &'static str,
+}
+
 impl Metrics {
     pub(crate) fn new() -> Metrics {
-        let (ended, ranges) = (Family::default(), Family::default());
+        let (ended, ranges, wire_bytes) = (Family::default(), Family::default(), Family::default());
+        for how in [How::Sendfile, How::Copy] {
+            drop(wire_bytes.get_or_create(&HowLabel { how: how.name() }));
+        }
         // A counter that is there from the start can be seen to grow.
         for outcome in Outcome::ALL {
             drop(ended.get_or_create(&OutcomeLabel { outcome: outcome.name() }));
@@ -95,6 +124,8 @@ impl Metrics {
             ranges,
             range_decisions: AtomicU64::new(0),
             orphans: Counter::default(),
+            wire_bytes,
+            misses: Counter::default(),
         }
     }
 
@@ -121,6 +152,8 @@ impl Metrics {
             "Registry entries without a body, found by the sweep",
             self.orphans.clone(),
         );
+        registry.register("wire_bytes", "Bytes that the wire sent, by how", self.wire_bytes.clone());
+        registry.register("wire_misses", "Windows that a disk had to bring first", self.misses.clone());
     }
 
     pub(crate) fn began(&self) {
@@ -139,6 +172,21 @@ impl Metrics {
     pub(crate) fn chunk(&self, bytes: usize) {
         self.bytes.inc_by(bytes as u64);
         self.chunks.observe(bytes as f64);
+    }
+
+    /// The wire sent bytes.
+    pub(crate) fn wire(&self, how: How, bytes: usize) {
+        self.wire_bytes.get_or_create(&HowLabel { how: how.name() }).inc_by(bytes as u64);
+    }
+
+    pub(crate) fn wired_bytes(&self) -> u64 {
+        let by = |how: How| self.wire_bytes.get_or_create(&HowLabel { how: how.name() }).get();
+        by(How::Sendfile) + by(How::Copy)
+    }
+
+    /// A window was not in the page cache.
+    pub(crate) fn miss(&self) {
+        self.misses.inc();
     }
 
     /// A body that was sent from memory.
@@ -164,6 +212,16 @@ impl Metrics {
     #[cfg(test)]
     pub(crate) fn count_ended(&self, outcome: Outcome) -> u64 {
         self.ended.get_or_create(&OutcomeLabel { outcome: outcome.name() }).get()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count_wire(&self, how: How) -> u64 {
+        self.wire_bytes.get_or_create(&HowLabel { how: how.name() }).get()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count_misses(&self) -> u64 {
+        self.misses.get()
     }
 
     #[cfg(test)]

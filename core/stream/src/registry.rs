@@ -10,8 +10,8 @@ use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{
-    PICTURES_PER_USER_MAX, STALL_CHECK_MS, STREAM_BYTES, STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS,
-    WRITE_STALL_MS,
+    PICTURES_PER_USER_MAX, SEGMENT_BYTES_RANGE, SEGMENT_BYTES_WHOLE, STALL_CHECK_MS, STREAM_BYTES,
+    STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS, WRITE_STALL_MS,
 };
 use budget::{Budget, Chunks, Permit, Pool, Refused, Slot, Slots};
 use prometheus_client::registry::Registry as MetricsRegistry;
@@ -32,6 +32,10 @@ pub struct Settings {
     pub streams_per_user_max: usize,
     /// `stream.write_stall_ms`: how long a stream may live without progress.
     pub write_stall: Duration,
+    /// `stream.segment_bytes_range`: what the wire sends of one range before others have their turn.
+    pub segment_bytes_range: u64,
+    /// `stream.segment_bytes_whole`: the same of a whole file.
+    pub segment_bytes_whole: u64,
 }
 
 impl Default for Settings {
@@ -40,6 +44,8 @@ impl Default for Settings {
             streams_max: STREAMS_MAX,
             streams_per_user_max: STREAMS_PER_USER_MAX,
             write_stall: Duration::from_millis(WRITE_STALL_MS),
+            segment_bytes_range: SEGMENT_BYTES_RANGE,
+            segment_bytes_whole: SEGMENT_BYTES_WHOLE,
         }
     }
 }
@@ -104,6 +110,8 @@ pub(crate) struct Entry {
     moved_ms: AtomicU64,
     /// 0, or the number of an [`Ending`].
     ending: AtomicU8,
+    /// What is known of its end by who sends it; what the registry knows goes first.
+    outcome: AtomicU8,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -135,6 +143,16 @@ impl Entry {
             2 => Some(Ending::Crowded),
             _ => Some(Ending::Asked),
         }
+    }
+
+    /// Says how it ended. The last word counts.
+    pub(crate) fn set_outcome(&self, outcome: Outcome) {
+        self.outcome.store(outcome as u8, Ordering::Relaxed);
+    }
+
+    fn outcome(&self) -> Outcome {
+        let said = self.outcome.load(Ordering::Relaxed);
+        Outcome::ALL.into_iter().find(|outcome| *outcome as u8 == said).unwrap_or(Outcome::Cancelled)
     }
 
     /// Tells the body to end. The first reason stays.
@@ -182,19 +200,8 @@ pub(crate) struct Ticket {
     pub(crate) inner: Arc<Inner>,
     /// Shared with every piece that the connection still holds, since those are the bytes that it stands for.
     pub(crate) permit: Arc<Permit>,
-    /// What the body knows about its end; what the registry knows goes first.
-    pub(crate) outcome: Outcome,
     #[expect(dead_code, reason = "held for its Drop")]
     slot: Slot<i64>,
-}
-
-impl Ticket {
-    /// The connection took a piece of the body.
-    pub(crate) fn moved(&self, bytes: usize) {
-        self.entry.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.entry.moved_ms.store(self.inner.now_ms(), Ordering::Relaxed);
-        self.inner.metrics.chunk(bytes);
-    }
 }
 
 impl Drop for Ticket {
@@ -204,8 +211,8 @@ impl Drop for Ticket {
             // The sweep took the entry for an orphan and has counted its end.
             return;
         }
-        let outcome = match (self.outcome, self.entry.ending()) {
-            (Outcome::Complete, _) | (_, None) => self.outcome,
+        let outcome = match (self.entry.outcome(), self.entry.ending()) {
+            (known @ Outcome::Complete, _) | (known, None) => known,
             (_, Some(Ending::Stalled)) => Outcome::Stalled,
             (_, Some(Ending::Crowded)) => Outcome::Crowded,
             (_, Some(Ending::Asked)) => Outcome::Ended,
@@ -218,6 +225,13 @@ impl Drop for Ticket {
 impl Inner {
     pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The connection took bytes of a stream.
+    pub(crate) fn moved(&self, entry: &Entry, bytes: usize) {
+        entry.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        entry.moved_ms.store(self.now_ms(), Ordering::Relaxed);
+        self.metrics.chunk(bytes);
     }
 
     /// Registers a stream, if there is a slot and memory for it. A picture takes none of the streams' slots.
@@ -236,12 +250,13 @@ impl Inner {
             bytes: AtomicU64::new(0),
             moved_ms: AtomicU64::new(now_ms),
             ending: AtomicU8::new(0),
+            outcome: AtomicU8::new(Outcome::Cancelled as u8),
             waker: Mutex::new(None),
         });
         lock(&self.rows)
             .insert(id, Row { entry: Arc::clone(&entry), pace: Pace::new(now_ms), is_overdue: false });
         self.metrics.began();
-        Ok(Ticket { entry, inner: Arc::clone(self), permit, outcome: Outcome::Cancelled, slot })
+        Ok(Ticket { entry, inner: Arc::clone(self), permit, slot })
     }
 
     /// Removes entries whose body is gone. There is no way known for one to come about; the count says if there is.
@@ -303,6 +318,11 @@ impl Streams {
     /// How many slots are taken: streams that run, without pictures.
     pub fn used(&self) -> usize {
         self.inner.slots.used()
+    }
+
+    /// How many bytes the wire has sent, by whatever means.
+    pub fn wired_bytes(&self) -> u64 {
+        self.inner.metrics.wired_bytes()
     }
 
     /// Looks for stalls each second and sweeps each minute, until `stop` is ready.

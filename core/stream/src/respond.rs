@@ -14,7 +14,7 @@ use crate::body::Body;
 use crate::condition::{self, Decision};
 use crate::peer::{Client, Peer};
 use crate::range::{self, Reason, Selection};
-use crate::registry::Streams;
+use crate::registry::{Settings, Streams};
 use crate::segment::Segment;
 
 /// Media needs sign-in, and rights can be taken away: so no shared cache may keep it (`private`), and whoever keeps it
@@ -83,10 +83,16 @@ impl Streams {
             // A segment that reaches beyond all numbers ends where its source does, with an error.
             Body::of(&self.inner, &segment.source, (segment.offset.saturating_add(offset), count), listener)?
         };
+        let Settings { segment_bytes_range, segment_bytes_whole, .. } = self.inner.settings;
+        let is_range = status == StatusCode::PARTIAL_CONTENT;
+        let offer = body.offer(if is_range { segment_bytes_range } else { segment_bytes_whole });
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        if let Some(offer) = offer {
+            response.extensions_mut().insert(offer);
+        }
         describe(response.headers_mut(), &segment, count, now);
-        if status == StatusCode::PARTIAL_CONTENT {
+        if is_range {
             let range = content_range(offset, count, segment.count);
             response.headers_mut().extend(range.map(|range| (CONTENT_RANGE, range)));
         }

@@ -46,7 +46,7 @@ impl Form {
         if bytes > self.text.capacity() {
             let room = bytes.next_power_of_two().clamp(FORM_FIRST_BYTES, FORM_BYTES_MAX);
             // While the text moves, both places are held.
-            let permit = budget.wait(Pool::Uploads, room as u64).await?;
+            let permit = budget.wait(Pool::Listings, room as u64).await?;
             self.text.reserve_exact(room - self.text.len());
             self.permit = Some(permit);
         }

@@ -22,7 +22,6 @@ mod model;
 mod params;
 mod reply;
 mod router;
-mod scans;
 
 use std::sync::Arc;
 

@@ -16,7 +16,6 @@ use crate::endpoints::{account, annotate, browse, lists, media, playlists, searc
 use crate::error::{Error, ErrorKind};
 use crate::form::Form;
 use crate::params::Params;
-use crate::scans::Scans;
 
 /// What answers a call.
 type Handler = fn(Call) -> BoxFuture<'static, Answer>;
@@ -72,15 +71,14 @@ pub const ROUTES: &[Route] = &[
     route!("setRating", Listen, annotate::set_rating),
 ];
 
-/// The parts, and what the face itself keeps running.
+/// What every endpoint works with.
 pub(crate) struct Face {
     pub(crate) parts: Parts,
-    pub(crate) scans: Scans,
 }
 
 /// The OpenSubsonic face. Unknown endpoints are answered in the envelope too: clients probe.
 pub fn router(parts: Parts) -> Router {
-    let face = Arc::new(Face { parts, scans: Scans::default() });
+    let face = Arc::new(Face { parts });
     let mut router = Router::new();
     for route in ROUTES {
         let face = face.clone();

@@ -12,12 +12,13 @@ use crate::{App, json};
 /// the larger one, under which it was made, goes back before anybody waits for a client.
 pub(crate) fn answer(
     budget: &Budget,
+    pool: Pool,
     content_type: &'static str,
     text: Vec<u8>,
 ) -> Result<Response, Refused> {
     let bytes = text.capacity() as u64;
     let body = if bytes > limits::SMALL_BODY_BYTES_MAX {
-        let permit = budget.take(Pool::Listings, bytes)?;
+        let permit = budget.take(pool, bytes)?;
         Bytes::from_owner(Held { text, _permit: permit })
     } else {
         Bytes::from(text)

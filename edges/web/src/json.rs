@@ -45,9 +45,10 @@ pub(crate) fn moment(at: UnixMs) -> String {
     jiff::Timestamp::from_millisecond(at).unwrap_or_default().to_string()
 }
 
-/// A moment of the system's clock as RFC 3339 text.
+/// A moment of the system's clock as RFC 3339 text, in whole milliseconds like every other.
 pub(crate) fn system_moment(at: SystemTime) -> String {
-    jiff::Timestamp::try_from(at).unwrap_or_default().to_string()
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    moment(UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX))
 }
 
 /// The names that a JSON body may have.
@@ -93,7 +94,7 @@ async fn gather(budget: &Budget, mut body: Body) -> Result<(Vec<u8>, Option<Perm
         if bytes > text.capacity() {
             let room = bytes.next_power_of_two().clamp(limits::FORM_FIRST_BYTES, limits::FORM_BYTES_MAX);
             // While the text moves, both places are held.
-            let larger = budget.wait(Pool::Uploads, room as u64).await?;
+            let larger = budget.wait(Pool::Listings, room as u64).await?;
             text.reserve_exact(room - text.len());
             permit = Some(larger);
         }
@@ -229,7 +230,19 @@ mod tests {
     }
 
     fn held(budget: &Budget) -> u64 {
-        budget.figures().into_iter().find(|figures| figures.pool == Pool::Uploads).unwrap().used_bytes
+        budget.figures().into_iter().find(|figures| figures.pool == Pool::Listings).unwrap().used_bytes
+    }
+
+    #[test]
+    fn a_moment_of_the_systems_clock_has_whole_milliseconds() {
+        let at = |nanos| SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(nanos);
+        for (nanos, expected) in [
+            (1_769_883_605_123_456_789, "2026-01-31T18:20:05.123Z"),
+            (1_769_883_605_000_999_999, "2026-01-31T18:20:05Z"),
+            (0, "1970-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(system_moment(at(nanos)), expected);
+        }
     }
 
     #[tokio::test]

@@ -91,8 +91,6 @@ pub(crate) struct App {
     parts: Parts,
     /// The text of `/openapi.json`.
     description: Bytes,
-    /// The scan that was asked for here, if it runs; it ends with the router.
-    scans: scan::Started,
 }
 
 impl Deref for App {
@@ -107,6 +105,6 @@ impl Deref for App {
 /// is merged into this one must not have a fallback of its own.
 pub fn router(parts: Parts) -> Router {
     let description = openapi::text(&parts.base_url);
-    let app = Arc::new(App { parts, description, scans: scan::Started::default() });
+    let app = Arc::new(App { parts, description });
     routes::build(app)
 }

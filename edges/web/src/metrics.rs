@@ -66,7 +66,8 @@ impl From<Totals> for OperationAnswer {
     responses((status = 200, description = "the figures", content(
         (MetricsAnswer = "application/json"), (String = "text/plain"), (String = "application/openmetrics-text")))))]
 pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
+    // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
+    let permit = app.budget.wait(Pool::Connections, limits::LISTING_BYTES).await?;
     let (content_type, text) = match wanted(&headers) {
         Some(content_type) => {
             let mut text = String::new();
@@ -84,7 +85,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         }
     };
     drop(permit);
-    let mut answer = held::answer(&app.budget, content_type, text)?;
+    let mut answer = held::answer(&app.budget, Pool::Connections, content_type, text)?;
     answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     Ok(answer)
 }

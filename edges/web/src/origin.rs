@@ -39,6 +39,9 @@ fn take_apart(text: &str) -> Result<(String, String), BadUrl> {
     if authority.as_str().contains('@') {
         return Err(bad("it must not name a user"));
     }
+    if authority.as_str().contains('*') {
+        return Err(bad("hosts are named one by one: `*` would stand for hosts that nobody has looked at"));
+    }
     if uri.query().is_some() || text.contains('#') {
         return Err(bad("it must end with its path"));
     }
@@ -97,7 +100,8 @@ fn host(head: &request::Parts) -> Option<String> {
 pub struct Origins(Arc<[Box<str>]>);
 
 impl Origins {
-    /// Reads a list of `http(s)://host[:port]`. `*` is refused: with credentials it would mean every page there is.
+    /// Reads a list of `http(s)://host[:port]`. `*` is refused, alone and in hosts: browsers never send it as an origin,
+    /// so it would match nobody, and with credentials it would mean every page there is.
     pub fn parse<S: AsRef<str>>(list: &[S]) -> Result<Self, BadUrl> {
         let mut origins = Vec::with_capacity(list.len());
         for text in list {
@@ -184,6 +188,11 @@ mod tests {
         assert!(Origins::parse(&["https://app.example"]).is_ok());
         assert!(Origins::parse(&["https://app.example/path"]).is_err());
         assert!(Origins::parse(&["*"]).is_err());
+        for text in ["https://*.example", "https://*", "http://app.*:8080", "https://app*.example"] {
+            let error = Origins::parse(&["https://app.example", text]).unwrap_err();
+            assert!(error.given == text && error.why.contains("one by one"), "{error}");
+            assert!(BaseUrl::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

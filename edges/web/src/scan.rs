@@ -1,59 +1,15 @@
 //! `/scan`: how far a scan is, and a new one on demand.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use catalog::scan::{Scanner, Status};
+use catalog::scan::Status;
 use serde::Serialize;
-use tokio::task::JoinSet;
 use utoipa::ToSchema;
 
 use crate::{App, json};
-
-/// The scan that was asked for here. At most one, because a second request joins it; it is aborted with the router,
-/// which is safe at every point: what a scan wrote is committed batch by batch.
-#[derive(Default)]
-pub(crate) struct Started(Mutex<JoinSet<()>>);
-
-impl Started {
-    /// Starts a scan unless one runs, started here or elsewhere.
-    fn start(&self, scanner: &Scanner) {
-        let mut scans = self.lock();
-        if !scans.is_empty() || scanner.status().running {
-            return;
-        }
-        let scanner = scanner.clone();
-        scans.spawn(async move {
-            if let Err(error) = scanner.scan().await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the scan that was asked for failed"
-                );
-            }
-        });
-    }
-
-    /// Whether one that was started here has not ended, be it that it has not begun.
-    fn runs(&self) -> bool {
-        !self.lock().is_empty()
-    }
-
-    /// The tasks that have not ended.
-    fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
-        let mut scans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while scans.try_join_next().is_some() {}
-        scans
-    }
-}
-
-/// How far it is, a scan that is about to begin included.
-fn answer(app: &App) -> ScanAnswer {
-    let about_to = app.scans.runs();
-    let answer = ScanAnswer::from(app.scanner.status());
-    ScanAnswer { running: answer.running || about_to, ..answer }
-}
 
 /// How far a scan is; when none runs, how far the last one came.
 #[derive(Serialize, ToSchema)]
@@ -97,7 +53,7 @@ impl From<Status> for ScanAnswer {
 #[utoipa::path(get, path = "/scan", tag = "server",
     responses((status = 200, description = "how far it is", body = ScanAnswer)))]
 pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
-    json::answer(StatusCode::OK, &answer(&app))
+    json::answer(StatusCode::OK, &ScanAnswer::from(app.scanner.status()))
 }
 
 /// Scan the libraries
@@ -106,6 +62,6 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(post, path = "/scan", tag = "server",
     responses((status = 202, description = "a scan runs", body = ScanAnswer)))]
 pub(crate) async fn start(State(app): State<Arc<App>>) -> Response {
-    app.scans.start(&app.scanner);
-    json::answer(StatusCode::ACCEPTED, &answer(&app))
+    app.scanner.ask();
+    json::answer(StatusCode::ACCEPTED, &ScanAnswer::from(app.scanner.status()))
 }

@@ -43,7 +43,8 @@ pub(crate) struct StreamAnswer {
     bytes: u64,
     /// Bytes per second of late.
     rate: u64,
-    /// Since when, as RFC 3339.
+    /// Since when, as RFC 3339 in whole milliseconds.
+    #[schema(example = "2026-01-31T18:20:05.123Z")]
     since: String,
 }
 
@@ -92,7 +93,7 @@ pub(crate) async fn list(
     let text =
         serde_json::to_vec(&answer).map_err(|error| Error::broken("the list cannot be written", &error))?;
     drop((answer, permit));
-    Ok(held::answer(&app.budget, "application/json", text)?)
+    Ok(held::answer(&app.budget, Pool::Listings, "application/json", text)?)
 }
 
 /// End a stream

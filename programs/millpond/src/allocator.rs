@@ -1,4 +1,4 @@
-//! How the C library's allocator gives memory back. The only unsafe code of this crate.
+//! How the C library's allocator gives memory back, and what it holds. The only unsafe code of this crate.
 //!
 //! glibc serves a large block by a mapping of its own, which goes back to the system when the block is freed. But the
 //! first such block that is freed raises the size from which it does so, up to 32 MiB; from then on large blocks come
@@ -8,6 +8,18 @@
 
 /// Blocks from this size on are mappings of their own: glibc's initial value, which setting it makes final.
 const MMAP_THRESHOLD_BYTES: libc::c_int = 128 * 1024;
+
+/// What the allocator holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// In blocks that the program has.
+    pub(crate) live_bytes: u64,
+    /// Taken from the system. Pages of it that were never touched are not in memory.
+    pub(crate) resident_bytes: u64,
+    /// Freed by the program and kept for later.
+    pub(crate) retained_bytes: u64,
+}
+
 /// Fixes how memory is given back. Called once, before any other thread is there.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no safe way to be told")]
@@ -20,3 +32,37 @@ pub(crate) fn settle() {
 /// Other C libraries return large blocks as they are.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn settle() {}
+
+/// What the allocator holds now, over all threads. Locks each arena for as long as it takes to count its free blocks.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the C library has no safe way to be asked")]
+pub(crate) fn held() -> Option<Held> {
+    // SAFETY: mallinfo2 takes nothing, returns numbers by value, and takes the allocator's own locks.
+    let info = unsafe { libc::mallinfo2() };
+    // Blocks that are mappings of their own (hblkhd) stand beside the arenas, and all of them are in use.
+    let bytes = |arenas: usize, mappings: usize| (arenas as u64).saturating_add(mappings as u64);
+    Some(Held {
+        live_bytes: bytes(info.uordblks, info.hblkhd),
+        resident_bytes: bytes(info.arena, info.hblkhd),
+        retained_bytes: bytes(info.fordblks, 0),
+    })
+}
+
+/// Other C libraries do not say.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn held() -> Option<Held> {
+    None
+}
+
+/// Gives pages of which nothing is in use back to the system: glibc does that by itself only at the end of each
+/// thread's memory, and one small block there keeps all before it. Locks each arena while it does so.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the C library has no safe way to be told")]
+pub(crate) fn trim() {
+    // SAFETY: malloc_trim takes a number, touches only free blocks, and takes the allocator's own locks.
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
+/// Other C libraries do so by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn trim() {}

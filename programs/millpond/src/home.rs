@@ -33,6 +33,8 @@ pub(crate) enum Claim {
     Alone,
     /// To work on it beside a server that may be running.
     Shared,
+    /// The same on an installation that is there already: nothing is made.
+    Existing,
 }
 
 impl Home {
@@ -45,6 +47,12 @@ impl Home {
         let budget = Budget::new(limit_bytes)
             .map_err(|e| Error::usage(e.to_string()).hint("give the server more: --memory-limit 256MiB"))?;
         let path = settings.data.clone();
+        if claim == Claim::Existing && !DataFolder::is_there(&path) {
+            let shown = path.display();
+            return Err(Error::failed(format!("there is no installation in the data folder {shown}")).hint(format!(
+                "`--data DIR` names another; `millpond user add NAME --admin --data {shown}` makes one there"
+            )));
+        }
         let data =
             tokio::task::spawn_blocking(move || open_data(&path, claim)).await.map_err(task_ended)??;
         let database = data.database();
@@ -52,7 +60,7 @@ impl Home {
             Error::failed(format!("the database {} cannot be used: {e}", database.display()))
                 .hint("`millpond doctor` looks closer")
         };
-        if claim == Claim::Shared && Sqlite::is_behind(&database).await.map_err(unusable)? {
+        if claim != Claim::Alone && Sqlite::is_behind(&database).await.map_err(unusable)? {
             must_be_unserved(&data)?;
         }
         let sqlite = Sqlite::open(&database).await.map_err(unusable)?;
@@ -90,7 +98,7 @@ fn must_be_unserved(data: &DataFolder) -> Result<()> {
 pub(crate) fn open_data(path: &Path, claim: Claim) -> Result<DataFolder> {
     let opened = match claim {
         Claim::Alone => DataFolder::serve(path),
-        Claim::Shared => DataFolder::share(path),
+        Claim::Shared | Claim::Existing => DataFolder::share(path),
     };
     opened.map_err(|e| explain(path, &e))
 }

@@ -12,11 +12,13 @@ mod allocator;
 mod commands;
 mod descriptors;
 mod error;
+mod figures;
 mod home;
 mod listen;
 mod logging;
 mod output;
 mod settings;
+mod spare;
 mod wiring;
 
 use std::process::ExitCode;

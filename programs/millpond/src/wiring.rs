@@ -11,10 +11,12 @@ use catalog::scan::Scanner;
 use prometheus_client::registry::Registry;
 use store::{FolderId, Folders};
 use stream::Streams;
+use stream::wire::Wire;
 use web::{Health, Observed, Operations};
 
 use crate::descriptors::Shares;
 use crate::error::{Error, Result};
+use crate::figures;
 use crate::home::{Home, task_ended};
 use crate::listen::{Deadlines, House, Proxies, acceptor};
 use crate::settings::Settings;
@@ -72,6 +74,8 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
         streams_max: settings.limits.streams,
         streams_per_user_max: settings.limits.streams_per_user,
         write_stall: settings.stream.write_stall,
+        segment_bytes_range: settings.stream.segment_bytes_range,
+        segment_bytes_whole: settings.stream.segment_bytes_whole,
     };
     let streams = Streams::new(rules, home.budget.clone(), chunks);
     let scanner = Scanner::new(home.inventory(), folders.clone(), home.budget.clone());
@@ -83,8 +87,12 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
         settings.limits.connections_per_address,
     );
 
+    house.wire = Wire::new(settings.stream.wire, home.budget.clone());
+
     let mut registry = Registry::with_prefix("millpond");
+    house.wire.register(&mut registry);
     home.budget.register(&mut registry);
+    figures::register(&mut registry);
     home.sign_in.register(&mut registry);
     folders.register(&mut registry);
     streams.register(&mut registry);

@@ -20,6 +20,17 @@ fn names(path: &Path) -> Vec<String> {
 }
 
 #[test]
+fn asking_whether_a_folder_is_there_makes_nothing() {
+    let (_outside, path) = data();
+    assert!(!DataFolder::is_there(&path) && !path.exists());
+    drop(DataFolder::share(&path).unwrap());
+    assert!(!DataFolder::is_there(&path), "nobody has used it");
+    fs::write(path.join("millpond.db"), "").unwrap();
+    assert!(DataFolder::is_there(&path));
+    assert!(DataFolder::is_there(path.join("format")), "opening it says what is wrong with it");
+}
+
+#[test]
 fn the_first_start_makes_a_folder_for_its_owner_alone_and_the_next_finds_the_same_secret() {
     let (_outside, path) = data();
     let first = DataFolder::serve(&path).unwrap();

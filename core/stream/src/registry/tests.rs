@@ -121,6 +121,7 @@ async fn the_sweep_removes_what_has_no_body_and_counts_it() {
         since_ms: 0,
         bytes: AtomicU64::new(0),
         moved_ms: AtomicU64::new(0),
+        outcome: AtomicU8::new(0),
         ending: AtomicU8::new(0),
         waker: Mutex::new(None),
     };

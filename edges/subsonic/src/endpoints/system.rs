@@ -51,7 +51,7 @@ pub(crate) async fn scan_status(call: Call) -> Answer {
 
 /// `startScan`: all libraries; the answer does not wait for the end. A scan that runs already is joined.
 pub(crate) async fn start_scan(call: Call) -> Answer {
-    call.face.scans.start(&call.face.parts.scanner);
+    call.face.parts.scanner.ask();
     let ScanStatus { count, .. } = status(&call).await?;
     call.one("scanStatus", &ScanStatus { scanning: true, count })
 }

@@ -13,7 +13,7 @@ fn budget() -> Budget {
 }
 
 fn held(budget: &Budget) -> u64 {
-    budget.figures().into_iter().find(|figures| figures.pool == Pool::Uploads).unwrap().used_bytes
+    budget.figures().into_iter().find(|figures| figures.pool == Pool::Listings).unwrap().used_bytes
 }
 
 #[tokio::test]

@@ -262,6 +262,9 @@ async fn a_scan_is_started_and_seen() {
     let house = House::new().await;
     let started = house.send(house.request(Who::Admin, "POST", "/scan")).await;
     assert_eq!((started.status.as_u16(), started.json()["running"].as_bool()), (202, Some(true)));
+    let again = house.send(house.request(Who::Admin, "POST", "/scan")).await;
+    assert_eq!((again.status.as_u16(), again.json()["running"].as_bool()), (202, Some(true)));
+    let running = tokio::spawn(house.scanner.clone().run(std::future::pending()));
     let ended = async {
         loop {
             let status = house.get(Who::Admin, "/scan").await.json();
@@ -274,6 +277,7 @@ async fn a_scan_is_started_and_seen() {
     let status = tokio::time::timeout(std::time::Duration::from_secs(30), ended).await.unwrap();
     assert_eq!(status["seen"], 3, "{status}");
     assert!(status["ended"].is_string() && status["failure"].is_null(), "{status}");
+    running.abort();
 }
 
 #[tokio::test]

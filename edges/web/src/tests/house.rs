@@ -52,6 +52,7 @@ pub(super) struct House {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) sign_in: SignIn,
     pub(super) budget: Budget,
+    pub(super) scanner: Scanner,
     pub(super) bob: User,
     pub(super) eve: User,
     keys: [String; 3],
@@ -116,6 +117,7 @@ impl House {
         catalog.change_track(&Viewer::of(&bob), private, None, Some(Visibility::Private)).await.unwrap();
 
         let parts = parts(&catalog, &sign_in, &folders, &budget, folder.path().join("data"), &wishes);
+        let scanner = parts.scanner.clone();
         let observed = Observed {
             operations: parts.operations.clone(),
             peaks: Peaks::new(),
@@ -131,6 +133,7 @@ impl House {
             catalog,
             sign_in,
             budget,
+            scanner,
             bob,
             eve,
             keys,
@@ -242,7 +245,12 @@ fn parts(
 ) -> Parts {
     let chunks = Chunks::new(limits::CHUNK_BYTES, 4);
     let write_stall = std::time::Duration::from_millis(limits::WRITE_STALL_MS);
-    let settings = Settings { streams_max: 100, streams_per_user_max: STREAMS_PER_USER, write_stall };
+    let settings = Settings {
+        streams_max: 100,
+        streams_per_user_max: STREAMS_PER_USER,
+        write_stall,
+        ..Settings::default()
+    };
     let operations = Operations::new();
     let mut registry = Registry::with_prefix("millpond");
     operations.register(&mut registry);

@@ -134,6 +134,9 @@ async fn an_admin_sees_a_running_stream_and_ends_it() {
     let playing = house.router.clone().oneshot(request).await.unwrap();
     let list = house.get(Who::Admin, "/streams").await.json();
     assert_eq!((list["count"].as_u64(), list["streams"][0]["user"].as_str()), (Some(1), Some("eve")));
+    let since = list["streams"][0]["since"].as_str().unwrap();
+    let fraction = since.trim_end_matches('Z').split_once('.').map_or("", |(_, digits)| digits);
+    assert!(since.ends_with('Z') && fraction.len() <= 3, "whole milliseconds: {since}");
     let id = list["streams"][0]["id"].as_u64().unwrap();
     let end = format!("/streams/{id}");
     assert_eq!(house.send(house.request(Who::Admin, "DELETE", &end)).await.status, 204);

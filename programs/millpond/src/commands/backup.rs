@@ -39,15 +39,8 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
     if file.symlink_metadata().is_ok() {
         return Err(taken(&file));
     }
-    if !loaded.settings.data.is_dir() {
-        return Err(Error::failed(format!(
-            "the data folder {} is not there",
-            loaded.settings.data.display()
-        ))
-        .hint("`--data DIR` names the data folder"));
-    }
     small_runtime()?.block_on(async {
-        let home = Home::open(&loaded.settings, Claim::Shared).await?;
+        let home = Home::open(&loaded.settings, Claim::Existing).await?;
         let written = write(&home, &file).await;
         home.close().await;
         written

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use budget::limits;
 use catalog::Role;
-use catalog::scan::Scanner;
 use clap::Command;
 use store::Folders;
-use tokio::signal::unix::{SignalKind, signal};
+use stream::wire::Wire;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +19,8 @@ use crate::home::{Claim, Home};
 use crate::listen::{self, Bound};
 use crate::output::say;
 use crate::settings::keys::Scope;
-use crate::settings::{Address, Loaded, Settings};
-use crate::{logging, wiring};
+use crate::settings::{self, Address, Given, Loaded, Settings};
+use crate::{logging, spare, wiring};
 
 /// Threads that still read from a disk that hangs are not waited for any longer than this.
 const THREADS_WAIT: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(super) fn run(loaded: Loaded) -> Result<ExitCode> {
 }
 
 async fn serve(loaded: Loaded) -> Result<()> {
-    let Loaded { settings, effective, warnings } = loaded;
+    let Loaded { settings, effective, warnings, given } = loaded;
     // Heard from the first moment on, so that a stop during a slow start is no crash.
     let signals = Signals::new()?;
     let limit = descriptors::raise();
@@ -64,6 +64,9 @@ async fn serve(loaded: Loaded) -> Result<()> {
         descriptors = limit,
         "what this server may have"
     );
+    if let Err(why) = listen::self_test(&settings.data).await {
+        parts.house.wire.fail(&why);
+    }
     announce(&settings, &bound);
     first_start(&home).await?;
 
@@ -71,10 +74,13 @@ async fn serve(loaded: Loaded) -> Result<()> {
     let background = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(parts.streams.run(background.clone().cancelled_owned()));
+    tasks.spawn(home.budget.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(home.sign_in.clone().watch(background.clone().cancelled_owned()));
-    tasks.spawn(scan(parts.scanner, house.stop.clone()));
+    tasks.spawn(parts.scanner.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(close_files(folders, background.clone()));
-    tasks.spawn(signals.obey(house.stop.clone(), house.end.clone(), background.clone()));
+    tasks.spawn(spare::give_back(background.clone().cancelled_owned()));
+    tasks.spawn(signals.reread.obey(given, effective, house.wire.clone(), background.clone()));
+    tasks.spawn(signals.end.obey(house.stop.clone(), house.end.clone(), background.clone()));
 
     listen::serve(bound, house).await;
     background.cancel();
@@ -117,21 +123,6 @@ async fn first_start(home: &Home) -> Result<()> {
     Ok(())
 }
 
-/// The scan at start. A stop ends it between two files; the next start goes on.
-async fn scan(scanner: Scanner, stop: CancellationToken) {
-    let scanned = tokio::select! {
-        scanned = scanner.scan() => scanned,
-        () = stop.cancelled() => return,
-    };
-    match scanned {
-        Ok(report) => tracing::info!(?report, "the libraries are scanned"),
-        Err(e) => {
-            let found = scanner.status();
-            tracing::warn!(error = %e, ?found, "the scan is not whole; what it did not see stays as it was");
-        }
-    }
-}
-
 /// Closes what nobody played for a moment: an open file keeps its disk from being unmounted, and a removed one from
 /// giving its space back.
 async fn close_files(folders: Folders, done: CancellationToken) {
@@ -141,21 +132,33 @@ async fn close_files(folders: Folders, done: CancellationToken) {
     }
 }
 
-/// SIGTERM and SIGINT: the first stops, the second ends.
+/// What the server is told by signals.
 struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    end: End,
+    reread: Reread,
+}
+
+/// SIGTERM and SIGINT: the first stops, the second ends.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// SIGHUP: the configuration is read again.
+struct Reread {
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(|e| Error::failed(format!("signals cannot be heard: {e}")));
-        Ok(Signals {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
+        let end =
+            End { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? };
+        Ok(Signals { end, reread: Reread { hangup: listen(SignalKind::hangup())? } })
     }
+}
 
+impl End {
     async fn obey(mut self, stop: CancellationToken, end: CancellationToken, done: CancellationToken) {
         for (token, said) in [(stop, "stopping: running answers may finish"), (end, "ending at once")] {
             tokio::select! {
@@ -165,6 +168,35 @@ impl Signals {
             }
             tracing::info!("{said}");
             token.cancel();
+        }
+    }
+}
+
+impl Reread {
+    /// `stream.wire` takes effect at once. Whatever else changed waits for the next start, and the log says so; a file
+    /// that cannot be meant changes nothing.
+    async fn obey(mut self, given: Given, effective: Vec<String>, wire: Wire, done: CancellationToken) {
+        while let Some(Some(())) = done.run_until_cancelled(self.hangup.recv()).await {
+            let given = given.clone();
+            let read = tokio::task::spawn_blocking(move || settings::load(&given)).await;
+            let loaded = match read {
+                Ok(Ok(loaded)) => loaded,
+                Ok(Err(e)) => {
+                    tracing::error!(error = %e, "the configuration was not read again; the old one holds");
+                    continue;
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "the configuration was not read again; the old one holds");
+                    continue;
+                }
+            };
+            wire.set(loaded.settings.stream.wire);
+            tracing::info!(stream.wire = %loaded.settings.stream.wire, "the configuration was read again");
+            for line in &loaded.effective {
+                if !effective.contains(line) && !line.starts_with("stream.wire ") {
+                    tracing::warn!("{line}: takes effect at the next start");
+                }
+            }
         }
     }
 }

@@ -71,6 +71,28 @@ fn at_home<T>(data: &Path, act: impl AsyncFnOnce(&Home) -> T) -> T {
     })
 }
 
+#[test]
+fn looking_at_an_installation_that_is_not_there_makes_none_and_says_what_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (absent, empty) = (folder.path().join("absent"), folder.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let open = |data: &Path, claim| {
+        let opened = small_runtime().unwrap().block_on(Home::open(&settings(data), claim));
+        opened.map(drop)
+    };
+    for verb in ["list", "change", "passwd", "remove", "key", "app-password"] {
+        for data in [&absent, &empty] {
+            let error = open(data, user::claim(verb)).unwrap_err();
+            let hint = error.hint.as_deref().unwrap_or_default();
+            assert!(error.what.ends_with(&format!("the data folder {}", data.display())), "{verb}: {error}");
+            assert!(hint.contains("millpond user add NAME --admin --data "), "{verb}: {error}");
+        }
+        assert!(!absent.exists() && std::fs::read_dir(&empty).unwrap().count() == 0, "{verb} made something");
+    }
+    open(&absent, user::claim("add")).unwrap();
+    open(&absent, user::claim("list")).unwrap();
+}
+
 fn backup_to(file: &Path, data: &Path) -> Result<()> {
     small_runtime()?.block_on(async {
         let home = Home::open(&settings(data), Claim::Shared).await?;

@@ -87,12 +87,17 @@ pub(super) fn run(given: &ArgMatches) -> Result<ExitCode> {
     let loaded = loaded(given)?;
     logging::start(&loaded.quiet_log());
     small_runtime()?.block_on(async {
-        let home = Home::open(&loaded.settings, Claim::Shared).await?;
+        let home = Home::open(&loaded.settings, claim(verb)).await?;
         let done = act(&home, verb, given).await;
         home.close().await;
         done
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Only somebody who adds a user wants an installation where none is: others have misspelt its folder.
+pub(super) fn claim(verb: &str) -> Claim {
+    if verb == "add" { Claim::Shared } else { Claim::Existing }
 }
 
 async fn act(home: &Home, verb: &str, given: &ArgMatches) -> Result<()> {

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use budget::limits;
+use budget::{Budget, limits};
 use stream::Peer;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
@@ -96,13 +96,13 @@ impl Bound {
         &self.address
     }
 
-    /// The next connection.
-    pub(crate) async fn accept(&self) -> io::Result<(Socket, Remote, Arc<Peer>)> {
+    /// The next connection; what waits in its socket beyond the ordinary is taken from `budget`.
+    pub(crate) async fn accept(&self, budget: &Budget) -> io::Result<(Socket, Remote, Arc<Peer>)> {
         let peer = Peer::new();
         match &self.listener {
             Listener::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
-                let socket = Socket::tcp(stream, Arc::clone(&peer));
+                let socket = Socket::tcp(stream, Arc::clone(&peer), budget.clone());
                 Ok((socket, Remote::Tcp(from.ip().to_canonical()), peer))
             }
             Listener::Unix(listener) => {

@@ -1,7 +1,8 @@
 //! Who the client is: the peer of the connection, or whom a trusted proxy names.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
+use budget::network_of;
 use hyper::HeaderMap;
 use ipnet::IpNet;
 use stream::Client;
@@ -95,12 +96,4 @@ fn address_of(entry: &str) -> Option<IpAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
     let address = bare.parse::<IpAddr>().or_else(|_| entry.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address| address.to_canonical())
-}
-
-/// The address itself; of IPv6 its /64 network.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }

@@ -1,214 +1,239 @@
 //! One connection from its accept to its end.
+//!
+//! It is silent until its first byte, and quiet again between requests that are far apart; only between these does it
+//! have hyper's state and buffers, in a future of their own.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use budget::limits;
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use budget::{Permit, Pool, Refused, limits};
+use hyper_util::rt::TokioIo;
 use stream::Peer;
+use stream::wire::Outlet;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::conversation::{Conversation, Opening};
+use super::drive::Outcome;
 use super::exchange::Exchange;
-use super::linger::linger;
-use super::metrics::Ended;
-use super::progress::Progress;
-use super::pulse::{Pulse, Verdict};
+use super::linger::farewell;
+use super::metrics::{Ended, Why};
+use super::pulse::Pulse;
+use super::refuse::refuse;
 use super::socket::{Remote, Socket};
-use super::{Deadlines, House};
+use super::tls::Secure;
+use super::{House, http1, http2};
 
 /// What a transport must be able to do.
-trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Outlet + Unpin + Send + 'static {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for T {}
+impl<T: AsyncRead + AsyncWrite + Outlet + Unpin + Send + 'static> Transport for T {}
+
+/// Whose connection it is, and what it shares with the others.
+pub(crate) struct Caller {
+    pub(crate) remote: Remote,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) house: Arc<House>,
+}
+
+/// A connection between two requests, without hyper.
+pub(crate) struct Quiet<S> {
+    pub(crate) transport: S,
+    /// When the last answer had been sent.
+    pub(crate) since: Instant,
+    /// What was read of the next request already.
+    pub(crate) opening: Option<Opening>,
+}
+
+/// A connection that waits.
+enum Waiting {
+    Clear(Socket),
+    Tls(Box<Secure>),
+}
 
 /// Talks until one side is done. What comes after the first byte is allocated after the first byte, so that silent
-/// connections cost next to nothing.
-pub(crate) async fn run(socket: Socket, remote: Remote, peer: Arc<Peer>, house: Arc<House>) {
-    let open = house.metrics.opened();
-    let how = tokio::select! {
-        biased;
-        () = house.stop.cancelled() => Err(Ended::Stopped),
-        first = timeout(house.deadlines.first_byte, socket.first_byte()) => match first {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Ended::Broken),
-            Err(_) => Err(Ended::Silent),
-        },
-    };
-    let how = match how {
-        Ok(()) => Box::pin(speak(socket, remote, peer, house)).await,
-        Err(how) => how,
-    };
-    tracing::trace!(?remote, ?how, "a connection ended");
+/// connections cost next to nothing. What is `_held` is given back with the end.
+pub(crate) async fn run(socket: Socket, caller: Caller, _held: impl Send) {
+    let open = caller.house.metrics.opened();
+    let Err(how) = live(socket, &caller).await;
+    tracing::trace!(remote = ?caller.remote, ?how, "a connection ended");
     open.end(how);
 }
 
-/// TLS or clear.
-async fn speak(socket: Socket, remote: Remote, peer: Arc<Peer>, house: Arc<House>) -> Ended {
-    let acceptor = house.tls.clone().filter(|_| remote != Remote::Unix);
-    let Some(acceptor) = acceptor else {
-        return talk(socket, remote, false, peer, house).await;
+/// From silence to speech and back, until one of them ends.
+async fn live(socket: Socket, caller: &Caller) -> Result<Infallible, Ended> {
+    caller.first_byte(&socket).await?;
+    let mut quiet = match caller.voice() {
+        Ok(memory) => Box::pin(caller.speak(socket, memory)).await?,
+        Err(refused) if caller.is_clear() => return caller.refuse(socket, &refused).await,
+        Err(refused) => return Err(caller.refused(&refused)),
     };
-    let handshake = tokio::select! {
-        biased;
-        () = house.stop.cancelled() => return Ended::Stopped,
-        handshake = timeout(house.deadlines.head, acceptor.accept(socket)) => handshake,
-    };
-    match handshake {
-        Ok(Ok(transport)) => Box::pin(talk(transport, remote, true, peer, house)).await,
-        Ok(Err(_)) | Err(_) => Ended::Handshake,
-    }
-}
-
-/// HTTP/2 if the connection opens with its preface, else HTTP/1.
-async fn talk<S: Transport>(
-    mut transport: S,
-    remote: Remote,
-    tls: bool,
-    peer: Arc<Peer>,
-    house: Arc<House>,
-) -> Ended {
-    let opening = tokio::select! {
-        biased;
-        () = house.stop.cancelled() => return Ended::Stopped,
-        opening = timeout(house.deadlines.head, Opening::read(&mut transport)) => opening,
-    };
-    let opening = match opening {
-        Ok(Ok(opening)) => opening,
-        Ok(Err(_)) => return Ended::Broken,
-        Err(_) => return Ended::SlowHead,
-    };
-    let http2 = opening.is_http2();
-    let pulse = Pulse::new(!http2);
-    let exchange = Exchange { house: Arc::clone(&house), peer, pulse: Arc::clone(&pulse), remote, tls };
-    let io = TokioIo::new(Conversation::new(transport, opening, pulse, house.budget.clone()));
-    if http2 { Box::pin(speak_http2(io, exchange)).await } else { speak_http1(io, exchange).await }
-}
-
-async fn speak_http1<S: Transport>(io: TokioIo<Conversation<S>>, exchange: Exchange) -> Ended {
-    let mut builder = http1::Builder::new();
-    builder
-        .half_close(false)
-        .max_buf_size(limits::HEADER_BYTES_MAX)
-        .max_headers(limits::HEADERS_MAX)
-        .header_read_timeout(None);
-    let mut connection = builder.serve_connection(io, exchange.clone());
-    let how = drive(&exchange, |cx, stopping| {
-        if stopping {
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        connection.poll_without_shutdown(cx)
-    })
-    .await;
-    // A head that could not be parsed was answered by hyper, with the rest of it unread.
-    let unread = exchange.pulse.is_unread() || (how == Ended::Broken && exchange.pulse.in_head());
-    let deadlines = exchange.house.deadlines;
-    if unread && matches!(how, Ended::Properly | Ended::Broken) {
-        let transport = connection.into_parts().io.into_inner().into_transport();
-        tokio::select! {
-            () = linger(transport, deadlines.linger_bytes, deadlines.linger) => {}
-            () = exchange.house.end.cancelled() => return Ended::Stopped,
-        }
-    }
-    how
-}
-
-async fn speak_http2<S: Transport>(io: TokioIo<Conversation<S>>, exchange: Exchange) -> Ended {
-    let streams = Streams { house: Arc::clone(&exchange.house), peer: Arc::clone(&exchange.peer) };
-    let mut builder = http2::Builder::new(streams);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits::HTTP2_STREAMS_MAX)
-        .max_send_buf_size(limits::HTTP2_SEND_BYTES_MAX)
-        .max_header_list_size(u32::try_from(limits::HEADER_BYTES_MAX).unwrap_or(u32::MAX))
-        .initial_stream_window_size(limits::HTTP2_RECEIVE_BYTES_MAX)
-        .initial_connection_window_size(limits::HTTP2_RECEIVE_BYTES_MAX)
-        .max_pending_accept_reset_streams(limits::HTTP2_RESETS_PENDING_MAX)
-        .max_local_error_reset_streams(limits::HTTP2_RESETS_PENDING_MAX);
-    let mut connection = pin!(builder.serve_connection(io, exchange.clone()));
-    drive(&exchange, |cx, stopping| {
-        if stopping {
-            connection.as_mut().graceful_shutdown();
-        }
-        connection.as_mut().poll(cx)
-    })
-    .await
-}
-
-/// Polls hyper until it is done, somebody wants the end, or something is late. `poll` is told once when the server
-/// stops.
-async fn drive(
-    exchange: &Exchange,
-    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<()>>,
-) -> Ended {
-    let house = &exchange.house;
-    let mut stop = pin!(house.stop.cancelled());
-    let mut end = pin!(house.end.cancelled());
-    let mut cut = pin!(exchange.peer.cut_asked());
-    let mut clock = pin!(sleep_until(Instant::now() + house.deadlines.head));
-    let mut stopping = false;
-    poll_fn(|cx| {
-        let stops_now = !stopping && stop.as_mut().poll(cx).is_ready();
-        stopping |= stops_now;
-        if let Poll::Ready(done) = poll(cx, stops_now) {
-            return Poll::Ready(if done.is_ok() { Ended::Properly } else { Ended::Broken });
-        }
-        if cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ended::Cut);
-        }
-        if end.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ended::Stopped);
-        }
-        poll_clock(clock.as_mut(), cx, &exchange.pulse, &house.deadlines)
-    })
-    .await
-}
-
-/// Ready when something is late. The timer is moved only when it would ring too late, or has rung too early: most
-/// requests never touch it.
-fn poll_clock(
-    mut clock: Pin<&mut Sleep>,
-    cx: &mut Context<'_>,
-    pulse: &Pulse,
-    deadlines: &Deadlines,
-) -> Poll<Ended> {
     loop {
-        match pulse.verdict(deadlines) {
-            Verdict::Over(how) => return Poll::Ready(how),
-            Verdict::Until(at) => {
-                if at < clock.deadline() {
-                    clock.as_mut().reset(at);
-                }
-                ready!(clock.as_mut().poll(cx));
-                clock.as_mut().reset(at);
+        let opening = match (caller.next(&mut quiet).await, &mut quiet.transport) {
+            (Ok(opening), _) => opening,
+            (Err(how), Waiting::Clear(_)) => return Err(how),
+            (Err(how), Waiting::Tls(tls)) => {
+                Box::pin(farewell(tls, caller.house.deadlines.linger)).await;
+                return Err(how);
             }
+        };
+        let memory = caller.voice();
+        quiet = match (quiet.transport, memory) {
+            (Waiting::Clear(socket), Ok(memory)) => {
+                Box::pin(caller.talk(socket, opening, false, memory)).await?.map(Waiting::Clear)
+            }
+            (Waiting::Tls(tls), Ok(memory)) => {
+                Box::pin(caller.talk(*tls, opening, true, memory)).await?.map(Waiting::tls)
+            }
+            (Waiting::Clear(socket), Err(refused)) => return caller.refuse(socket, &refused).await,
+            (Waiting::Tls(tls), Err(refused)) => return caller.refuse(tls, &refused).await,
+        };
+    }
+}
+
+impl Caller {
+    /// Whether this connection speaks without TLS.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.house.tls.is_none() || self.remote == Remote::Unix
+    }
+
+    async fn first_byte(&self, socket: &Socket) -> Result<(), Ended> {
+        tokio::select! {
+            biased;
+            () = self.house.stop.cancelled() => Err(Ended::Stopped),
+            first = timeout(self.house.deadlines.first_byte, socket.first_byte()) => match first {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(Ended::Broken),
+                Err(_) => Err(Ended::Silent),
+            },
+        }
+    }
+
+    /// The memory of speech, beside that of silence.
+    fn voice(&self) -> Result<Permit, Refused> {
+        let more_bytes = limits::CONNECTION_BYTES - limits::SILENT_CONNECTION_BYTES;
+        self.house.budget.take(Pool::Connections, more_bytes)
+    }
+
+    fn refused(&self, refused: &Refused) -> Ended {
+        self.house.metrics.refused(Why::Server);
+        tracing::debug!(remote = ?self.remote, what = refused.what, "no memory for a connection that speaks");
+        Ended::Refused
+    }
+
+    /// Says so, while few others are being told the same.
+    async fn refuse(
+        &self,
+        transport: impl AsyncRead + AsyncWrite + Unpin,
+        refused: &Refused,
+    ) -> Result<Infallible, Ended> {
+        let how = self.refused(refused);
+        if let Ok(_slot) = self.house.refusals.take(()) {
+            Box::pin(refuse(transport, refused, &self.house)).await;
+        }
+        Err(how)
+    }
+
+    /// TLS or clear.
+    async fn speak(&self, socket: Socket, memory: Permit) -> Result<Quiet<Waiting>, Ended> {
+        let house = &self.house;
+        let acceptor = house.tls.as_ref().filter(|_| !self.is_clear());
+        let Some(acceptor) = acceptor else {
+            let (socket, opening) = self.open(socket).await?;
+            return Ok(self.talk(socket, opening, false, memory).await?.map(Waiting::Clear));
+        };
+        let handshake = tokio::select! {
+            biased;
+            () = house.stop.cancelled() => return Err(Ended::Stopped),
+            handshake = timeout(house.deadlines.head, Secure::accept(acceptor, socket)) => handshake,
+        };
+        let Ok(Ok(tls)) = handshake else { return Err(Ended::Handshake) };
+        let (tls, opening) = Box::pin(self.open(tls)).await?;
+        Ok(Box::pin(self.talk(tls, opening, true, memory)).await?.map(Waiting::tls))
+    }
+
+    /// Reads enough to tell HTTP/2 from HTTP/1.
+    async fn open<S: Transport>(&self, mut transport: S) -> Result<(S, Opening), Ended> {
+        tokio::select! {
+            biased;
+            () = self.house.stop.cancelled() => Err(Ended::Stopped),
+            opening = timeout(self.house.deadlines.head, Opening::read(&mut transport)) => match opening {
+                Ok(Ok(opening)) => Ok((transport, opening)),
+                Ok(Err(_)) => Err(Ended::Broken),
+                Err(_) => Err(Ended::SlowHead),
+            },
+        }
+    }
+
+    /// HTTP/2 if the connection opens with its preface, else HTTP/1, until it ends or is quiet.
+    async fn talk<S: Transport>(
+        &self,
+        transport: S,
+        opening: Opening,
+        tls: bool,
+        _memory: Permit,
+    ) -> Result<Quiet<S>, Ended> {
+        let http2 = opening.is_http2();
+        let pulse = Pulse::new(!http2);
+        // The streams of HTTP/2 come in frames, between which no file fits.
+        let line = if http2 { None } else { self.house.wire.line() };
+        let exchange = Exchange {
+            house: Arc::clone(&self.house),
+            peer: Arc::clone(&self.peer),
+            pulse: Arc::clone(&pulse),
+            remote: self.remote,
+            tls,
+            line: line.clone(),
+        };
+        let budget = self.house.budget.clone();
+        let io = TokioIo::new(Conversation::new(transport, opening, pulse, budget, line));
+        if !http2 {
+            return http1::speak(io, exchange).await;
+        }
+        match Box::pin(http2::speak(io, exchange)).await {
+            Outcome::Over(how) => Err(how),
+            Outcome::Quiet => Err(Ended::Properly),
+        }
+    }
+
+    /// Waits for the next request: until its first bytes, the end of either side, or the deadline of idle connections.
+    async fn next(&self, quiet: &mut Quiet<Waiting>) -> Result<Opening, Ended> {
+        if let Some(opening) = quiet.opening.take() {
+            return Ok(opening);
+        }
+        let _parked = self.house.metrics.parked();
+        match &mut quiet.transport {
+            Waiting::Clear(socket) => socket.rest(),
+            Waiting::Tls(tls) => tls.rest(),
+        }
+        let next = async {
+            match &mut quiet.transport {
+                Waiting::Clear(socket) => Opening::next(socket).await,
+                Waiting::Tls(tls) => Opening::next(tls).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.house.stop.cancelled() => Err(Ended::Stopped),
+            () = self.peer.cut_asked() => Err(Ended::Cut),
+            next = timeout_at(quiet.since + self.house.deadlines.idle, next) => match next {
+                Ok(Ok(Some(opening))) => Ok(opening),
+                Ok(Ok(None)) => Err(Ended::Properly),
+                Ok(Err(_)) => Err(Ended::Broken),
+                Err(_) => Err(Ended::Idle),
+            },
         }
     }
 }
 
-/// Where the streams of an HTTP/2 connection run: as tasks that the house waits for.
-#[derive(Clone)]
-struct Streams {
-    house: Arc<House>,
-    peer: Arc<Peer>,
+impl<S> Quiet<S> {
+    fn map<T>(self, waiting: impl FnOnce(S) -> T) -> Quiet<T> {
+        Quiet { transport: waiting(self.transport), since: self.since, opening: self.opening }
+    }
 }
 
-impl<F: Future + Send + 'static> hyper::rt::Executor<F> for Streams
-where
-    F::Output: Send,
-{
-    fn execute(&self, stream: F) {
-        let house = Arc::clone(&self.house);
-        let peer = Peer::stream_of(&self.peer);
-        self.house.tasks.spawn(async move {
-            tokio::select! {
-                _ = Progress::watch(stream, house.deadlines.write_stall, peer) => {}
-                () = house.end.cancelled() => {}
-            }
-        });
+impl Waiting {
+    fn tls(tls: Secure) -> Self {
+        Waiting::Tls(Box::new(tls))
     }
 }

@@ -1,5 +1,5 @@
 //! What hyper reads from and writes to (behind hyper-util's `TokioIo`): the socket, or TLS over it, with the bytes that were read to tell HTTP/2 from
-//! HTTP/1.1 given back first, and every read and write noted in the pulse.
+//! HTTP/1.1 given back first, every read and write noted in the pulse, and files sent in place of blanks.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use budget::{Budget, Permit, Pool, limits};
+use bytes::Bytes;
+use hyper::StatusCode;
+use stream::wire::{Line, Outlet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::pulse::Pulse;
@@ -14,13 +17,9 @@ use super::pulse::Pulse;
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The first bytes of a connection, read to see what it speaks.
-#[derive(Default)]
-pub(crate) struct Opening {
-    bytes: [u8; PREFACE.len()],
-    start: usize,
-    end: usize,
-}
+/// What was read of a connection before hyper had it: its first bytes, to see what it speaks, or the first ones after a
+/// pause.
+pub(crate) struct Opening(Bytes);
 
 impl Opening {
     /// Reads until the bytes differ from the preface, or are all of it.
@@ -28,25 +27,36 @@ impl Opening {
     /// # Errors
     /// What the transport says; a peer that leaves before its first byte is [`io::ErrorKind::UnexpectedEof`].
     pub(crate) async fn read(transport: &mut (impl AsyncRead + Unpin)) -> io::Result<Self> {
-        let mut opening = Opening::default();
-        while opening.may_be_http2() && opening.end < PREFACE.len() {
-            match transport.read(&mut opening.bytes[opening.end..]).await? {
-                0 if opening.end == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+        let (mut bytes, mut end) = ([0; PREFACE.len()], 0);
+        while PREFACE.starts_with(&bytes[..end]) && end < PREFACE.len() {
+            match transport.read(&mut bytes[end..]).await? {
+                0 if end == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 // Hyper will see the end itself.
                 0 => break,
-                count => opening.end += count,
+                count => end += count,
             }
         }
-        Ok(opening)
+        Ok(Opening(Bytes::copy_from_slice(&bytes[..end])))
     }
 
-    fn may_be_http2(&self) -> bool {
-        PREFACE.starts_with(&self.bytes[..self.end])
+    /// Waits for the first bytes after a pause; `None` when the peer has left. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub(crate) async fn next(transport: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
+        let mut bytes = [0; PREFACE.len()];
+        let count = transport.read(&mut bytes).await?;
+        Ok((count > 0).then(|| Opening(Bytes::copy_from_slice(&bytes[..count]))))
+    }
+
+    /// Bytes that hyper read and did not take.
+    pub(crate) fn of(unread: Bytes) -> Self {
+        Opening(unread)
     }
 
     /// Whether this is HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
-        self.end == PREFACE.len() && self.may_be_http2()
+        *self.0 == PREFACE[..]
     }
 }
 
@@ -56,6 +66,7 @@ pub(crate) struct Conversation<S> {
     opening: Opening,
     pulse: Arc<Pulse>,
     head: Head,
+    line: Option<Arc<Line>>,
 }
 
 /// The memory of a head that is being read: hyper's buffer grows with it.
@@ -87,10 +98,33 @@ impl Head {
 }
 
 impl<S> Conversation<S> {
-    /// Gives back `opening` first. Long heads take their memory from `budget`.
-    pub(crate) fn new(transport: S, opening: Opening, pulse: Arc<Pulse>, budget: Budget) -> Self {
+    /// Gives back `opening` first. Long heads take their memory from `budget`; blanks in what is written are the files
+    /// that `line` sends.
+    pub(crate) fn new(
+        transport: S,
+        opening: Opening,
+        pulse: Arc<Pulse>,
+        budget: Budget,
+        line: Option<Arc<Line>>,
+    ) -> Self {
         let head = Head { budget, bytes: 0, permit: None };
-        Conversation { transport, opening, pulse, head }
+        Conversation { transport, opening, pulse, head, line }
+    }
+
+    /// So many bytes are on their way to hyper.
+    ///
+    /// # Errors
+    /// When there is no memory for a head as long as theirs. The client is told so.
+    fn noted(&mut self, count: usize) -> io::Result<()> {
+        if !self.pulse.in_head() {
+            self.head.ended();
+            return Ok(());
+        }
+        let grown = self.head.grew(count);
+        if grown.is_err() {
+            self.pulse.owe(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        grown
     }
 
     /// The transport, after hyper is done with it.
@@ -106,35 +140,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for Conversation<S> {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.opening.start < this.opening.end {
-            let count = into.remaining().min(this.opening.end - this.opening.start);
-            into.put_slice(&this.opening.bytes[this.opening.start..this.opening.start + count]);
-            this.opening.start += count;
-            return Poll::Ready(Ok(()));
+        let opening = &mut this.opening.0;
+        if !opening.is_empty() {
+            let count = into.remaining().min(opening.len());
+            into.put_slice(&opening.split_to(count));
+            return Poll::Ready(this.noted(count));
         }
         let before = into.filled().len();
         ready!(Pin::new(&mut this.transport).poll_read(cx, into))?;
         let count = into.filled().len() - before;
         if count > 0 {
             this.pulse.read();
-            if this.pulse.in_head() {
-                this.head.grew(count)?;
-            } else {
-                this.head.ended();
-            }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(this.noted(count))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Conversation<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        this.pulse.offering();
-        this.head.ended();
-        let count = ready!(Pin::new(&mut this.transport).poll_write(cx, bytes))?;
-        this.pulse.took();
-        Poll::Ready(Ok(count))
+impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -143,9 +167,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Conversation<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if slices.first().is_some_and(|head| this.pulse.takes_over(head)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         this.pulse.offering();
         this.head.ended();
-        let count = ready!(Pin::new(&mut this.transport).poll_write_vectored(cx, slices))?;
+        let line = this.line.as_deref();
+        let count = ready!(match line.and_then(|line| line.poll_send(cx, &mut this.transport, slices)) {
+            Some(sent) => sent,
+            None => Pin::new(&mut this.transport).poll_write_vectored(cx, slices),
+        })?;
         this.pulse.took();
         Poll::Ready(Ok(count))
     }

@@ -8,19 +8,20 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use budget::{Fault, Refused, Slot, limits};
+use budget::{Fault, Refused, Slot, limits, network_of};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, EXPECT, HOST, HeaderValue, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode, Uri, Version};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use stream::Peer;
+use stream::wire::{Blanks, Line, Offer};
 use tower::ServiceExt;
 
-use super::client::network_of;
 use super::progress::Progress;
 use super::pulse::{Answering, Pulse};
+use super::refuse::mark;
 use super::request_body::RequestBody;
 use super::socket::Remote;
 use super::{Deadlines, House};
@@ -33,6 +34,8 @@ pub(crate) struct Exchange {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) remote: Remote,
     pub(crate) tls: bool,
+    /// Where files go out, if this connection may send them without hyper seeing their bytes.
+    pub(crate) line: Option<Arc<Line>>,
 }
 
 type Answer = Response<AnswerBody>;
@@ -55,7 +58,8 @@ impl Exchange {
         if let Some(uri) = without_prefix(&parts.uri, &self.house.prefix) {
             parts.uri = uri;
         }
-        let http1 = parts.version < Version::HTTP_2;
+        let (method, version) = (parts.method.clone(), parts.version);
+        let http1 = version < Version::HTTP_2;
         let waits = parts.headers.contains_key(EXPECT);
         let slot = if names_its_host(&parts) {
             self.proxied_slot(client.address).map_err(|refused| refusal(&refused))
@@ -69,7 +73,7 @@ impl Exchange {
             Ok(slot) => slot,
             Err(response) => {
                 let response = self.settle(response, Some(incoming), http1, !waits).await;
-                return Ok(response.map(|inner| AnswerBody::new(inner, answering, None)));
+                return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner), answering, None)));
             }
         };
         parts.extensions.insert(client);
@@ -84,7 +88,18 @@ impl Exchange {
         }
         let may_read_on = !rest.is_stalled() && (rest.is_touched() || !waits);
         let response = self.settle(response, rest.take(), http1, may_read_on).await;
-        Ok(response.map(|inner| AnswerBody::new(inner, answering, slot)))
+        Ok(self.swap(&method, version, response).map(|inner| AnswerBody::new(inner, answering, slot)))
+    }
+
+    /// The late swap: an answer that is still what its handler said goes over the wire, if this connection has one. The
+    /// head with all that the layers put there stays as it is.
+    fn swap(&self, method: &Method, version: Version, mut response: Response<Body>) -> Response<Sent> {
+        match (&self.line, Offer::fits(method, version, &mut response)) {
+            (Some(line), Some(offer)) if self.house.wire.is_on() => {
+                response.map(|ordinary| Sent::Blanks(Blanks::new(offer, Arc::clone(line), ordinary)))
+            }
+            _ => response.map(Sent::Ordinary),
+        }
     }
 
     /// Behind a trusted proxy, where connections say nothing about clients, open requests count instead.
@@ -151,6 +166,7 @@ fn names_its_host(head: &Parts) -> bool {
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    mark(response.headers_mut());
     response
 }
 
@@ -184,16 +200,22 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// What hyper is given.
+enum Sent {
+    Ordinary(Body),
+    Blanks(Blanks),
+}
+
 /// The answer's body; the exchange ends with it.
 pub(crate) struct AnswerBody {
-    inner: Body,
+    inner: Sent,
     progress: Option<Arc<Progress>>,
     _answering: Answering,
     _slot: Option<Slot<IpAddr>>,
 }
 
 impl AnswerBody {
-    fn new(inner: Body, answering: Answering, slot: Option<Slot<IpAddr>>) -> Self {
+    fn new(inner: Sent, answering: Answering, slot: Option<Slot<IpAddr>>) -> Self {
         let progress = Progress::current();
         // From here on the client decides when it is asked for its first frame.
         if let Some(progress) = &progress {
@@ -211,7 +233,12 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.inner).poll_frame(cx);
+        let frame = match &mut self.inner {
+            Sent::Ordinary(body) => Pin::new(body).poll_frame(cx),
+            Sent::Blanks(blanks) => {
+                Pin::new(blanks).poll_frame(cx).map(|frame| Some(frame?.map_err(axum::Error::new)))
+            }
+        };
         if let Some(progress) = &self.progress {
             match frame {
                 Poll::Ready(Some(_)) => progress.offered(),
@@ -222,10 +249,16 @@ impl http_body::Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match &self.inner {
+            Sent::Ordinary(body) => body.is_end_stream(),
+            Sent::Blanks(blanks) => blanks.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.inner {
+            Sent::Ordinary(body) => body.size_hint(),
+            Sent::Blanks(blanks) => blanks.size_hint(),
+        }
     }
 }

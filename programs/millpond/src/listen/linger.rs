@@ -49,3 +49,10 @@ pub(crate) async fn linger(
     // Either the peer has closed, or it has had its time.
     let _ = slow.await;
 }
+
+/// Tells the peer of a TLS connection that this is the end and nobody cut it short, which a plain close does not. A peer
+/// that has left does not hear it.
+pub(crate) async fn farewell(mut transport: impl AsyncWrite + Unpin, time_max: Duration) {
+    // Whatever comes of it, the connection is closed next.
+    let _ = timeout(time_max, transport.shutdown()).await;
+}

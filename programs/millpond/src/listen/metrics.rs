@@ -1,13 +1,15 @@
 //! What the accept loop counts.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use std::fmt::{self, Write};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ended {
     /// As the protocol has it: by either side, between requests.
     Properly,
@@ -27,15 +29,50 @@ pub(crate) enum Ended {
     Cut,
     /// The server stopped.
     Stopped,
+    /// It spoke when there was no memory for that.
+    Refused,
+}
+
+impl Ended {
+    /// Its name in metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Ended::Properly => "properly",
+            Ended::Broken => "broken",
+            Ended::Silent => "silent",
+            Ended::Handshake => "handshake",
+            Ended::SlowHead => "slow_head",
+            Ended::Idle => "idle",
+            Ended::Stalled => "stalled",
+            Ended::Cut => "cut",
+            Ended::Stopped => "stopped",
+            Ended::Refused => "refused",
+        }
+    }
+}
+
+impl EncodeLabelValue for Ended {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.name())
+    }
 }
 
 /// Why a connection was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Why {
     /// `limits.connections`, or memory.
     Server,
     /// `limits.connections_per_address`.
     Address,
+}
+
+impl EncodeLabelValue for Why {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            Why::Server => "server",
+            Why::Address => "address",
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +89,7 @@ pub(crate) struct WhyLabel {
 #[derive(Clone, Default)]
 pub(crate) struct Metrics {
     open: Gauge,
+    parked: Gauge,
     accepted: Counter,
     accept_errors: Counter,
     refused: Family<WhyLabel, Counter>,
@@ -62,6 +100,11 @@ impl Metrics {
     /// Adds everything to a registry.
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("connections_open", "Connections open now", self.open.clone());
+        registry.register(
+            "connections_parked",
+            "Open connections that wait for their next request with a silent one's memory",
+            self.parked.clone(),
+        );
         registry.register("connections_accepted", "Connections accepted", self.accepted.clone());
         registry.register("accept_errors", "Failures to accept a connection", self.accept_errors.clone());
         registry.register("connections_refused", "Connections over a ceiling", self.refused.clone());
@@ -83,6 +126,17 @@ impl Metrics {
     pub(crate) fn opened(&self) -> Open {
         self.open.inc();
         Open { metrics: self.clone(), how: Ended::Stopped }
+    }
+
+    /// Counts a connection as parked until this is dropped.
+    pub(crate) fn parked(&self) -> Parked {
+        self.parked.inc();
+        Parked(self.parked.clone())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parked_now(&self) -> i64 {
+        self.parked.get()
     }
 
     #[cfg(test)]
@@ -108,5 +162,14 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.metrics.open.dec();
         self.metrics.ended.get_or_create(&EndedLabel { how: self.how }).inc();
+    }
+}
+
+/// A connection that counts as parked until it is dropped.
+pub(crate) struct Parked(Gauge);
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

@@ -15,13 +15,18 @@ mod bind;
 mod client;
 mod connection;
 mod conversation;
+mod drive;
 mod exchange;
+mod http1;
+mod http2;
 mod linger;
 mod metrics;
 mod progress;
 mod pulse;
+mod queue;
 mod refuse;
 mod request_body;
+mod self_test;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -33,6 +38,7 @@ use std::time::Duration;
 
 use axum::Router;
 use budget::{Budget, Slots, limits};
+use stream::wire::{Share, Wire};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +47,7 @@ pub(crate) use accept::serve;
 pub(crate) use bind::{Bound, bind};
 pub(crate) use client::Proxies;
 pub(crate) use metrics::Metrics;
+pub(crate) use self_test::self_test;
 pub(crate) use tls::acceptor;
 
 /// How long anything may take, and how much may be thrown away.
@@ -52,6 +59,8 @@ pub(crate) struct Deadlines {
     pub(crate) head: Duration,
     /// From the end of an answer to the next request.
     pub(crate) idle: Duration,
+    /// From the end of an answer until hyper lets go of the connection.
+    pub(crate) park: Duration,
     /// Between two bytes that the client takes of an answer.
     pub(crate) write_stall: Duration,
     /// Between two bytes that the client sends of a body.
@@ -70,6 +79,7 @@ impl Default for Deadlines {
             first_byte: Duration::from_millis(limits::FIRST_BYTE_MS),
             head: Duration::from_millis(limits::HEADER_MS),
             idle: Duration::from_millis(limits::IDLE_MS),
+            park: Duration::from_millis(limits::PARK_MS),
             write_stall: Duration::from_millis(limits::WRITE_STALL_MS),
             body_stall: Duration::from_millis(limits::BODY_STALL_MS),
             linger: Duration::from_millis(limits::LINGER_MS),
@@ -93,10 +103,14 @@ pub(crate) struct House {
     pub(crate) tls: Option<TlsAcceptor>,
     /// The ceilings of connections.
     pub(crate) connections: Slots<Who>,
+    /// The ceiling of those that are being told that there is no place for them.
+    pub(crate) refusals: Slots<()>,
     /// The ceiling of open requests of one client behind a proxy, where a connection says nothing about the client.
     pub(crate) proxied: Slots<IpAddr>,
     /// Where each connection's memory comes from.
     pub(crate) budget: Budget,
+    /// Whether files go out without a copy.
+    pub(crate) wire: Wire,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Every task of every connection.
@@ -117,7 +131,9 @@ impl House {
             deadlines: Deadlines::default(),
             tls: None,
             connections: Slots::new("connections", "connections_per_address", connections, per_address),
+            refusals: Slots::new("refusals", "refusals", limits::REFUSALS_AT_ONCE_MAX, 0),
             proxied: Slots::new("proxied_requests", "requests_per_address", 0, per_address),
+            wire: Wire::new(Share::ALL, budget.clone()),
             budget,
             metrics: Metrics::default(),
             tasks: TaskTracker::new(),

@@ -4,9 +4,10 @@
 //! none for the first byte. One clock over four facts covers all of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hyper::StatusCode;
 use tokio::time::Instant;
 
 use super::Deadlines;
@@ -30,6 +31,8 @@ pub(crate) struct Pulse {
     heads: bool,
     /// Whether the connection must be lingered on, because part of a request was left unread.
     unread: AtomicBool,
+    /// The status of an answer that we owe for a head that never became a request; 0 for none.
+    owed: AtomicU16,
 }
 
 /// What the clock says.
@@ -37,6 +40,8 @@ pub(crate) struct Pulse {
 pub(crate) enum Verdict {
     /// Nothing is late before this moment.
     Until(Instant),
+    /// Nothing has happened for a while between requests, and nothing is late before this moment.
+    Quiet(Instant),
     /// Something is.
     Over(Ended),
 }
@@ -53,6 +58,7 @@ impl Pulse {
             unflushed: AtomicBool::new(false),
             heads,
             unread: AtomicBool::new(false),
+            owed: AtomicU16::new(0),
         })
     }
 
@@ -107,6 +113,44 @@ impl Pulse {
         self.head_since_ms.load(Ordering::Relaxed) != 0
     }
 
+    /// Bytes are about to be written. Whether they are hyper's own answer to a head that it could not read, which is
+    /// then ours to give: hyper's has none of the fields that our answers have.
+    ///
+    /// Handlers' answers are never taken for one: while they are written an answer runs, or bytes of it wait for the
+    /// client, or no further head has begun. One of hyper's own that follows a pipelined request at once is not
+    /// recognised, and goes out as it is.
+    pub(crate) fn takes_over(&self, bytes: &[u8]) -> bool {
+        let between = self.heads && self.in_head() && self.answers.load(Ordering::Relaxed) == 0;
+        if !between || self.unflushed.load(Ordering::Relaxed) || !bytes.ends_with(b"\r\n\r\n") {
+            return false;
+        }
+        let status = bytes.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
+        match status.and_then(|digits| StatusCode::from_bytes(digits).ok()) {
+            Some(status) if StatusCode::is_client_error(&status) => {
+                self.owe(status);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The connection ends with an answer of our own.
+    pub(crate) fn owe(&self, status: StatusCode) {
+        self.owed.store(status.as_u16(), Ordering::Relaxed);
+    }
+
+    /// The status of that answer.
+    pub(crate) fn owed(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.owed.load(Ordering::Relaxed)).ok()
+    }
+
+    /// When the last answer had been sent.
+    pub(crate) fn idle_since(&self) -> Instant {
+        let since_ms =
+            self.idle_since_ms.load(Ordering::Relaxed).max(self.progress_ms.load(Ordering::Relaxed));
+        self.started + Duration::from_millis(since_ms.saturating_sub(1))
+    }
+
     /// Whether anything is late, and if not, when it may be.
     pub(crate) fn verdict(&self, deadlines: &Deadlines) -> Verdict {
         let at = |since_ms: u64, allowed: Duration| {
@@ -119,11 +163,23 @@ impl Pulse {
             return Verdict::Until(Instant::now() + deadlines.idle);
         } else {
             match self.head_since_ms.load(Ordering::Relaxed) {
-                0 => (at(self.idle_since_ms.load(Ordering::Relaxed), deadlines.idle), Ended::Idle),
+                0 => return self.idle(deadlines),
                 since_ms => (at(since_ms, deadlines.head), Ended::SlowHead),
             }
         };
         if at <= Instant::now() { Verdict::Over(ended) } else { Verdict::Until(at) }
+    }
+
+    fn idle(&self, deadlines: &Deadlines) -> Verdict {
+        let (since, now) = (self.idle_since(), Instant::now());
+        let (quiet, late) = (since + deadlines.park, since + deadlines.idle);
+        if late <= now {
+            Verdict::Over(Ended::Idle)
+        } else if self.heads && quiet <= now {
+            Verdict::Quiet(late)
+        } else {
+            Verdict::Until(if self.heads { quiet.min(late) } else { late })
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Key `a.b_c` is the flag `--a-b-c`, the variable `MILLPOND_A_B_C`, and `b_c` in the file's table `[a]`.
 
 use budget::limits;
+use stream::wire::Share;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::types::{Address, Proxy};
@@ -295,6 +296,28 @@ pub(crate) const KEYS: &[Key] = &[
         Standard::Number(limits::UPLOADS_PER_USER_MAX as u64),
         "2",
         "Open uploads of one user",
+    ),
+    serving(
+        "stream.wire",
+        Kind::Text,
+        Standard::Text("auto"),
+        "5%",
+        "Send files without copying them: auto, off, or a share of the connections; read again on SIGHUP",
+    )
+    .checked(parses::<Share>),
+    serving(
+        "stream.segment_bytes_range",
+        Kind::Bytes,
+        Standard::Number(limits::SEGMENT_BYTES_RANGE),
+        "512KiB",
+        "What is sent of one range before other clients have their turn: 64 KiB to 4 MiB",
+    ),
+    serving(
+        "stream.segment_bytes_whole",
+        Kind::Bytes,
+        Standard::Number(limits::SEGMENT_BYTES_WHOLE),
+        "1MiB",
+        "What is sent of a whole file before other clients have their turn: 64 KiB to 4 MiB",
     ),
     serving(
         "stream.write_stall_ms",

@@ -31,6 +31,8 @@ pub(crate) struct Loaded {
     pub(crate) effective: Vec<String>,
     /// What looks like a mistake and is none for sure.
     pub(crate) warnings: Vec<String>,
+    /// What they were made of, to make them again when the file has changed.
+    pub(crate) given: Given,
 }
 
 impl Loaded {
@@ -70,8 +72,9 @@ impl fmt::Display for Origin {
 /// A usage error for the first key whose value cannot be meant, for a key that does not exist, and for a file that
 /// was named and cannot be read.
 pub(crate) fn load(given: &Given) -> Result<Loaded> {
-    let mut given = given.clone();
-    let config = config_file(&given)?;
+    let asked = given;
+    let mut given = asked.clone();
+    let (config, config_from) = config_file(&given)?.unzip();
     let file = match &config {
         Some(path) => read(path)?,
         None => Table::new(),
@@ -83,7 +86,8 @@ pub(crate) fn load(given: &Given) -> Result<Loaded> {
     let mut effective = Vec::with_capacity(KEYS.len());
     for key in KEYS {
         let found = if key.name == "config" {
-            config.as_ref().map(|path| (Value::String(path.display().to_string()), Origin::Default))
+            let shown = config.as_ref().map(|path| Value::String(path.display().to_string()));
+            shown.zip(config_from.clone())
         } else {
             resolve(key, &given, config.as_deref(), &file)?
         };
@@ -104,7 +108,7 @@ pub(crate) fn load(given: &Given) -> Result<Loaded> {
         .try_into()
         .map_err(|e: toml::de::Error| Error::usage(format!("configuration: {}", e.message())))?;
     check_together(&settings)?;
-    Ok(Loaded { settings, effective, warnings: unknown_variables(&given) })
+    Ok(Loaded { settings, effective, warnings: unknown_variables(&given), given: asked.clone() })
 }
 
 /// The highest layer that says something about the key.
@@ -188,21 +192,23 @@ fn data_folder(given: &Given) -> Result<PathBuf> {
 }
 
 /// The file that was named, else the user's own if it exists.
-fn config_file(given: &Given) -> Result<Option<PathBuf>> {
-    let named =
-        given.flags.iter().find(|(name, _)| *name == "config").and_then(|(_, texts)| texts.last().cloned());
-    let named = named.or_else(|| variable(given, "MILLPOND_CONFIG").map(str::to_owned));
-    if let Some(named) = named {
-        let path = std::path::absolute(&named).unwrap_or_else(|_| named.into());
+fn config_file(given: &Given) -> Result<Option<(PathBuf, Origin)>> {
+    let flag = given.flags.iter().find(|(name, _)| *name == "config").and_then(|(_, texts)| texts.last());
+    let flag = flag.map(|text| (text.as_str(), Origin::Flag("config".to_owned())));
+    let named = flag.or_else(|| {
+        variable(given, "MILLPOND_CONFIG").map(|text| (text, Origin::Variable("MILLPOND_CONFIG".to_owned())))
+    });
+    if let Some((named, from)) = named {
+        let path = std::path::absolute(named).unwrap_or_else(|_| named.into());
         if path.is_file() {
-            return Ok(Some(path));
+            return Ok(Some((path, from)));
         }
         return Err(Error::usage(format!("the configuration file {} is not there", path.display()))
             .hint("check the path given by --config or MILLPOND_CONFIG"));
     }
     let own =
         user_folder(given, "XDG_CONFIG_HOME", ".config").map(|folder| folder.join("millpond/millpond.toml"));
-    Ok(own.filter(|path| path.is_file()))
+    Ok(own.filter(|path| path.is_file()).map(|path| (path, Origin::Default)))
 }
 
 fn user_folder(given: &Given, name: &str, below_home: &str) -> Option<PathBuf> {
@@ -327,6 +333,16 @@ fn check_together(settings: &Settings) -> Result<()> {
     }
     if settings.listen.is_empty() {
         return Err(Error::usage("listen is an empty list").hint("name an address: --listen 127.0.0.1:4040"));
+    }
+    let stream = &settings.stream;
+    for (key, bytes) in [
+        ("stream.segment_bytes_range", stream.segment_bytes_range),
+        ("stream.segment_bytes_whole", stream.segment_bytes_whole),
+    ] {
+        if !(limits::SEGMENT_BYTES_MIN..=limits::SEGMENT_BYTES_MAX).contains(&bytes) {
+            return Err(Error::usage(format!("{key} is {bytes} bytes"))
+                .hint("it must be from 64 KiB to 4 MiB, for example 512KiB"));
+        }
     }
     Ok(())
 }

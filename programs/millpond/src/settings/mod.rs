@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use stream::wire::Share;
 use web::{BaseUrl, Origins};
 
 pub(crate) use layers::{Given, Loaded, load};
@@ -97,6 +98,13 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Stream {
+    /// Which share of the connections sends files without a copy.
+    #[serde(deserialize_with = "share")]
+    pub(crate) wire: Share,
+    /// What is sent of a range in one turn.
+    pub(crate) segment_bytes_range: u64,
+    /// What is sent of a whole file in one turn.
+    pub(crate) segment_bytes_whole: u64,
     /// How long a client may take nothing of its answer.
     #[serde(rename = "write_stall_ms", deserialize_with = "millis")]
     pub(crate) write_stall: Duration,
@@ -117,6 +125,10 @@ pub(crate) struct Log {
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BaseUrl, D::Error> {

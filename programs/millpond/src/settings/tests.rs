@@ -96,6 +96,25 @@ fn defaults_are_the_documented_ones() {
 }
 
 #[test]
+fn the_start_says_who_named_the_configuration_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join(".config/millpond/millpond.toml");
+    std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+    std::fs::write(&own, "").unwrap();
+    let (path, home) = (own.display().to_string(), folder.path().display().to_string());
+    let line = |variables: &[(&str, &str)], flags: &[(&'static str, &[&str])]| {
+        // The first HOME is the one that counts.
+        let effective = loaded(None, variables, flags).unwrap().effective;
+        effective.into_iter().find(|line| line.starts_with("config = "))
+    };
+    let expected = |from: &str| Some(format!("config = {path:?}  ({from})"));
+    assert_eq!(line(&[], &[("config", &[&path])]), expected("flag --config"));
+    assert_eq!(line(&[("MILLPOND_CONFIG", &path)], &[]), expected("variable MILLPOND_CONFIG"));
+    assert_eq!(line(&[("HOME", &home)], &[]), expected("default"));
+    assert_eq!(line(&[], &[]), None);
+}
+
+#[test]
 fn an_unknown_key_is_an_error_that_suggests_the_right_one() {
     for (file, wrong, right) in [
         ("lisen = \"127.0.0.1:1\"", "lisen", "listen"),

@@ -5,6 +5,7 @@ mod clients;
 mod deadlines;
 mod endings;
 mod identity;
+mod parking;
 mod protocols;
 
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ use budget::limits::MIB;
 use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
 use stream::{Client, Peer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -120,7 +121,7 @@ async fn rest(client: &mut TcpStream) -> String {
 }
 
 /// One answer with a Content-Length, on a connection that goes on.
-async fn one_answer(client: &mut TcpStream) -> String {
+async fn one_answer(client: &mut (impl AsyncRead + Unpin)) -> String {
     let mut text = Vec::new();
     loop {
         let whole = String::from_utf8_lossy(&text).into_owned();

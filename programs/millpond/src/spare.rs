@@ -1,0 +1,41 @@
+//! Memory that was freed and is still ours goes back to the system.
+//!
+//! After a crowd has spoken or a long list was made, the allocator keeps what they held. Measured with 8,000
+//! connections that asked once and were parked: 194 MB resident, of which 25 were in use.
+
+use std::time::Duration;
+
+use budget::{limits, memory};
+use tokio::time::interval;
+
+use crate::allocator;
+
+/// Looks now and then, and gives back what is worth the trouble, until `stop`.
+pub(crate) async fn give_back(stop: impl Future<Output = ()>) {
+    let work = async {
+        let mut looks = interval(Duration::from_millis(limits::SPARE_CHECK_MS));
+        // What cannot be given back, code and stacks and what lies scattered, is no reason to try again.
+        let mut kept_bytes = spare_bytes();
+        loop {
+            looks.tick().await;
+            let spare_bytes_now = spare_bytes();
+            kept_bytes = kept_bytes.min(spare_bytes_now);
+            if spare_bytes_now - kept_bytes < limits::SPARE_BYTES_MAX {
+                continue;
+            }
+            if let Err(e) = tokio::task::spawn_blocking(allocator::trim).await {
+                tracing::error!(error = %e, "spare memory was not given back");
+            }
+            kept_bytes = spare_bytes();
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop => {}
+    }
+}
+
+/// What is resident and not in use; nothing where the allocator does not say.
+fn spare_bytes() -> u64 {
+    allocator::held().map_or(0, |held| memory::process().resident_bytes.saturating_sub(held.live_bytes))
+}
