@@ -211,7 +211,11 @@ impl Scanner {
     /// How far the scan is, or what the last one found.
     pub fn status(&self) -> Status {
         let state = self.0.lock();
-        Status { running: state.status.running || state.is_asked, ..state.status.clone() }
+        if state.is_asked {
+            // It has found nothing yet; what the one before it found is not its own.
+            return Status { running: true, ended: state.status.ended, ..Status::default() };
+        }
+        state.status.clone()
     }
 
     fn begin(&self) -> Result<Running<'_>, Error> {

@@ -4,9 +4,19 @@
 //! before anything is allocated for a connection; an answer given before its request was read stays readable; a stop
 //! lets running answers finish.
 //!
-//! **Flow.** [`bind`] opens the sockets → `accept` takes a slot for each connection → `connection` waits for its first
-//! byte, speaks TLS if asked to, tells HTTP/2 from HTTP/1.1 by the preface, and drives hyper while [`pulse`] watches the
-//! deadlines → `exchange` is one request and its answer, with the client resolved behind trusted proxies → `linger`.
+//! **Flow.** [`bind`] opens the sockets → `accept` takes a slot and a silent connection's memory for each → `connection`
+//! waits for its first byte, takes the memory of one that speaks, speaks TLS if asked to, and tells HTTP/2 from HTTP/1.1
+//! by the preface → `http1` or `http2` has hyper work on it, which `drive` polls while [`pulse`] watches the deadlines →
+//! `exchange` is one request and its answer, with the client resolved behind trusted proxies → `linger`.
+//!
+//! **Parking.** An HTTP/1 connection that is quiet between two requests is taken out of hyper, gives back the memory of
+//! speech, and waits for its next first byte as a silent one does; a TLS session stays with it. An idle HTTP/2
+//! connection is not parked, because its session is state that both ends share (compressed fields, windows, settings)
+//! and that hyper does not hand over: it holds what it held, until the deadline of idle connections.
+//!
+//! **Our words.** Answers that no handler gives have the fields of all others (`refuse`): those over a ceiling, those to
+//! a head that is too long or no HTTP, for which hyper's own answer is held back. Hyper's own goes out only after a
+//! request that was pipelined behind another and is no HTTP.
 //!
 //! **Not here.** Routes, users, files: the handler is an `axum::Router` that somebody else built.
 

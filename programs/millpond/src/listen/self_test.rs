@@ -70,7 +70,7 @@ async fn answer(source: Source) -> Result<(), String> {
     let peer = Peer::new();
     let socket = Socket::unix(served, Arc::clone(&peer));
     let caller = Caller { remote: Remote::Unix, peer, house: house.open() };
-    let ((), compared) = tokio::join!(connection::run(socket, caller), compare(client, count));
+    let ((), compared) = tokio::join!(connection::run(socket, caller, ()), compare(client, count));
     compared?;
     if streams.wired_bytes() == count { Ok(()) } else { Err("the wire was not used".to_owned()) }
 }

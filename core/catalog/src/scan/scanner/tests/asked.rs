@@ -27,7 +27,8 @@ async fn it_scans_at_the_start_and_whenever_somebody_asks() {
         until(|| house.memory.told() == ["a.flac"] && !scanner.status().running).await;
         put(&house.root.join("b.flac"), "b");
         assert_eq!(scanner.ask(), Asked::Begins);
-        assert!(scanner.status().running, "whoever asked sees it, though it has not begun");
+        let status = scanner.status();
+        assert!(status.running && status.counts == Counts::default(), "seen, though it has not begun");
         assert_eq!(scanner.ask(), Asked::Runs);
         until(|| !scanner.status().running).await;
         assert_eq!(house.memory.told(), ["a.flac", "b.flac"]);

@@ -1,0 +1,175 @@
+//! Clients that leave or stand still, files that change, and a server that stops.
+
+use std::os::unix::fs::FileExt as _;
+
+use super::*;
+
+/// Asks for the long song and hears the first of it, through a window so small that most of it is not sent.
+async fn begun(running: &Running) -> (Ear<TcpStream>, Heard) {
+    let mut ear = Ear::narrow(running, 4_096).await;
+    ear.ask(&get_of(SONG, "")).await;
+    let head = ear.head().await;
+    while ear.unread.len() < 50_000 {
+        assert!(ear.hear().await);
+    }
+    (ear, head)
+}
+
+/// That what came of a broken answer is the beginning of the song.
+fn is_beginning(heard: &Heard) {
+    assert!(!heard.is_whole && heard.body.len() < LONG, "{} bytes are too many", heard.body.len());
+    assert!(heard.body == pattern(LONG)[..heard.body.len()], "no other byte was sent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p04_aborted_downloads_leave_nothing_behind() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    for round in 0..200 {
+        let mut ear =
+            if round % 2 == 0 { Ear::at(&running).await } else { Ear::narrow(&running, 4_096).await };
+        ear.ask(&get_of(SONG, "")).await;
+        if round % 10 != 0 {
+            let wanted = chance() as usize % 300_000;
+            while ear.unread.len() < wanted && ear.hear().await {}
+        }
+        if round % 3 == 0 {
+            // A reset in place of an end.
+            socket2::SockRef::from(&ear.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    }
+    music.at_rest().await;
+    assert_eq!(music.count("streams_ended_total{outcome=\"failed\"}"), 0, "the files are not to blame");
+    assert_eq!(music.count("orphans_total"), 0);
+    Ear::at(&running).await.get(SONG).await.is(&pattern(LONG));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p03_a_file_that_is_truncated_breaks_its_connection_and_nothing_else() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    let (mut ear, head) = begun(&running).await;
+    std::fs::File::options().write(true).open(music.path("long.flac")).unwrap().set_len(100_000).unwrap();
+    let heard = ear.body(head).await;
+    assert!(!heard.is_whole && heard.body.len() < LONG);
+    // What was with the kernel already is cleared there behind the new end, as with any server that lends it pages.
+    assert!(heard.body[..100_000] == pattern(LONG)[..100_000]);
+    music.at_rest().await;
+    assert_eq!(music.count("streams_ended_total{outcome=\"failed\"}"), 1);
+    let mut other = Ear::at(&running).await;
+    other.get(SONG).await.is(&pattern(LONG)[..100_000]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p03_a_file_that_is_overwritten_in_place_is_never_completed() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    let (mut ear, head) = begun(&running).await;
+    let file = std::fs::File::options().write(true).open(music.path("long.flac")).unwrap();
+    file.write_all_at(&vec![7; 2 * MIB as usize], 4 * MIB).unwrap();
+    drop(file);
+    is_beginning(&ear.body(head).await);
+    music.at_rest().await;
+    assert_eq!(music.count("streams_ended_total{outcome=\"failed\"}"), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p03_a_file_that_is_replaced_by_another_is_sent_to_its_old_end() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    let (mut ear, head) = begun(&running).await;
+    let new: Vec<u8> = pattern(LONG).into_iter().rev().collect();
+    music.write("new.flac", &new);
+    std::fs::rename(music.path("new.flac"), music.path("long.flac")).unwrap();
+    ear.body(head).await.is(&pattern(LONG));
+    ear.get(SONG).await.is(&new);
+    std::fs::remove_file(music.path("short.flac")).unwrap();
+    music.at_rest().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p05_three_hundred_clients_that_stand_still_get_every_byte_later() {
+    const PART: usize = 600_000;
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    let song = pattern(LONG);
+    let mut stalled = Vec::new();
+    for at in 0..300 {
+        let mut ear = Ear::narrow(&running, 4_096).await;
+        let offset = at * 15_000;
+        ear.ask(&range_of(SONG, offset, PART)).await;
+        stalled.push((offset, ear.head().await, ear));
+    }
+    assert_eq!(music.streams.used(), 300, "none of them is done");
+    Ear::at(&running).await.get(SONG).await.is(&song);
+    for (offset, head, mut ear) in stalled {
+        ear.body(head).await.is(&song[offset..offset + PART]);
+    }
+    music.at_rest().await;
+    assert_eq!(music.sent_by_wire(), (300 * PART + LONG) as u64);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p05_a_client_that_takes_nothing_is_closed_and_gives_everything_back() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |house| house.deadlines.write_stall = SOON);
+    let mut stalled = Ear::narrow(&running, 4_096).await;
+    stalled.ask(&get_of(SONG, "")).await;
+    let head = stalled.head().await;
+    music.at_rest().await;
+    assert_eq!(running.ended(Ended::Stalled), 1);
+    is_beginning(&stalled.body(head).await);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p05_a_stream_that_is_ended_breaks_off() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    let (mut ear, head) = begun(&running).await;
+    let stream = music.streams.list(None, 10).remove(0);
+    assert!(stream.bytes >= 50_000, "the registry sees what the wire sends: {}", stream.bytes);
+    assert!(music.streams.end(stream.id));
+    music.at_rest().await;
+    is_beginning(&ear.body(head).await);
+    assert_eq!(music.count("streams_ended_total{outcome=\"ended\"}"), 1);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p10_a_stop_lets_an_answer_finish_that_is_queued() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    // The second asked for more, which a stop leaves unanswered.
+    let (mut ear, head) = begun(&running).await;
+    let (mut other, other_head) = begun(&running).await;
+    other.ask(&get_of("/ok", "")).await;
+    running.house.stop.cancel();
+    let refused = async {
+        while let Ok(mut late) = TcpStream::connect(running.socket()).await {
+            rest(&mut late).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.expect("nobody listens any more");
+    ear.body(head).await.is(&pattern(LONG));
+    assert!(!ear.hear().await, "and then it closes");
+    other.body(other_head).await.is(&pattern(LONG));
+    music.at_rest().await;
+    assert_eq!(music.sent_by_wire(), 2 * LONG as u64);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p10_an_answer_that_is_not_taken_within_the_drain_is_cut() {
+    let music = Music::new();
+    let running = music.play(Share::ALL, |house| house.deadlines.drain = SOON);
+    let (mut ear, head) = begun(&running).await;
+    running.stop().await;
+    music.at_rest().await;
+    is_beginning(&ear.body(head).await);
+}
