@@ -91,6 +91,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// False, and nothing taken, when the pool is half full, or would be.
+    pub(crate) fn take_spare(&mut self, pool: Pool, bytes: u64) -> bool {
+        let row = self.row(pool);
+        let is_spare = row.used_bytes.saturating_add(bytes) <= row.ceiling_bytes / 2;
+        is_spare && self.take(pool, bytes).is_ok()
+    }
+
     /// The first call takes the bytes or a place in the line; later ones look whether the place was granted or refused.
     ///
     /// `waker` is swapped for the one that it replaces: a waker's drop runs code that we do not know, which must not

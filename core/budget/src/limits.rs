@@ -267,7 +267,7 @@ pub const WIRE_BYTES_MIN: u64 = 16 * KIB;
 /// `stream.segment_bytes_range`: what the wire looks at and sends of one range before others have their turn…
 pub const SEGMENT_BYTES_RANGE: u64 = 256 * KIB;
 /// `stream.segment_bytes_whole`: …and of a whole file.
-pub const SEGMENT_BYTES_WHOLE: u64 = 512 * KIB;
+pub const SEGMENT_BYTES_WHOLE: u64 = MIB;
 /// Under pressure both are halved, down to this.
 pub const SEGMENT_BYTES_MIN: u64 = 64 * KIB;
 /// The largest that may be configured.
@@ -283,7 +283,7 @@ pub const SOCKET_UNSENT_BYTES: u32 = 64 * 1024;
 /// …for the slowest, and for everybody under pressure…
 pub const SOCKET_UNSENT_BYTES_MIN: u32 = 16 * 1024;
 /// …and for the fastest.
-pub const SOCKET_UNSENT_BYTES_MAX: u32 = 256 * 1024;
+pub const SOCKET_UNSENT_BYTES_MAX: u32 = 1024 * 1024;
 /// Between them it is what the client takes in this time…
 pub const SOCKET_UNSENT_MS: u64 = 100;
 /// …measured over at least this time.

@@ -164,6 +164,12 @@ impl Budget {
         Ok(self.permit(pool, bytes))
     }
 
+    /// Takes `bytes` for what is only a convenience: while the pool, with them, stays under half of its ceiling, so that
+    /// nobody who needs memory is refused because of it. It counts as no refusal if there is none.
+    pub fn take_spare(&self, pool: Pool, bytes: u64) -> Option<Permit> {
+        lock(&self.shared.ledger).take_spare(pool, bytes).then(|| self.permit(pool, bytes))
+    }
+
     /// Takes `bytes`, waiting in line for at most [`crate::limits::PERMIT_WAIT_MS`]. The place in the line is taken
     /// at the first poll. Dropping the future leaves the line and loses nothing.
     ///

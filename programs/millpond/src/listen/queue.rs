@@ -83,11 +83,14 @@ impl Queue {
         }
         self.more = None;
         if bound > limits::SOCKET_COVERED_BYTES {
-            match self.budget.take(Pool::Streams, u64::from(bound)) {
-                Ok(permit) => self.more = Some(permit),
-                Err(_) => bound = limits::SOCKET_COVERED_BYTES,
+            match self.budget.take_spare(Pool::Streams, u64::from(bound)) {
+                Some(permit) => self.more = Some(permit),
+                None => bound = limits::SOCKET_COVERED_BYTES,
             }
         }
         (bound != std::mem::replace(&mut self.unsent_bytes, bound)).then_some(bound)
     }
 }
+
+#[cfg(test)]
+mod tests;
