@@ -140,7 +140,7 @@ pub const fn pool_yielding(pool: crate::Pool) -> Yielding {
 }
 
 /// How often it is looked at whether the allocator keeps much that nobody uses…
-pub const SPARE_CHECK_MS: u64 = 2_000;
+pub const SPARE_CHECK_MS: u64 = 5_000;
 /// …and how much more of it than the last time is worth giving back.
 pub const SPARE_BYTES_MAX: u64 = 16 * MIB;
 
@@ -213,6 +213,9 @@ pub const HTTP2_RESETS_PENDING_MAX: usize = 20;
 pub const DESCRIPTORS_RESERVED: u64 = 64;
 /// Threads for work that blocks: opening files, reading what is not in memory, passwords.
 pub const BLOCKING_THREADS_MAX: usize = 32;
+/// Such a thread ends when it had nothing to do for this long. Short, because each look at the memory wakes the one that
+/// waited longest: with tokio's ten seconds, four looks a second would keep all of them for good.
+pub const BLOCKING_THREAD_IDLE_MS: u64 = 1_000;
 /// The stack of each thread, of which the system maps only what is used.
 pub const THREAD_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// `server.drain_ms`: how long running answers may take to finish after SIGTERM.
@@ -272,24 +275,30 @@ pub const SEGMENT_BYTES_WHOLE: u64 = MIB;
 pub const SEGMENT_BYTES_MIN: u64 = 64 * KIB;
 /// The largest that may be configured.
 pub const SEGMENT_BYTES_MAX: u64 = 4 * MIB;
+/// A buffer that the wire reads into where it must copy. It is lent for one call, so that there are as many as threads…
+pub const SCRATCH_BYTES: usize = 64 * 1024;
+/// …and of them, so many are kept.
+pub const SCRATCHES_IDLE_MAX: usize = 4;
 /// The test of the wire at start must be over within this time.
 pub const WIRE_TEST_MS: u64 = 5_000;
 /// Kibibytes of the file that it sends: longer than two windows of the default size.
 pub const WIRE_TEST_BLOCKS: u64 = 1_200;
 /// What was found in the page cache is taken to be there for this long.
 pub const WINDOW_FRESH_MS: u64 = 5_000;
-/// Bytes not yet sent that the kernel may hold for a connection whose rate is not known yet…
-pub const SOCKET_UNSENT_BYTES: u32 = 64 * 1024;
-/// …for the slowest, and for everybody under pressure…
-pub const SOCKET_UNSENT_BYTES_MIN: u32 = 16 * 1024;
+/// What is handed to the kernel at once for the slowest clients, for those whose rate is not known yet, and for everybody
+/// under pressure…
+pub const SOCKET_PIECE_BYTES_MIN: u32 = 32 * 1024;
 /// …and for the fastest.
-pub const SOCKET_UNSENT_BYTES_MAX: u32 = 1024 * 1024;
+pub const SOCKET_PIECE_BYTES_MAX: u32 = 1024 * 1024;
+/// The next piece is taken when so much of the last, one part in so many, is not yet sent.
+pub const SOCKET_UNSENT_PARTS: u32 = 8;
 /// Between them it is what the client takes in this time…
-pub const SOCKET_UNSENT_MS: u64 = 100;
+pub const SOCKET_PIECE_MS: u64 = 100;
 /// …measured over at least this time.
 pub const SOCKET_RATE_MS: u64 = 200;
-/// What the permit of a stream stands for includes this much in the socket; more is taken beside it.
-pub const SOCKET_COVERED_BYTES: u32 = 32 * 1024;
+/// A client that took so many pieces without a pause is fast: they become twice as large. What its own kernel may keep for
+/// it in the meantime is less.
+pub const SOCKET_PIECES_UNHINDERED: u64 = 8;
 
 // --- requests ---------------------------------------------------------------------------------------------
 
@@ -411,6 +420,10 @@ pub const SEARCH_WORDS_MAX: usize = 16;
 pub const OPEN_FILES_MAX: usize = 1_024;
 /// How long an open file is trusted to be what its name means.
 pub const OPEN_FILE_MS: u64 = 1_000;
+/// Rows of tracks kept for their players' next ranges: one for each track and each listener's view of it.
+pub const PLAYING_TRACKS_MAX: usize = 512;
+/// How long such a row may be played after another process changed it. What this process changes ends it at once.
+pub const PLAYING_MS: u64 = 1_000;
 /// A file that changed less than this before it was opened may change again within one tick of the file system's
 /// clock: its validator is weak until then.
 pub const VALIDATOR_SETTLE_MS: u64 = 2_000;

@@ -60,7 +60,7 @@ pub fn judge(who: Option<&User>, action: Action) -> Verdict {
 }
 
 /// Through whose eyes a query looks: it sees tracks of these libraries that are visible to all or his own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Viewer {
     /// Whose play state is joined in.
     pub user: UserId,

@@ -1,5 +1,7 @@
 //! What a database must answer. SQLite does; the [`crate::conformance`] suite says what "does" means.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use store::FolderId;
 
@@ -117,6 +119,10 @@ pub trait Library: Send + Sync + 'static {
     ) -> Result<Page<Track, TrackId>>;
     /// One track; `NotFound` also when the viewer may not see it.
     async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track>;
+    /// The same for sending its bytes, of which players ask one range after another: never older than a change that was
+    /// made through this catalog, and at most [`PLAYING_MS`](budget::limits::PLAYING_MS) older than one that another
+    /// process made.
+    async fn playing(&self, viewer: &Viewer, id: TrackId) -> Result<Arc<Track>>;
     /// Changes title and visibility; `None` leaves as is. Private needs an owner: the viewer becomes it if there is none.
     async fn change_track(
         &self,

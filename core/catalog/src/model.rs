@@ -99,7 +99,7 @@ impl Default for Rights {
 }
 
 /// Which libraries a user sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LibrarySet {
     /// Every library, also those that come later.
     All,

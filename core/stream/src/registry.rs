@@ -10,8 +10,8 @@ use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{
-    PICTURES_PER_USER_MAX, SEGMENT_BYTES_RANGE, SEGMENT_BYTES_WHOLE, STALL_CHECK_MS, STREAM_BYTES,
-    STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS, WRITE_STALL_MS,
+    PICTURES_PER_USER_MAX, SCRATCH_BYTES, SCRATCHES_IDLE_MAX, SEGMENT_BYTES_RANGE, SEGMENT_BYTES_WHOLE,
+    STALL_CHECK_MS, STREAM_BYTES, STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS, WRITE_STALL_MS,
 };
 use budget::{Budget, Chunks, Permit, Pool, Refused, Slot, Slots};
 use prometheus_client::registry::Registry as MetricsRegistry;
@@ -81,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) budget: Budget,
     pub(crate) chunks: Chunks,
+    /// Buffers that are lent for one call: to read what a connection takes at once.
+    pub(crate) scratch: Chunks,
     pub(crate) metrics: Metrics,
     slots: Slots<i64>,
     /// What takes no slot of a stream and is bounded for each user all the same: pictures and small bodies.
@@ -284,6 +286,7 @@ impl Streams {
             settings,
             budget,
             chunks,
+            scratch: Chunks::new(SCRATCH_BYTES, SCRATCHES_IDLE_MAX),
             metrics: Metrics::new(),
             slots: Slots::new("streams", "streams_per_user", streams_max, streams_per_user_max),
             pictures: Slots::new("pictures", "pictures_per_user", 0, PICTURES_PER_USER_MAX),

@@ -8,7 +8,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, RANGE,
 };
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::body::Body;
 use crate::condition::{self, Decision};
@@ -21,6 +21,10 @@ use crate::segment::Segment;
 /// asks each time (`no-cache`), which costs one 304 because the validator is sent along. `no-store` would throw away
 /// what a player has already loaded each time somebody jumps back (RFC 9111 section 5.2.2).
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const BYTES: HeaderValue = HeaderValue::from_static("bytes");
+
+/// How many fields an answer has, with those that come on its way out.
+const FIELDS: usize = 20;
 
 /// What a stream is to the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +92,14 @@ impl Streams {
         let offer = body.offer(if is_range { segment_bytes_range } else { segment_bytes_whole });
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        // Room for those of the layers too: a map that grows moves all that it has.
+        *response.headers_mut() = HeaderMap::with_capacity(FIELDS);
         if let Some(offer) = offer {
             response.extensions_mut().insert(offer);
         }
         describe(response.headers_mut(), &segment, count, now);
         if is_range {
-            let range = content_range(offset, count, segment.count);
-            response.headers_mut().extend(range.map(|range| (CONTENT_RANGE, range)));
+            set(response.headers_mut(), CONTENT_RANGE, content_range(offset, count, segment.count));
         }
         Ok(response)
     }
@@ -115,11 +120,17 @@ fn select(method: &Method, headers: &HeaderMap, ranges: bool, length: u64) -> Se
 fn describe(fields: &mut HeaderMap, segment: &Segment, count: u64, now: SystemTime) {
     fields.insert(CONTENT_TYPE, segment.content_type.clone());
     fields.insert(CONTENT_LENGTH, HeaderValue::from(count));
-    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    fields.insert(ACCEPT_RANGES, BYTES);
     fields.insert(CACHE_CONTROL, CACHE);
-    fields.extend(segment.etag().map(|tag| (ETAG, tag)));
-    fields.extend(segment.modified(now).map(|modified| (LAST_MODIFIED, date(modified))));
-    fields.extend(segment.disposition.header().map(|disposition| (CONTENT_DISPOSITION, disposition)));
+    set(fields, ETAG, segment.etag());
+    set(fields, LAST_MODIFIED, segment.modified(now).map(date));
+    set(fields, CONTENT_DISPOSITION, segment.disposition.header());
+}
+
+fn set(fields: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    if let Some(value) = value {
+        fields.insert(name, value);
+    }
 }
 
 /// 304 with the fields that section 15.4.5 asks for. `Content-Length` would have to be that of the 200, and is left out.
@@ -127,16 +138,16 @@ fn not_modified(segment: &Segment) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response.headers_mut().insert(CACHE_CONTROL, CACHE);
-    response.headers_mut().extend(segment.etag().map(|tag| (ETAG, tag)));
+    set(response.headers_mut(), ETAG, segment.etag());
     response
 }
 
 /// 416 says how long the representation is (section 14.4), so that the client can ask for what exists.
 fn not_satisfiable(length: u64) -> Response<Body> {
     let mut response = bare(StatusCode::RANGE_NOT_SATISFIABLE);
-    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    response.headers_mut().insert(ACCEPT_RANGES, BYTES);
     let range = HeaderValue::try_from(format!("bytes */{length}")).ok();
-    response.headers_mut().extend(range.map(|range| (CONTENT_RANGE, range)));
+    set(response.headers_mut(), CONTENT_RANGE, range);
     response
 }
 

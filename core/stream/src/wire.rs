@@ -54,6 +54,9 @@ pub trait Outlet {
         count: usize,
     ) -> Poll<io::Result<usize>>;
 
+    /// How much is worth handing over at once to the client of this connection.
+    fn piece_bytes(&self) -> usize;
+
     /// Ready when the connection holds nothing of its own and would take bytes, so that to read some makes sense.
     ///
     /// # Errors
@@ -65,6 +68,11 @@ pub trait Outlet {
     /// # Errors
     /// What the transport says.
     fn poll_copy(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+}
+
+/// Whether any of these is a blank, which must not be read.
+pub fn has_blank(slices: &[IoSlice<'_>]) -> bool {
+    slices.iter().any(|slice| blank::place_of(slice).is_some())
 }
 
 /// One `sendfile(2)`, again if a signal came between.

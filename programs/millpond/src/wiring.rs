@@ -93,6 +93,7 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
     house.wire.register(&mut registry);
     home.budget.register(&mut registry);
     figures::register(&mut registry);
+    home.sqlite.register(&mut registry);
     home.sign_in.register(&mut registry);
     folders.register(&mut registry);
     streams.register(&mut registry);

@@ -161,7 +161,7 @@ impl SignIn {
         if now >= expires || !self.0.links.verify(track, user, expires, signature) {
             return Err(Refusal::Wrong);
         }
-        let print = self.0.remembered.fingerprint("link", &[&user.to_string()]);
+        let print = self.0.remembered.fingerprint_of(user);
         self.lookup(print, How::Link, async { Ok(Some(user)) }).await
     }
 

@@ -16,28 +16,32 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 /// A key that makes tags of messages.
 #[derive(Clone)]
-pub(super) struct Keyed([u8; 32]);
+pub(super) struct Keyed {
+    key: [u8; 32],
+    /// The state after the key: half of the work for a short message.
+    begun: Hmac<Sha256>,
+}
 
 impl Keyed {
     /// A key that lives as long as this process.
     #[expect(clippy::expect_used, reason = "nothing can be kept secret on a system without random numbers")]
     pub(super) fn fresh() -> Self {
-        Keyed(random().expect("invariant: the system gives random numbers"))
+        Keyed::of(random().expect("invariant: the system gives random numbers"))
     }
 
     /// The installation's key for one purpose; keys of other purposes cannot be computed from it.
     pub(super) fn derived(secret: &Secret, purpose: &str) -> Self {
-        Keyed(Keyed(*secret.bytes()).tag("millpond key", &[purpose.as_bytes()]))
+        Keyed::of(Keyed::of(*secret.bytes()).tag("millpond key", &[purpose.as_bytes()]))
     }
 
     /// The key's bytes, for ciphers.
     pub(super) fn bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.key
     }
 
     /// The tag of a message of several parts. Lengths are part of it, so no two lists of parts are one message.
     pub(super) fn tag(&self, kind: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.mac();
+        let mut mac = self.begun.clone();
         for part in std::iter::once(&kind.as_bytes()).chain(parts) {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part);
@@ -46,8 +50,9 @@ impl Keyed {
     }
 
     #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-    fn mac(&self) -> Hmac<Sha256> {
-        Hmac::new_from_slice(&self.0).expect("invariant: HMAC takes keys of every length")
+    fn of(key: [u8; 32]) -> Self {
+        let begun = Hmac::new_from_slice(&key).expect("invariant: HMAC takes keys of every length");
+        Keyed { key, begun }
     }
 }
 
@@ -57,7 +62,7 @@ mod tests {
 
     #[test]
     fn parts_cannot_be_shifted_into_one_another() {
-        let key = Keyed([7; 32]);
+        let key = Keyed::of([7; 32]);
         assert_ne!(key.tag("k", &[b"ab", b"c"]), key.tag("k", &[b"a", b"bc"]));
         assert_ne!(key.tag("k", &[b"ab"]), key.tag("ka", &[b"b"]));
         assert_eq!(key.tag("k", &[b"ab"]), key.tag("k", &[b"ab"]));
@@ -66,7 +71,7 @@ mod tests {
     #[test]
     fn each_purpose_and_each_installation_has_its_own_key() {
         let (one, other) = (Secret::from_bytes([1; 32]), Secret::from_bytes([2; 32]));
-        assert_ne!(Keyed::derived(&one, "links").0, Keyed::derived(&one, "seals").0);
-        assert_ne!(Keyed::derived(&one, "links").0, Keyed::derived(&other, "links").0);
+        assert_ne!(Keyed::derived(&one, "links").key, Keyed::derived(&one, "seals").key);
+        assert_ne!(Keyed::derived(&one, "links").key, Keyed::derived(&other, "links").key);
     }
 }

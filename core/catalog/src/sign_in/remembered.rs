@@ -19,6 +19,8 @@ pub(super) struct Ticket(u64);
 /// The bounded memory of checked credentials.
 pub(super) struct Remembered {
     key: Keyed,
+    /// What the fingerprints of users begin with, whose proof was checked elsewhere: no tag of a credential is likely to.
+    of_users: [u8; 24],
     ages: RwLock<Ages>,
     map: BoundedMap<[u8; 32], (Ticket, Identity)>,
 }
@@ -52,13 +54,25 @@ impl Remembered {
     pub(super) fn new() -> Self {
         let lifetime = Duration::from_millis(CREDENTIAL_REMEMBERED_MS);
         let map = BoundedMap::new("credentials", CREDENTIALS_REMEMBERED_MAX, lifetime);
-        Remembered { key: Keyed::fresh(), ages: RwLock::default(), map }
+        let key = Keyed::fresh();
+        let mut of_users = [0; 24];
+        of_users.copy_from_slice(&key.tag("users", &[])[..24]);
+        Remembered { key, of_users, ages: RwLock::default(), map }
     }
 
     /// Under what a credential is remembered.
     pub(super) fn fingerprint(&self, kind: &'static str, parts: &[&str]) -> [u8; 32] {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         self.key.tag(kind, &parts)
+    }
+
+    /// Under what a user is remembered whose proof is no secret of his, and was checked.
+    pub(super) fn fingerprint_of(&self, user: UserId) -> [u8; 32] {
+        let mut print = [0; 32];
+        let (prefix, number) = print.split_at_mut(self.of_users.len());
+        prefix.copy_from_slice(&self.of_users);
+        number.copy_from_slice(&user.0.to_le_bytes());
+        print
     }
 
     pub(super) fn get(&self, print: &[u8; 32]) -> Option<Identity> {

@@ -79,8 +79,12 @@ impl Annotations for Sqlite {
             Item::Artist(id) => (RATE_ARTIST, id.0, "artist"),
         };
         let scope = Scope::of(viewer);
-        let done = scope.change(sql).bind(id).bind(i64::from(rating)).execute(&self.writer).await?;
-        if done.rows_affected() == 0 { Err(Error::not_found(what)) } else { Ok(()) }
+        let mut tx = self.write().await?;
+        let done = scope.change(sql).bind(id).bind(i64::from(rating)).execute(&mut *tx).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found(what));
+        }
+        tx.commit().await
     }
 
     async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()> {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use sqlx::{FromRow, Sqlite as Driver, Transaction};
+use sqlx::FromRow;
 use store::{FolderId, RelPath, Stamp};
 
 use super::library::TICK;
+use super::playing::Write;
 use super::rows::{self, unsigned};
 use super::{Result, Sqlite, json_ids, limit, now, totals};
 use crate::error::{Error, ErrorKind};
@@ -104,7 +105,7 @@ fn signed(number: u64) -> i64 {
 
 /// One transaction of a scan, with the ids that it looked up; it lives as long as the batch.
 struct Batch {
-    tx: Transaction<'static, Driver>,
+    tx: Write,
     folder: i64,
     now: UnixMs,
     artists: HashMap<String, i64>,

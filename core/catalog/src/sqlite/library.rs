@@ -1,6 +1,7 @@
 //! Libraries and the clock, and the trait whose parts lie in the files of their nouns.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use store::FolderId;
@@ -120,6 +121,10 @@ impl Library for Sqlite {
 
     async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track> {
         self.one_track(&Scope::of(viewer), id).await
+    }
+
+    async fn playing(&self, viewer: &Viewer, id: TrackId) -> Result<Arc<Track>> {
+        self.playing_track(viewer, id).await
     }
 
     async fn change_track(

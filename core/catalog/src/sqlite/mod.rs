@@ -14,11 +14,12 @@ use budget::limits::{
     DATABASE_CACHE_BYTES, DATABASE_READERS_MAX, DATABASE_WAIT_MS, DATABASE_WAL_BYTES, PAGE_ROWS_MAX,
 };
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 use sqlx::sqlite::{
     Sqlite as Driver, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection as _, Transaction};
+use sqlx::{ConnectOptions, Connection as _};
 use store::FolderId;
 
 use crate::access::Viewer;
@@ -32,6 +33,7 @@ mod credentials;
 mod inventory;
 mod library;
 mod moves;
+mod playing;
 mod playlists;
 mod rows;
 mod search;
@@ -49,6 +51,7 @@ type Result<T> = std::result::Result<T, Error>;
 pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
+    playing: playing::Playing,
 }
 
 impl Sqlite {
@@ -81,7 +84,7 @@ impl Sqlite {
         let writer = pool(1).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&writer).await?;
         let readers = pool(DATABASE_READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(Sqlite { writer, readers })
+        Ok(Sqlite { writer, readers, playing: playing::Playing::new() })
     }
 
     /// Whether the file's tables are those of an earlier release, so that [`Sqlite::open`] would change them. A file
@@ -150,9 +153,9 @@ impl Sqlite {
         self.writer.close().await;
     }
 
-    /// A transaction that holds the write lock from its first moment.
-    async fn write(&self) -> Result<Transaction<'static, Driver>> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    /// Shows how many rows are kept for players.
+    pub fn register(&self, registry: &mut Registry) {
+        self.playing.register(registry);
     }
 }
 

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Sqlite as Driver, Transaction};
 use store::FolderId;
 
 use super::library::TICK;
+use super::playing::Write;
 use super::{Result, Sqlite, now, totals};
 
 // Only tracks that came after the last settled scan can be old ones under new names, so an unchanged folder costs
@@ -51,7 +51,7 @@ const MERGE: [&str; 8] = [
 ];
 const REMOVE: &str = "DELETE FROM tracks WHERE id = ?1";
 
-async fn merge(tx: &mut Transaction<'static, Driver>, old: i64, new: i64) -> Result<Vec<i64>> {
+async fn merge(tx: &mut Write, old: i64, new: i64) -> Result<Vec<i64>> {
     let albums = sqlx::query_scalar(ALBUMS).bind(old).bind(new).fetch_all(&mut **tx).await?;
     for sql in MERGE {
         sqlx::query(sql).bind(old).bind(new).execute(&mut **tx).await?;

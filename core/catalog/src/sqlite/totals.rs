@@ -2,8 +2,8 @@
 //!
 //! Totals are counted anew for the albums that a transaction touched, never added to, so they cannot drift.
 
-use sqlx::{Sqlite as Driver, Transaction};
 
+use super::playing::Write;
 use super::{Result, json_ids};
 
 const FORGET_ALBUMS: &str = "DELETE FROM album_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
@@ -29,7 +29,7 @@ const INDEX_TRACKS: &str = "INSERT OR REPLACE INTO track_words (rowid, title, al
     CROSS JOIN albums al ON al.id = t.album_id CROSS JOIN artists ar ON ar.id = al.artist_id";
 
 /// Counts these albums anew. Each album is named once.
-pub(super) async fn refresh(tx: &mut Transaction<'static, Driver>, albums: &[i64]) -> Result<()> {
+pub(super) async fn refresh(tx: &mut Write, albums: &[i64]) -> Result<()> {
     let albums = json_ids(albums);
     for sql in [FORGET_ALBUMS, COUNT_ALBUMS, FORGET_GENRES, COUNT_GENRES, DATE_ALBUMS] {
         sqlx::query(sql).bind(&albums).execute(&mut **tx).await?;
@@ -38,7 +38,7 @@ pub(super) async fn refresh(tx: &mut Transaction<'static, Driver>, albums: &[i64
 }
 
 /// Makes these tracks be found by the words they have now.
-pub(super) async fn index_words(tx: &mut Transaction<'static, Driver>, tracks: &[i64]) -> Result<()> {
+pub(super) async fn index_words(tx: &mut Write, tracks: &[i64]) -> Result<()> {
     sqlx::query(INDEX_TRACKS).bind(json_ids(tracks)).execute(&mut **tx).await?;
     Ok(())
 }

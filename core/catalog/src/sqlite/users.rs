@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use budget::limits::USER_NAME_CHARS_MAX;
-use sqlx::{Sqlite as Driver, Transaction};
 
+use super::playing::Write;
 use super::rows::{self, UserRow};
 use super::{Result, Sqlite, now};
 use crate::database::Users;
@@ -58,7 +58,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// Fails when taking `id` from the admins would leave none.
-async fn keep_an_admin(tx: &mut Transaction<'static, Driver>, user: &User) -> Result<()> {
+async fn keep_an_admin(tx: &mut Write, user: &User) -> Result<()> {
     let others: i64 = sqlx::query_scalar(OTHER_ADMINS).bind(user.id.0).fetch_one(&mut **tx).await?;
     if user.role == Role::Admin && others == 0 {
         return Err(Error::new(ErrorKind::NotAllowed, "this is the last admin"));
@@ -66,7 +66,7 @@ async fn keep_an_admin(tx: &mut Transaction<'static, Driver>, user: &User) -> Re
     Ok(())
 }
 
-async fn read(tx: &mut Transaction<'static, Driver>, id: UserId) -> Result<User> {
+async fn read(tx: &mut Write, id: UserId) -> Result<User> {
     let found: Vec<UserRow> = sqlx::query_as(BY_ID).bind(id.0).fetch_all(&mut **tx).await?;
     rows::one(found, "user")
 }

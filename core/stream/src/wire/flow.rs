@@ -36,6 +36,8 @@ struct Flow {
     checked_until: u64,
     /// …at this time.
     checked: Instant,
+    /// The client made us wait since, so that the file may have changed; its pages are not gone so soon.
+    has_waited: bool,
     /// Up to here a disk, or a file system that cannot say what it holds, was asked to bring it.
     brought_until: u64,
     /// A window that a disk must bring, and where it ends.
@@ -64,6 +66,7 @@ impl Blanks {
             end: offer.offset.saturating_add(offer.count),
             checked_until: offer.offset,
             checked: Instant::now(),
+            has_waited: false,
             brought_until: offer.offset,
             fetch: None,
             turn_left: offer.turn_bytes(),
@@ -206,7 +209,9 @@ impl Flow {
         };
         let mut sent = 0;
         if !head.is_empty() {
-            sent = ready!(outlet.poll_head(context, head))?;
+            let taken = outlet.poll_head(context, head);
+            self.has_waited |= taken.is_pending();
+            sent = ready!(taken)?;
             if sent < head.iter().map(|slice| slice.len()).sum() {
                 return Poll::Ready(Ok(sent));
             }
@@ -248,6 +253,7 @@ impl Flow {
             Poll::Pending => {
                 // Others have their turn while the client makes room.
                 self.turn_left = self.window_bytes();
+                self.has_waited = true;
                 return Poll::Pending;
             }
         };
@@ -267,8 +273,8 @@ impl Flow {
         count: usize,
     ) -> Poll<io::Result<usize>> {
         ready!(outlet.poll_room(context))?;
-        let mut chunk = self.offer.inner.chunks.lend();
-        let wanted = count.min(chunk.len());
+        let mut chunk = self.offer.inner.scratch.lend();
+        let wanted = count.min(chunk.len()).min(outlet.piece_bytes());
         let mut read = self.source().read_resident(&mut chunk[..wanted], self.position);
         if would_block(&read) && self.position < self.brought_until {
             // Some file systems cannot say what is in the page cache. It was brought there for us to take.
@@ -289,7 +295,8 @@ impl Flow {
     /// Ready when the next bytes are in the page cache and the file is what it was.
     ///
     /// This is asked when the socket may have room, and not when the window was queued: a slow client takes many seconds
-    /// for a window, in which pages can go, so that the look at them holds for [`WINDOW_FRESH_MS`] only.
+    /// for a window, in which pages can go, so that the look at them holds for [`WINDOW_FRESH_MS`] only. The file itself
+    /// is looked at whenever the client made us wait: what changed since is not sent, also of the last window.
     fn poll_window(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some((until, fetch)) = &mut self.fetch {
             let (until, fetched) = (*until, ready!(Pin::new(fetch).poll(context)));
@@ -303,7 +310,11 @@ impl Flow {
             return Poll::Ready(Ok(()));
         }
         let is_fresh = || self.checked.elapsed() < Duration::from_millis(WINDOW_FRESH_MS);
+        let has_waited = std::mem::replace(&mut self.has_waited, false);
         if self.position < self.checked_until && is_fresh() {
+            if has_waited {
+                self.source().check_unchanged().map_err(Error::Changed)?;
+            }
             return Poll::Ready(Ok(()));
         }
         self.source().check_unchanged().map_err(Error::Changed)?;

@@ -130,9 +130,7 @@ impl Wire {
             }
             self.show();
         }
-        !crowded
-            && !self.0.failed.load(Ordering::Relaxed)
-            && self.0.percent.load(Ordering::Relaxed) > 0
+        !crowded && !self.0.failed.load(Ordering::Relaxed) && self.0.percent.load(Ordering::Relaxed) > 0
     }
 
     /// Sets the share, at start or when the configuration was read again.

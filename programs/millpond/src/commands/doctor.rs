@@ -258,7 +258,7 @@ fn machine_bytes() -> Option<u64> {
 
 fn descriptor_limit(settings: &Settings) -> Finding {
     let limit = descriptors::raise();
-    let shares = descriptors::share(limit, settings.limits.connections);
+    let shares = descriptors::share(limit, settings.limits.connections, settings.limits.streams);
     let text = format!("descriptors: {limit}, for {} connections", shares.connections);
     if shares.connections < settings.limits.connections {
         let wanted = settings.limits.connections;

@@ -11,6 +11,7 @@ mod tests;
 mod user;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use budget::limits;
 use clap::error::ErrorKind;
@@ -132,6 +133,7 @@ fn server_runtime() -> Result<Runtime> {
 fn build(builder: &mut Builder) -> Result<Runtime> {
     builder
         .max_blocking_threads(limits::BLOCKING_THREADS_MAX)
+        .thread_keep_alive(Duration::from_millis(limits::BLOCKING_THREAD_IDLE_MS))
         .thread_stack_size(limits::THREAD_STACK_BYTES)
         .build()
         .map_err(|e| Error::failed(format!("the system gives no threads: {e}")))

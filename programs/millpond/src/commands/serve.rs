@@ -48,7 +48,7 @@ async fn serve(loaded: Loaded) -> Result<()> {
     // Heard from the first moment on, so that a stop during a slow start is no crash.
     let signals = Signals::new()?;
     let limit = descriptors::raise();
-    let shares = descriptors::share(limit, settings.limits.connections);
+    let shares = descriptors::share(limit, settings.limits.connections, settings.limits.streams);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "millpond starts");
     effective.iter().for_each(|line| tracing::info!("{line}"));
     warnings.iter().for_each(|line| tracing::warn!("{line}"));

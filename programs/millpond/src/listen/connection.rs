@@ -9,7 +9,7 @@ use std::sync::Arc;
 use budget::{Permit, Pool, Refused, limits};
 use hyper_util::rt::TokioIo;
 use stream::Peer;
-use stream::wire::Outlet;
+use stream::wire::{Line, Outlet};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -63,8 +63,10 @@ pub(crate) async fn run(socket: Socket, caller: Caller, _held: impl Send) {
 /// From silence to speech and back, until one of them ends.
 async fn live(socket: Socket, caller: &Caller) -> Result<Infallible, Ended> {
     caller.first_byte(&socket).await?;
+    // Drawn once: a connection that is parked and comes back is the same one.
+    let line = caller.house.wire.line();
     let mut quiet = match caller.voice() {
-        Ok(memory) => Box::pin(caller.speak(socket, memory)).await?,
+        Ok(memory) => Box::pin(caller.speak(socket, &line, memory)).await?,
         Err(refused) if caller.is_clear() => return caller.refuse(socket, &refused).await,
         Err(refused) => return Err(caller.refused(&refused)),
     };
@@ -80,10 +82,10 @@ async fn live(socket: Socket, caller: &Caller) -> Result<Infallible, Ended> {
         let memory = caller.voice();
         quiet = match (quiet.transport, memory) {
             (Waiting::Clear(socket), Ok(memory)) => {
-                Box::pin(caller.talk(socket, opening, false, memory)).await?.map(Waiting::Clear)
+                Box::pin(caller.talk(socket, opening, false, &line, memory)).await?.map(Waiting::Clear)
             }
             (Waiting::Tls(tls), Ok(memory)) => {
-                Box::pin(caller.talk(*tls, opening, true, memory)).await?.map(Waiting::tls)
+                Box::pin(caller.talk(*tls, opening, true, &line, memory)).await?.map(Waiting::tls)
             }
             (Waiting::Clear(socket), Err(refused)) => return caller.refuse(socket, &refused).await,
             (Waiting::Tls(tls), Err(refused)) => return caller.refuse(tls, &refused).await,
@@ -135,12 +137,17 @@ impl Caller {
     }
 
     /// TLS or clear.
-    async fn speak(&self, socket: Socket, memory: Permit) -> Result<Quiet<Waiting>, Ended> {
+    async fn speak(
+        &self,
+        socket: Socket,
+        line: &Option<Arc<Line>>,
+        memory: Permit,
+    ) -> Result<Quiet<Waiting>, Ended> {
         let house = &self.house;
         let acceptor = house.tls.as_ref().filter(|_| !self.is_clear());
         let Some(acceptor) = acceptor else {
             let (socket, opening) = self.open(socket).await?;
-            return Ok(self.talk(socket, opening, false, memory).await?.map(Waiting::Clear));
+            return Ok(self.talk(socket, opening, false, line, memory).await?.map(Waiting::Clear));
         };
         let handshake = tokio::select! {
             biased;
@@ -149,7 +156,7 @@ impl Caller {
         };
         let Ok(Ok(tls)) = handshake else { return Err(Ended::Handshake) };
         let (tls, opening) = Box::pin(self.open(tls)).await?;
-        Ok(Box::pin(self.talk(tls, opening, true, memory)).await?.map(Waiting::tls))
+        Ok(Box::pin(self.talk(tls, opening, true, line, memory)).await?.map(Waiting::tls))
     }
 
     /// Reads enough to tell HTTP/2 from HTTP/1.
@@ -171,12 +178,13 @@ impl Caller {
         transport: S,
         opening: Opening,
         tls: bool,
+        line: &Option<Arc<Line>>,
         _memory: Permit,
     ) -> Result<Quiet<S>, Ended> {
         let http2 = opening.is_http2();
         let pulse = Pulse::new(!http2);
         // The streams of HTTP/2 come in frames, between which no file fits.
-        let line = if http2 { None } else { self.house.wire.line() };
+        let line = line.clone().filter(|_| !http2);
         let exchange = Exchange {
             house: Arc::clone(&self.house),
             peer: Arc::clone(&self.peer),

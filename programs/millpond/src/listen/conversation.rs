@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use budget::{Budget, Permit, Pool, limits};
 use bytes::Bytes;
 use hyper::StatusCode;
-use stream::wire::{Line, Outlet};
+use stream::wire::{self, Line, Outlet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::pulse::Pulse;
@@ -133,6 +133,25 @@ impl<S> Conversation<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Conversation<S> {
+    /// Reads from the transport, and of a head no more than it may have: hyper looks at its limit between reads, and a
+    /// buffer that grew has more room than that.
+    fn poll_transport(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let transport = Pin::new(&mut self.transport);
+        let room = limits::HEADER_BYTES_MAX.saturating_sub(self.head.bytes).max(1);
+        let before = into.filled().len();
+        if self.pulse.in_head() && into.remaining() > room {
+            let mut part = ReadBuf::new(into.initialize_unfilled_to(room));
+            ready!(transport.poll_read(cx, &mut part))?;
+            let count = part.filled().len();
+            into.advance(count);
+        } else {
+            ready!(transport.poll_read(cx, into))?;
+        }
+        Poll::Ready(Ok(into.filled().len() - before))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Conversation<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -144,11 +163,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Conversation<S> {
         if !opening.is_empty() {
             let count = into.remaining().min(opening.len());
             into.put_slice(&opening.split_to(count));
-            return Poll::Ready(this.noted(count));
+            this.noted(count)?;
+            // With the rest of the head, if it is there: for a second read hyper makes its buffer twice as large.
+            return match this.poll_transport(cx, into) {
+                Poll::Ready(count) => Poll::Ready(this.noted(count?)),
+                Poll::Pending => Poll::Ready(Ok(())),
+            };
         }
-        let before = into.filled().len();
-        ready!(Pin::new(&mut this.transport).poll_read(cx, into))?;
-        let count = into.filled().len() - before;
+        let count = ready!(this.poll_transport(cx, into))?;
         if count > 0 {
             this.pulse.read();
         }
@@ -167,12 +189,13 @@ impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if slices.first().is_some_and(|head| this.pulse.takes_over(head)) {
+        let is_file = wire::has_blank(slices);
+        if !is_file && slices.first().is_some_and(|head| this.pulse.takes_over(head)) {
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         this.pulse.offering();
         this.head.ended();
-        let line = this.line.as_deref();
+        let line = this.line.as_deref().filter(|_| is_file);
         let count = ready!(match line.and_then(|line| line.poll_send(cx, &mut this.transport, slices)) {
             Some(sent) => sent,
             None => Pin::new(&mut this.transport).poll_write_vectored(cx, slices),

@@ -48,6 +48,8 @@ pub(crate) async fn drive(
         loop {
             match ready!(poll_clock(clock.as_mut(), cx, &exchange.pulse, &house.deadlines, !finishing)) {
                 Outcome::Over(how) => return Poll::Ready(Outcome::Over(how)),
+                // Its answer has said that the connection ends.
+                Outcome::Quiet if exchange.pulse.is_unread() => finishing = true,
                 Outcome::Quiet => match poll(cx, true) {
                     Poll::Ready(Ok(())) => return Poll::Ready(Outcome::Quiet),
                     Poll::Ready(done) => return Poll::Ready(over(done)),

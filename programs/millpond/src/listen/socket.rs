@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use budget::Budget;
+use budget::{Budget, limits};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use store::Source;
 use stream::Peer;
@@ -44,7 +44,7 @@ impl Socket {
         // An improvement that a socket works without; one that is gone already says so at its first read.
         let _ = socket2::SockRef::from(&stream).set_tcp_nodelay(true);
         let queue = Queue::new(budget);
-        bound(&stream, Some(queue.unsent_bytes()));
+        bound(&stream, Some(queue.piece_bytes()));
         Socket { transport: Transport::Tcp(stream, queue), peer }
     }
 
@@ -113,14 +113,15 @@ impl Socket {
 }
 
 /// Tells the kernel how much may wait in the socket before it says that there is no room.
-fn bound(stream: &TcpStream, unsent_bytes: Option<u32>) {
+fn bound(stream: &TcpStream, piece_bytes: Option<u32>) {
     #[cfg(target_os = "linux")]
-    if let Some(unsent_bytes) = unsent_bytes {
+    if let Some(piece_bytes) = piece_bytes {
+        let unsent_bytes = piece_bytes / limits::SOCKET_UNSENT_PARTS;
         // A socket that is gone already says so at its next write.
         let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(unsent_bytes);
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (stream, unsent_bytes);
+    let _ = (stream, piece_bytes);
 }
 
 fn peek(socket: impl AsFd) -> io::Result<()> {
@@ -145,12 +146,17 @@ impl Outlet for Socket {
         offset: u64,
         count: usize,
     ) -> Poll<io::Result<usize>> {
-        // A call that hands over more than may wait would make the bound a wish.
-        let count = match &self.transport {
-            Transport::Tcp(_, queue) => count.min(queue.unsent_bytes() as usize),
-            Transport::Unix(_) => count,
-        };
+        let count = count.min(self.piece_bytes());
         self.poll_by(context, |socket| wire::sendfile(socket, source, offset, count))
+    }
+
+    /// A call that hands over much more than may wait would make the bound a wish; one that hands over less is made too
+    /// often.
+    fn piece_bytes(&self) -> usize {
+        match &self.transport {
+            Transport::Tcp(_, queue) => queue.piece_bytes() as usize,
+            Transport::Unix(_) => usize::MAX,
+        }
     }
 
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -110,6 +110,10 @@ impl Outlet for Secure {
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 
+    fn piece_bytes(&self) -> usize {
+        self.0.get_ref().0.piece_bytes()
+    }
+
     /// Ready when all that was encrypted is with the kernel: a slow client then holds what one call encrypted, and no
     /// bytes in clear.
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -74,6 +74,10 @@ impl Fake {
 }
 
 impl Outlet for Fake {
+    fn piece_bytes(&self) -> usize {
+        usize::MAX
+    }
+
     fn poll_head(&mut self, context: &mut Context<'_>, head: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         ready!(self.poll_any(context));
         let all: Vec<u8> = head.iter().flat_map(|slice| slice.iter().copied()).collect();

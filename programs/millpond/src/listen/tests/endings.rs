@@ -60,3 +60,16 @@ async fn a_handler_can_cut_its_connection() {
     assert_eq!(running.ended(Ended::Cut), 1);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn metrics_name_endings_in_words() {
+    let running = start(Deadlines { head: SOON, ..patient() }, |_| {});
+    running.ask("GET").await;
+    let mut registry = prometheus_client::registry::Registry::default();
+    running.house.metrics.register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(text.contains("connections_ended_total{how=\"slow_head\"} 1\n"), "{text}");
+    assert!(text.contains("\nconnections_parked 0\n"), "{text}");
+    running.stop().await;
+}

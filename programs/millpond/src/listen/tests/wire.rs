@@ -7,7 +7,7 @@ mod music;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use budget::Level;
-use music::{Ear, Heard, LONG, Music, PAGE, get_of, pattern, range_of, verses};
+use music::{Ear, Heard, LONG, Music, PAGE, get_of, long, pattern, range_of, verses};
 use stream::wire::Share;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -27,7 +27,7 @@ fn chance() -> u64 {
 /// A random part of the long song: offset and count.
 fn part() -> (usize, usize) {
     let offset = chance() as usize % (LONG - 1);
-    let count = 1 + chance() as usize % 400_000;
+    let count = 1 + chance() as usize % 100_000;
     (offset, count.min(LONG - offset))
 }
 
@@ -37,12 +37,24 @@ fn lasting(heard: &Heard) -> (u16, Vec<(String, String)>) {
     (heard.status, heard.fields.iter().filter(lasts).cloned().collect())
 }
 
+/// The tag of the long song, when it is so long ago that the file changed that it says all.
+async fn strong_tag(running: &Running) -> String {
+    let mut ear = Ear::at(running).await;
+    loop {
+        ear.ask(&format!("HEAD {SONG} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        let head = ear.head().await;
+        if head.field("etag").starts_with('"') {
+            return head.field("etag").to_owned();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p03_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
     let music = Music::new();
     let (wired, ordinary) = (music.play(Share::ALL, |_| {}), music.play(Share::NONE, |_| {}));
-    let tag = Ear::at(&ordinary).await.get(SONG).await.field("etag").to_owned();
-    let song = pattern(LONG);
+    let tag = strong_tag(&ordinary).await;
+    let song = long();
     let id = "X-Request-ID: same-for-both\r\n";
     for (method, fields, status, wired_bytes) in [
         ("GET", "".to_owned(), 200, LONG as u64),
@@ -52,6 +64,7 @@ async fn p03_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
         ("GET", "Connection: close\r\n".to_owned(), 200, LONG as u64),
         ("GET", "Range: bytes=-20000\r\n".to_owned(), 206, 20_000),
         ("GET", "Range: bytes=0-99999\r\nIf-Range: \"other\"\r\n".to_owned(), 200, LONG as u64),
+        ("GET", format!("Range: bytes=7-70000\r\nIf-Range: {tag}\r\n"), 206, 69_994),
         ("GET", format!("If-None-Match: {tag}\r\n"), 304, 0),
         ("GET", "If-Match: \"other\"\r\n".to_owned(), 412, 0),
         ("GET", "Range: bytes=99999999-\r\n".to_owned(), 416, 0),
@@ -78,7 +91,9 @@ async fn p03_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
         assert!(status != 200 || method == "HEAD" || ours.body == song, "{request}");
         assert_eq!(ours.field("x-request-id"), "same-for-both");
         assert_eq!(ours.field("x-content-type-options"), "nosniff");
-        assert!(!ours.field("content-security-policy").is_empty() && !ours.field("x-process-time").is_empty());
+        assert!(
+            !ours.field("content-security-policy").is_empty() && !ours.field("x-process-time").is_empty()
+        );
         assert_eq!(
             ours.field("access-control-allow-origin"),
             if fields.contains("Origin") { PAGE } else { "" }
@@ -93,7 +108,7 @@ async fn p03_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
 async fn p03_pipelined_requests_of_every_kind_are_answered_in_turn() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
-    let (song, short) = (pattern(LONG), pattern(700));
+    let (song, short) = (long(), pattern(700));
     // One that reads all, and one whose kernel takes little.
     for mut ear in [Ear::at(&running).await, Ear::narrow(&running, 4_096).await] {
         let requests = [
@@ -124,7 +139,7 @@ async fn p03_pipelined_requests_of_every_kind_are_answered_in_turn() {
             match (heard.status, range) {
                 (404, _) => assert!(request.contains("none")),
                 (206, Some(range)) => heard.is(&song[range]),
-                (200, _) if request.contains("verses") => heard.is(&verses()),
+                (200, _) if request.contains("verses") => heard.is(verses()),
                 (200, _) if request.contains("short") => heard.is(&short),
                 (200, _) => heard.is(b"ok"),
                 other => panic!("{request}{other:?}"),
@@ -152,7 +167,7 @@ async fn p03_a_client_with_a_window_of_4_kilobytes_gets_every_byte() {
         assert!(count > 0 && head.status == 206);
         song.extend(&few[..count]);
     }
-    assert!(song == pattern(LONG)[4 * MIB as usize - 100_000..4 * MIB as usize + 100_000]);
+    assert!(song == long()[4 * MIB as usize - 100_000..4 * MIB as usize + 100_000]);
     music.at_rest().await;
     assert_eq!(music.sent_by_wire(), 200_000);
     running.stop().await;
@@ -170,13 +185,14 @@ async fn p03_http_1_0_and_connections_that_close_end_with_the_last_byte() {
         let before = music.sent_by_wire();
         let mut ear = Ear::at(&running).await;
         ear.ask(&request).await;
-        ear.answer().await.is(&pattern(LONG));
+        ear.answer().await.is(long());
         if request.contains("keep-alive") {
             ear.ask(&request).await;
-            ear.answer().await.is(&pattern(LONG));
+            ear.answer().await.is(long());
         } else {
             assert!(!ear.hear().await && ear.unread.is_empty(), "the end is the end: {request}");
         }
+        music.at_rest().await;
         assert_eq!((music.sent_by_wire() - before) % LONG as u64, 0);
         assert!(music.sent_by_wire() > before);
     }
@@ -188,9 +204,9 @@ async fn p03_http_1_0_and_connections_that_close_end_with_the_last_byte() {
 async fn p03_random_ranges_over_many_connections_are_right() {
     let music = Music::new();
     let running = Arc::new(music.play(Share::ALL, |_| {}));
-    let song = Arc::new(pattern(LONG));
+    let song = long();
     let clients = (0..8).map(|_| {
-        let (running, song) = (Arc::clone(&running), Arc::clone(&song));
+        let running = Arc::clone(&running);
         tokio::spawn(async move {
             let mut ear = Ear::at(&running).await;
             for _ in 0..150 {
@@ -204,7 +220,7 @@ async fn p03_random_ranges_over_many_connections_are_right() {
         client.await.unwrap();
     }
     music.at_rest().await;
-    assert!(music.sent_by_wire() > 100_000_000);
+    assert!(music.sent_by_wire() > 30_000_000);
     Arc::into_inner(running).unwrap().stop().await;
 }
 
@@ -215,7 +231,7 @@ async fn p03_a_connection_that_was_parked_plays_on() {
     let running = music.play(Share::ALL, |house| house.deadlines.park = SOON / 10);
     let mut ear = Ear::at(&running).await;
     for songs in 1..4 {
-        ear.get(SONG).await.is(&pattern(LONG));
+        ear.get(SONG).await.is(long());
         music.at_rest().await;
         while running.house.metrics.parked_now() != 1 {
             tokio::task::yield_now().await;
@@ -223,6 +239,12 @@ async fn p03_a_connection_that_was_parked_plays_on() {
         assert_eq!(music.sent_by_wire(), songs * LONG as u64);
     }
     running.stop().await;
+}
+
+/// What a client wrote to a file of this test.
+#[expect(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
+fn written(path: &str) -> Vec<u8> {
+    std::fs::read(path).unwrap()
 }
 
 fn curl(arguments: &[&str]) -> Vec<String> {
@@ -237,18 +259,21 @@ async fn p03_http2_on_the_same_port_is_not_swapped_and_is_right() {
     let folder = tempfile::tempdir().unwrap();
     let heard = folder.path().join("heard").display().to_string();
     let url = format!("http://{}{SONG}", running.address);
-    for (range, said, bytes) in
-        [("0-", "2 206", 0..LONG), ("4194300-5000000", "2 206", 4_194_300..5_000_001), ("0-200", "2 206", 0..201)]
-    {
+    for (range, said, bytes) in [
+        ("0-", "2 206", 0..LONG),
+        ("4194300-5000000", "2 206", 4_194_300..5_000_001),
+        ("0-200", "2 206", 0..201),
+    ] {
         let asked = curl(&["--http2-prior-knowledge", "-o", &heard, "-r", range, &url]);
         assert_eq!(run("curl", asked).await, said);
-        assert!(std::fs::read(&heard).unwrap() == pattern(LONG)[bytes], "{range}");
+        assert!(written(&heard) == long()[bytes], "{range}");
     }
     assert_eq!(run("curl", curl(&["--http2-prior-knowledge", "-o", &heard, &url])).await, "2 200");
-    assert!(std::fs::read(&heard).unwrap() == pattern(LONG));
+    assert!(written(&heard) == long());
     music.at_rest().await;
     assert_eq!((music.sent_by_wire(), music.copied_by_wire()), (0, 0));
     assert_eq!(run("curl", curl(&["--http1.1", "-o", &heard, &url])).await, "1.1 200");
+    music.at_rest().await;
     assert_eq!(music.sent_by_wire(), LONG as u64, "the control");
     running.stop().await;
 }
@@ -266,10 +291,15 @@ async fn p03_an_answer_that_is_compressed_is_not_swapped_and_is_right() {
     let folder = tempfile::tempdir().unwrap();
     let heard = folder.path().join("heard").display().to_string();
     assert_eq!(run("curl", curl(&["--http1.1", "--compressed", "-o", &heard, &url])).await, "1.1 200");
-    assert!(std::fs::read(&heard).unwrap() == verses());
+    assert!(written(&heard) == verses());
     assert_eq!(music.sent_by_wire(), 0);
-    Ear::at(&running).await.get("/song/verses.txt").await.is(&verses());
-    assert_eq!(music.sent_by_wire(), verses().len() as u64, "the control: the same route without compression");
+    Ear::at(&running).await.get("/song/verses.txt").await.is(verses());
+    music.at_rest().await;
+    assert_eq!(
+        music.sent_by_wire(),
+        verses().len() as u64,
+        "the control: the same route without compression"
+    );
     music.at_rest().await;
     running.stop().await;
 }
@@ -282,9 +312,9 @@ async fn p03_a_unix_socket_has_a_wire_too() {
     let running = music.play_at(&Address::Unix(path.clone()), Share::ALL, |_| {});
     for _ in 0..2 {
         let mut ear = Ear::of(tokio::net::UnixStream::connect(&path).await.unwrap());
-        ear.get(SONG).await.is(&pattern(LONG));
+        ear.get(SONG).await.is(long());
         ear.ask(&range_of(SONG, 99, 300_000)).await;
-        ear.answer().await.is(&pattern(LONG)[99..300_099]);
+        ear.answer().await.is(&long()[99..300_099]);
     }
     music.at_rest().await;
     assert_eq!(music.sent_by_wire(), 2 * (LONG as u64 + 300_000));
@@ -320,23 +350,23 @@ async fn p03_tls_reads_the_same_bytes_when_it_has_room_for_them() {
     let music = Music::new();
     let (running, connector) = secure(&music, Share::ALL);
     let connector = connector.unwrap();
+    let mut copied = 0;
     for ear in [Ear::at(&running).await, Ear::narrow(&running, 8_192).await] {
-        let before = music.copied_by_wire();
         let mut ear = over_tls(&connector, ear).await;
-        ear.get(SONG).await.is(&pattern(LONG));
-        for _ in 0..10 {
-            let (offset, count) = part();
-            let count = count.max(20_000).min(LONG - offset);
+        for at in 0..10 {
+            let (offset, count) = if at == 4 { (3 * MIB as usize, 2 * MIB as usize) } else { part() };
+            let count = count.max(20_000);
+            let offset = offset.min(LONG - count);
+            copied += count as u64;
             ear.ask(&range_of(SONG, offset, count)).await;
-            ear.answer().await.is(&pattern(LONG)[offset..offset + count]);
+            ear.answer().await.is(&long()[offset..offset + count]);
         }
         ear.ask(&get_of("/ok", "Connection: close\r\n")).await;
         ear.answer().await.is(b"ok");
         assert_eq!(ear.stream.read(&mut [0]).await.unwrap(), 0, "TLS says that this is the end");
-        assert!(music.copied_by_wire() - before >= LONG as u64);
     }
     music.at_rest().await;
-    assert_eq!(music.sent_by_wire(), 0);
+    assert_eq!((music.sent_by_wire(), music.copied_by_wire()), (0, copied));
     running.stop().await;
 }
 
@@ -344,11 +374,11 @@ async fn p03_tls_reads_the_same_bytes_when_it_has_room_for_them() {
 async fn until_all_stand_still(music: &Music, running: &Running) {
     let mut moved = 0;
     loop {
-        let mut ear = Ear::at(running).await;
-        for _ in 0..50 {
-            ear.ask(&get_of("/ok", "")).await;
+        for _ in 0..20 {
             // Where TLS is spoken this is refused, which takes its time too.
-            ear.hear().await;
+            let mut ear = Ear::at(running).await;
+            ear.ask(&get_of("/ok", "Connection: close\r\n")).await;
+            while ear.hear().await {}
         }
         let now = music.count("stream_bytes_total");
         if std::mem::replace(&mut moved, now) == now {
@@ -402,25 +432,28 @@ async fn a_share_of_the_connections_uses_the_wire_and_it_can_be_turned_off_and_o
     for _ in 0..20 {
         let mut ear = Ear::at(&running).await;
         ear.ask(&range_of(SONG, 3, 50_000)).await;
-        ear.answer().await.is(&pattern(LONG)[3..50_003]);
+        ear.answer().await.is(&long()[3..50_003]);
         ears.push(ear);
     }
+    music.at_rest().await;
     assert_eq!(music.sent_by_wire(), 5 * 50_000);
     running.house.wire.set(Share::NONE);
     for ear in &mut ears {
         ear.ask(&range_of(SONG, 3, 50_000)).await;
-        ear.answer().await.is(&pattern(LONG)[3..50_003]);
+        ear.answer().await.is(&long()[3..50_003]);
     }
+    music.at_rest().await;
     assert_eq!(music.sent_by_wire(), 5 * 50_000, "off is off, for open connections too");
     running.house.wire.set(Share::ALL);
     let mut ear = Ear::at(&running).await;
-    ear.get(SONG).await.is(&pattern(LONG));
+    ear.get(SONG).await.is(long());
+    music.at_rest().await;
     assert_eq!(music.sent_by_wire(), 5 * 50_000 + LONG as u64);
     running.house.wire.fail("a test");
-    ear.get(SONG).await.is(&pattern(LONG));
+    ear.get(SONG).await.is(long());
+    music.at_rest().await;
     assert_eq!(music.sent_by_wire(), 5 * 50_000 + LONG as u64);
     drop(ears);
-    music.at_rest().await;
     running.stop().await;
 }
 
@@ -433,12 +466,13 @@ async fn p05_an_answer_that_runs_when_memory_is_full_goes_on_over_the_wire() {
     let head = ear.head().await;
     music.budget.set_pressure(Level::Full);
     assert!(!running.house.wire.is_on());
-    ear.body(head).await.is(&pattern(LONG));
+    ear.body(head).await.is(long());
+    music.at_rest().await;
     assert_eq!(music.sent_by_wire(), LONG as u64);
     assert_eq!(ear.get(SONG).await.status, 503, "what is new is refused");
     music.budget.set_pressure(Level::High);
-    ear.get(SONG).await.is(&pattern(LONG));
-    assert_eq!(music.sent_by_wire(), 2 * LONG as u64);
+    ear.get(SONG).await.is(long());
     music.at_rest().await;
+    assert_eq!(music.sent_by_wire(), 2 * LONG as u64);
     running.stop().await;
 }

@@ -2,6 +2,7 @@
 //! keeps every byte.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
@@ -38,9 +39,17 @@ pub(super) fn pattern(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|at| (at % 251) as u8 ^ (at / 1024) as u8).collect()
 }
 
+/// The bytes of the longest song.
+pub(super) fn long() -> &'static [u8] {
+    static LONG_SONG: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LONG));
+    &LONG_SONG
+}
+
 /// A text that gzip makes shorter.
-pub(super) fn verses() -> Vec<u8> {
-    (0..20_000).flat_map(|line| format!("line {line} of the song\n").into_bytes()).collect()
+pub(super) fn verses() -> &'static [u8] {
+    static VERSES: LazyLock<String> =
+        LazyLock::new(|| (0..20_000).map(|line| format!("line {line} of the song\n")).collect());
+    VERSES.as_bytes()
 }
 
 impl Music {
@@ -54,9 +63,9 @@ impl Music {
         streams.register(&mut registry);
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let music = Music { folder, streams, chunks, budget, registry: Arc::new(registry) };
-        music.write("long.flac", &pattern(LONG));
+        music.write("long.flac", long());
         music.write("short.flac", &pattern(700));
-        music.write("verses.txt", &verses());
+        music.write("verses.txt", verses());
         music
     }
 
@@ -214,6 +223,11 @@ impl Ear<TcpStream> {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(bytes).unwrap();
         Ear::of(socket.connect(running.socket()).await.unwrap())
+    }
+
+    /// Its kernel takes more from now on.
+    pub(super) fn widen(&self) {
+        socket2::SockRef::from(&self.stream).set_recv_buffer_size(1 << 20).unwrap();
     }
 }
 

@@ -1,0 +1,118 @@
+//! Tracks that are being played, so that their players' next ranges cost no statement.
+//!
+//! A row is as good as the database while nobody has written: each write of this process begins a new age *after* its
+//! commit, and only rows of the present age count. A read takes the age *before* it begins, so that one which ran beside
+//! a write is never taken for a later one. Of what other processes write nothing is heard here, so that a row also ends
+//! by the clock.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use budget::BoundedMap;
+use budget::limits::{PLAYING_MS, PLAYING_TRACKS_MAX};
+use prometheus_client::registry::Registry;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Sqlite as Driver, Transaction};
+
+use super::{Result, Scope, Sqlite};
+use crate::access::Viewer;
+use crate::model::{Track, TrackId};
+
+/// The bounded memory of rows. Clones are the same.
+#[derive(Clone, Debug)]
+pub(super) struct Playing {
+    age: Arc<AtomicU64>,
+    rows: BoundedMap<(TrackId, Viewer), (u64, Arc<Track>)>,
+}
+
+impl Playing {
+    pub(super) fn new() -> Self {
+        let rows = BoundedMap::new("playing", PLAYING_TRACKS_MAX, Duration::from_millis(PLAYING_MS));
+        Playing { age: Arc::default(), rows }
+    }
+
+    fn age(&self) -> u64 {
+        self.age.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        self.rows.register(registry);
+    }
+}
+
+/// A new age of the rows begins when it goes.
+struct Changes(Arc<AtomicU64>);
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A transaction that holds the write lock from its first moment. Dropping it takes back what it did.
+pub(super) struct Write {
+    transaction: Transaction<'static, Driver>,
+    /// Behind the transaction, because it is to go after it.
+    changes: Changes,
+}
+
+impl Write {
+    /// Makes it last. When this has returned, nothing older is played. If its caller goes away meanwhile, which of the
+    /// two comes first is open, and the clock alone ends older rows.
+    pub(super) async fn commit(self) -> Result<()> {
+        let Write { transaction, changes } = self;
+        let done = transaction.commit().await;
+        drop(changes);
+        Ok(done?)
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+}
+
+impl Sqlite {
+    /// Every change of what a track's row shows goes through here.
+    pub(super) async fn write(&self) -> Result<Write> {
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { transaction, changes: Changes(Arc::clone(&self.playing.age)) })
+    }
+
+    pub(super) async fn playing_track(&self, viewer: &Viewer, id: TrackId) -> Result<Arc<Track>> {
+        let Playing { rows, .. } = &self.playing;
+        let key = (id, viewer.clone());
+        let age = self.playing.age();
+        if let Some((_, track)) = rows.get(&key).filter(|(known, _)| *known == age) {
+            return Ok(track);
+        }
+        let track = Arc::new(self.one_track(&Scope::of(viewer), id).await?);
+        rows.insert(key, (age, Arc::clone(&track)));
+        Ok(track)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_ends_with_its_write_and_not_before() {
+        let playing = Playing::new();
+        let changes = Changes(Arc::clone(&playing.age));
+        assert_eq!(playing.age(), 0);
+        drop(changes);
+        assert_eq!(playing.age(), 1);
+    }
+}
