@@ -6,8 +6,9 @@
 //!
 //! **Flow.** [`Library`] makes music once; [`Server`] starts `millpond` on it with two people, [`Login`]; [`http`]
 //! speaks HTTP/1.1 by hand, so that a test can be wrong on purpose; [`Nginx`] is the peer to compare with and the
-//! proxy to stand behind; [`clients`] runs other people's clients; [`Crowd`] is many listeners in one thread;
-//! [`wait_until`] is the only place that waits.
+//! proxy to stand behind; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
+//! in a memory group, over music that is [`LongMusic`]; [`Rest`] is what must be given back; [`Probe`] asks for little
+//! while others ask for much; [`wait_until`] is the only place that waits.
 //!
 //! **Not here.** The promises themselves: they stand in `tests/`, one file for each subject.
 
@@ -15,21 +16,27 @@
 #![allow(clippy::disallowed_methods, reason = "the harness reads small files of its own whole")]
 
 pub mod clients;
-mod crowd;
 pub mod http;
 mod library;
+mod listening;
+mod long_music;
 mod nginx;
 pub mod people;
+mod probe;
 mod program;
 mod random;
+mod rest;
 mod server;
 mod wait;
 
-pub use crowd::{Crowd, Listener};
 pub use library::{Library, Song};
+pub use listening::{Demands, Listening, wall};
+pub use long_music::{LongMusic, Track};
 pub use nginx::Nginx;
 pub use people::Login;
+pub use probe::Probe;
 pub use program::{binary, free_port, run};
 pub use random::Random;
-pub use server::{Figures, Options, Server};
+pub use rest::Rest;
+pub use server::{Options, Server};
 pub use wait::{eventually, wait_until};

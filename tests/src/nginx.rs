@@ -15,6 +15,8 @@ pub struct Nginx {
     pub address: SocketAddr,
     child: Child,
     folder: tempfile::TempDir,
+    /// Goes after the process that is in it.
+    _group: Option<load::Group>,
 }
 
 impl Nginx {
@@ -26,11 +28,28 @@ impl Nginx {
         Self::start_on(free_port(), directives)
     }
 
+    /// The same inside a memory group.
+    ///
+    /// # Panics
+    /// As [`Nginx::start`].
+    pub fn start_within(group: &load::Group, directives: &str) -> Self {
+        Self::started(free_port(), directives, Some(group))
+    }
+
     /// The same on a port that was chosen before, because the directives name it.
     ///
     /// # Panics
     /// As [`Nginx::start`].
     pub fn start_on(port: u16, directives: &str) -> Self {
+        Self::started(port, directives, None)
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn started(port: u16, directives: &str, group: Option<&load::Group>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = folder.path().display();
         let text = format!(
@@ -53,9 +72,17 @@ impl Nginx {
             .arg(folder.path().join("error.log"))
             .arg("-c")
             .arg(&config);
+        if let Some(group) = group {
+            command = group.within(&command);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().expect("nginx is installed");
-        let mut nginx = Nginx { address: SocketAddr::from(([127, 0, 0, 1], port)), child, folder };
+        let mut nginx = Nginx {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            child,
+            folder,
+            _group: group.cloned(),
+        };
         nginx.await_start();
         nginx
     }

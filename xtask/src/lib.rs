@@ -13,6 +13,7 @@
 pub mod bench;
 pub mod corpus;
 pub mod demo;
+pub mod deploy;
 mod error;
 pub mod files;
 pub mod install;

@@ -25,9 +25,7 @@ fn main() -> ExitCode {
 
 fn commands() -> Command {
     let list = || Arg::new("list").long("list").action(ArgAction::SetTrue).help("Print the names and end");
-    let number = |name: &'static str, default: &'static str, help: &'static str| {
-        Arg::new(name).long(name).default_value(default).value_parser(value_parser!(u64)).help(help)
-    };
+    let number = number_argument;
     Command::new("cargo x")
         .about("Millpond's workshop")
         .subcommand_required(true)
@@ -61,21 +59,48 @@ fn commands() -> Command {
                 .arg(number("tracks", "20000", "How many tracks"))
                 .arg(number("seed", "1", "The same seed gives the same tree")),
         )
-        .subcommand(
-            Command::new("bench")
-                .about("Measure beside a peer and write the result into docs/measurements")
-                .arg(Arg::new("name"))
-                .arg(list())
-                .arg(number("tracks", "20000", "Size of the library"))
-                .arg(number("rounds", "3", "Our runs; the median counts"))
-                .arg(number("peer-rounds", "1", "The peer's runs")),
-        )
+        .subcommand(bench_command().arg(list()))
         .subcommand(
             Command::new("prove")
                 .about("The proofs that take long")
                 .arg(Arg::new("name"))
                 .arg(list())
                 .arg(number("seconds", "60", "Seconds for each fuzz target, or for the listeners")),
+        )
+}
+
+fn number_argument(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).default_value(default).value_parser(value_parser!(u64)).help(help)
+}
+
+fn bench_command() -> Command {
+    let number = number_argument;
+    Command::new("bench")
+        .about("Measure beside a peer and write the result into docs/measurements")
+        .arg(Arg::new("name"))
+        .arg(
+            Arg::new("gate")
+                .long("gate")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("name")
+                .help("Count what the hot paths cost, beside the last release"),
+        )
+        .arg(
+            Arg::new("write")
+                .long("write")
+                .action(ArgAction::SetTrue)
+                .requires("gate")
+                .help("Make this the baseline of the workspace's version"),
+        )
+        .arg(number("tracks", "20000", "Size of the library"))
+        .arg(number("rounds", "3", "Our runs; the median counts"))
+        .arg(number("peer-rounds", "1", "The peer's runs"))
+        .arg(Arg::new("only").long("only").value_name("ROW").help("One row of `wire` alone, no page"))
+        .arg(
+            Arg::new("short")
+                .long("short")
+                .action(ArgAction::SetTrue)
+                .help("A try: less of everything, no page"),
         )
 }
 
@@ -103,6 +128,7 @@ fn started(matches: &ArgMatches) -> Result<()> {
             println!("{} tracks on {} albums, {} MB", made.tracks, made.albums, made.bytes / 1_000_000);
             Ok(())
         }
+        Some(("bench", given)) if given.get_flag("gate") => bench::gate::run(given.get_flag("write")),
         Some(("bench", given)) => match given.get_one::<String>("name") {
             Some(name) => bench::run(
                 name,
@@ -110,6 +136,8 @@ fn started(matches: &ArgMatches) -> Result<()> {
                     tracks: number(given, "tracks") as usize,
                     rounds: number(given, "rounds") as usize,
                     peer_rounds: number(given, "peer-rounds") as usize,
+                    only: given.get_one::<String>("only").cloned(),
+                    short: given.get_flag("short"),
                 },
             ),
             None => {

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use crate::{Error, ErrorKind, Result, files, run, stages};
+use crate::install::{self, Tool};
+use crate::{Error, ErrorKind, Result, corpus, files, run, stages};
 
 /// One proof.
 #[derive(Debug)]
@@ -17,7 +18,17 @@ pub struct Proof {
 /// All proofs.
 pub const PROOFS: &[Proof] = &[
     Proof { name: "fuzz", about: "every fuzz target under libFuzzer, --seconds N each", run: fuzz },
-    Proof { name: "listeners", about: "the load test with 300 listeners for --seconds N", run: listeners },
+    Proof {
+        name: "listeners",
+        about: "2,000 listeners for --seconds N in a memory group, and servers that must fail there",
+        run: listeners,
+    },
+    Proof { name: "hostile", about: "every attack, with 10,000 aborted downloads", run: hostile },
+    Proof {
+        name: "law",
+        about: "1,000 listeners, a scan and syncs of 100,000 tracks at once in one memory group",
+        run: law,
+    },
 ];
 
 /// Runs one proof by its name.
@@ -91,9 +102,27 @@ fn fuzz_targets() -> Result<Vec<String>> {
 }
 
 fn listeners(seconds: u64) -> Result<()> {
+    whole_server("load", &[("MILLPOND_LISTENERS", "2000"), ("MILLPOND_LISTEN_SECONDS", &seconds.to_string())])
+}
+
+fn hostile(_: u64) -> Result<()> {
+    whole_server("hostile", &[("MILLPOND_ABORTED", "10000")])
+}
+
+fn law(_: u64) -> Result<()> {
+    // The test would make the library too, without a word for minutes.
+    println!("100,000 tracks, made once and kept");
+    corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(100_000) })?;
+    whole_server("law", &[("MILLPOND_LAW", "long")])
+}
+
+/// Runs one file of the whole-server tests against a release build, with what makes it the long form.
+fn whole_server(file: &str, asked: &[(&str, &str)]) -> Result<()> {
     let root = files::workspace();
+    install::need(&[Tool::Ffmpeg, Tool::Nginx])?;
     let server = stages::server(&root)?;
-    let mut load = Command::new("cargo");
-    load.current_dir(&root).env("MILLPOND_BIN", server).env("MILLPOND_LISTEN_SECONDS", seconds.to_string());
-    run::run(load.args(["test", "-p", "tests", "--test", "load", "--", "--nocapture"]))
+    let mut test = Command::new("cargo");
+    test.current_dir(&root).env("MILLPOND_BIN", server).envs(asked.iter().copied());
+    // One after the other, so that their tables do not mix.
+    run::run(test.args(["test", "-p", "tests", "--test", file, "--", "--nocapture", "--test-threads", "1"]))
 }

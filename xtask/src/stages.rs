@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::install::{self, Tool};
-use crate::{Error, ErrorKind, Result, files, run, tidy};
+use crate::{Error, ErrorKind, Result, bench, deploy, files, run, tidy};
 
 /// One part of the suite.
 #[derive(Debug)]
@@ -31,11 +31,21 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "clippy", about: "lints, of all targets, as errors", run: clippy },
     Stage { name: "deny", about: "licences, bans and sources of what we depend on", run: deny },
     Stage {
+        name: "deploy",
+        about: "alert rules, the systemd unit and the container file, by the tools that read them",
+        run: |root| deploy::check(root),
+    },
+    Stage {
         name: "unit",
         about: "each crate's own tests, its examples, and the models of its concurrency",
         run: unit,
     },
     Stage { name: "whole", about: "the whole server from outside, as a release build", run: whole },
+    Stage {
+        name: "gate",
+        about: "instructions, allocations and system calls of the hot paths, beside the last release",
+        run: |_| bench::gate::run(false),
+    },
     Stage { name: "fuzz", about: "every fuzz target's seeds, replayed", run: seeds },
 ];
 
@@ -81,7 +91,7 @@ fn table(minutes: &[(&str, Duration)], failed: bool) -> String {
     rows.join("\n")
 }
 
-fn cargo(root: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
     // Cargo names itself to what it runs; a program started without it finds it by the search path.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).args(arguments);

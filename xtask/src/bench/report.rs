@@ -31,7 +31,8 @@ fn machine() -> String {
     let cpu = files::read_text("/proc/cpuinfo".as_ref()).unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown processor", |(_, model)| model.trim());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // Those of the machine: this process may be pinned to one.
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     let memory = files::read_text("/proc/meminfo".as_ref()).unwrap_or_default();
     let memory_kib =
         memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next());

@@ -22,7 +22,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("subsonic", EVERYTHING_BELOW_FACES),
     ("cdn", EVERYTHING_BELOW_FACES),
     ("web", EVERYTHING_BELOW_FACES),
-    ("xtask", &[]),
+    ("load", &[]),
+    ("xtask", &["load"]),
+    ("hot", &["budget", "store", "catalog", "stream", "subsonic"]),
 ];
 /// These may know every crate: the program that wires them, and what tests them from outside.
 const KNOW_ALL: &[&str] = &["millpond", "fuzz", "tests"];
