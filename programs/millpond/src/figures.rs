@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::allocator;
 
 /// Shows `allocator_{live,resident,retained}_bytes` where the C library tells them, `process_resident_bytes`,
-/// `process_resident_peak_bytes`, `page_faults_total{kind="minor|major"}` and
+/// `process_resident_peak_bytes`, `tasks_alive`, `page_faults_total{kind="minor|major"}` and
 /// `pressure_stall_percent{resource="memory|cpu|io",kind="some|full"}` where the kernel counts it.
 pub(crate) fn register(registry: &mut Registry) {
     registry.register_collector(Box::new(Figures));
@@ -37,6 +37,10 @@ impl Collector for Figures {
         let process = memory::process();
         gauge(&mut encoder, "process_resident_bytes", "Memory of this process", process.resident_bytes)?;
         gauge(&mut encoder, "process_resident_peak_bytes", "The most at once", process.peak_bytes)?;
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let tasks = runtime.metrics().num_alive_tasks() as u64;
+            gauge(&mut encoder, "tasks_alive", "Tasks that have not ended", tasks)?;
+        }
         faults(&mut encoder)?;
         stalls(&mut encoder)
     }
