@@ -102,7 +102,11 @@ fn fuzz_targets() -> Result<Vec<String>> {
 }
 
 fn listeners(seconds: u64) -> Result<()> {
-    whole_server("load", &[("MILLPOND_LISTENERS", "2000"), ("MILLPOND_LISTEN_SECONDS", &seconds.to_string())])
+    whole_server(
+        "load",
+        &[("MILLPOND_LISTENERS", "2000"), ("MILLPOND_LISTEN_SECONDS", &seconds.to_string())],
+    )?;
+    whole_server("idle", &[("MILLPOND_IDLE_CONNECTIONS", "10000")])
 }
 
 fn hostile(_: u64) -> Result<()> {

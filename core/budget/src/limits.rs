@@ -295,10 +295,10 @@ pub const SOCKET_UNSENT_PARTS: u32 = 8;
 /// Between them it is what the client takes in this time…
 pub const SOCKET_PIECE_MS: u64 = 100;
 /// …measured over at least this time.
-pub const SOCKET_RATE_MS: u64 = 200;
+pub const SOCKET_RATE_MS: u64 = 50;
 /// A client that took so many pieces without a pause is fast: they become twice as large. What its own kernel may keep for
 /// it in the meantime is less.
-pub const SOCKET_PIECES_UNHINDERED: u64 = 8;
+pub const SOCKET_PIECES_UNHINDERED: u64 = 4;
 
 // --- requests ---------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 //! What a request shows to prove who sends it: a signed link, `Authorization`, or the session's cookie.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -108,7 +108,20 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether a query is one of a signed link.
 pub(crate) fn is_link(query: Option<&str>) -> bool {
-    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(name, _)| name == "signature")
+    values(query.unwrap_or_default(), "signature").next().is_some()
+}
+
+/// What a query says under a name, each time that it does. Names and values without an escape, as ours are, are neither
+/// decoded nor copied.
+pub(crate) fn values<'a>(query: &'a str, wanted: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    query.split('&').filter_map(move |pair| {
+        if !pair.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            return (name == wanted && !pair.is_empty()).then_some(Cow::Borrowed(value));
+        }
+        let (name, value) = form_urlencoded::parse(pair.as_bytes()).next()?;
+        (name == wanted).then_some(value)
+    })
 }
 
 /// Checks a signed link for the track of this path.
@@ -128,25 +141,24 @@ async fn by_link(app: &App, head: &mut request::Parts) -> Result<Identity, Error
 
 const ASK_AGAIN: &str = "POST /tracks/{id}/link makes a new one";
 
-struct Link {
+struct Link<'a> {
     user: UserId,
     expires: UnixMs,
-    signature: Arc<str>,
+    signature: Cow<'a, str>,
 }
 
 /// The parts of a link; each must be there once.
-fn link(query: &str) -> Option<Link> {
+fn link(query: &str) -> Option<Link<'_>> {
     let one = |wanted: &str| {
-        let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
-        let (_, value) = found.next()?;
-        found.next().is_none().then(|| value.into_owned())
+        let mut found = values(query, wanted);
+        found.next().filter(|_| found.next().is_none())
     };
     let expires = one("expires")?;
     let canonical = !expires.is_empty() && expires.bytes().all(|b| b.is_ascii_digit());
     Some(Link {
         user: one("user")?.parse().ok()?,
         expires: expires.parse().ok().filter(|_| canonical)?,
-        signature: one("signature")?.into(),
+        signature: one("signature")?,
     })
 }
 
@@ -221,6 +233,15 @@ mod tests {
         ];
         for (query, expected) in cases {
             assert_eq!(link(query).is_some(), expected, "{query}");
+        }
+        for (query, expected) in [
+            ("a=1&b=2&a=3", vec!["1", "3"]),
+            ("a&b", vec![""]),
+            ("&&a=x=y&=a", vec!["x=y"]),
+            ("%61=a%2Bb+c", vec!["a+b c"]),
+            ("ab=1&A=1", vec![]),
+        ] {
+            assert_eq!(values(query, "a").collect::<Vec<_>>(), expected, "{query}");
         }
         assert!(is_link(Some("a=b&signature")) && !is_link(Some("user=signature")) && !is_link(None));
     }

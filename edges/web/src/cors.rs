@@ -18,10 +18,13 @@ use crate::origin::Origins;
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What a page needs to play media: where a range lies and how long the whole is.
-const EXPOSED: &str = "Content-Range, Content-Length, Accept-Ranges, ETag";
+const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Range, Content-Length, Accept-Ranges, ETag");
 /// The same, and what our own API says in headers.
-const EXPOSED_LISTED: &str =
-    "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time";
+const EXPOSED_LISTED: HeaderValue = HeaderValue::from_static(
+    "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time",
+);
+const ANY: HeaderValue = HeaderValue::from_static("*");
+const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 const ALLOWED: &str = "Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, \
                        X-Request-ID, X-Requested-With";
 const ALLOWED_LISTED: &str = "Authorization, Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, \
@@ -77,16 +80,16 @@ pub(crate) fn preflight(readers: &Readers) -> Response {
 
 /// Adds who may read it to any answer.
 pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
-    let (exposed, policy) = match readers {
+    let exposed = match readers {
         Readers::Everyone => {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            (EXPOSED, "cross-origin")
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+            EXPOSED
         }
         Readers::Listed(origin) => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.append(VARY, HeaderValue::from_static("origin"));
-            (EXPOSED_LISTED, "cross-origin")
+            EXPOSED_LISTED
         }
         Readers::Ourselves => {
             headers.append(VARY, HeaderValue::from_static("origin"));
@@ -94,8 +97,8 @@ pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
             return;
         }
     };
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static(policy));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
 }
 
 #[cfg(test)]

@@ -47,8 +47,14 @@ pub struct Observed {
 ///
 /// It must be applied to the whole merged router, because the class of a request is the path that this router matched.
 pub fn observe(router: Router, observed: &Observed) -> Router {
-    let ids = Arc::new(Ids::new());
-    router.layer(from_fn_with_state((observed.clone(), ids), pass))
+    let watch = Watch { observed: observed.clone(), ids: Ids::new() };
+    router.layer(from_fn_with_state(Arc::new(watch), pass))
+}
+
+/// What every request passes by.
+struct Watch {
+    observed: Observed,
+    ids: Ids,
 }
 
 /// Ids for requests that bring none: unguessable enough not to be confused between processes, and cheap.
@@ -87,7 +93,8 @@ struct Asked {
     gzip: gzip::Asked,
 }
 
-async fn pass(State((observed, ids)): State<(Observed, Arc<Ids>)>, request: Request, next: Next) -> Response {
+async fn pass(State(watch): State<Arc<Watch>>, request: Request, next: Next) -> Response {
+    let Watch { observed, ids } = &*watch;
     let started = Instant::now();
     let headers = request.headers();
     let asked = Asked {
@@ -103,12 +110,13 @@ async fn pass(State((observed, ids)): State<(Observed, Arc<Ids>)>, request: Requ
     let account = Account::open(asked.class, &observed.peaks);
     let answered = async {
         let answer = answer(request, next, &asked).await;
-        finish(answer, &asked, &observed)
+        finish(answer, &asked, observed)
     };
     let mut answer = Arc::clone(&account).scope(answered).instrument(span.clone()).await;
     let took = started.elapsed();
     answer.headers_mut().insert(X_REQUEST_ID, asked.id.clone());
-    if let Ok(seconds) = HeaderValue::try_from(format!("{:.3}", took.as_secs_f64())) {
+    let ms = (took.as_micros() + 500) / 1000;
+    if let Ok(seconds) = HeaderValue::try_from(format!("{}.{:03}", ms / 1000, ms % 1000)) {
         answer.headers_mut().insert(X_PROCESS_TIME, seconds);
     }
     observed.operations.record(asked.class, answer.status(), took, account.peak_bytes());
@@ -157,16 +165,23 @@ fn finish(answer: Response, asked: &Asked, observed: &Observed) -> Response {
     let policy = if is_media(answer.headers()) { MEDIA_POLICY } else { API_POLICY };
     let headers = answer.headers_mut();
     cors::mark(&asked.readers, headers);
-    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(policy));
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
+    headers.entry(REFERRER_POLICY).or_insert(NO_REFERRER);
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     answer
 }
 
+// Constants, because text is checked letter by letter when it becomes a value.
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 /// Nothing may be loaded, run or framed: there is nothing in our answers that needs it.
-const API_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const API_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 /// A browser that opens media by itself makes a page around it, which may load just that and look right.
-const MEDIA_POLICY: &str = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'";
+const MEDIA_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'",
+);
 
 fn is_media(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);

@@ -15,6 +15,7 @@ mod house;
 mod inventory;
 mod libraries;
 mod lists;
+mod playing;
 mod random;
 mod rights;
 mod search;
@@ -52,6 +53,8 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     rights::p08_a_set_of_libraries_hides_the_rest(make().await).await;
     rights::p08_a_mixed_album_has_totals_for_each_viewer(make().await).await;
     rights::p08_nothing_unseen_can_be_changed(make().await).await;
+
+    playing::p08_what_is_played_is_never_older_than_a_change(make().await).await;
 
     annotations::stars_and_ratings_are_each_users_own(make().await).await;
     annotations::a_play_counts_for_track_and_album(make().await).await;

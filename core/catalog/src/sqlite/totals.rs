@@ -2,7 +2,6 @@
 //!
 //! Totals are counted anew for the albums that a transaction touched, never added to, so they cannot drift.
 
-
 use super::playing::Write;
 use super::{Result, json_ids};
 

@@ -27,7 +27,7 @@ pub(crate) async fn download(call: Call) -> Answer {
 
 async fn send_track(call: Call, disposition: fn(&Track) -> Disposition) -> Answer {
     let id: TrackId = call.params.id("id")?;
-    let track = call.catalog().track(&call.viewer()?, id).await?;
+    let track = call.catalog().playing(&call.viewer()?, id).await?;
     let source = call.face.parts.folders.open(track.folder, &track.path).await?;
     let content_type = HeaderValue::from_static(track.content_type);
     let segment = Segment::whole(source, content_type, disposition(&track));

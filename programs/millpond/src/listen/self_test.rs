@@ -61,8 +61,10 @@ fn block(number: u64) -> Vec<u8> {
 }
 
 async fn answer(source: Source) -> Result<(), String> {
-    let (count, budget) = (source.len(), Budget::new(limits::MEMORY_LIMIT_BYTES_MIN).map_err(|e| e.to_string())?);
-    let streams = Streams::new(stream::Settings::default(), budget.clone(), Chunks::new(limits::CHUNK_BYTES, 1));
+    let (count, budget) =
+        (source.len(), Budget::new(limits::MEMORY_LIMIT_BYTES_MIN).map_err(|e| e.to_string())?);
+    let streams =
+        Streams::new(stream::Settings::default(), budget.clone(), Chunks::new(limits::CHUNK_BYTES, 1));
     let router = Router::new().route("/", get(send)).with_state((streams.clone(), source));
     let mut house = House::new(router, budget.clone(), 0, 0);
     house.wire = Wire::new(Share::ALL, budget);

@@ -1,8 +1,8 @@
 //! System calls as strace writes them down, sorted by what they say about us.
 //!
 //! A run under strace is divided by marks: requests for `/mark-PATH-N`, which show in the trace as what was read from
-//! the connection. What lies between mark 1 and mark 2 belongs to so many requests, what lies between mark 2 and mark 3
-//! to twice as many; the difference is what so many requests cost, without what happens once or by the clock.
+//! the connection. Between two of them lie so many requests of one kind. There are several such blocks, and the median
+//! counts: what happens once, or by the clock, falls into one of them and is no request's cost.
 
 use std::collections::BTreeMap;
 
@@ -40,19 +40,23 @@ const WAITS: &[&str] = &[
 /// for at a time, and that is decided by the kernel and the client.
 const TRANSFERS: &[&str] = &["sendfile", "sendmsg", "sendto", "write", "writev"];
 
+/// How many blocks of requests there are of each kind.
+pub(super) const BLOCKS: u8 = 5;
+
 /// Figures of what happened between the marks of one path: `transfers` and all other `calls`, then `call NAME` for each
 /// of both and `wait NAME` for the rest, all for one request. `None` when a mark is missing.
 pub(super) fn figures(trace: &str, path: &str, requests: u64) -> Option<BTreeMap<String, f64>> {
-    let once = between(trace, &mark(path, 1), &mark(path, 2))?;
-    let twice = between(trace, &mark(path, 2), &mark(path, 3))?;
-    let names = once.keys().chain(twice.keys());
+    let blocks = (0..BLOCKS).map(|block| between(trace, &mark(path, block), &mark(path, block + 1)));
+    let blocks: Vec<Counts> = blocks.collect::<Option<_>>()?;
     let mut figures = BTreeMap::new();
-    for name in names {
-        let count = |of: &Counts| of.get(name).copied().unwrap_or(0) as f64;
-        let each = (count(&twice) - count(&once)) / requests as f64;
-        figures.insert(name.clone(), each);
+    for name in blocks.iter().flat_map(Counts::keys) {
+        let mut counts: Vec<u64> = blocks.iter().map(|block| block.get(name).copied().unwrap_or(0)).collect();
+        counts.sort_unstable();
+        let median = counts.get(counts.len() / 2).copied().unwrap_or(0);
+        if median > 0 {
+            figures.insert(name.clone(), median as f64 / requests as f64);
+        }
     }
-    // Summed with their signs, so that what happened by chance in one half does not count as if it always did.
     let sum = |transfers: bool| {
         let named = figures.iter().filter_map(|(name, each)| Some((name.strip_prefix("call ")?, each)));
         named.filter(|(name, _)| TRANSFERS.contains(name) == transfers).map(|(_, each)| each).sum()
@@ -121,21 +125,22 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_of_two_runs_is_one_request() {
+    fn the_median_of_blocks_is_what_a_request_costs() {
         let mark = |number| format!("7 recvfrom(9, \"GET {} HTTP/1.1\", 80) = 40\n", mark("small", number));
-        let requests =
-            |count| "7 recvfrom(9, \"GET /tracks\", 80) = 40\n7 fstat(3) = 0\n7 fstat(3) = 0\n".repeat(count);
-        let once = "7 openat(AT_FDCWD, \"/music/a\") = 3\n7 writev(9, 404) = 5\n7 futex(1) = 0\n";
-        let trace = [&mark(1), &requests(10), once, &mark(2), &requests(20), once, &mark(3)].concat();
+        let block = "7 recvfrom(9, \"GET /tracks\", 80) = 40\n7 fstat(3) = 0\n7 fstat(3) = 0\n".repeat(10);
+        let once = "7 openat(AT_FDCWD, \"/music/a\") = 3\n7 writev(9, 404) = 5\n".repeat(40);
+        let waits = "7 futex(1) = 0\n".repeat(5);
+        let mut trace = [mark(0), once].concat();
+        for number in 1..=BLOCKS {
+            trace += &[block.as_str(), &waits, &mark(number)].concat();
+        }
         let figures = figures(&trace, "small", 10).unwrap();
         let expected = [
             ("call fstat", 2.0),
-            ("call openat", 0.0),
             ("call recvfrom", 1.0),
-            ("call writev", 0.0),
             ("calls", 3.0),
             ("transfers", 0.0),
-            ("wait futex", 0.0),
+            ("wait futex", 0.5),
         ];
         assert_eq!(figures.iter().map(|(name, each)| (name.as_str(), *each)).collect::<Vec<_>>(), expected);
         assert!(super::figures(&trace, "large", 10).is_none(), "there is no such mark");

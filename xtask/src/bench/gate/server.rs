@@ -24,8 +24,8 @@ const SONGS: usize = 500;
 /// One kind of request.
 struct Request {
     path: &'static str,
-    /// How many make one half of the measurement; the other half has twice as many. Few where one answer needs many
-    /// calls, since what happens by chance is then small beside it.
+    /// How many make one block. Few where one answer needs many calls, since what happens by chance is then small beside
+    /// it.
     count: u64,
     /// The target, with `{five}`, `{fifty}` and `{key}` in it.
     target: &'static str,
@@ -38,7 +38,7 @@ struct Request {
 const REQUESTS: &[Request] = &[
     Request {
         path: "answer_health",
-        count: 50,
+        count: 40,
         target: "/health",
         range: None,
         status: 200,
@@ -46,7 +46,7 @@ const REQUESTS: &[Request] = &[
     },
     Request {
         path: "answer_range_1_kb",
-        count: 50,
+        count: 40,
         target: "/tracks/{five}/audio",
         range: Some("bytes=4096-5119"),
         status: 206,
@@ -54,7 +54,7 @@ const REQUESTS: &[Request] = &[
     },
     Request {
         path: "answer_range_256_kb",
-        count: 50,
+        count: 40,
         target: "/tracks/{five}/audio",
         range: Some("bytes=262144-524287"),
         status: 206,
@@ -62,7 +62,7 @@ const REQUESTS: &[Request] = &[
     },
     Request {
         path: "answer_whole_5_mb",
-        count: 16,
+        count: 10,
         target: "/tracks/{five}/audio",
         range: None,
         status: 200,
@@ -78,7 +78,7 @@ const REQUESTS: &[Request] = &[
     },
     Request {
         path: "answer_listing_500",
-        count: 20,
+        count: 10,
         target: "/rest/search3?query=&artistCount=0&albumCount=0&songCount=500&apiKey={key}&v=1.16.1&c=gate&f=json",
         range: None,
         status: 200,
@@ -98,7 +98,7 @@ pub(super) fn measure(root: &Path) -> Result<Figures> {
         (folder.path().join("music"), folder.path().join("data"), folder.path().join("trace.txt"));
     library(&music)?;
     let key = key(&program, &data)?;
-    let mut scan = Command::new(&program);
+    let mut scan = millpond(&program);
     run::quiet(scan.arg("scan").arg("--data").arg(&data).arg("--library").arg(&music))?;
     let mut server = Server::start(&program, &data, &music, &trace)?;
     let asked = server.connect().and_then(|mut client| {
@@ -108,6 +108,15 @@ pub(super) fn measure(root: &Path) -> Result<Figures> {
     server.stop()?;
     asked?;
     read(&trace)
+}
+
+/// A command without what the developer's environment may tell the server.
+fn millpond(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MILLPOND_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
 fn read(trace: &Path) -> Result<Figures> {
@@ -149,12 +158,17 @@ fn ask_all(client: &mut Client, key: &str) -> Result<()> {
             true => format!("Authorization: Bearer {key}\r\n{range}"),
             false => range,
         };
-        // What is opened and remembered once, and read from the disk, comes before the first mark.
-        for (mark, count) in [(0, 2), (1, request.count), (2, request.count * 2), (3, 0)] {
-            let asked = client
-                .get(&calls::mark(request.path, mark), "")
-                .and_then(|_| (0..count).try_for_each(|_| check(request, &client.get(&target, &fields)?)));
-            asked.map_err(|error| io(request.path, error))?;
+        let ask = |client: &mut Client, count| {
+            (0..count).try_for_each(|_| check(request, &client.get(&target, &fields)?))
+        };
+        let failed = |error| io(request.path, error);
+        // What is opened and remembered once, and read from the disk.
+        ask(client, 4).map_err(failed)?;
+        for block in 0..=calls::BLOCKS {
+            // The last mark has no block behind it.
+            let count = if block < calls::BLOCKS { request.count } else { 0 };
+            client.get(&calls::mark(request.path, block), "").map_err(failed)?;
+            ask(client, count).map_err(failed)?;
         }
     }
     Ok(())
@@ -221,16 +235,16 @@ fn wave(path: &Path, bytes: u32) -> Result<()> {
 
 /// A user with an API key, as the program prints it.
 fn key(program: &Path, data: &Path) -> Result<String> {
-    let mut add = Command::new(program);
+    let mut add = millpond(program);
     add.args(["user", "add", "gate", "--admin", "--password-stdin", "--data"]).arg(data);
-    add.stdin(Stdio::piped()).stdout(Stdio::null());
+    add.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = add.spawn().map_err(|error| io("adding a user", error))?;
     let told = child.stdin.take().map(|mut pipe| pipe.write_all(b"counted by the gate\n"));
     told.transpose().map_err(|error| io("adding a user", error))?;
     if !child.wait().is_ok_and(|status| status.success()) {
         return Err(Error::new(ErrorKind::Failed, "the server's program adds no user"));
     }
-    let said = run::quiet(Command::new(program).args(["user", "key", "gate", "--data"]).arg(data))?;
+    let said = run::quiet(millpond(program).args(["user", "key", "gate", "--data"]).arg(data))?;
     let key = said.split_whitespace().last().map(str::to_owned);
     key.ok_or_else(|| Error::new(ErrorKind::Failed, "the server's program gives no key"))
 }
@@ -245,7 +259,7 @@ impl Server {
     fn start(program: &Path, data: &Path, music: &Path, trace: &Path) -> Result<Server> {
         let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let address = free.map_err(|error| io("finding a port", error))?;
-        let mut strace = Command::new("strace");
+        let mut strace = millpond("strace".as_ref());
         // With -D the tracer is the child, so that the process that we know is the server itself.
         strace.args(["-D", "-f", "-y", "-qq", "-s", "64", "-o"]).arg(trace).arg(program);
         strace.args(["serve", "--log-level", "warn", "--listen", &address.to_string()]);

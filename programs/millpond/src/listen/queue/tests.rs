@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use budget::limits::{
-    KIB, MIB, SOCKET_PIECE_BYTES_MAX, SOCKET_PIECE_BYTES_MIN, SOCKET_RATE_MS,
-};
+use budget::limits::{KIB, MIB, SOCKET_PIECE_BYTES_MAX, SOCKET_PIECE_BYTES_MIN, SOCKET_RATE_MS};
 
 use super::*;
 
@@ -84,11 +82,7 @@ async fn a_short_pause_is_no_measurement() {
     tokio::time::advance(Duration::from_millis(SOCKET_RATE_MS - 1)).await;
     assert_eq!((queue.full(), queue.piece_bytes()), (None, SOCKET_PIECE_BYTES_MAX));
     tokio::time::advance(Duration::from_millis(1)).await;
-    assert_eq!(
-        queue.full(),
-        Some(SOCKET_PIECE_BYTES_MIN),
-        "nothing was taken in a time that says something"
-    );
+    assert_eq!(queue.full(), Some(SOCKET_PIECE_BYTES_MIN), "nothing was taken in a time that says something");
 }
 
 #[tokio::test(start_paused = true)]
