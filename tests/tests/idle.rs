@@ -30,17 +30,20 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// How many there are: as many as are asked for, if this system has descriptors for them.
+/// How many there are: as many as are asked for, else what this system has descriptors for. A proof that asked for more
+/// than that fails: with fewer it would prove something else.
 fn connections() -> usize {
     let asked = std::env::var("MILLPOND_IDLE_CONNECTIONS").ok();
-    let asked =
-        asked.map_or(CONNECTIONS, |text| text.parse().expect("MILLPOND_IDLE_CONNECTIONS is a number"));
-    let allowed = raise_descriptors(asked as u64 + OTHER_DESCRIPTORS);
+    let asked: Option<usize> =
+        asked.map(|text| text.parse().expect("MILLPOND_IDLE_CONNECTIONS is a number"));
+    let wanted = asked.unwrap_or(CONNECTIONS);
+    let allowed = raise_descriptors(wanted as u64 + OTHER_DESCRIPTORS);
     let possible = usize::try_from(allowed.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(usize::MAX);
-    if asked > possible {
-        println!("this system has descriptors for {possible} connections, not for {asked}");
+    if wanted > possible {
+        println!("this system has descriptors for {possible} connections, not for {wanted}");
     }
-    asked.min(possible)
+    assert!(asked.is_none_or(|asked| asked <= possible), "the system allows {allowed} descriptors");
+    wanted.min(possible)
 }
 
 fn connect(server: &Server, number: usize) -> TcpStream {

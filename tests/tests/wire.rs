@@ -1,5 +1,5 @@
-//! The wire in the whole server: it sends exactly what it counts, its answers are those of the ordinary way to the last byte, and
-//! who runs the server can turn it off and on again while it serves.
+//! The wire in the whole server: it sends exactly what it counts, its answers are those of the ordinary way to the last
+//! byte, and who runs the server can turn it off and on again while it serves.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]

@@ -91,11 +91,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// False, and nothing taken, when the pool is half full, or would be.
+    /// False, and nothing taken or counted, when the pool is half full, or would be, or cannot serve now.
     pub(crate) fn take_spare(&mut self, pool: Pool, bytes: u64) -> bool {
         let row = self.row(pool);
-        let is_spare = row.used_bytes.saturating_add(bytes) <= row.ceiling_bytes / 2;
-        is_spare && self.take(pool, bytes).is_ok()
+        let is_spare = row.line.is_empty() && row.used_bytes.saturating_add(bytes) <= row.ceiling_bytes / 2;
+        let granted = is_spare && !self.yields(pool) && self.fits(pool, bytes);
+        if granted {
+            self.row_mut(pool).use_more(bytes);
+        }
+        granted
     }
 
     /// The first call takes the bytes or a place in the line; later ones look whether the place was granted or refused.

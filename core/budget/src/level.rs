@@ -7,9 +7,9 @@ pub enum Level {
     /// Nothing is done.
     #[default]
     Calm,
-    /// Background work goes on at its lowest concurrency.
+    /// Background work slows down.
     Raised,
-    /// New heavy work is refused; windows and socket queues are at their smallest.
+    /// New heavy work is refused, background work has one turn at a time, and socket queues are at their smallest.
     High,
     /// Whatever is new is refused; what runs goes on.
     Full,

@@ -271,7 +271,7 @@ pub const WIRE_BYTES_MIN: u64 = 16 * KIB;
 pub const SEGMENT_BYTES_RANGE: u64 = 256 * KIB;
 /// `stream.segment_bytes_whole`: …and of a whole file.
 pub const SEGMENT_BYTES_WHOLE: u64 = MIB;
-/// Under pressure both are halved, down to this.
+/// Each level of pressure halves both once more, down to this.
 pub const SEGMENT_BYTES_MIN: u64 = 64 * KIB;
 /// The largest that may be configured.
 pub const SEGMENT_BYTES_MAX: u64 = 4 * MIB;
@@ -282,7 +282,7 @@ pub const SCRATCHES_IDLE_MAX: usize = 4;
 /// The test of the wire at start must be over within this time.
 pub const WIRE_TEST_MS: u64 = 5_000;
 /// Kibibytes of the file that it sends: longer than two windows of the default size.
-pub const WIRE_TEST_BLOCKS: u64 = 1_200;
+pub const WIRE_TEST_BLOCKS: u64 = 2_200;
 /// What was found in the page cache is taken to be there for this long.
 pub const WINDOW_FRESH_MS: u64 = 5_000;
 /// What is handed to the kernel at once for the slowest clients, for those whose rate is not known yet, and for everybody

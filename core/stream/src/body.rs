@@ -2,8 +2,8 @@
 //!
 //! What the page cache holds is read where we stand (`preadv2` with `RWF_NOWAIT`); what a disk must bring is read on a
 //! thread that may block. After [`TURN_BYTES`] the next task has its turn, because an always-ready body would keep the
-//! worker as long as the socket takes bytes. On HTTP/1 connections the wire takes this body's place ([`crate::wire`]); HTTP/2
-//! and everything that some layer changed keep it.
+//! worker as long as the socket takes bytes. On HTTP/1 connections the wire takes this body's place ([`crate::wire`]);
+//! HTTP/2 and everything that some layer changed keep it.
 
 use std::io;
 use std::pin::Pin;

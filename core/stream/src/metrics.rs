@@ -136,7 +136,7 @@ impl Metrics {
         registry.register("stream_duration_seconds", "How long streams lived", self.duration.clone());
         registry.register(
             "stream_chunk_bytes",
-            "Sizes of the pieces that bodies were read in",
+            "Sizes of the pieces that bodies were read or sent in",
             self.chunks.clone(),
         );
         registry.register("streams_ended",

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// One connection, or one stream of it: how much its socket took, and when. The accept loop's socket wrapper reports, the stall rule looks.
+/// One connection, or one stream of it: how much its socket took, and when. The accept loop's socket wrapper reports,
+/// the stall rule looks.
 ///
 /// A body alone cannot tell a slow client from a dead one: while the socket takes nothing, nobody polls the body.
 #[derive(Debug)]

@@ -60,7 +60,8 @@ impl Streams {
     /// ranges for GET alone; any other method (a form sent by POST) gets the whole.
     ///
     /// # Errors
-    /// [`Refused`] when the user has all his streams or all his pictures and small answers, or the server has no slot or no memory left.
+    /// [`Refused`] when the user has all his streams or all his pictures and small answers, or the server has no slot or
+    /// no memory left.
     pub fn answer(
         &self,
         method: &Method,

@@ -44,11 +44,10 @@ mod tripwire {
 
     use rustix::mm::{MprotectFlags, mprotect};
 
-    const PAGE: usize = 4096;
-
     pub(super) fn lay(places: &mut [u8]) {
-        let skip = places.as_ptr().align_offset(PAGE);
-        let whole = (places.len() - skip) / PAGE * PAGE;
+        let page = rustix::param::page_size();
+        let skip = places.as_ptr().align_offset(page);
+        let whole = (places.len() - skip) / page * page;
         // SAFETY: the pages lie inside an allocation that is leaked and of which nobody reads or writes a byte, so that
         // no access is made invalid; the allocator's own notes lie outside of the slice, and partial pages are left out.
         let laid = unsafe { mprotect(places[skip..].as_mut_ptr().cast(), whole, MprotectFlags::empty()) };

@@ -1,15 +1,19 @@
 //! Whether the wire is used.
 
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
+use budget::limits::PRESSURE_CHECK_MS;
 use budget::{Budget, Level};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Line;
 
@@ -133,6 +137,20 @@ impl Wire {
         !crowded && !self.0.failed.load(Ordering::Relaxed) && self.0.percent.load(Ordering::Relaxed) > 0
     }
 
+    /// Follows the pressure until `stop` is ready. While memory is full nobody gets a new file, so that no answer asks
+    /// whether it may use the wire, and without this neither log nor metric would say that it is off.
+    pub async fn watch(self, stop: impl Future<Output = ()>) {
+        let mut each = interval(Duration::from_millis(PRESSURE_CHECK_MS));
+        each.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                _ = each.tick() => { self.is_on(); }
+                () = &mut stop => return,
+            }
+        }
+    }
+
     /// Sets the share, at start or when the configuration was read again.
     pub fn set(&self, share: Share) {
         let before = self.0.percent.swap(share.0, Ordering::Relaxed);
@@ -212,6 +230,19 @@ mod tests {
         assert_eq!((counted(Off::Memory), counted(Off::SelfTest), counted(Off::Settings)), (1, 1, 0));
         wire.set(Share::NONE);
         assert_eq!(counted(Off::Settings), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn log_and_metric_follow_the_pressure_though_nobody_asks() {
+        let budget = Budget::new(256 * MIB).unwrap();
+        let wire = Wire::new(Share::ALL, budget.clone());
+        let mut watch = pin!(wire.clone().watch(std::future::pending()));
+        for (level, on) in [(Level::Full, 0), (Level::High, 1)] {
+            budget.set_pressure(level);
+            let time = Duration::from_millis(2 * PRESSURE_CHECK_MS);
+            assert!(tokio::time::timeout(time, &mut watch).await.is_err());
+            assert_eq!(wire.0.on.get(), on, "{level:?}");
+        }
     }
 
     #[test]

@@ -109,8 +109,8 @@ fn large() -> &'static (tempfile::TempDir, Source, Vec<u8>) {
     &LARGE
 }
 
-/// Sends one part of the large file over this outlet with this window: what comes out is the head and these bytes, counted once
-/// and by the right name, and everything is given back with the last of them.
+/// Sends one part of the large file over this outlet with this window: what comes out is the head and these bytes,
+/// counted once and by the right name, and everything is given back with the last of them.
 fn check(part: (u64, u64), window_bytes: u64, manner: Manner, seed: u64) {
     let (_, source, bytes) = large();
     let (offset, count) = part;

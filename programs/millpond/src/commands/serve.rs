@@ -75,6 +75,7 @@ async fn serve(loaded: Loaded) -> Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(parts.streams.run(background.clone().cancelled_owned()));
     tasks.spawn(home.budget.clone().watch(background.clone().cancelled_owned()));
+    tasks.spawn(house.wire.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(home.sign_in.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(parts.scanner.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(close_files(folders, background.clone()));

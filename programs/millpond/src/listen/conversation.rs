@@ -1,5 +1,6 @@
-//! What hyper reads from and writes to (behind hyper-util's `TokioIo`): the socket, or TLS over it, with the bytes that were read to tell HTTP/2 from
-//! HTTP/1.1 given back first, every read and write noted in the pulse, and files sent in place of blanks.
+//! What hyper reads from and writes to (behind hyper-util's `TokioIo`): the socket, or TLS over it, with the bytes that
+//! were read to tell HTTP/2 from HTTP/1.1 given back first, every read and write noted in the pulse, and files sent in
+//! place of blanks.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -198,6 +199,8 @@ impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
         let line = this.line.as_deref().filter(|_| is_file);
         let count = ready!(match line.and_then(|line| line.poll_send(cx, &mut this.transport, slices)) {
             Some(sent) => sent,
+            // A blank that goes out as it is would be zeros in place of a file.
+            None if is_file => Poll::Ready(Err(io::Error::other("a blank on a connection without a line"))),
             None => Pin::new(&mut this.transport).poll_write_vectored(cx, slices),
         })?;
         this.pulse.took();

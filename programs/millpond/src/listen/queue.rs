@@ -84,11 +84,13 @@ impl Queue {
             return None;
         }
         self.more = None;
-        if piece > limits::SOCKET_PIECE_BYTES_MIN {
-            match self.budget.take_spare(Pool::Streams, u64::from(piece)) {
-                Some(permit) => self.more = Some(permit),
-                None => piece = limits::SOCKET_PIECE_BYTES_MIN,
+        while piece > limits::SOCKET_PIECE_BYTES_MIN {
+            self.more = self.budget.take_spare(Pool::Streams, u64::from(piece));
+            if self.more.is_some() {
+                break;
             }
+            // What there is no memory for twice, there may be for once.
+            piece /= 2;
         }
         (piece != std::mem::replace(&mut self.piece_bytes, piece)).then_some(piece)
     }

@@ -56,8 +56,9 @@ fn make(folder: &Path) -> Result<(tempfile::TempDir, Source), String> {
     Ok((kept, source))
 }
 
+/// The low byte of the number is in every other byte of the block, the high byte in those between.
 fn block(number: u64) -> Vec<u8> {
-    (0..limits::KIB).map(|at| (at % 251) as u8 ^ (number % 241) as u8).collect()
+    (0..limits::KIB).map(|at| (at % 251) as u8 ^ (number >> (8 * (at % 2))) as u8).collect()
 }
 
 async fn answer(source: Source) -> Result<(), String> {

@@ -1,5 +1,5 @@
-//! The socket itself, TCP or Unix: it tells the streams' registry what its client takes, bounds what waits in the kernel,
-//! and sends files without a copy.
+//! The socket itself, TCP or Unix: it tells the streams' registry what its client takes, bounds what waits in the
+//! kernel, and sends files without a copy.
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;

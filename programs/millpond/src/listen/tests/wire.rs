@@ -1,5 +1,5 @@
-//! The wire under a real hyper, real sockets and the layers of every answer. In builds with debug assertions whoever reads a blank
-//! dies, so that each of these also says that nobody does.
+//! The wire under a real hyper, real sockets and the layers of every answer. In builds with debug assertions whoever
+//! reads a blank dies, so that each of these also says that nobody does.
 
 mod hostile;
 mod music;
