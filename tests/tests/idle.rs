@@ -34,8 +34,7 @@ fn alone() -> MutexGuard<'static, ()> {
 /// than that fails: with fewer it would prove something else.
 fn connections() -> usize {
     let asked = std::env::var("MILLPOND_IDLE_CONNECTIONS").ok();
-    let asked: Option<usize> =
-        asked.map(|text| text.parse().expect("MILLPOND_IDLE_CONNECTIONS is a number"));
+    let asked: Option<usize> = asked.map(|text| text.parse().expect("MILLPOND_IDLE_CONNECTIONS is a number"));
     let wanted = asked.unwrap_or(CONNECTIONS);
     let allowed = raise_descriptors(wanted as u64 + OTHER_DESCRIPTORS);
     let possible = usize::try_from(allowed.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(usize::MAX);
