@@ -83,6 +83,21 @@ fn what_can_never_fit_is_refused_at_once_by_name() {
 }
 
 #[test]
+fn what_is_spare_is_had_below_half_of_the_pool_and_counts_as_no_refusal() {
+    let budget = budget();
+    let half_bytes = figures(&budget, Pool::Streams).ceiling_bytes / 2;
+    let spare = budget.take_spare(Pool::Streams, half_bytes).unwrap();
+    assert!(budget.take_spare(Pool::Streams, 1).is_none());
+    assert!(budget.take(Pool::Streams, 1).is_ok(), "who needs memory is served");
+    drop(spare);
+    assert!(budget.take_spare(Pool::Streams, u64::MAX).is_none());
+    budget.set_pressure(Level::Full);
+    assert!(budget.take_spare(Pool::Streams, 1).is_none());
+    let row = figures(&budget, Pool::Streams);
+    assert_eq!((row.used_bytes, row.refused_total), (0, 0));
+}
+
+#[test]
 fn nobody_takes_the_floor_of_another_pool() {
     let budget = budget();
     let greedy: Vec<_> = Pool::ALL

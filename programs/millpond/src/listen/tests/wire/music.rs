@@ -1,5 +1,5 @@
-//! A house that plays music: real files behind the real registry of streams and the real layers of every answer, and a client that
-//! keeps every byte.
+//! A house that plays music: real files behind the real registry of streams and the real layers of every answer, and a
+//! client that keeps every byte.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
