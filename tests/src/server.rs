@@ -40,6 +40,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// A memory group to run in from the first instruction.
     pub group: Option<load::Group>,
+    /// A program that runs the server, with its own arguments before the server's; it must leave the server to be our child.
+    pub under: Vec<String>,
 }
 
 impl Options {
@@ -355,7 +357,13 @@ fn command(options: &Options, data: &Path, config: &Path, port: u16) -> Command 
     for library in &options.libraries {
         command.arg("--library").arg(library);
     }
-    command.args(&options.arguments).envs(options.variables.iter().cloned());
+    command.args(&options.arguments);
+    if let Some((program, arguments)) = options.under.split_first() {
+        let mut runner = Command::new(program);
+        runner.args(arguments).arg(command.get_program()).args(command.get_args());
+        command = runner;
+    }
+    command.envs(options.variables.iter().cloned());
     if let Some(group) = &options.group {
         command = group.within(&command);
     }

@@ -97,6 +97,45 @@ fn p04_listeners_in_a_memory_group_never_stall_and_leave_nothing_behind() {
     assert!(findings.broken().is_empty(), "{}", findings.broken().join("\n"));
 }
 
+/// The control of the bound on socket buffers: our own server, whose calls that set it do nothing, must be reported.
+#[test]
+fn a_bound_on_socket_buffers_that_does_not_work_is_reported() {
+    let _alone = alone();
+    let demands = Demands { listeners: 40, time: Duration::from_secs(5), ..SHORT };
+    let music = LongMusic::of(10 << 20);
+    for (under, is_reported) in [(&[][..], false), (&STRACE[..], true)] {
+        let group = wall(MEMORY_MIB, Some(SOCKETS_MIB));
+        let options = Options {
+            libraries: vec![music.root.clone()],
+            tracks: music.tracks.len(),
+            config: format!("[memory]\nlimit = \"{MEMORY_MIB}MiB\"\n[limits]\nstreams_per_user = 0\n"),
+            under: under.iter().map(|&word| word.to_owned()).collect(),
+            ..Options::default()
+        };
+        let server = Server::start(&options.within(&group));
+        let songs = music
+            .tracks
+            .iter()
+            .map(|track| (server.link(&server.track(&track.title)), Arc::clone(&track.bytes)));
+        let listening = Listening {
+            address: server.address,
+            process: server.id(),
+            songs: songs.collect(),
+            group: &group,
+        };
+        listening.warm(&demands);
+        let findings = listening.listen(&demands, |_| false);
+        println!("under {under:?}\n\n{findings}");
+        let broken = findings.broken();
+        let reported = broken.iter().any(|row| row.starts_with("socket buffers for each listener"));
+        assert_eq!(reported, is_reported, "{broken:?}");
+    }
+}
+
+/// Makes every setting of a socket option succeed without any effect, from the first instruction on.
+const STRACE: [&str; 8] =
+    ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-e", "trace=setsockopt", "-einject=setsockopt:retval=0"];
+
 fn sign_in_by_password(server: &Server, login: &Login) {
     let body = serde_json::json!({ "name": login.name, "password": login.password }).to_string();
     let answer = server.send("POST", "/session", &[("Content-Type", "application/json")], body.as_bytes());

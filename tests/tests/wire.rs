@@ -48,7 +48,7 @@ fn lasting(answer: &Answer) -> (u16, Vec<(String, String)>, bool) {
 }
 
 #[test]
-fn p03_the_wire_counts_exactly_what_it_sends() {
+fn p02_the_wire_counts_exactly_what_it_sends() {
     let library = Library::small();
     let server = Server::start(&Options::library(&library));
     let song = library.song("Long Water");
@@ -77,7 +77,7 @@ fn p03_the_wire_counts_exactly_what_it_sends() {
 }
 
 #[test]
-fn p03_with_the_wire_and_without_it_answers_are_the_same_to_the_last_byte() {
+fn p02_with_the_wire_and_without_it_answers_are_the_same_to_the_last_byte() {
     let library = Library::small();
     let server = Server::start(&Options::library(&library).config(&wire("auto")));
     let song = library.song("Long Water");

@@ -129,7 +129,7 @@ fn unit(root: &Path) -> Result<()> {
 }
 
 fn whole(root: &Path) -> Result<()> {
-    install::need(&[Tool::Ffmpeg, Tool::Nginx, Tool::Curl, Tool::Python, Tool::Node])?;
+    install::need(&[Tool::Ffmpeg, Tool::Nginx, Tool::Curl, Tool::Python, Tool::Node, Tool::Strace])?;
     install::subsonic_clients()?;
     let server = server(root)?;
     run::run(cargo(root, &["test", "--quiet", "-p", "tests"]).env("MILLPOND_BIN", server))

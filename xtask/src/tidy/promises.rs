@@ -2,7 +2,7 @@
 //!
 //! The page has a table with the columns *id*, *promise*, *state*. A state holds `tested`, or `` comes with `part` ``,
 //! or both when one half is there already. A promise may wait only for a crate that does not exist: on the day that the
-//! crate comes, the promise needs its test.
+//! crate comes, the promise needs its test, and until then no test may speak in its name.
 
 use std::collections::BTreeSet;
 
@@ -29,6 +29,9 @@ pub(super) fn have_tests(tree: &Tree) -> Vec<Complaint> {
         }
         if state.contains("tested") && !tests.iter().any(|(test, ..)| *test == id) {
             say(format!("no test has {id}_ in its name"));
+        }
+        if !state.contains("tested") && tests.iter().any(|(test, ..)| *test == id) {
+            say(format!("{id} is not `tested`, but tests have it in their names"));
         }
         for part in awaited {
             if ["core", "edges", "programs"].iter().any(|folder| tree.has(&format!("{folder}/{part}"))) {

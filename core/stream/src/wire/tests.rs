@@ -132,7 +132,7 @@ fn check(part: (u64, u64), window_bytes: u64, manner: Manner, seed: u64) {
 }
 
 #[test]
-fn p03_what_comes_out_is_the_file_around_every_edge() {
+fn p02_what_comes_out_is_the_file_around_every_edge() {
     let length = LENGTH as u64;
     let wide = Manner { takes_max: 70_000, waits_each: 5, copies: false };
     for manner in [Manner::GREEDY, wide, Manner { copies: true, ..wide }] {
@@ -170,7 +170,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn p03_any_part_comes_out_over_any_outlet(
+    fn p02_any_part_comes_out_over_any_outlet(
         offset in 0..(LENGTH as u64 - LEAST),
         count in LEAST..600_000,
         window_bytes in prop_oneof![Just(SEGMENT_BYTES_MIN), Just(WINDOW), SEGMENT_BYTES_MIN..WINDOW],
@@ -185,7 +185,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn p03_answers_that_follow_each_other_on_one_line_come_out_in_turn() {
+async fn p02_answers_that_follow_each_other_on_one_line_come_out_in_turn() {
     let (_, source, bytes) = large();
     let (streams, budget) = streams(WINDOW);
     let line = Line::new();
@@ -203,7 +203,7 @@ async fn p03_answers_that_follow_each_other_on_one_line_come_out_in_turn() {
 }
 
 #[tokio::test]
-async fn p03_a_blank_that_stands_for_no_byte_of_this_answer_breaks_the_connection() {
+async fn p02_a_blank_that_stands_for_no_byte_of_this_answer_breaks_the_connection() {
     let (_, source, _) = large();
     let (streams, _) = streams(WINDOW);
     let line = Line::new();
@@ -237,7 +237,7 @@ async fn p03_a_blank_that_stands_for_no_byte_of_this_answer_breaks_the_connectio
 }
 
 #[tokio::test]
-async fn p03_an_answer_that_begins_before_the_last_one_is_sent_breaks_the_connection() {
+async fn p02_an_answer_that_begins_before_the_last_one_is_sent_breaks_the_connection() {
     let (_, source, _) = large();
     let (streams, budget) = streams(WINDOW);
     let line = Line::new();
@@ -342,7 +342,7 @@ async fn p05_the_smallest_window_is_not_halved() {
 }
 
 #[tokio::test]
-async fn p03_an_offer_is_taken_only_when_the_answer_is_still_what_was_offered() {
+async fn p02_an_offer_is_taken_only_when_the_answer_is_still_what_was_offered() {
     let (_, source, _) = large();
     let (streams, budget) = streams(WINDOW);
     type Change = fn(&mut Response<Body>);

@@ -32,7 +32,7 @@ async fn broken_by(
 }
 
 #[tokio::test]
-async fn p03_a_file_that_changes_in_place_breaks_the_connection_at_the_next_window() {
+async fn p02_a_file_that_changes_in_place_breaks_the_connection_at_the_next_window() {
     for manner in BOTH {
         let (error, sent) = broken_by(manner, |path, _, _| {
             OpenOptions::new().write(true).open(path)?.write_all_at(&[9; 100], 4 * WINDOW)
@@ -44,7 +44,7 @@ async fn p03_a_file_that_changes_in_place_breaks_the_connection_at_the_next_wind
 }
 
 #[tokio::test]
-async fn p03_a_file_that_shrinks_breaks_the_connection() {
+async fn p02_a_file_that_shrinks_breaks_the_connection() {
     for manner in BOTH {
         let (error, sent) =
             broken_by(manner, |path, _, _| OpenOptions::new().write(true).open(path)?.set_len(100_000)).await;
@@ -55,7 +55,7 @@ async fn p03_a_file_that_shrinks_breaks_the_connection() {
 
 /// Between the look at a window and the call that sends it.
 #[tokio::test]
-async fn p03_a_file_that_shrinks_inside_a_window_breaks_the_connection() {
+async fn p02_a_file_that_shrinks_inside_a_window_breaks_the_connection() {
     let piecewise = Manner { takes_max: 30_000, waits_each: 0, copies: false };
     for manner in [piecewise, Manner { copies: true, ..piecewise }] {
         let (streams, budget) = streams(WINDOW);
@@ -81,7 +81,7 @@ async fn p03_a_file_that_shrinks_inside_a_window_breaks_the_connection() {
 }
 
 #[tokio::test]
-async fn p03_a_stream_that_is_ended_breaks_off_and_its_connection_is_woken() {
+async fn p02_a_stream_that_is_ended_breaks_off_and_its_connection_is_woken() {
     for manner in BOTH {
         let (error, sent) = broken_by(manner, |_, streams, sending| {
             // Nothing but the registry could wake it.
@@ -156,7 +156,7 @@ fn p04_a_stream_that_goes_while_a_disk_works_gives_its_memory_back_when_the_disk
 
 /// Such as NFS or FUSE: there each read in time "would block", for ever.
 #[tokio::test]
-async fn p03_a_file_system_that_cannot_say_what_it_holds_is_served() {
+async fn p02_a_file_system_that_cannot_say_what_it_holds_is_served() {
     let folder = store::LibraryFolder::open(Path::new("/sys/kernel")).unwrap();
     let Ok(source) = folder.open_source(&store::RelPath::parse("btf/vmlinux").unwrap()) else { return };
     let mut bytes = vec![0; usize::try_from(source.len()).unwrap()];
@@ -201,7 +201,7 @@ fn stalled_inside(streams: &Streams, source: &Source) -> Sending {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p03_what_changed_while_the_client_made_us_wait_is_never_sent() {
+async fn p02_what_changed_while_the_client_made_us_wait_is_never_sent() {
     for change in [0, 1] {
         let (streams, budget) = streams(WINDOW);
         let bytes = pattern(WINDOW as usize);

@@ -50,7 +50,7 @@ async fn strong_tag(running: &Running) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
+async fn p02_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
     let music = Music::new();
     let (wired, ordinary) = (music.play(Share::ALL, |_| {}), music.play(Share::NONE, |_| {}));
     let tag = strong_tag(&ordinary).await;
@@ -105,7 +105,7 @@ async fn p03_an_answer_over_the_wire_is_field_by_field_the_ordinary_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_pipelined_requests_of_every_kind_are_answered_in_turn() {
+async fn p02_pipelined_requests_of_every_kind_are_answered_in_turn() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let (song, short) = (long(), pattern(700));
@@ -153,7 +153,7 @@ async fn p03_pipelined_requests_of_every_kind_are_answered_in_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_a_client_with_a_window_of_4_kilobytes_gets_every_byte() {
+async fn p02_a_client_with_a_window_of_4_kilobytes_gets_every_byte() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let mut ear = Ear::narrow(&running, 4_096).await;
@@ -174,7 +174,7 @@ async fn p03_a_client_with_a_window_of_4_kilobytes_gets_every_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_http_1_0_and_connections_that_close_end_with_the_last_byte() {
+async fn p02_http_1_0_and_connections_that_close_end_with_the_last_byte() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     for request in [
@@ -201,7 +201,7 @@ async fn p03_http_1_0_and_connections_that_close_end_with_the_last_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_random_ranges_over_many_connections_are_right() {
+async fn p02_random_ranges_over_many_connections_are_right() {
     let music = Music::new();
     let running = Arc::new(music.play(Share::ALL, |_| {}));
     let song = long();
@@ -226,7 +226,7 @@ async fn p03_random_ranges_over_many_connections_are_right() {
 
 /// The connection waits outside of hyper between two songs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_a_connection_that_was_parked_plays_on() {
+async fn p02_a_connection_that_was_parked_plays_on() {
     let music = Music::new();
     let running = music.play(Share::ALL, |house| house.deadlines.park = SOON / 10);
     let mut ear = Ear::at(&running).await;
@@ -253,7 +253,7 @@ fn curl(arguments: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_http2_on_the_same_port_is_not_swapped_and_is_right() {
+async fn p02_http2_on_the_same_port_is_not_swapped_and_is_right() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let folder = tempfile::tempdir().unwrap();
@@ -279,7 +279,7 @@ async fn p03_http2_on_the_same_port_is_not_swapped_and_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_an_answer_that_is_compressed_is_not_swapped_and_is_right() {
+async fn p02_an_answer_that_is_compressed_is_not_swapped_and_is_right() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let mut ear = Ear::at(&running).await;
@@ -305,7 +305,7 @@ async fn p03_an_answer_that_is_compressed_is_not_swapped_and_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_a_unix_socket_has_a_wire_too() {
+async fn p02_a_unix_socket_has_a_wire_too() {
     let music = Music::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("millpond.sock");
@@ -346,7 +346,7 @@ async fn over_tls(connector: &TlsConnector, ear: Ear<TcpStream>) -> Ear<TlsStrea
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_tls_reads_the_same_bytes_when_it_has_room_for_them() {
+async fn p02_tls_reads_the_same_bytes_when_it_has_room_for_them() {
     let music = Music::new();
     let (running, connector) = secure(&music, Share::ALL);
     let connector = connector.unwrap();

@@ -46,7 +46,7 @@ async fn p04_aborted_downloads_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_a_file_that_is_truncated_breaks_its_connection_and_nothing_else() {
+async fn p02_a_file_that_is_truncated_breaks_its_connection_and_nothing_else() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let (mut ear, head) = begun(&running).await;
@@ -64,7 +64,7 @@ async fn p03_a_file_that_is_truncated_breaks_its_connection_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_a_file_that_is_overwritten_in_place_is_never_completed() {
+async fn p02_a_file_that_is_overwritten_in_place_is_never_completed() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let (mut ear, head) = begun(&running).await;
@@ -83,7 +83,7 @@ async fn p03_a_file_that_is_overwritten_in_place_is_never_completed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p03_a_file_that_is_replaced_by_another_is_sent_to_its_old_end() {
+async fn p02_a_file_that_is_replaced_by_another_is_sent_to_its_old_end() {
     let music = Music::new();
     let running = music.play(Share::ALL, |_| {});
     let (mut ear, head) = begun(&running).await;
