@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Version};
 use http_body::Body as _;
 use store::Source;
-use stream::wire::{Blanks, Line, Offer, Outlet};
+use stream::wire::{Blanks, Line, More, Offer, Outlet};
 
 use crate::Result;
 use crate::answers::{House, asking};
@@ -30,7 +30,7 @@ impl Outlet for Counting {
         usize::MAX
     }
 
-    fn poll_head(&mut self, _: &mut Context<'_>, head: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_head(&mut self, _: &mut Context<'_>, head: &[IoSlice<'_>], _: More) -> Poll<io::Result<usize>> {
         let count = head.iter().map(|slice| slice.len()).sum();
         self.head_bytes += count as u64;
         Poll::Ready(Ok(count))

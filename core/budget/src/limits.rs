@@ -283,6 +283,8 @@ pub const SCRATCHES_IDLE_MAX: usize = 4;
 pub const WIRE_TEST_MS: u64 = 5_000;
 /// Kibibytes of the file that it sends: longer than two windows of the default size.
 pub const WIRE_TEST_BLOCKS: u64 = 2_200;
+/// A window holds no more pieces than this (see `SOCKET_PIECE_BYTES_MIN`): what a slow client takes in seconds.
+pub const WINDOW_PIECES_MAX: u64 = 2;
 /// What was found in the page cache is taken to be there for this long.
 pub const WINDOW_FRESH_MS: u64 = 5_000;
 /// What is handed to the kernel at once for the slowest clients, for those whose rate is not known yet, and for everybody

@@ -33,13 +33,27 @@ pub use flow::{Blanks, Line};
 pub use offer::Offer;
 pub use switch::{Off, Share, Wire};
 
+/// When the next bytes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// With the next call.
+    Now,
+    /// When a disk has brought them.
+    Later,
+}
+
 /// A connection that takes the bytes of files.
 pub trait Outlet {
-    /// Sends the bytes before a file's first, which follow at once and may share a packet with them.
+    /// Sends the bytes before a file's first, which may share a packet with them if they follow at once.
     ///
     /// # Errors
     /// What the transport says.
-    fn poll_head(&mut self, context: &mut Context<'_>, head: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        head: &[IoSlice<'_>],
+        more: More,
+    ) -> Poll<io::Result<usize>>;
 
     /// Sends at most `count` bytes of the source from `offset`, all of which are in the page cache, without a copy.
     ///

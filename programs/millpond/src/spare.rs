@@ -15,24 +15,31 @@ pub(crate) async fn give_back(stop: impl Future<Output = ()>) {
     let work = async {
         let mut looks = interval(Duration::from_millis(limits::SPARE_CHECK_MS));
         // What cannot be given back, code and stacks and what lies scattered, is no reason to try again.
-        let mut kept_bytes = spare_bytes();
+        let mut kept_bytes = u64::MAX;
         loop {
             looks.tick().await;
-            let spare_bytes_now = spare_bytes();
-            kept_bytes = kept_bytes.min(spare_bytes_now);
-            if spare_bytes_now - kept_bytes < limits::SPARE_BYTES_MAX {
-                continue;
+            // The allocator walks its lists for the figures too: nobody else's work waits for that.
+            match tokio::task::spawn_blocking(move || look(kept_bytes)).await {
+                Ok(kept_bytes_now) => kept_bytes = kept_bytes_now,
+                Err(e) => tracing::error!(error = %e, "spare memory was not given back"),
             }
-            if let Err(e) = tokio::task::spawn_blocking(allocator::trim).await {
-                tracing::error!(error = %e, "spare memory was not given back");
-            }
-            kept_bytes = spare_bytes();
         }
     };
     tokio::select! {
         () = work => {}
         () = stop => {}
     }
+}
+
+/// Gives back what is spare beyond what was kept the last time, if it is much, and says what is kept now.
+fn look(kept_bytes: u64) -> u64 {
+    let spare_bytes_now = spare_bytes();
+    let kept_bytes = kept_bytes.min(spare_bytes_now);
+    if spare_bytes_now - kept_bytes < limits::SPARE_BYTES_MAX {
+        return kept_bytes;
+    }
+    allocator::trim();
+    spare_bytes()
 }
 
 /// What is resident and not in use; nothing where the allocator does not say.

@@ -84,7 +84,12 @@ fn every_rule_has_a_bad_example_that_fails() {
             "no test has p05_",
         ),
         ("promises have tests", "PROMISES.md", "| P-04 | flat | hoped for |\n", "neither"),
-        ("promises have tests", "PROMISES.md", "| P-04 | flat | comes with `stems` |\n", "is not `tested`, but"),
+        (
+            "promises have tests",
+            "PROMISES.md",
+            "| P-04 | flat | comes with `stems` |\n",
+            "is not `tested`, but",
+        ),
         (
             "promises have tests",
             "PROMISES.md",

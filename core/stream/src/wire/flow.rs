@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use budget::limits::WINDOW_FRESH_MS;
+use budget::limits::{SEGMENT_BYTES_MIN, WINDOW_FRESH_MS, WINDOW_PIECES_MAX};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use store::Source;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::offer::Offer;
-use super::{Outlet, blank};
+use super::{More, Outlet, blank};
 use crate::error::Error;
 use crate::metrics::{How, Outcome};
 
@@ -202,14 +202,14 @@ impl Flow {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let is_there = match self.poll_window(context) {
+        let is_there = match self.poll_window(context, outlet.piece_bytes()) {
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
             Poll::Ready(Ok(())) => true,
             Poll::Pending => false,
         };
         let mut sent = 0;
         if !head.is_empty() {
-            let taken = outlet.poll_head(context, head);
+            let taken = outlet.poll_head(context, head, if is_there { More::Now } else { More::Later });
             self.has_waited |= taken.is_pending();
             sent = ready!(taken)?;
             if sent < head.iter().map(|slice| slice.len()).sum() {
@@ -297,7 +297,10 @@ impl Flow {
     /// This is asked when the socket may have room, and not when the window was queued: a slow client takes many seconds
     /// for a window, in which pages can go, so that the look at them holds for [`WINDOW_FRESH_MS`] only. The file itself
     /// is looked at whenever the client made us wait: what changed since is not sent, also of the last window.
-    fn poll_window(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    ///
+    /// A client that takes small pieces gets a small window: of more, the look would be stale before it is sent, and the
+    /// pages of many such clients together would drive each other out.
+    fn poll_window(&mut self, context: &mut Context<'_>, piece_bytes: usize) -> Poll<Result<(), Error>> {
         if let Some((until, fetch)) = &mut self.fetch {
             let (until, fetched) = (*until, ready!(Pin::new(fetch).poll(context)));
             self.fetch = None;
@@ -318,7 +321,8 @@ impl Flow {
             return Poll::Ready(Ok(()));
         }
         self.source().check_unchanged().map_err(Error::Changed)?;
-        let count = self.window_bytes().min(self.end - self.position);
+        let ahead_bytes = (piece_bytes as u64).saturating_mul(WINDOW_PIECES_MAX).max(SEGMENT_BYTES_MIN);
+        let count = self.window_bytes().min(ahead_bytes).min(self.end - self.position);
         let until = self.position + count;
         if self.source().is_resident(self.position, count) {
             (self.checked_until, self.checked) = (until, Instant::now());
@@ -337,7 +341,7 @@ impl Flow {
         });
         self.fetch = Some((until, fetch));
         // It is polled once more, to be woken by it.
-        self.poll_window(context)
+        self.poll_window(context, piece_bytes)
     }
 
     fn source(&self) -> &Source {

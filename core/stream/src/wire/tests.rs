@@ -331,6 +331,20 @@ fn polled_ok(polled: Poll<io::Result<()>>) {
     let Poll::Ready(Ok(())) = polled else { panic!("{polled:?}") };
 }
 
+/// Of a slow client the window is what it takes in a moment, so that many of them do not claim the whole page cache.
+#[tokio::test]
+async fn p05_a_client_that_takes_small_pieces_has_a_small_window() {
+    let (_, source, _) = large();
+    for (piece_bytes, window) in [(1, SEGMENT_BYTES_MIN), (48 * KIB, 96 * KIB), (4 * MIB, MIB)] {
+        let (streams, _) = streams(MIB);
+        let mut sending = sending(&streams, source, Manner::GREEDY);
+        sending.outlet.piece_bytes = piece_bytes as usize;
+        let _ = sending.turn(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(sending.outlet.offered[0].1 as u64, window, "in pieces of {piece_bytes}");
+        assert_eq!(sending.outlet.announced, Some(More::Now), "the file is in the page cache");
+    }
+}
+
 #[tokio::test]
 async fn p05_the_smallest_window_is_not_halved() {
     let (_, source, _) = large();

@@ -68,6 +68,7 @@ pub(crate) struct Conversation<S> {
     pulse: Arc<Pulse>,
     head: Head,
     line: Option<Arc<Line>>,
+    outlives_hyper: bool,
 }
 
 /// The memory of a head that is being read: hyper's buffer grows with it.
@@ -109,7 +110,8 @@ impl<S> Conversation<S> {
         line: Option<Arc<Line>>,
     ) -> Self {
         let head = Head { budget, bytes: 0, permit: None };
-        Conversation { transport, opening, pulse, head, line }
+        let outlives_hyper = !opening.is_http2();
+        Conversation { transport, opening, pulse, head, line, outlives_hyper }
     }
 
     /// So many bytes are on their way to hyper.
@@ -218,7 +220,12 @@ impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Hyper has sent all. Of HTTP/1 the transport outlives it, for a pause or for the last words.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_shutdown(cx)
+        if self.outlives_hyper {
+            self.poll_flush(cx)
+        } else {
+            Pin::new(&mut self.transport).poll_shutdown(cx)
+        }
     }
 }

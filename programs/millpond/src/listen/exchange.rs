@@ -73,7 +73,7 @@ impl Exchange {
             Ok(slot) => slot,
             Err(response) => {
                 let response = self.settle(response, Some(incoming), http1, !waits).await;
-                return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner), answering, None)));
+                return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner, None), answering)));
             }
         };
         parts.extensions.insert(client);
@@ -88,17 +88,24 @@ impl Exchange {
         }
         let may_read_on = !rest.is_stalled() && (rest.is_touched() || !waits);
         let response = self.settle(response, rest.take(), http1, may_read_on).await;
-        Ok(self.swap(&method, version, response).map(|inner| AnswerBody::new(inner, answering, slot)))
+        Ok(self.swap(&method, version, response, slot).map(|inner| AnswerBody::new(inner, answering)))
     }
 
     /// The late swap: an answer that is still what its handler said goes over the wire, if this connection has one. The
-    /// head with all that the layers put there stays as it is.
-    fn swap(&self, method: &Method, version: Version, mut response: Response<Body>) -> Response<Sent> {
+    /// head with all that the layers put there stays as it is. The slot is held until the last byte is sent, which is
+    /// long after hyper has the last blank.
+    fn swap(
+        &self,
+        method: &Method,
+        version: Version,
+        mut response: Response<Body>,
+        slot: Option<Slot<IpAddr>>,
+    ) -> Response<Sent> {
         match (&self.line, Offer::fits(method, version, &mut response)) {
             (Some(line), Some(offer)) if self.house.wire.is_on() => {
-                response.map(|ordinary| Sent::Blanks(Blanks::new(offer, Arc::clone(line), ordinary)))
+                response.map(|ordinary| Sent::Blanks(Blanks::new(offer, Arc::clone(line), (ordinary, slot))))
             }
-            _ => response.map(Sent::Ordinary),
+            _ => response.map(|ordinary| Sent::Ordinary(ordinary, slot)),
         }
     }
 
@@ -202,7 +209,7 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
 
 /// What hyper is given.
 enum Sent {
-    Ordinary(Body),
+    Ordinary(Body, #[expect(dead_code, reason = "held for its Drop")] Option<Slot<IpAddr>>),
     Blanks(Blanks),
 }
 
@@ -211,17 +218,16 @@ pub(crate) struct AnswerBody {
     inner: Sent,
     progress: Option<Arc<Progress>>,
     _answering: Answering,
-    _slot: Option<Slot<IpAddr>>,
 }
 
 impl AnswerBody {
-    fn new(inner: Sent, answering: Answering, slot: Option<Slot<IpAddr>>) -> Self {
+    fn new(inner: Sent, answering: Answering) -> Self {
         let progress = Progress::current();
         // From here on the client decides when it is asked for its first frame.
         if let Some(progress) = &progress {
             progress.offered();
         }
-        AnswerBody { inner, progress, _answering: answering, _slot: slot }
+        AnswerBody { inner, progress, _answering: answering }
     }
 }
 
@@ -234,7 +240,7 @@ impl http_body::Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = match &mut self.inner {
-            Sent::Ordinary(body) => Pin::new(body).poll_frame(cx),
+            Sent::Ordinary(body, _) => Pin::new(body).poll_frame(cx),
             Sent::Blanks(blanks) => {
                 Pin::new(blanks).poll_frame(cx).map(|frame| Some(frame?.map_err(axum::Error::new)))
             }
@@ -250,14 +256,14 @@ impl http_body::Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.inner {
-            Sent::Ordinary(body) => body.is_end_stream(),
+            Sent::Ordinary(body, _) => body.is_end_stream(),
             Sent::Blanks(blanks) => blanks.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
-            Sent::Ordinary(body) => body.size_hint(),
+            Sent::Ordinary(body, _) => body.size_hint(),
             Sent::Blanks(blanks) => blanks.size_hint(),
         }
     }

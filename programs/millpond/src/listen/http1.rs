@@ -31,7 +31,8 @@ pub(crate) async fn speak<S: Transport>(
         if finish {
             Pin::new(&mut connection).graceful_shutdown();
         }
-        connection.poll_without_shutdown(cx)
+        // Not `poll_without_shutdown`: that is done before the last answer has left hyper's queue.
+        Pin::new(&mut connection).poll(cx)
     })
     .await;
     let parts = connection.into_parts();

@@ -12,7 +12,7 @@ use budget::{Budget, limits};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use store::Source;
 use stream::Peer;
-use stream::wire::{self, Outlet};
+use stream::wire::{self, More, Outlet};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -131,9 +131,17 @@ fn peek(socket: impl AsFd) -> io::Result<()> {
 }
 
 impl Outlet for Socket {
-    /// The kernel waits for the file's first bytes, so that they share a packet with the head.
-    fn poll_head(&mut self, context: &mut Context<'_>, head: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+    /// The kernel waits for the file's first bytes, if they follow, so that they share a packet with the head.
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        head: &[IoSlice<'_>],
+        more: More,
+    ) -> Poll<io::Result<usize>> {
+        let flags = match more {
+            More::Now => SendFlags::MORE | SendFlags::NOSIGNAL,
+            More::Later => SendFlags::NOSIGNAL,
+        };
         self.poll_by(context, |socket| {
             Ok(rustix::net::sendmsg(socket, head, &mut SendAncillaryBuffer::default(), flags)?)
         })

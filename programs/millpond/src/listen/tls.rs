@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::Source;
-use stream::wire::Outlet;
+use stream::wire::{More, Outlet};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -102,7 +102,12 @@ impl AsyncWrite for Secure {
 
 /// A TLS connection has nothing to hand a file to: bytes are read when the last ones are sent, and encrypted.
 impl Outlet for Secure {
-    fn poll_head(&mut self, context: &mut Context<'_>, head: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        head: &[IoSlice<'_>],
+        _: More,
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write_vectored(context, head)
     }
 

@@ -12,7 +12,7 @@ use bytes::{Buf as _, Bytes};
 use http_body::Body as _;
 use store::Source;
 
-use crate::wire::{Blanks, Line, Outlet};
+use crate::wire::{Blanks, Line, More, Outlet};
 
 /// How an outlet behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,24 @@ pub(super) struct Fake {
     pub(super) offered: Vec<(u64, usize)>,
     /// No call has room while it is set, and nobody is woken.
     pub(super) is_full: bool,
+    /// How much is worth handing over at once.
+    pub(super) piece_bytes: usize,
+    /// What the last head was announced with.
+    pub(super) announced: Option<More>,
     chance: u64,
 }
 
 impl Fake {
     pub(super) fn new(manner: Manner, seed: u64) -> Fake {
-        Fake { manner, out: Vec::new(), offered: Vec::new(), is_full: false, chance: seed | 1 }
+        Fake {
+            manner,
+            out: Vec::new(),
+            offered: Vec::new(),
+            is_full: false,
+            piece_bytes: usize::MAX,
+            announced: None,
+            chance: seed | 1,
+        }
     }
 
     fn chance(&mut self) -> u64 {
@@ -75,10 +87,16 @@ impl Fake {
 
 impl Outlet for Fake {
     fn piece_bytes(&self) -> usize {
-        usize::MAX
+        self.piece_bytes
     }
 
-    fn poll_head(&mut self, context: &mut Context<'_>, head: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        head: &[IoSlice<'_>],
+        more: More,
+    ) -> Poll<io::Result<usize>> {
+        self.announced = Some(more);
         ready!(self.poll_any(context));
         let all: Vec<u8> = head.iter().flat_map(|slice| slice.iter().copied()).collect();
         let taken = self.taken(all.len());
@@ -190,7 +208,7 @@ impl Sending {
         let slices: Vec<_> = self.queue.iter().map(|bytes| IoSlice::new(bytes)).collect();
         let sent = match self.line.poll_send(context, &mut self.outlet, &slices) {
             Some(sent) => sent,
-            None => self.outlet.poll_head(context, &slices),
+            None => self.outlet.poll_head(context, &slices, More::Later),
         };
         let mut sent = ready!(sent)?;
         assert!(sent > 0, "hyper takes this for a broken connection");

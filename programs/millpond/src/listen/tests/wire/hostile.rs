@@ -176,6 +176,44 @@ async fn p10_a_stop_lets_an_answer_finish_that_is_queued() {
     running.stop().await;
 }
 
+/// Hyper is done with such a connection as soon as the last blank is in its queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p10_the_last_answer_of_a_connection_comes_whole_at_a_stop_too() {
+    const PART: usize = 250_000;
+    let music = Music::new();
+    let running = music.play(Share::ALL, |_| {});
+    let range = format!("Range: bytes=7-{}\r\n", PART + 6);
+    let asked = [
+        get_of(SONG, &format!("{range}Connection: close\r\n")),
+        format!("GET {SONG} HTTP/1.0\r\n{range}\r\n"),
+        // Of the next two the request's body is never read: one is announced and one waits for leave to be sent.
+        get_of(SONG, &format!("{range}Content-Length: 1000000\r\n")),
+        get_of(SONG, &format!("{range}Content-Length: 9\r\nExpect: 100-continue\r\n")),
+    ];
+    for stops in [false, true] {
+        let mut last = Vec::new();
+        for text in &asked {
+            let mut ear = Ear::narrow(&running, 4_096).await;
+            ear.ask(text).await;
+            last.push((text, ear.head().await, ear));
+        }
+        assert_eq!(music.streams.used(), asked.len(), "none of them is sent yet");
+        if stops {
+            running.house.stop.cancel();
+        }
+        // Longer than hyper needs to let go of them.
+        tokio::time::sleep(SOON).await;
+        for (text, head, mut ear) in last {
+            println!("stopping: {stops}, {text}");
+            ear.widen();
+            ear.body(head).await.is(&long()[7..PART + 7]);
+            assert!(!ear.hear().await, "and then it closes");
+        }
+    }
+    music.at_rest().await;
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p10_an_answer_that_is_not_taken_within_the_drain_is_cut() {
     let music = Music::new();
