@@ -55,8 +55,17 @@ fn demands() -> Demands {
 
 #[test]
 fn p04_listeners_in_a_memory_group_never_stall_and_leave_nothing_behind() {
+    prove(demands(), "");
+}
+
+/// What HTTP/2, TLS and other systems get: every byte is copied, and each stream has a chunk of its own.
+#[test]
+fn p04_listeners_without_the_wire_never_stall_either() {
+    prove(Demands { time: Duration::from_secs(10), ..SHORT }, "[stream]\nwire = \"off\"\n");
+}
+
+fn prove(demands: Demands, config: &str) {
     let _alone = alone();
-    let demands = demands();
     let music = LongMusic::of(demands.track_bytes());
     let group = wall(MEMORY_MIB, Some(SOCKETS_MIB));
     let (listeners, connections) = (demands.listeners, demands.listeners + 100);
@@ -65,7 +74,7 @@ fn p04_listeners_in_a_memory_group_never_stall_and_leave_nothing_behind() {
         tracks: music.tracks.len(),
         config: format!(
             "[memory]\nlimit = \"{MEMORY_MIB}MiB\"\n[limits]\nconnections = {connections}\n\
-             streams = {listeners}\nstreams_per_user = 0\n"
+             streams = {listeners}\nstreams_per_user = 0\n{config}"
         ),
         ..Options::default()
     };
