@@ -22,9 +22,12 @@ pub(crate) struct Metrics {
     ended: Family<OutcomeLabel, Counter>,
     stalls: Counter,
     ranges: Family<KindLabel, Counter>,
+    /// What most answers count is at hand: to look it up by its label costs a lock and a hash.
+    ranges_single: Counter,
     range_decisions: AtomicU64,
     orphans: Counter,
     wire_bytes: Family<HowLabel, Counter>,
+    sendfile_bytes: Counter,
     misses: Counter,
 }
 
@@ -114,6 +117,9 @@ impl Metrics {
         for selection in Selection::EACH_KIND {
             drop(ranges.get_or_create(&KindLabel { kind: selection.kind() }));
         }
+        let single = Selection::Single { offset: 0, count: 1 };
+        let ranges_single = ranges.get_or_create_owned(&KindLabel { kind: single.kind() });
+        let sendfile_bytes = wire_bytes.get_or_create_owned(&HowLabel { how: How::Sendfile.name() });
         Metrics {
             in_flight: Gauge::default(),
             bytes: Counter::default(),
@@ -122,9 +128,11 @@ impl Metrics {
             ended,
             stalls: Counter::default(),
             ranges,
+            ranges_single,
             range_decisions: AtomicU64::new(0),
             orphans: Counter::default(),
             wire_bytes,
+            sendfile_bytes,
             misses: Counter::default(),
         }
     }
@@ -176,7 +184,11 @@ impl Metrics {
 
     /// The wire sent bytes.
     pub(crate) fn wire(&self, how: How, bytes: usize) {
-        self.wire_bytes.get_or_create(&HowLabel { how: how.name() }).inc_by(bytes as u64);
+        let bytes = bytes as u64;
+        match how {
+            How::Sendfile => self.sendfile_bytes.inc_by(bytes),
+            How::Copy => self.wire_bytes.get_or_create(&HowLabel { how: how.name() }).inc_by(bytes),
+        };
     }
 
     pub(crate) fn wired_bytes(&self) -> u64 {
@@ -203,7 +215,10 @@ impl Metrics {
     /// Counts every decision and logs one in [`RANGE_LOG_EVERY`].
     pub(crate) fn range(&self, selection: Selection, length: u64) {
         let kind = selection.kind();
-        self.ranges.get_or_create(&KindLabel { kind }).inc();
+        match selection {
+            Selection::Single { .. } => self.ranges_single.inc(),
+            _ => self.ranges.get_or_create(&KindLabel { kind }).inc(),
+        };
         if self.range_decisions.fetch_add(1, Ordering::Relaxed).is_multiple_of(RANGE_LOG_EVERY) {
             tracing::debug!(kind, ?selection, length, sampled = RANGE_LOG_EVERY, "range decision");
         }

@@ -1,5 +1,7 @@
 //! From a request and a segment to an answer.
 
+use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,6 +11,7 @@ use http::header::{
     LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use httpdate::HttpDate;
 
 use crate::body::Body;
 use crate::condition::{self, Decision};
@@ -25,6 +28,9 @@ const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
 /// How many fields an answer has, with those that come on its way out.
 const FIELDS: usize = 20;
+
+/// Three numbers of 64 bits and what stands between them in `Content-Range` are 68 letters.
+const WRITTEN_BYTES_MAX: usize = 80;
 
 /// What a stream is to the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,8 +153,7 @@ fn not_modified(segment: &Segment) -> Response<Body> {
 fn not_satisfiable(length: u64) -> Response<Body> {
     let mut response = bare(StatusCode::RANGE_NOT_SATISFIABLE);
     response.headers_mut().insert(ACCEPT_RANGES, BYTES);
-    let range = HeaderValue::try_from(format!("bytes */{length}")).ok();
-    set(response.headers_mut(), CONTENT_RANGE, range);
+    set(response.headers_mut(), CONTENT_RANGE, written(format_args!("bytes */{length}")));
     response
 }
 
@@ -162,12 +167,22 @@ fn bare(status: StatusCode) -> Response<Body> {
 /// `count` is at least one here.
 fn content_range(offset: u64, count: u64, length: u64) -> Option<HeaderValue> {
     let last = offset.saturating_add(count).saturating_sub(1);
-    HeaderValue::try_from(format!("bytes {offset}-{last}/{length}")).ok()
+    written(format_args!("bytes {offset}-{last}/{length}"))
 }
 
 fn date(time: SystemTime) -> HeaderValue {
-    HeaderValue::try_from(httpdate::fmt_http_date(time))
+    written(format_args!("{}", HttpDate::from(time)))
         .unwrap_or(HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
+}
+
+/// A value of few letters. It is written on the stack, because a text that grows as it is written costs more than all
+/// the rest of making a value.
+fn written(text: fmt::Arguments<'_>) -> Option<HeaderValue> {
+    let mut room = [0; WRITTEN_BYTES_MAX];
+    let mut rest = &mut room[..];
+    rest.write_fmt(text).ok()?;
+    let left = rest.len();
+    HeaderValue::from_bytes(&room[..WRITTEN_BYTES_MAX - left]).ok()
 }
 
 #[cfg(test)]

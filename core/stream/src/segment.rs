@@ -67,8 +67,8 @@ impl Segment {
 
     /// The `ETag` field (RFC 9110 section 8.8.3).
     pub(crate) fn etag(&self) -> Option<HeaderValue> {
-        let prefix = if self.validator.is_strong() { "" } else { "W/" };
-        HeaderValue::try_from(format!("{prefix}\"{}\"", self.validator.tag())).ok()
+        let open = if self.validator.is_strong() { "\"" } else { "W/\"" };
+        HeaderValue::try_from([open, self.validator.tag(), "\""].concat()).ok()
     }
 
     /// What `Last-Modified` may say (RFC 9110 section 8.8.2.1): nothing that lies in the future or that a date cannot

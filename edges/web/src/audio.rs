@@ -64,7 +64,8 @@ pub(crate) async fn audio(
     };
     let source = app.folders.open(track.folder, &track.path).await?;
     let segment = Segment::whole(source, HeaderValue::from_static(track.content_type), disposition);
-    send(&app, &caller, &head, segment, Kind::Media, format!("{} – {}", track.artist, track.title))
+    let what = [&*track.artist, " – ", &*track.title].concat();
+    send(&app, &caller, &head, segment, Kind::Media, what)
 }
 
 /// Show a track's cover

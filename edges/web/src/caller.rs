@@ -54,6 +54,12 @@ pub(crate) async fn identify(
         let identity = by_link(app, head).await?;
         return Ok(Some(Caller { identity, sent_by_browsers: false }));
     }
+    // Boxed, because signing in may hash a password, and that future is larger than all the others.
+    Box::pin(by_secret(app, head)).await
+}
+
+/// Who shows a secret in a header; nobody when there is none.
+async fn by_secret(app: &App, head: &request::Parts) -> Result<Option<Caller>, Error> {
     let from = client(head).address;
     if head.headers.contains_key(AUTHORIZATION) {
         return match authorization(&head.headers).ok_or(Refusal::Wrong)? {
@@ -111,16 +117,25 @@ pub(crate) fn is_link(query: Option<&str>) -> bool {
     values(query.unwrap_or_default(), "signature").next().is_some()
 }
 
-/// What a query says under a name, each time that it does. Names and values without an escape, as ours are, are neither
-/// decoded nor copied.
+/// What a query says under a name, each time that it does.
 pub(crate) fn values<'a>(query: &'a str, wanted: &str) -> impl Iterator<Item = Cow<'a, str>> {
-    query.split('&').filter_map(move |pair| {
-        if !pair.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            return (name == wanted && !pair.is_empty()).then_some(Cow::Borrowed(value));
+    pairs(query).filter_map(move |(name, value)| (name == wanted).then_some(value))
+}
+
+/// The names and values of a query. Those of one without an escape, as ours are, are neither decoded nor copied.
+fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    // Looked at as a whole and to its end, because the compiler takes many bytes at once where it need not stop early.
+    let is_plain = query.bytes().fold(true, |plain, byte| plain & (byte != b'%') & (byte != b'+'));
+    query.split('&').filter(|pair| !pair.is_empty()).filter_map(move |pair| {
+        if !is_plain {
+            return form_urlencoded::parse(pair.as_bytes()).next();
         }
-        let (name, value) = form_urlencoded::parse(pair.as_bytes()).next()?;
-        (name == wanted).then_some(value)
+        // The names are short: going from letter to letter is faster than a search that is made for long texts.
+        let (name, value) = match pair.bytes().position(|byte| byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, ""),
+        };
+        Some((Cow::Borrowed(name), Cow::Borrowed(value)))
     })
 }
 
@@ -149,16 +164,24 @@ struct Link<'a> {
 
 /// The parts of a link; each must be there once.
 fn link(query: &str) -> Option<Link<'_>> {
-    let one = |wanted: &str| {
-        let mut found = values(query, wanted);
-        found.next().filter(|_| found.next().is_none())
-    };
-    let expires = one("expires")?;
+    let (mut user, mut expires, mut signature) = (None, None, None);
+    for (name, value) in pairs(query) {
+        let part = match &*name {
+            "user" => &mut user,
+            "expires" => &mut expires,
+            "signature" => &mut signature,
+            _ => continue,
+        };
+        if part.replace(value).is_some() {
+            return None;
+        }
+    }
+    let expires = expires?;
     let canonical = !expires.is_empty() && expires.bytes().all(|b| b.is_ascii_digit());
     Some(Link {
-        user: one("user")?.parse().ok()?,
+        user: user?.parse().ok()?,
         expires: expires.parse().ok().filter(|_| canonical)?,
-        signature: one("signature")?,
+        signature: signature?,
     })
 }
 

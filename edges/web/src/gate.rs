@@ -1,12 +1,15 @@
 //! Before every handler: who asks, and may he.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use catalog::{Action, TrackId, Verdict, access};
+use tower::{Layer, Service};
 
 use crate::caller::{self, Caller};
 use crate::error::{Code, Error};
@@ -20,17 +23,46 @@ pub(crate) struct Gate {
     pub(crate) route: &'static Route,
 }
 
-/// Lets a request through with its [`Caller`], or answers it.
-pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let (mut head, body) = request.into_parts();
-    match admit(&gate.app, gate.route, &mut head).await {
-        Ok(caller) => {
-            if let Some(caller) = caller {
-                head.extensions.insert(caller);
+impl Layer<axum::routing::Route> for Gate {
+    type Service = Gated;
+
+    fn layer(&self, handler: axum::routing::Route) -> Gated {
+        Gated { gate: self.clone(), handler }
+    }
+}
+
+/// A handler behind its gate: a service of our own, because axum's middleware of functions clones and boxes the handler
+/// once more for each request.
+#[derive(Clone)]
+pub(crate) struct Gated {
+    gate: Gate,
+    handler: axum::routing::Route,
+}
+
+impl Service<Request> for Gated {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request>::poll_ready(&mut self.handler, cx)
+    }
+
+    /// Lets a request through with its [`Caller`], or answers it.
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (gate, mut handler) = (self.gate.clone(), self.handler.clone());
+        let (mut head, body) = request.into_parts();
+        Box::pin(async move {
+            match admit(&gate.app, gate.route, &mut head).await {
+                Ok(caller) => {
+                    if let Some(caller) = caller {
+                        head.extensions.insert(caller);
+                    }
+                    handler.call(Request::from_parts(head, body)).await
+                }
+                Err(error) => Ok(error.into_response()),
             }
-            next.run(Request::from_parts(head, body)).await
-        }
-        Err(error) => error.into_response(),
+        })
     }
 }
 
@@ -39,8 +71,7 @@ async fn admit(app: &App, route: &Route, head: &mut request::Parts) -> Result<Op
     if route.action == Action::Knock {
         return Ok(None);
     }
-    // Boxed, because signing in may hash a password, and that future is larger than all the others.
-    let caller = Box::pin(caller::identify(app, route, head)).await?;
+    let caller = caller::identify(app, route, head).await?;
     if let Some(caller) = &caller
         && caller.sent_by_browsers
         && !head.method.is_safe()

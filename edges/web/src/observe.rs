@@ -1,23 +1,28 @@
 //! What every answer of every face passes: an id, a clock, an account, headers, compression, a log line.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{
     ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
+use axum::routing::future::RouteFuture;
 use budget::{Account, Budget, Peaks, limits};
 use futures_util::FutureExt;
 use tokio::time::Instant;
+use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::error::{Code, Error};
@@ -47,8 +52,58 @@ pub struct Observed {
 ///
 /// It must be applied to the whole merged router, because the class of a request is the path that this router matched.
 pub fn observe(router: Router, observed: &Observed) -> Router {
-    let watch = Watch { observed: observed.clone(), ids: Ids::new() };
-    router.layer(from_fn_with_state(Arc::new(watch), pass))
+    router.layer(Around(Arc::new(Watch { observed: observed.clone(), ids: Ids::new() })))
+}
+
+/// The layer of [`observe`].
+#[derive(Clone)]
+struct Around(Arc<Watch>);
+
+impl Layer<Route> for Around {
+    type Service = Watched;
+
+    fn layer(&self, route: Route) -> Watched {
+        Watched { watch: Arc::clone(&self.0), route }
+    }
+}
+
+/// A route with everything around it. It is a service of our own because axum's middleware of functions clones and boxes
+/// the route once more for each request.
+#[derive(Clone)]
+struct Watched {
+    watch: Arc<Watch>,
+    route: Route,
+}
+
+impl Service<Request> for Watched {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request>::poll_ready(&mut self.route, cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let watch = Arc::clone(&self.watch);
+        let asked = Asked::of(&request, &watch);
+        // The path has no query string: that is where credentials and signatures are.
+        let span = tracing::info_span!(
+            "request",
+            id = asked.id.to_str().unwrap_or_default(),
+            method = %asked.method,
+            path = request.uri().path()
+        );
+        let is_preflight = cors::is_preflight(&asked.method, request.headers());
+        // It runs when it is polled, and not before.
+        let handler = (!is_preflight).then(|| self.route.call(request));
+        let passed = async move {
+            let account = Account::open(asked.class, &watch.observed.peaks);
+            let passed = pass(&watch.observed, &asked, &account, handler);
+            Ok(Arc::clone(&account).scope(passed).await)
+        };
+        Box::pin(passed.instrument(span))
+    }
 }
 
 /// What every request passes by.
@@ -86,6 +141,7 @@ impl Ids {
 
 /// What is remembered of a request until its answer is there.
 struct Asked {
+    started: Instant,
     id: HeaderValue,
     class: &'static str,
     method: Method,
@@ -93,46 +149,54 @@ struct Asked {
     gzip: gzip::Asked,
 }
 
-async fn pass(State(watch): State<Arc<Watch>>, request: Request, next: Next) -> Response {
-    let Watch { observed, ids } = &*watch;
-    let started = Instant::now();
-    let headers = request.headers();
-    let asked = Asked {
-        id: ids.of(headers),
-        class: observed.operations.class(request.extensions().get().map(MatchedPath::as_str)),
-        method: request.method().clone(),
-        readers: cors::readers(request.uri(), headers, observed.base_url.prefix(), &observed.cors_origins),
-        gzip: gzip::Asked::by(request.method(), headers),
-    };
-    let id = asked.id.to_str().unwrap_or_default();
-    // The path has no query string: that is where credentials and signatures are.
-    let span = tracing::info_span!("request", id, method = %asked.method, path = request.uri().path());
-    let account = Account::open(asked.class, &observed.peaks);
-    let answered = async {
-        let answer = answer(request, next, &asked).await;
-        finish(answer, &asked, observed)
-    };
-    let mut answer = Arc::clone(&account).scope(answered).instrument(span.clone()).await;
-    let took = started.elapsed();
-    answer.headers_mut().insert(X_REQUEST_ID, asked.id.clone());
-    let ms = (took.as_micros() + 500) / 1000;
-    if let Ok(seconds) = HeaderValue::try_from(format!("{}.{:03}", ms / 1000, ms % 1000)) {
-        answer.headers_mut().insert(X_PROCESS_TIME, seconds);
+impl Asked {
+    fn of(request: &Request, Watch { observed, ids }: &Watch) -> Self {
+        let headers = request.headers();
+        Asked {
+            started: Instant::now(),
+            id: ids.of(headers),
+            class: observed.operations.class(request.extensions().get().map(MatchedPath::as_str)),
+            method: request.method().clone(),
+            readers: cors::readers(
+                request.uri(),
+                headers,
+                observed.base_url.prefix(),
+                &observed.cors_origins,
+            ),
+            gzip: gzip::Asked::by(request.method(), headers),
+        }
     }
+}
+
+/// Waits for the answer, finishes it, and writes down what it was.
+async fn pass(
+    observed: &Observed,
+    asked: &Asked,
+    account: &Account,
+    handler: Option<RouteFuture<Infallible>>,
+) -> Response {
+    let mut answer = finish(answer(asked, handler).await, asked, observed);
+    let took = asked.started.elapsed();
+    answer.headers_mut().insert(X_REQUEST_ID, asked.id.clone());
+    answer.headers_mut().insert(X_PROCESS_TIME, process_time(took));
     observed.operations.record(asked.class, answer.status(), took, account.peak_bytes());
-    span.in_scope(|| log(&asked, &answer, took));
+    log(asked, &answer, took);
     answer
 }
 
-/// The handler's answer, or one in its place: to a preflight, and after a panic.
-async fn answer(request: Request, next: Next, asked: &Asked) -> Response {
-    if cors::is_preflight(&asked.method, request.headers()) {
-        return cors::preflight(&asked.readers);
-    }
+/// Seconds with three digits behind the point.
+fn process_time(took: Duration) -> HeaderValue {
+    let ms = (took.as_micros() + 500) / 1000;
+    HeaderValue::try_from(format!("{}.{:03}", ms / 1000, ms % 1000)).unwrap_or(HeaderValue::from_static("-"))
+}
+
+/// The handler's answer, or one in its place: to a preflight, which has no handler, and after a panic.
+async fn answer(asked: &Asked, handler: Option<RouteFuture<Infallible>>) -> Response {
+    let Some(handler) = handler else { return cors::preflight(&asked.readers) };
     // What a handler leaves half done is its own and goes with it; what it shares is behind locks that survive.
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(answer) if asked.method == Method::OPTIONS => options(answer),
-        Ok(answer) => answer,
+    match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(Ok(answer)) if asked.method == Method::OPTIONS => options(answer),
+        Ok(Ok(answer)) => answer,
         Err(panic) => {
             tracing::error!(
                 panic = panic_text(&*panic),

@@ -21,6 +21,9 @@ const OTHER: &str = "other";
 /// Upper bounds of the time histogram, in seconds.
 const BUCKETS_SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
+/// What the label `status` may say.
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
 /// The figures of all operations. Clones are the same figures.
 ///
 /// The class of an operation is the path of its route, never the path of the request, so there are only as many as
@@ -31,7 +34,7 @@ pub struct Operations(Arc<Inner>);
 struct Inner {
     seconds: Family<OfOperation, Histogram, fn() -> Histogram>,
     requests: Family<OfRequest, Counter>,
-    totals: Mutex<BTreeMap<&'static str, Totals>>,
+    rows: Mutex<BTreeMap<&'static str, Row>>,
     classes: Mutex<HashSet<&'static str>>,
 }
 
@@ -44,6 +47,14 @@ struct OfOperation {
 struct OfRequest {
     operation: &'static str,
     status: &'static str,
+}
+
+/// The figures of one class of route, found once: to look each up by its labels costs a lock and a hash for each.
+struct Row {
+    totals: Totals,
+    seconds: Histogram,
+    /// By class of status, from the first answer of that class on.
+    requests: [Option<Counter>; STATUS_CLASSES.len()],
 }
 
 /// What one class of route did since the start.
@@ -63,7 +74,7 @@ impl Operations {
         Operations(Arc::new(Inner {
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS_SECONDS)),
             requests: Family::default(),
-            totals: Mutex::default(),
+            rows: Mutex::default(),
             classes: Mutex::default(),
         }))
     }
@@ -100,10 +111,18 @@ impl Operations {
         time: Duration,
         memory_bytes: u64,
     ) {
-        self.0.seconds.get_or_create(&OfOperation { operation }).observe(time.as_secs_f64());
-        self.0.requests.get_or_create(&OfRequest { operation, status: class_of(status) }).inc();
-        let mut totals = lock(&self.0.totals);
-        let of = totals.entry(operation).or_default();
+        let Inner { seconds, requests, rows, .. } = &*self.0;
+        let mut rows = lock(rows);
+        let row = rows.entry(operation).or_insert_with(|| Row {
+            totals: Totals::default(),
+            seconds: seconds.get_or_create_owned(&OfOperation { operation }),
+            requests: Default::default(),
+        });
+        row.seconds.observe(time.as_secs_f64());
+        let class = class_of(status);
+        let count = || requests.get_or_create_owned(&OfRequest { operation, status: STATUS_CLASSES[class] });
+        row.requests[class].get_or_insert_with(count).inc();
+        let of = &mut row.totals;
         of.time_min = if of.count == 0 { time } else { of.time_min.min(time) };
         of.time_max = of.time_max.max(time);
         of.time += time;
@@ -114,7 +133,7 @@ impl Operations {
 
     /// The figures by class, in the order of the classes.
     pub(crate) fn figures(&self) -> Vec<(&'static str, Totals)> {
-        lock(&self.0.totals).iter().map(|(class, totals)| (*class, *totals)).collect()
+        lock(&self.0.rows).iter().map(|(class, row)| (*class, row.totals)).collect()
     }
 }
 
@@ -129,13 +148,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn class_of(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
+/// The place of a status in [`STATUS_CLASSES`].
+fn class_of(status: StatusCode) -> usize {
+    match status.as_u16() {
+        100..=199 => 0,
+        200..=299 => 1,
+        300..=399 => 2,
+        400..=499 => 3,
+        _ => 4,
     }
 }
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use catalog::Action;
 
 use crate::error::{Code, Error};
-use crate::gate::{self, Gate};
+use crate::gate::Gate;
 use crate::{App, account, audio, front, health, metrics, openapi, scan, session, streams, tracks};
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
@@ -87,7 +86,7 @@ pub static ROUTES: &[Route] = &[
 pub(crate) fn build(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
-        let gate = from_fn_with_state(Gate { app: Arc::clone(&app), route }, gate::pass);
+        let gate = Gate { app: Arc::clone(&app), route };
         router = router.route(route.path, (route.handler)(filter(&route.method)).route_layer(gate));
     }
     router.fallback(unknown_path).method_not_allowed_fallback(wrong_method).with_state(app)

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::conversation::{Conversation, Opening};
 use super::drive::Outcome;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Shared};
 use super::linger::farewell;
 use super::metrics::{Ended, Why};
 use super::pulse::Pulse;
@@ -185,14 +185,14 @@ impl Caller {
         let pulse = Pulse::new(!http2);
         // The streams of HTTP/2 come in frames, between which no file fits.
         let line = line.clone().filter(|_| !http2);
-        let exchange = Exchange {
+        let exchange = Exchange::new(Shared {
             house: Arc::clone(&self.house),
             peer: Arc::clone(&self.peer),
             pulse: Arc::clone(&pulse),
             remote: self.remote,
             tls,
             line: line.clone(),
-        };
+        });
         let budget = self.house.budget.clone();
         let io = TokioIo::new(Conversation::new(transport, opening, pulse, budget, line));
         if !http2 {

@@ -26,9 +26,12 @@ use super::request_body::RequestBody;
 use super::socket::Remote;
 use super::{Deadlines, House};
 
-/// What every request of one connection shares.
+/// What answers the requests of one connection. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Exchange {
+pub(crate) struct Exchange(Arc<Shared>);
+
+/// What every request of one connection shares.
+pub(crate) struct Shared {
     pub(crate) house: Arc<House>,
     pub(crate) peer: Arc<Peer>,
     pub(crate) pulse: Arc<Pulse>,
@@ -46,40 +49,73 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
     type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let answering = self.pulse.answering();
-        Box::pin(self.clone().answer(request, answering))
+        let (exchange, answering) = (self.clone(), self.pulse.answering());
+        let (mut parts, incoming) = request.into_parts();
+        // A block, because an async function keeps its arguments beside what it makes of them: this box is allocated for
+        // each request, and small ones are much cheaper.
+        Box::pin(async move {
+            let (method, version) = (parts.method.clone(), parts.version);
+            let slot = match exchange.admit(&mut parts) {
+                Ok(slot) => slot,
+                Err(response) => {
+                    let response = Box::pin(exchange.turn_away(*response, parts, incoming)).await;
+                    return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner, None), answering)));
+                }
+            };
+            let response = if http_body::Body::is_end_stream(&incoming) {
+                // Of a request without a body, as nearly all are, nothing can be late or left unread.
+                let handler = exchange.house.router.clone();
+                let Ok(response) = handler.oneshot(Request::from_parts(parts, Body::empty())).await;
+                response
+            } else {
+                Box::pin(exchange.answer_body(parts, incoming)).await
+            };
+            let response = exchange.swap(&method, version, response, slot);
+            Ok(response.map(|inner| AnswerBody::new(inner, answering)))
+        })
+    }
+}
+
+impl std::ops::Deref for Exchange {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 
 impl Exchange {
-    async fn answer(self, request: Request<Incoming>, answering: Answering) -> Result<Answer, Infallible> {
-        let (mut parts, incoming) = request.into_parts();
+    pub(crate) fn new(shared: Shared) -> Self {
+        Exchange(Arc::new(shared))
+    }
+
+    /// Finds out who asks and writes it into the head, or says why nobody listens.
+    fn admit(&self, parts: &mut Parts) -> Result<Option<Slot<IpAddr>>, Box<Response<Body>>> {
         let client = self.house.proxies.resolve(self.remote, self.tls, &parts.headers);
         if let Some(uri) = without_prefix(&parts.uri, &self.house.prefix) {
             parts.uri = uri;
         }
-        let (method, version) = (parts.method.clone(), parts.version);
-        let http1 = version < Version::HTTP_2;
-        let waits = parts.headers.contains_key(EXPECT);
-        let slot = if names_its_host(&parts) {
-            self.proxied_slot(client.address).map_err(|refused| refusal(&refused))
-        } else {
-            Err(plain(
-                StatusCode::BAD_REQUEST,
-                "a request names its host in one Host field (RFC 9112, section 3.2)\n",
-            ))
-        };
-        let slot = match slot {
-            Ok(slot) => slot,
-            Err(response) => {
-                let response = self.settle(response, Some(incoming), http1, !waits).await;
-                return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner, None), answering)));
-            }
-        };
+        if !names_its_host(parts) {
+            let text = "a request names its host in one Host field (RFC 9112, section 3.2)\n";
+            return Err(Box::new(plain(StatusCode::BAD_REQUEST, text)));
+        }
+        let slot = self.proxied_slot(client.address).map_err(|refused| Box::new(refusal(&refused)))?;
         parts.extensions.insert(client);
         // Of HTTP/2 the stream alone: to end it is no reason to end its neighbours.
         let peer = Progress::current().map_or_else(|| Arc::clone(&self.peer), |progress| progress.peer());
         parts.extensions.insert(peer);
+        Ok(slot)
+    }
+
+    /// An answer to a request that no handler sees.
+    async fn turn_away(&self, response: Response<Body>, parts: Parts, incoming: Incoming) -> Response<Body> {
+        let (http1, waits) = (parts.version < Version::HTTP_2, parts.headers.contains_key(EXPECT));
+        self.settle(response, Some(incoming), http1, !waits).await
+    }
+
+    /// The handler's answer to a request with a body, which may be late, and of which a part may be left unread.
+    async fn answer_body(&self, parts: Parts, incoming: Incoming) -> Response<Body> {
+        let (http1, waits) = (parts.version < Version::HTTP_2, parts.headers.contains_key(EXPECT));
         let (body, rest) = RequestBody::new(incoming, self.house.deadlines.body_stall);
         let handler = self.house.router.clone();
         let Ok(mut response) = handler.oneshot(Request::from_parts(parts, Body::new(body))).await;
@@ -87,8 +123,7 @@ impl Exchange {
             response = plain(StatusCode::REQUEST_TIMEOUT, "nothing of the request body came for too long\n");
         }
         let may_read_on = !rest.is_stalled() && (rest.is_touched() || !waits);
-        let response = self.settle(response, rest.take(), http1, may_read_on).await;
-        Ok(self.swap(&method, version, response, slot).map(|inner| AnswerBody::new(inner, answering)))
+        self.settle(response, rest.take(), http1, may_read_on).await
     }
 
     /// The late swap: an answer that is still what its handler said goes over the wire, if this connection has one. The
