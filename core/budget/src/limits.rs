@@ -234,8 +234,11 @@ pub const PICTURES_PER_USER_MAX: usize = 128;
 pub const CHUNK_BYTES: usize = 32 * 1024;
 /// Spare chunks kept for reuse.
 pub const CHUNKS_IDLE_MAX: usize = 256;
-/// What a stream's permit stands for: one chunk, its registry entry and hyper's share of the connection.
-pub const STREAM_BYTES: u64 = CHUNK_BYTES as u64 + 16 * KIB;
+/// What a stream's permit stands for: what the kernel holds of it (for more than the smallest piece there is another permit),
+/// its registry entry and hyper's share of the connection…
+pub const STREAM_BYTES: u64 = SOCKET_PIECE_BYTES_MIN as u64 + 16 * KIB;
+/// …and what it stands for besides as long as the stream may have to be copied: one chunk.
+pub const COPIED_STREAM_BYTES: u64 = CHUNK_BYTES as u64;
 /// One stream may send this much before the next task has its turn.
 pub const TURN_BYTES: usize = 256 * 1024;
 /// Bodies up to this size may come from memory; everything larger is read from its source.

@@ -10,8 +10,9 @@ use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{
-    PICTURES_PER_USER_MAX, SCRATCH_BYTES, SCRATCHES_IDLE_MAX, SEGMENT_BYTES_RANGE, SEGMENT_BYTES_WHOLE,
-    STALL_CHECK_MS, STREAM_BYTES, STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS, WRITE_STALL_MS,
+    COPIED_STREAM_BYTES, PICTURES_PER_USER_MAX, SCRATCH_BYTES, SCRATCHES_IDLE_MAX, SEGMENT_BYTES_RANGE,
+    SEGMENT_BYTES_WHOLE, STALL_CHECK_MS, STREAM_BYTES, STREAMS_MAX, STREAMS_PER_USER_MAX, SWEEP_MS,
+    WRITE_STALL_MS,
 };
 use budget::{Budget, Chunks, Permit, Pool, Refused, Slot, Slots};
 use prometheus_client::registry::Registry as MetricsRegistry;
@@ -115,9 +116,16 @@ pub(crate) struct Entry {
     /// What is known of its end by who sends it; what the registry knows goes first.
     outcome: AtomicU8,
     waker: Mutex<Option<Waker>>,
+    /// The memory of what is read to be copied.
+    copied: Mutex<Option<Permit>>,
 }
 
 impl Entry {
+    /// Nothing of this stream passes through our memory.
+    pub(crate) fn goes_by_wire(&self) {
+        drop(lock(&self.copied).take());
+    }
+
     /// Bytes handed to the connection so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -243,6 +251,7 @@ impl Inner {
             Kind::Picture => self.pictures.take(listener.user)?,
         };
         let permit = Arc::new(self.budget.take(Pool::Streams, STREAM_BYTES)?);
+        let copied = self.budget.take(Pool::Streams, COPIED_STREAM_BYTES)?;
         let (id, now_ms) = (self.next_id.fetch_add(1, Ordering::Relaxed), self.now_ms());
         let entry = Arc::new(Entry {
             id,
@@ -254,6 +263,7 @@ impl Inner {
             ending: AtomicU8::new(0),
             outcome: AtomicU8::new(Outcome::Cancelled as u8),
             waker: Mutex::new(None),
+            copied: Mutex::new(Some(copied)),
         });
         lock(&self.rows)
             .insert(id, Row { entry: Arc::clone(&entry), pace: Pace::new(now_ms), is_overdue: false });

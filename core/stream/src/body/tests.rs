@@ -3,7 +3,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-use budget::limits::{CHUNK_BYTES, KIB};
+use budget::limits::{CHUNK_BYTES, COPIED_STREAM_BYTES, KIB};
 use http_body::Body as _;
 
 use super::*;
@@ -64,6 +64,8 @@ async fn p04_a_body_holds_no_more_than_its_permit_until_the_last_piece_is_sent()
     let (streams, budget) = fixture::streams(10, 10);
     let (_folder, source) = new_file(&pattern(CHUNK_BYTES));
     let mut body = get(&streams, &source, listener(1));
+    let used = budget.figures()[Pool::Streams as usize].used_bytes;
+    assert_eq!(used, STREAM_BYTES + COPIED_STREAM_BYTES, "its chunk beside what the kernel holds");
     let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
     let bytes = frame.unwrap().unwrap().into_data().unwrap();
     drop(body);

@@ -124,6 +124,7 @@ async fn the_sweep_removes_what_has_no_body_and_counts_it() {
         outcome: AtomicU8::new(0),
         ending: AtomicU8::new(0),
         waker: Mutex::new(None),
+        copied: Mutex::new(None),
     };
     let row = Row { entry: Arc::new(entry), pace: Pace::new(0), is_overdue: false };
     lock(&streams.inner.rows).insert(99, row);

@@ -61,6 +61,7 @@ pub struct Blanks {
 impl Blanks {
     /// The body for an offer, on the connection that this line belongs to. `ordinary` is the body that it replaces.
     pub fn new(offer: Offer, line: Arc<Line>, ordinary: impl Send + 'static) -> Blanks {
+        offer.entry.goes_by_wire();
         let flow = Flow {
             position: offer.offset,
             end: offer.offset.saturating_add(offer.count),
