@@ -3,7 +3,11 @@
 //! What a user may tune is a key of the configuration whose default is the constant here; the comment names the key.
 //! Units come last in each name.
 
+mod uploads;
+
 use std::time::Duration;
+
+pub use uploads::*;
 
 /// One kibibyte, in bytes.
 pub const KIB: u64 = 1024;
@@ -492,10 +496,3 @@ pub const SCAN_DEPTH_MAX: usize = 64;
 pub const SCAN_LINKS_MAX: usize = 8;
 /// Names in one folder that a scan looks at.
 pub const SCAN_FOLDER_ENTRIES_MAX: usize = 100_000;
-
-// --- uploads (read by the configuration; used when uploads come) --------------------------------------------
-
-/// `limits.upload_bytes_max`: the largest upload.
-pub const UPLOAD_BYTES_MAX: u64 = 1_536 * MIB;
-/// `limits.uploads_per_user`: open uploads of one user.
-pub const UPLOADS_PER_USER_MAX: usize = 8;

@@ -26,6 +26,14 @@ pub enum ErrorKind {
     Locked,
     /// The data folder is not in a state that this release may touch.
     Format,
+    /// An upload's bytes are not what had been acknowledged: it cannot go on.
+    Lost,
+    /// A write or a sync failed earlier, so that nobody knows what the disk holds; or the upload is whole already.
+    Broken,
+    /// Stored bytes do not match the checksum that was written with them.
+    Corrupt,
+    /// A store on another machine cannot be reached, or does not answer as it should.
+    Unreachable,
     /// The operating system failed in another way.
     Io,
 }
@@ -79,12 +87,19 @@ impl Error {
     /// Whether the same call may succeed a little later without anybody's help.
     pub fn worth_retrying(&self) -> bool {
         match self.kind {
-            ErrorKind::Changed | ErrorKind::Full | ErrorKind::Locked | ErrorKind::Io => true,
+            ErrorKind::Changed
+            | ErrorKind::Full
+            | ErrorKind::Locked
+            | ErrorKind::Unreachable
+            | ErrorKind::Io => true,
             ErrorKind::NotFound
             | ErrorKind::Escapes
             | ErrorKind::NotAFile
             | ErrorKind::ReadOnly
-            | ErrorKind::Format => false,
+            | ErrorKind::Format
+            | ErrorKind::Lost
+            | ErrorKind::Broken
+            | ErrorKind::Corrupt => false,
         }
     }
 
@@ -97,6 +112,10 @@ impl Error {
             ErrorKind::ReadOnly => "the folder cannot be written",
             ErrorKind::Locked => "another process serves this data folder",
             ErrorKind::Format => "the data folder is not one that this release can use",
+            ErrorKind::Lost => "the bytes that had come were lost",
+            ErrorKind::Broken => "the bytes could not be written",
+            ErrorKind::Corrupt => "the stored file is damaged",
+            ErrorKind::Unreachable => "the store cannot be reached now",
             ErrorKind::Io => "the file could not be read",
         }
     }

@@ -1,26 +1,53 @@
-//! Bytes kept. Local library folders now; blobs, S3 and remote origins later.
+//! Bytes kept: those of library folders, which are read as they are, and those that were uploaded, which are ours.
 //!
 //! **Promise.** No name leads outside the folder it belongs to; a [`Source`] has a length and a validator that
-//! changes when its bytes do; a source that shrinks or changes under a reader is an error and never wrong bytes.
+//! changes when its bytes do; a source that shrinks or changes under a reader is an error and never wrong bytes. Bytes of
+//! an upload that were acknowledged survive every crash. What was uploaded carries checksums, and bytes that do not match
+//! them are never given to anybody.
 //!
 //! **Flow.** [`Folders`] opens a [`RelPath`] beneath a library's root and gives a [`Source`]; readers take bytes by
 //! offset. [`Walk`] lists a folder in the byte order of its paths. [`DataFolder`] holds the lock, the format number
-//! and the secret of one installation.
+//! and the secret of one installation. An upload is a [`Spooled`] file of the [`Spool`], for which [`Room`] was reserved,
+//! written on the threads of [`Io`]; whole, it is published by one of the places that keep [`Blobs`]. A [`Shelf`] opens
+//! whatever lies in a [`Place`].
 //!
 //! **Not here.** What bytes mean: no tags, no users, no HTTP.
 
+mod blob;
+mod blobs;
+#[doc(hidden)]
+pub mod conformance;
 mod data;
 mod error;
 mod folder;
 mod folders;
+mod hex;
+mod io;
+mod local;
+mod memory;
 mod path;
+mod place;
+mod room;
+mod s3;
 mod source;
+mod spool;
+mod sums;
 mod walk;
 
+pub use blob::{BlobId, BlobKey, FileId, Suffix};
+pub use blobs::{Blobs, Checked, Listed, Publication};
 pub use data::{DataFolder, FORMAT, Secret};
 pub use error::{Error, ErrorKind, Unseen};
 pub use folder::{FolderId, LibraryFolder};
 pub use folders::Folders;
+pub use io::Io;
+pub use local::LocalBlobs;
+pub use memory::MemoryBlobs;
 pub use path::RelPath;
-pub use source::{Source, SourceReader, Stamp, Validator};
+pub use place::{Place, Shelf};
+pub use room::{Reserved, Room};
+pub use s3::{S3Blobs, S3Settings};
+pub use source::{Remote, Source, SourceReader, Stamp, Validator};
+pub use spool::{Spool, SpoolId, SpoolReader, Spooled, Whole};
+pub use sums::BlockSums;
 pub use walk::{Entry, Walk};

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read, Seek, SeekFrom};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -13,6 +14,10 @@ use rustix::fs::{Advice, FileType, Stat};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::error::{Error, ErrorKind};
+
+pub(crate) mod checked;
+
+use checked::Sums;
 
 /// What tells that a file's bytes changed, small enough to be kept in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +92,11 @@ impl Validator {
         Validator { tag: tag.into(), strong: !young }
     }
 
+    /// The validator of bytes that never change under the name that they have, which is the tag.
+    pub(crate) fn fixed(tag: &str) -> Self {
+        Validator { tag: tag.into(), strong: true }
+    }
+
     /// The opaque tag without quotes and without `W/`.
     pub fn tag(&self) -> &str {
         &self.tag
@@ -103,32 +113,103 @@ impl Validator {
     }
 }
 
-/// A regular file, open for reading. A clone shares the handle.
+/// Bytes that are open for reading: a regular file, as it is or with checksums, or something that is no file here. A
+/// clone shares the handle.
 ///
 /// Its length is the one it had when it was opened: bytes behind it do not exist for readers, and a file that shrinks
 /// is an error, never a short answer.
+///
+/// Of a file with checksums no byte is given before its block of 1 MiB was read through and matched. Until then it counts
+/// as not resident: whoever wants it must read it on a thread that may block, and that reads the block.
 #[derive(Clone, Debug)]
 pub struct Source(Arc<Opened>);
 
 #[derive(Debug)]
 struct Opened {
-    file: File,
+    origin: Origin,
     name: Box<str>,
     stamp: Stamp,
     validator: Validator,
 }
 
+#[derive(Debug)]
+enum Origin {
+    Plain(File),
+    Checked(File, Sums),
+    Remote(Box<dyn Remote>),
+}
+
+/// Bytes that are no file of this machine. Offsets and lengths that it is asked for lie within the length that the
+/// source was made with.
+pub trait Remote: std::fmt::Debug + Send + Sync + 'static {
+    /// Reads at least one byte at `offset`, each checked; blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidData`] for bytes that do not match their checksum; otherwise why they cannot be had.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Reads what is in memory, checked, and never waits.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when the byte at `offset` is not.
+    fn read_resident(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let _ = (buffer, offset);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// These bytes will be read soon. Returns at once.
+    fn will_need(&self, offset: u64, count: u64) {
+        let _ = (offset, count);
+    }
+}
+
 impl Source {
     /// Takes a handle that was opened without blocking, if it is a regular file.
     pub(crate) fn of(file: File, name: &str) -> Result<Self, Error> {
-        let stat =
-            rustix::fs::fstat(&file).map_err(|e| Error::io(format!("{name} could not be looked at"), e))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::new(ErrorKind::NotAFile, format!("{name} is not a regular file")));
-        }
-        let stamp = Stamp::of(&stat);
+        let stamp = look(&file, name)?;
         let validator = Validator::of(&stamp, now_ns());
-        Ok(Source(Arc::new(Opened { file, name: name.into(), stamp, validator })))
+        Ok(Source(Arc::new(Opened { origin: Origin::Plain(file), name: name.into(), stamp, validator })))
+    }
+
+    /// A file of which only those bytes are given that match their checksums.
+    pub(crate) fn checked(
+        file: File,
+        name: &str,
+        validator: Validator,
+        sums: impl FnOnce(&Stamp) -> Sums,
+    ) -> Result<Self, Error> {
+        let stamp = look(&file, name)?;
+        let origin = Origin::Checked(file, sums(&stamp));
+        Ok(Source(Arc::new(Opened { origin, name: name.into(), stamp, validator })))
+    }
+
+    /// Bytes that lie elsewhere and never change there.
+    pub(crate) fn remote(
+        remote: impl Remote,
+        name: &str,
+        length: u64,
+        modified: SystemTime,
+        validator: Validator,
+    ) -> Self {
+        let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let modified_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        let stamp = Stamp { length, modified_ns, changed_ns: modified_ns, inode: 0 };
+        let origin = Origin::Remote(Box::new(remote));
+        Source(Arc::new(Opened { origin, name: name.into(), stamp, validator }))
+    }
+
+    /// Whether there is a file that the kernel can send.
+    pub fn has_file(&self) -> bool {
+        self.file().is_some()
+    }
+
+    /// The file, if there is one. Of a file with checksums only that may be sent for which [`Source::is_resident`] was
+    /// true.
+    pub fn file(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0.origin {
+            Origin::Plain(file) | Origin::Checked(file, _) => Some(file.as_fd()),
+            Origin::Remote(_) => None,
+        }
     }
 
     /// Length in bytes.
@@ -163,38 +244,41 @@ impl Source {
     /// Reads at `offset`; blocks while the disk works. `Ok(0)` is the end, or an empty buffer.
     ///
     /// # Errors
-    /// `UnexpectedEof` when the file shrank below `offset`; otherwise what the system says.
+    /// `UnexpectedEof` when the file shrank below `offset`; `InvalidData` when bytes do not match their checksum;
+    /// otherwise what the system says.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let wanted = self.wanted(buffer.len(), offset);
         if wanted == 0 {
             return Ok(0);
         }
-        loop {
-            match self.0.file.read_at(&mut buffer[..wanted], offset) {
-                Ok(0) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "the file shrank while it was read",
-                    ));
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
-            }
+        let buffer = &mut buffer[..wanted];
+        match &self.0.origin {
+            Origin::Plain(file) => read_file(file, buffer, offset),
+            Origin::Checked(file, sums) => sums.read_at(file, buffer, offset),
+            Origin::Remote(remote) => remote.read_at(buffer, offset),
         }
     }
 
     /// Reads at `offset` what the page cache holds, and never waits for a disk.
     ///
     /// # Errors
-    /// `WouldBlock` when the byte at `offset` is not in memory or the file system cannot tell: read it with
-    /// [`Source::read_at`] on a thread that may block, which also says whether the file shrank.
+    /// `WouldBlock` when the byte at `offset` is not in memory, is in a block that was not checked, or the file system
+    /// cannot tell: read it with [`Source::read_at`] on a thread that may block, which also says whether the file shrank.
     pub fn read_resident(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let wanted = self.wanted(buffer.len(), offset);
         if wanted == 0 {
             return Ok(0);
         }
+        let (file, wanted) = match &self.0.origin {
+            Origin::Plain(file) => (file, wanted),
+            Origin::Checked(file, sums) => (file, sums.checked(offset, wanted)),
+            Origin::Remote(remote) => return remote.read_resident(&mut buffer[..wanted], offset),
+        };
+        if wanted == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let mut slices = [IoSliceMut::new(&mut buffer[..wanted])];
-        match rustix::io::preadv2(&self.0.file, &mut slices, offset, ReadWriteFlags::NOWAIT) {
+        match rustix::io::preadv2(file, &mut slices, offset, ReadWriteFlags::NOWAIT) {
             // Linux 5.9 and 5.10 say "end of file" here for a page that is only absent.
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
             Ok(count) => Ok(count),
@@ -206,10 +290,26 @@ impl Source {
     }
 
     /// Whether the bytes from `offset` are in the page cache, as far as a look at the first and the last of them tells:
-    /// what a client reads comes and goes in runs.
+    /// what a client reads comes and goes in runs. Of a file with checksums, all their blocks were checked too.
     pub fn is_resident(&self, offset: u64, count: u64) -> bool {
         let there = |offset| matches!(self.read_resident(&mut [0], offset), Ok(1));
-        count == 0 || (there(offset + count - 1) && there(offset))
+        count == 0 || (self.is_checked(offset, count) && there(offset + count - 1) && there(offset))
+    }
+
+    /// Whether these bytes need no checking before they are given: they have no checksums here, or their blocks were
+    /// read through and matched a short while ago.
+    pub fn is_checked(&self, offset: u64, count: u64) -> bool {
+        match &self.0.origin {
+            Origin::Plain(_) | Origin::Remote(_) => true,
+            Origin::Checked(_, sums) => sums.are_checked(offset, count),
+        }
+    }
+
+    /// Blocks that were checked must be checked again before they are given, by every clone.
+    pub(crate) fn forget_checked(&self) {
+        if let Origin::Checked(_, sums) = &self.0.origin {
+            sums.forget();
+        }
     }
 
     /// How much of a buffer a read at `offset` may fill, so that nothing behind the length as opened is ever read.
@@ -236,21 +336,30 @@ impl Source {
     }
 
     fn current(&self) -> Result<Stamp, Error> {
-        let stat = rustix::fs::fstat(&self.0.file)
-            .map_err(|e| Error::io(format!("{} could not be looked at", self.0.name), e))?;
-        Ok(Stamp::of(&stat))
+        match &self.0.origin {
+            Origin::Plain(file) | Origin::Checked(file, _) => look(file, &self.0.name),
+            // What lies elsewhere is asked for by a name that never means anything else.
+            Origin::Remote(_) => Ok(self.0.stamp),
+        }
     }
 
     /// Tells the kernel that reads will jump, so that it reads nothing ahead: right for headers and tags. It holds for
     /// every clone of this handle.
     pub fn expect_jumps(&self) {
-        // Advice that is not taken costs time, never correctness.
-        let _ = rustix::fs::fadvise(&self.0.file, 0, None, Advice::Random);
+        if let Some(file) = self.file() {
+            // Advice that is not taken costs time, never correctness.
+            let _ = rustix::fs::fadvise(file, 0, None, Advice::Random);
+        }
     }
 
     /// Asks the kernel to bring these bytes into the page cache, without waiting for them.
     pub fn will_need(&self, offset: u64, count: u64) {
-        let _ = rustix::fs::fadvise(&self.0.file, offset, std::num::NonZeroU64::new(count), Advice::WillNeed);
+        match &self.0.origin {
+            Origin::Plain(file) | Origin::Checked(file, _) => {
+                let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(count), Advice::WillNeed);
+            }
+            Origin::Remote(remote) => remote.will_need(offset, count),
+        }
     }
 
     /// A reader with a position of its own; blocks while the disk works.
@@ -259,9 +368,26 @@ impl Source {
     }
 }
 
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.file.as_fd()
+/// What a regular file looks like.
+fn look(file: &File, name: &str) -> Result<Stamp, Error> {
+    let stat = rustix::fs::fstat(file).map_err(|e| Error::io(format!("{name} could not be looked at"), e))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Error::new(ErrorKind::NotAFile, format!("{name} is not a regular file")));
+    }
+    Ok(Stamp::of(&stat))
+}
+
+/// Reads at least one byte of a file that has as many.
+fn read_file(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(buffer, offset) {
+            Ok(0) => {
+                let text = "the file shrank while it was read";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

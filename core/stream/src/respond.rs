@@ -30,6 +30,7 @@ const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 const FIELDS: usize = 20;
 
 /// Three numbers of 64 bits and what stands between them in `Content-Range` are 68 letters.
+// format: the longest value of that field
 const WRITTEN_BYTES_MAX: usize = 80;
 
 /// What a stream is to the limits.

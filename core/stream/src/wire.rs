@@ -95,9 +95,10 @@ pub fn has_blank(slices: &[IoSlice<'_>]) -> bool {
 /// [`io::ErrorKind::WouldBlock`] when the socket is full, [`io::ErrorKind::UnexpectedEof`] when the file is shorter than
 /// `offset`, [`io::ErrorKind::Unsupported`] when this kind of file cannot be sent so.
 pub fn sendfile(socket: impl AsFd, source: &Source, offset: u64, count: usize) -> io::Result<usize> {
+    let Some(file) = source.file() else { return Err(io::ErrorKind::Unsupported.into()) };
     loop {
         let mut at = offset;
-        return match rustix::fs::sendfile(&socket, source, Some(&mut at), count) {
+        return match rustix::fs::sendfile(&socket, file, Some(&mut at), count) {
             Ok(0) if count > 0 => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(sent) => Ok(sent),
             Err(Errno::INTR) => continue,

@@ -23,13 +23,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cdn", EVERYTHING_BELOW_FACES),
     ("web", EVERYTHING_BELOW_FACES),
     ("load", &[]),
+    ("forgetful", &[]),
     ("xtask", &["load"]),
     ("hot", &["budget", "store", "catalog", "stream", "subsonic"]),
 ];
 /// These may know every crate: the program that wires them, and what tests them from outside.
 const KNOW_ALL: &[&str] = &["millpond", "fuzz", "tests"];
 
-const WEB_FRAMEWORK: &[&str] = &["axum", "axum-core", "axum-extra", "hyper", "hyper-util", "tower-http"];
+const WEB_FRAMEWORK: &[&str] = &["axum", "axum-core", "axum-extra", "tower-http"];
+/// What speaks HTTP itself: faces answer with it, and `store` asks buckets.
+const HTTP: &[&str] = &["hyper", "hyper-util"];
 const SQL: &[&str] = &["sqlx", "sqlx-core", "sqlx-sqlite", "sqlx-postgres", "rusqlite", "tokio-postgres"];
 
 /// A manifest: the crate's name and what it depends on, by the name of the package.
@@ -70,7 +73,10 @@ pub(super) fn between_crates(tree: &Tree) -> Vec<Complaint> {
 
 pub(super) fn web_framework(tree: &Tree) -> Vec<Complaint> {
     let may = |path: &str| path.starts_with("edges/") || path.starts_with("programs/millpond/");
-    only_where(tree, WEB_FRAMEWORK, may, "only faces and `millpond` know the web framework")
+    let mut found = only_where(tree, WEB_FRAMEWORK, may, "only faces and `millpond` know the web framework");
+    let may = |path: &str| may(path) || path.starts_with("core/store/");
+    found.extend(only_where(tree, HTTP, may, "only faces, `millpond` and `store` speak HTTP"));
+    found
 }
 
 pub(super) fn sql(tree: &Tree) -> Vec<Complaint> {

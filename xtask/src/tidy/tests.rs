@@ -61,8 +61,8 @@ fn every_rule_has_a_bad_example_that_fails() {
         ("arrows between crates", "core/store/Cargo.toml", "[package]\nname = \"shed\"\n", "no row says"),
         (
             "the web framework only in faces",
-            "core/store/Cargo.toml",
-            "[package]\nname = \"store\"\n[target.'cfg(unix)'.dependencies]\nhyper = \"1\"\n",
+            "core/budget/Cargo.toml",
+            "[package]\nname = \"budget\"\n[target.'cfg(unix)'.dependencies]\nhyper = \"1\"\n",
             "`hyper`",
         ),
         (

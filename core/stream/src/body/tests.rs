@@ -42,7 +42,7 @@ async fn a_body_is_the_file_when_a_disk_must_bring_it() {
     let (folder, source) = new_file(&bytes);
     std::fs::File::open(folder.path().join("song.flac")).unwrap().sync_all().unwrap();
     // Where the system does not follow this advice, the test says what the one above says.
-    rustix::fs::fadvise(&source, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    rustix::fs::fadvise(source.file().unwrap(), 0, None, rustix::fs::Advice::DontNeed).unwrap();
     let mut bodies: Vec<_> = (0..3).map(|user| get(&streams, &source, listener(user))).collect();
     let first = &mut bodies[0];
     // A body that is dropped while its read waits gives everything back when the read is done.

@@ -190,7 +190,7 @@ async fn the_list_comes_in_pages_by_number() {
     let ids = |after, rows_max| streams.list(after, rows_max).iter().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!((streams.running(), ids(None, 2)), (4, vec![1, 3]));
     assert_eq!((ids(Some(3), 2), ids(Some(4), 2), ids(Some(5), 2)), (vec![4, 5], vec![5], vec![]));
-    assert_eq!(ids(Some(u64::MAX), 9), []);
+    assert!(ids(Some(u64::MAX), 9).is_empty());
 }
 
 #[test]

@@ -277,7 +277,8 @@ impl Flow {
         let mut chunk = self.offer.inner.scratch.lend();
         let wanted = count.min(chunk.len()).min(outlet.piece_bytes());
         let mut read = self.source().read_resident(&mut chunk[..wanted], self.position);
-        if would_block(&read) && self.position < self.brought_until {
+        let was_brought = self.position < self.brought_until && self.source().is_checked(self.position, 1);
+        if would_block(&read) && was_brought {
             // Some file systems cannot say what is in the page cache. It was brought there for us to take.
             read = self.source().read_at(&mut chunk[..wanted], self.position);
         }

@@ -26,14 +26,14 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// The bytes from `offset`, unless they are so few that to copy them is cheaper.
+    /// The bytes from `offset`, unless they are so few that to copy them is cheaper, or in no file that could be sent.
     pub(crate) fn of(
         ticket: &Ticket,
         source: &Source,
         (offset, count): (u64, u64),
         window_bytes: u64,
     ) -> Option<Offer> {
-        (count >= WIRE_BYTES_MIN).then(|| Offer {
+        (count >= WIRE_BYTES_MIN && source.has_file()).then(|| Offer {
             inner: Arc::clone(&ticket.inner),
             entry: Arc::clone(&ticket.entry),
             permit: Arc::clone(&ticket.permit),

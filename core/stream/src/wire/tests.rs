@@ -2,6 +2,7 @@
 //!
 //! In builds with debug assertions blanks are unreadable, so that every test here also shows that nobody reads one.
 
+mod checked;
 mod client;
 mod endings;
 
@@ -190,7 +191,7 @@ async fn p02_answers_that_follow_each_other_on_one_line_come_out_in_turn() {
     let (streams, budget) = streams(WINDOW);
     let line = Line::new();
     let mut outlet = Fake::new(Manner { takes_max: 90_000, waits_each: 3, copies: false }, 5);
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<u8> = Vec::new();
     for (offset, count) in [(0, 300_000), (0, 300_000), (PLACES - 7, 20_000), (17, LEAST)] {
         let mut sending = Sending::new(&line, HEAD, blanks(&streams, source, (offset, count), &line), outlet);
         sending.finish().await.unwrap();

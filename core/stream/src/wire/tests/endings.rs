@@ -109,7 +109,7 @@ async fn p02_a_stream_that_is_ended_breaks_off_and_its_connection_is_woken() {
 /// Whether these bytes are out of the page cache now; not all systems follow the advice.
 fn is_cold(folder: &Path, source: &Source) -> bool {
     std::fs::File::open(folder.join("song.flac")).unwrap().sync_all().unwrap();
-    rustix::fs::fadvise(source, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    rustix::fs::fadvise(source.file().unwrap(), 0, None, rustix::fs::Advice::DontNeed).unwrap();
     !source.is_resident(0, source.len())
 }
 
