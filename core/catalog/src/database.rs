@@ -9,10 +9,14 @@ use crate::access::Viewer;
 use crate::error::Error;
 use crate::model::{
     Album, AlbumId, AlbumOrder, AppPasswordId, Artist, ArtistId, Cover, CredentialRow, Genre, Item, KeyId,
-    LibraryRow, LibrarySet, Playlist, PlaylistId, RandomFilter, Rights, Role, Track, TrackId, UnixMs, User,
-    UserId, Visibility,
+    LibraryRow, LibrarySet, Playlist, PlaylistId, RandomFilter, Rights, Role, Track, TrackChange, TrackId,
+    UnixMs, User, UserId,
 };
 use crate::scan::Inventory;
+
+mod uploads;
+
+pub use uploads::Uploads;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -26,9 +30,9 @@ pub struct Page<Row, Cursor> {
 }
 
 /// Everything that faces and programs need of the database.
-pub trait Catalog: Users + Credentials + Library + Annotations + Playlists + Inventory {}
+pub trait Catalog: Users + Credentials + Library + Annotations + Playlists + Inventory + Uploads {}
 
-impl<T: Users + Credentials + Library + Annotations + Playlists + Inventory> Catalog for T {}
+impl<T: Users + Credentials + Library + Annotations + Playlists + Inventory + Uploads> Catalog for T {}
 
 /// Users and what they see.
 #[async_trait]
@@ -104,10 +108,11 @@ pub trait Credentials: Send + Sync + 'static {
 /// [`is_cut`](crate::is_cut) tells which.
 #[async_trait]
 pub trait Library: Send + Sync + 'static {
-    /// The libraries that the viewer sees.
+    /// The libraries that the viewer sees, [`UPLOADS`](crate::UPLOADS) last.
     async fn libraries(&self, viewer: &Viewer) -> Result<Vec<LibraryRow>>;
-    /// Makes the libraries be these roots, in this order: known roots keep their id, others are added, missing ones
-    /// are hidden with their tracks and come back when the root does.
+    /// Makes the libraries of folders be these roots, in this order: known roots keep their id, others are added,
+    /// missing ones are hidden with their tracks and come back when the root does. Gives these alone:
+    /// [`UPLOADS`](crate::UPLOADS) has no folder and stays as it is. `Invalid` when a root is empty.
     async fn set_libraries(&self, roots: &[String]) -> Result<Vec<LibraryRow>>;
 
     /// Tracks in the order of their ids, after `after`.
@@ -123,14 +128,13 @@ pub trait Library: Send + Sync + 'static {
     /// made through this catalog, and at most [`PLAYING_MS`](budget::limits::PLAYING_MS) older than one that another
     /// process made.
     async fn playing(&self, viewer: &Viewer, id: TrackId) -> Result<Arc<Track>>;
-    /// Changes title and visibility; `None` leaves as is. Private needs an owner: the viewer becomes it if there is none.
-    async fn change_track(
-        &self,
-        viewer: &Viewer,
-        id: TrackId,
-        title: Option<&str>,
-        visibility: Option<Visibility>,
-    ) -> Result<Track>;
+    /// Changes a track, at once or not at all; what is set outlives changes of its file. A picture that nothing shows any
+    /// more goes.
+    ///
+    /// # Errors
+    /// `NotFound` also when somebody else owns it and the viewer does not manage, and when the picture is neither the
+    /// viewer's nor the owner's; `Invalid` when a text is none or the picture is no picture.
+    async fn change_track(&self, viewer: &Viewer, id: TrackId, change: &TrackChange) -> Result<Track>;
     /// The tracks of an album in playing order, a page after so many rows.
     async fn album_tracks(
         &self,

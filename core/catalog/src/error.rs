@@ -11,6 +11,8 @@ pub enum ErrorKind {
     NotFound,
     /// A name or a path is taken.
     Exists,
+    /// A short id fits more than one thing that the viewer may see.
+    Ambiguous,
     /// The caller sent what can never be right: a bad name, a rating of 6.
     Invalid,
     /// The thing is there and the rules forbid the change: the last admin cannot go.
@@ -64,7 +66,11 @@ impl Error {
     /// Whether the one who asked is at fault, so that asking again without a change is useless.
     pub fn is_callers_fault(&self) -> bool {
         match self.kind {
-            ErrorKind::NotFound | ErrorKind::Exists | ErrorKind::Invalid | ErrorKind::NotAllowed => true,
+            ErrorKind::NotFound
+            | ErrorKind::Exists
+            | ErrorKind::Ambiguous
+            | ErrorKind::Invalid
+            | ErrorKind::NotAllowed => true,
             ErrorKind::Busy | ErrorKind::Unavailable => false,
         }
     }
@@ -78,7 +84,9 @@ impl Error {
     pub fn public(&self) -> &str {
         match self.kind {
             ErrorKind::NotFound => "not found",
-            ErrorKind::Exists | ErrorKind::Invalid | ErrorKind::NotAllowed => &self.context,
+            ErrorKind::Exists | ErrorKind::Ambiguous | ErrorKind::Invalid | ErrorKind::NotAllowed => {
+                &self.context
+            }
             ErrorKind::Busy => "the database is busy; try again",
             ErrorKind::Unavailable => "the database is not available",
         }
@@ -90,6 +98,7 @@ impl fmt::Display for Error {
         let what = match self.kind {
             ErrorKind::NotFound => "not found",
             ErrorKind::Exists => "exists already",
+            ErrorKind::Ambiguous => "ambiguous",
             ErrorKind::Invalid => "invalid",
             ErrorKind::NotAllowed => "not allowed",
             ErrorKind::Busy => "busy",

@@ -1,4 +1,4 @@
-//! What is known: users and their rights, libraries, tracks, albums, artists, playlists, play state.
+//! What is known: users and their rights, libraries, tracks, albums, artists, playlists, play state, uploads.
 //!
 //! **Promise.** A query returns only what its [`Viewer`] may see; lists are read in pages of at most 500 rows and
 //! 384 KiB, each its own short read, so no cursor is open while a client takes nothing; what a function acknowledged is committed.
@@ -22,7 +22,7 @@ pub mod sqlite;
 mod weight;
 
 pub use access::{Access, Action, Verdict, Viewer};
-pub use database::{Annotations, Catalog, Credentials, Library, Page, Playlists, Users};
+pub use database::{Annotations, Catalog, Credentials, Library, Page, Playlists, Uploads, Users};
 pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;
 pub use model::*;

@@ -3,7 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use store::{FolderId, RelPath};
+use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
+
+mod uploads;
+
+pub use uploads::{
+    Asked, Begun, BlobRow, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange, UploadId,
+    UploadRow,
+};
 
 /// A moment: milliseconds since 1970 in UTC.
 pub type UnixMs = i64;
@@ -59,14 +66,14 @@ id!(PlaylistId, "pl", "a playlist");
 id!(KeyId, "ak", "an API key");
 id!(AppPasswordId, "ap", "an app password");
 
-/// A library: one folder of media with a name.
+/// A library: one folder of media with a name, or [`UPLOADS`], which has no folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibraryRow {
     /// The folder's id in the store; libraries and folders are one to one.
     pub id: FolderId,
     /// What people call it; the folder's last name at first.
     pub name: String,
-    /// The folder as the configuration names it.
+    /// The folder as the configuration names it; empty for [`UPLOADS`].
     pub root: String,
     /// Tracks that are there now.
     pub tracks: u64,
@@ -146,16 +153,14 @@ pub enum Visibility {
     Private,
 }
 
-/// Where a picture lies: a file of its own, or a slice of an audio file, exactly as it was embedded.
+/// Where a picture lies: a file or a blob of its own, or a slice of an audio file, exactly as it was embedded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cover {
-    /// The library whose folder holds the file.
-    pub folder: FolderId,
-    /// The picture's file, or the audio file that it is embedded in.
-    pub path: RelPath,
-    /// Where the picture's bytes start in the file.
+    /// The picture itself, or the audio file that it is embedded in.
+    pub place: Place,
+    /// Where the picture's bytes start in it.
     pub offset: u64,
-    /// How many bytes it has; `None` is to the end of the file.
+    /// How many bytes it has; `None` is to the end.
     pub count: Option<u64>,
     /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`, by content.
     pub content_type: &'static str,
@@ -168,8 +173,14 @@ pub struct Track {
     pub id: TrackId,
     /// The library.
     pub folder: FolderId,
-    /// The file in the library.
+    /// The file in the library. Of an upload, a name of its own that ends in what its file was called.
     pub path: RelPath,
+    /// The hash of its bytes, if it was sent; files of library folders have none.
+    pub digest: Option<BlobId>,
+    /// Where the store keeps these bytes.
+    pub blob: Option<BlobKey>,
+    /// The picture that was set for it, by the hash of its bytes.
+    pub image: Option<BlobId>,
     /// The title tag, else the file's name without extension.
     pub title: String,
     /// The album.
@@ -218,6 +229,21 @@ pub struct Track {
     pub created: UnixMs,
     /// The viewer's own state.
     pub play: PlayState,
+}
+
+impl Track {
+    /// Where its bytes are.
+    pub fn place(&self) -> Place {
+        match &self.blob {
+            Some(key) => Place::Blob(key.clone()),
+            None => Place::File(self.folder, self.path.clone()),
+        }
+    }
+
+    /// The short id of its bytes, if it was sent.
+    pub fn file_id(&self) -> Option<FileId> {
+        self.digest.map(|digest| digest.file_id())
+    }
 }
 
 /// What one user did with one track, album or artist.

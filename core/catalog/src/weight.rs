@@ -4,9 +4,9 @@ use budget::limits::{
     KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX, LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX,
     TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
 };
-use store::RelPath;
+use store::{BlobKey, RelPath};
 
-use crate::model::{Album, Artist, Genre, Playlist, Track};
+use crate::model::{Album, Artist, Asked, Genre, Playlist, Track, UploadRow};
 use crate::scan::Known;
 
 // format: PATH_MAX of Linux.
@@ -46,8 +46,9 @@ fn sum<Row>(texts: &[&str]) -> usize {
 impl Weight for Track {
     fn held_bytes(&self) -> usize {
         let genres = self.genres.iter().map(|genre| genre.len() + size_of::<String>()).sum::<usize>();
-        let Track { path, title, album, artist, album_artist, suffix, .. } = self;
-        genres + sum::<Self>(&[path.as_str(), title, album, artist, album_artist, suffix])
+        let Track { path, blob, title, album, artist, album_artist, suffix, .. } = self;
+        let key = blob.as_ref().map_or("", BlobKey::as_str);
+        genres + sum::<Self>(&[path.as_str(), key, title, album, artist, album_artist, suffix])
     }
 }
 
@@ -72,6 +73,15 @@ impl Weight for Genre {
 impl Weight for Playlist {
     fn held_bytes(&self) -> usize {
         sum::<Self>(&[&self.name, &self.owner_name, &self.comment])
+    }
+}
+
+impl Weight for UploadRow {
+    fn held_bytes(&self) -> usize {
+        let Asked { filename, title, artist, album, features, tags, .. } = &self.ask;
+        let texts = [title, artist, album, features, &self.failure].into_iter().filter_map(Option::as_deref);
+        let tags = tags.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
+        tags + texts.map(str::len).sum::<usize>() + sum::<Self>(&[&self.metadata, filename])
     }
 }
 

@@ -6,7 +6,7 @@ use store::{FolderId, RelPath, Stamp};
 
 use crate::access::Viewer;
 use crate::database::Catalog;
-use crate::model::{Album, AlbumOrder, Artist, Role, Track, User, Visibility};
+use crate::model::{Album, AlbumOrder, Artist, Role, Track, TrackChange, User, Visibility};
 use crate::scan::{Found, FoundCover, Tags};
 
 /// A catalog with libraries, an admin and two users.
@@ -69,7 +69,8 @@ impl House {
     /// Makes a track Ann's own.
     pub(super) async fn hide_for_ann(&self, title: &str) -> Track {
         let id = self.track(title).await.id;
-        let changed = self.catalog.change_track(&self.ann(), id, None, Some(Visibility::Private)).await;
+        let changed =
+            self.catalog.change_track(&self.ann(), id, &TrackChange::visibility(Visibility::Private)).await;
         changed.expect("a track is made private")
     }
 }

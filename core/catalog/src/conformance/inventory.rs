@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::house::{House, file, path, titles};
 use crate::database::Catalog;
 use crate::error::ErrorKind;
-use crate::model::{AlbumOrder, Item, TrackId, Visibility};
+use crate::model::{AlbumOrder, Item, TrackChange, TrackId, Visibility};
 use crate::scan::Known;
 
 async fn known(house: &House) -> Vec<Known> {
@@ -78,7 +78,11 @@ pub(super) async fn a_renamed_file_is_the_same_track(catalog: Arc<dyn Catalog>) 
     let track = house.track("song").await;
     catalog.star(&ann, &[Item::Track(track.id)], Some(7)).await.expect("a star");
     catalog
-        .change_track(&ann, track.id, Some("my title"), Some(Visibility::Private))
+        .change_track(
+            &ann,
+            track.id,
+            &TrackChange { visibility: Some(Visibility::Private), ..TrackChange::title("my title") },
+        )
         .await
         .expect("a change");
 
@@ -173,11 +177,11 @@ pub(super) async fn a_title_that_was_set_outlives_a_scan(catalog: Arc<dyn Catalo
     let (catalog, ann) = (&house.catalog, house.ann());
     let id = house.track("from the file").await.id;
     for bad in ["", " x", "a\nb", &"x".repeat(1_025)] {
-        let refused = catalog.change_track(&ann, id, Some(bad), None).await.expect_err("no title");
+        let refused = catalog.change_track(&ann, id, &TrackChange::title(bad)).await.expect_err("no title");
         assert_eq!(refused.kind(), ErrorKind::Invalid, "{bad:?}");
     }
     let before = catalog.changed().await.expect("a moment");
-    let changed = catalog.change_track(&ann, id, Some("by hand"), None).await.expect("a change");
+    let changed = catalog.change_track(&ann, id, &TrackChange::title("by hand")).await.expect("a change");
     assert_eq!(
         (changed.title.as_str(), changed.visibility, changed.owner),
         ("by hand", Visibility::Library, None)
@@ -186,6 +190,7 @@ pub(super) async fn a_title_that_was_set_outlives_a_scan(catalog: Arc<dyn Catalo
     house.record(&files).await;
     assert_eq!(catalog.track(&ann, id).await.expect("the track").title, "by hand");
     assert_eq!(catalog.search_tracks(&ann, "hand", None, 0, 10).await.expect("a search").len(), 1);
-    let nobody = catalog.change_track(&ann, TrackId(999), Some("x"), None).await.expect_err("nothing");
+    let nobody =
+        catalog.change_track(&ann, TrackId(999), &TrackChange::title("x")).await.expect_err("nothing");
     assert_eq!(nobody.kind(), ErrorKind::NotFound);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use budget::limits::{
     LISTING_ROW_BYTES_MAX, LISTING_ROWS_BYTES_MAX, TAG_GENRE_CHARS_MAX, TAG_TEXT_CHARS_MAX,
 };
-use store::RelPath;
+use store::{Place, RelPath};
 
 use super::house::{House, artist_names, file, names, path, titles};
 use crate::database::Catalog;
@@ -188,8 +188,7 @@ pub(super) async fn covers_are_found_for_everything(catalog: Arc<dyn Catalog>) {
     let (bare, with, lonely) =
         (house.track("bare").await, house.track("with").await, house.track("lonely").await);
     let expected = Cover {
-        folder: house.music,
-        path: path("A/One/02 with.flac"),
+        place: Place::File(house.music, path("A/One/02 with.flac")),
         offset: 100,
         count: Some(50),
         content_type: "image/jpeg",

@@ -3,13 +3,14 @@
 //! It is compiled with the crate, so that the tests of any database can run it. A check that fails panics with the
 //! place where it stands.
 
-#![expect(clippy::expect_used, reason = "a suite of checks fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a suite of checks fails by panicking")]
 
 use std::sync::Arc;
 
 use crate::database::Catalog;
 
 mod annotations;
+mod blobs;
 mod credentials;
 mod house;
 mod inventory;
@@ -19,6 +20,8 @@ mod playing;
 mod random;
 mod rights;
 mod search;
+mod sent;
+mod uploads;
 mod users;
 
 /// Runs every check, each on a catalog of its own that `make` gives: empty, without users and libraries.
@@ -66,6 +69,26 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     inventory::new_tags_move_a_track_to_its_new_album(make().await).await;
     inventory::folders_of_a_box_set_are_one_album(make().await).await;
     inventory::a_title_that_was_set_outlives_a_scan(make().await).await;
+
+    uploads::an_upload_is_its_owners_alone(make().await).await;
+    uploads::a_phase_is_left_once(make().await).await;
+    uploads::what_is_over_is_found_and_forgotten(make().await).await;
+    uploads::an_upload_becomes_a_track(make().await).await;
+    uploads::the_senders_words_come_before_the_files(make().await).await;
+    uploads::albums_without_an_artist_are_told_apart_by_their_senders(make().await).await;
+    uploads::p08_an_upload_that_is_hidden_does_not_exist_for_others(make().await).await;
+
+    blobs::equal_bytes_are_one_blob_that_goes_with_its_last_track(make().await).await;
+    blobs::a_removed_track_takes_all_that_is_known_of_it(make().await).await;
+    blobs::bytes_that_are_being_removed_do_not_come_back(make().await).await;
+    blobs::of_two_keys_for_equal_bytes_one_stays(make().await).await;
+    blobs::only_ones_own_bytes_need_not_be_sent(make().await).await;
+    blobs::a_short_id_finds_what_the_viewer_may_have(make().await).await;
+    blobs::what_is_changed_of_a_track_is_its_owners_and_admins(make().await).await;
+    blobs::names_that_were_set_outlive_a_scan(make().await).await;
+    blobs::a_picture_goes_with_the_last_track_that_shows_it(make().await).await;
+    blobs::what_the_store_lists_and_nobody_knows_is_doomed(make().await).await;
+    blobs::a_user_who_goes_takes_what_is_his_alone(make().await).await;
 
     random::random_lists_hold_what_was_asked_for_once_each(make().await).await;
 }

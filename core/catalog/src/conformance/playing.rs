@@ -6,7 +6,7 @@ use super::house::{House, file};
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
-use crate::model::{Item, LibrarySet, Track, TrackId, Visibility};
+use crate::model::{Item, LibrarySet, Track, TrackChange, TrackId, Visibility};
 
 /// Asks twice, so that the second answer may be a remembered one, and compares it with the database's own.
 async fn twice(catalog: &Arc<dyn Catalog>, viewer: &Viewer, id: TrackId) -> Option<Track> {
@@ -26,13 +26,16 @@ pub(super) async fn p08_what_is_played_is_never_older_than_a_change(catalog: Arc
         assert!(twice(catalog, viewer, x).await.is_some() && twice(catalog, viewer, y).await.is_some());
     }
 
-    catalog.change_track(&ann, x, Some("z"), None).await.expect("a title is set");
+    catalog.change_track(&ann, x, &TrackChange::title("z")).await.expect("a title is set");
     assert_eq!(twice(catalog, &bob, x).await.expect("it is there").title, "z");
     catalog.rate(&bob, Item::Track(x), 4).await.expect("a rating");
     assert_eq!(twice(catalog, &bob, x).await.expect("it is there").play.rating, 4);
     assert_eq!(twice(catalog, &ann, x).await.expect("it is there").play.rating, 0, "each has his own");
 
-    catalog.change_track(&ann, x, None, Some(Visibility::Private)).await.expect("it becomes hers");
+    catalog
+        .change_track(&ann, x, &TrackChange::visibility(Visibility::Private))
+        .await
+        .expect("it becomes hers");
     assert!(twice(catalog, &ann, x).await.is_some());
     let refused = catalog.playing(&bob, x).await.expect_err("it is not his to play");
     assert_eq!(refused.kind(), ErrorKind::NotFound);

@@ -6,7 +6,9 @@ use super::house::{House, file, titles};
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
-use crate::model::{AlbumOrder, Item, LibrarySet, RandomFilter, Rights, Role, Track, Visibility};
+use crate::model::{
+    AlbumOrder, Item, LibrarySet, RandomFilter, Rights, Role, Track, TrackChange, Visibility,
+};
 
 /// Everything that any list, search or lookup gives a viewer, as the titles and names in it.
 async fn everything(house: &House, viewer: &Viewer, hidden: &Track) -> Vec<String> {
@@ -115,7 +117,8 @@ pub(super) async fn p08_private_tracks_do_not_exist_for_others(catalog: Arc<dyn 
     house.catalog.cover(&ann, Item::Album(hidden.album_id)).await.expect("her cover");
     let managing = Viewer::managing(&house.admin);
     assert_eq!(house.catalog.track(&managing, hidden.id).await.expect("an admin manages it").title, "hidden");
-    let public = house.catalog.change_track(&managing, hidden.id, None, Some(Visibility::Library)).await;
+    let public =
+        house.catalog.change_track(&managing, hidden.id, &TrackChange::visibility(Visibility::Library)).await;
     assert_eq!(public.expect("a change").owner, Some(house.ann.id), "it stays hers");
     assert_eq!(everything(&house, &house.bob(), &hidden).await, before);
 }
@@ -191,8 +194,10 @@ pub(super) async fn p08_nothing_unseen_can_be_changed(catalog: Arc<dyn Catalog>)
         catalog.play(&bob, &[(hidden.id, 9)]).await.expect_err("it is hidden").kind(),
         ErrorKind::NotFound
     );
-    let change =
-        catalog.change_track(&bob, hidden.id, Some("mine now"), None).await.expect_err("it is hidden");
+    let change = catalog
+        .change_track(&bob, hidden.id, &TrackChange::title("mine now"))
+        .await
+        .expect_err("it is hidden");
     assert_eq!(change.kind(), ErrorKind::NotFound);
     assert_eq!(house.track("hidden").await.owner, Some(house.ann.id));
 }

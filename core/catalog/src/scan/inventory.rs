@@ -75,8 +75,19 @@ pub struct Tags {
 }
 
 /// The media types that [`Tags::content_type`] may have, so that a database can turn its text back into a constant.
-pub const CONTENT_TYPES: [&str; 6] =
-    ["audio/mpeg", "audio/flac", "audio/ogg", "audio/mp4", "audio/wav", "audio/aiff"];
+pub const CONTENT_TYPES: [&str; 11] = [
+    "audio/mpeg",
+    "audio/flac",
+    "audio/ogg",
+    "audio/mp4",
+    "audio/wav",
+    "audio/aiff",
+    "audio/webm",
+    "video/mp4",
+    "video/quicktime",
+    "video/webm",
+    "video/x-matroska",
+];
 
 /// The media types that [`FoundCover::content_type`] may have.
 pub const COVER_TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/webp", "image/gif"];

@@ -12,8 +12,8 @@
 //! inventory in batches. Each reader is a turn of background work: when memory is scarce there are fewer at once, but
 //! always one.
 //!
-//! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; videos; loudness tags;
-//! words in APE tags. A picture that is put beside tracks that did not change is found when one of them does.
+//! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; videos in folders; loudness tags;
+//! words in APE tags. Videos that were sent are read by [`read_tags`], as far as they say quickly how long they are. A picture that is put beside tracks that did not change is found when one of them does.
 
 mod beside;
 mod comments;
@@ -22,6 +22,7 @@ mod flac;
 mod id3;
 mod iff;
 mod inventory;
+mod matroska;
 mod merge;
 mod mp4;
 mod ogg;
@@ -36,5 +37,8 @@ mod tags;
 mod window;
 mod words;
 
+pub(crate) use words::{clean, genres};
+
 pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
 pub use scanner::{Asked, Counts, Report, Scanner, Status};
+pub use tags::read_tags;

@@ -69,6 +69,39 @@ pub(super) fn read<B: Bytes>(window: &mut Window<B>, pictures: &mut Pictures) ->
     Ok(plan)
 }
 
+/// What a file says of itself as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Movie {
+    pub(super) duration_ms: u64,
+    /// Moving pictures; those of an audio book's chapters are none.
+    pub(super) has_video: bool,
+    pub(super) is_quicktime: bool,
+}
+
+/// Reads how long it is, and what its tracks are (ISO/IEC 14496-12 sections 8.2.2 and 8.4.3).
+pub(super) fn movie<B: Bytes>(window: &mut Window<B>) -> io::Result<Movie> {
+    let mut search = Search { window, steps_left: TAG_PARTS_MAX };
+    let whole = search.window.length();
+    let brand = match search.next(0, whole)? {
+        Some(atom) if &atom.name == b"ftyp" => search.window.array_at::<4>(atom.content)?,
+        // QuickTime of before there was a type.
+        _ => *b"qt  ",
+    };
+    let mut movie = Movie { is_quicktime: &brand == b"qt  ", ..Movie::default() };
+    let Some(moov) = search.child(0, whole, *b"moov")? else { return Ok(movie) };
+    let mut at = moov.content;
+    while let Some(atom) = search.next(at, moov.end)? {
+        match &atom.name {
+            b"mvhd" => movie.duration_ms = search.duration_ms(atom)?,
+            b"trak" if !movie.has_video => movie.has_video = search.is_video(atom)?,
+            _ => {}
+        }
+        at = atom.end;
+    }
+    movie.has_video &= !matches!(&brand, b"M4A " | b"M4B " | b"M4P ");
+    Ok(movie)
+}
+
 struct Search<'w, B> {
     window: &'w mut Window<B>,
     /// Of atoms on all levels.
@@ -91,6 +124,27 @@ impl<B: Bytes> Search<'_, B> {
         };
         let fits = size >= head && size <= end - at;
         Ok(fits.then(|| Atom { name, start: at, content: at + head, end: at + size }))
+    }
+
+    /// Of a movie header: in version 1 its numbers have 64 bits.
+    fn duration_ms(&mut self, mvhd: Atom) -> io::Result<u64> {
+        let (scale, ticks) = if self.window.array_at::<1>(mvhd.content)? == [1] {
+            (
+                self.window.u32_at(mvhd.content + 20)?,
+                u64::from_be_bytes(self.window.array_at(mvhd.content + 24)?),
+            )
+        } else {
+            (self.window.u32_at(mvhd.content + 12)?, u64::from(self.window.u32_at(mvhd.content + 16)?))
+        };
+        // All ones are "not known".
+        let is_known = ticks != u64::from(u32::MAX) && ticks != u64::MAX;
+        Ok(ticks.saturating_mul(1_000).checked_div(u64::from(scale)).filter(|_| is_known).unwrap_or(0))
+    }
+
+    fn is_video(&mut self, trak: Atom) -> io::Result<bool> {
+        let Some(mdia) = self.child(trak.content, trak.end, *b"mdia")? else { return Ok(false) };
+        let Some(hdlr) = self.child(mdia.content, mdia.end, *b"hdlr")? else { return Ok(false) };
+        Ok(&self.window.array_at::<4>(hdlr.content + 8)? == b"vide")
     }
 
     fn child(&mut self, mut at: u64, end: u64, name: [u8; 4]) -> io::Result<Option<Atom>> {

@@ -12,14 +12,14 @@ use lofty::config::{GlobalOptions, ParseOptions, apply_global_options};
 use lofty::file::{AudioFile, FileType, TaggedFile, TaggedFileExt};
 use lofty::probe::Probe;
 use lofty::tag::{ItemKey, Tag};
-use store::RelPath;
+use store::{RelPath, Source};
 
 use super::inventory::{FoundCover, Tags};
 use super::picture::Pictures;
 use super::sound::Sound;
 use super::window::{Bytes, Plan, View, Window};
 use super::words::{Field, Words, clean};
-use super::{flac, id3, iff, mp4, ogg};
+use super::{flac, id3, iff, matroska, mp4, ogg};
 
 /// The share that a foreign parser may take: what it holds of a file, it holds about twice.
 const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
@@ -42,20 +42,10 @@ enum Container {
     Mp4,
     Wav,
     Aiff,
+    Matroska,
 }
 
 impl Container {
-    fn content_type(self) -> &'static str {
-        match self {
-            Container::Mpeg => "audio/mpeg",
-            Container::Flac => "audio/flac",
-            Container::Ogg => "audio/ogg",
-            Container::Mp4 => "audio/mp4",
-            Container::Wav => "audio/wav",
-            Container::Aiff => "audio/aiff",
-        }
-    }
-
     /// What begins like this. MPEG audio has no name of its own: it is what looks like none of the others.
     fn of(start: &[u8]) -> Self {
         match start {
@@ -64,9 +54,29 @@ impl Container {
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Container::Wav,
             [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Container::Aiff,
             [_, _, _, _, b'f', b't', b'y', b'p', ..] => Container::Mp4,
+            // QuickTime of before there was a type. No MPEG frame begins with a zero.
+            [0, _, _, _, b'm', b'o', b'o', b'v', ..] | [0, _, _, _, b'm', b'd', b'a', b't', ..] => {
+                Container::Mp4
+            }
+            [0x1a, 0x45, 0xdf, 0xa3, ..] => Container::Matroska,
             _ => Container::Mpeg,
         }
     }
+}
+
+/// Reads what a file that was sent says about itself. Blocks while the disk works, and takes no more memory than one
+/// reader of a scan, [`SCAN_READER_BYTES`](budget::limits::SCAN_READER_BYTES): whoever calls it has a permit for that.
+///
+/// The path gives a title to a file that has none, and its folder an album; a path of one name gives no album.
+///
+/// # Errors
+/// `InvalidData` or `UnexpectedEof` when it is no track, with why; what the source says when it cannot be read.
+pub fn read_tags(source: &Source, path: &RelPath) -> io::Result<Tags> {
+    source.expect_jumps();
+    let mut window = Window::new(source.clone());
+    // A mistake in a parser costs the file that met it, and no other.
+    let read = catch_unwind(AssertUnwindSafe(|| read(&mut window, path, None)));
+    read.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "the parser gave up")))
 }
 
 /// Reads a file. `beside` is the picture of its folder, which comes before one that is embedded.
@@ -84,20 +94,20 @@ pub(super) fn read<B: Bytes>(
     let mut start = [0; 12];
     window.allow(TAG_BYTES_MAX);
     let count = window.read_at(&mut start, base)?;
-    let container = Container::of(&start[..count]);
-    let sound = match container {
-        Container::Flac => flac::read(window, base, &mut words, &mut pictures)?,
-        Container::Mpeg => mpeg(window, base, &mut words)?,
+    let (sound, content_type) = match Container::of(&start[..count]) {
+        Container::Flac => (flac::read(window, base, &mut words, &mut pictures)?, "audio/flac"),
+        Container::Mpeg => (mpeg(window, base, &mut words)?, "audio/mpeg"),
         // These know no tag in front of them.
         _ if base > 0 => {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an ID3 tag is all that it begins with"));
         }
-        Container::Ogg => ogg::read(window, &mut words)?,
-        Container::Wav => iff::read(window, iff::Order::Little, &mut words, &mut pictures)?,
-        Container::Aiff => iff::read(window, iff::Order::Big, &mut words, &mut pictures)?,
-        Container::Mp4 => {
-            let plan = mp4::read(window, &mut pictures)?;
-            mp4_words_and_sound(window, &plan, &mut words)?
+        Container::Ogg => (ogg::read(window, &mut words)?, "audio/ogg"),
+        Container::Wav => (iff::read(window, iff::Order::Little, &mut words, &mut pictures)?, "audio/wav"),
+        Container::Aiff => (iff::read(window, iff::Order::Big, &mut words, &mut pictures)?, "audio/aiff"),
+        Container::Mp4 => mp4(window, &mut words, &mut pictures)?,
+        Container::Matroska => {
+            let found = matroska::read(window, &mut words)?;
+            (found.sound, found.content_type)
         }
     };
     let embedded = pictures.best().map(|slice| FoundCover {
@@ -106,7 +116,7 @@ pub(super) fn read<B: Bytes>(
         count: Some(slice.count),
         content_type: slice.content_type,
     });
-    Ok(named(words, sound, container, path, beside.or(embedded)))
+    Ok(named(words, sound, content_type, path, beside.or(embedded)))
 }
 
 /// Reads the ID3 tags that a file begins with; gives the place behind them.
@@ -139,6 +149,29 @@ fn mpeg<B: Bytes>(window: &mut Window<B>, base: u64, words: &mut Words) -> io::R
     }
     words.fill_from(id3::read_version_1(window)?);
     Ok(sound)
+}
+
+/// MP4: sound and words by `lofty`. Of a video that it cannot read, which may have more tables than it may take or no
+/// sound, the length is known all the same.
+fn mp4<B: Bytes>(
+    window: &mut Window<B>,
+    words: &mut Words,
+    pictures: &mut Pictures,
+) -> io::Result<(Sound, &'static str)> {
+    let plan = mp4::read(window, pictures)?;
+    window.allow(TAG_BYTES_MAX);
+    let mp4::Movie { duration_ms, has_video, is_quicktime } = mp4::movie(window)?;
+    let sound = match mp4_words_and_sound(window, &plan, words) {
+        Ok(sound) if has_video => Sound { duration_ms: duration_ms.max(sound.duration_ms), ..sound },
+        Err(_) if has_video => Sound { duration_ms, ..Sound::default() }.with_bitrate_of(window.length()),
+        heard => heard?,
+    };
+    let content_type = match (has_video, is_quicktime) {
+        (false, _) => "audio/mp4",
+        (true, true) => "video/quicktime",
+        (true, false) => "video/mp4",
+    };
+    Ok((sound, content_type))
 }
 
 /// MP4 by `lofty`. When its tags cannot be read, it is a track with the names of its file and folder.
@@ -232,7 +265,7 @@ fn sound_of(file: &TaggedFile) -> Sound {
 fn named(
     words: Words,
     sound: Sound,
-    container: Container,
+    content_type: &'static str,
     path: &RelPath,
     cover: Option<FoundCover>,
 ) -> Tags {
@@ -263,7 +296,7 @@ fn named(
         bit_depth: sound.bit_depth,
         channels: sound.channels,
         suffix: path.extension().unwrap_or_default(),
-        content_type: container.content_type(),
+        content_type,
         cover,
     }
 }

@@ -57,15 +57,7 @@ impl Words {
 
     /// Genres: each value may hold several, and each is given once.
     pub(super) fn genres(&self) -> Vec<String> {
-        let mut genres: Vec<String> = Vec::new();
-        let parts = self.values(Field::Genre).iter().flat_map(|value| value.split([';', '/']));
-        for genre in parts.filter_map(|part| clean_to(part, TAG_GENRE_CHARS_MAX)) {
-            let known = genres.iter().any(|known| known.to_lowercase() == genre.to_lowercase());
-            if !known && genres.len() < TAG_GENRES_MAX {
-                genres.push(genre);
-            }
-        }
-        genres
+        genres(self.values(Field::Genre).iter().map(String::as_str))
     }
 
     /// The number of the track and how many there are: `3`, `03/12`, or the total in a field of its own.
@@ -87,8 +79,21 @@ impl Words {
     }
 }
 
+/// Genres out of these values, of which each may hold several; each is given once, without regard to case.
+pub(crate) fn genres<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut genres: Vec<String> = Vec::new();
+    let parts = values.flat_map(|value| value.split([';', '/']));
+    for genre in parts.filter_map(|part| clean_to(part, TAG_GENRE_CHARS_MAX)) {
+        let known = genres.iter().any(|known| known.to_lowercase() == genre.to_lowercase());
+        if !known && genres.len() < TAG_GENRES_MAX {
+            genres.push(genre);
+        }
+    }
+    genres
+}
+
 /// Without control characters, trimmed, cut to [`TAG_TEXT_CHARS_MAX`]; `None` when nothing is left.
-pub(super) fn clean(text: impl AsRef<str>) -> Option<String> {
+pub(crate) fn clean(text: impl AsRef<str>) -> Option<String> {
     clean_to(text, TAG_TEXT_CHARS_MAX)
 }
 

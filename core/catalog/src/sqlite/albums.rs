@@ -3,7 +3,7 @@
 use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
 
 use super::rows::{self, AlbumRow};
-use super::sql::{album_rows, album_seen, play_state, private_seen, seen, track_seen};
+use super::sql::{album_rows, album_seen, has_cover, play_state, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
 use crate::fold;
 use crate::model::{Album, AlbumId, AlbumOrder, ArtistId};

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use store::FolderId;
 
 use super::rows::{self, CoverRow, LibraryTableRow};
-use super::sql::{private_seen, seen, track_seen};
+use super::sql::{has_cover, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, now};
 use crate::access::Viewer;
 use crate::database::{Library, Page};
 use crate::error::Error;
 use crate::model::{
     Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, Genre, Item, LibraryRow, RandomFilter, Track,
-    TrackId, UnixMs, Visibility,
+    TrackChange, TrackId, UnixMs,
 };
 
 pub(super) const LIBRARIES: &str = concat!(
@@ -33,18 +33,21 @@ pub(super) const LIBRARIES: &str = concat!(
     WHERE l.id IN (SELECT id FROM seen) ORDER BY l.position, l.id"
 );
 const HIDE_LIBRARIES: &str = "UPDATE libraries SET hidden = 1
-    WHERE hidden = 0 AND root NOT IN (SELECT value FROM json_each(?1))";
+    WHERE hidden = 0 AND root <> '' AND root NOT IN (SELECT value FROM json_each(?1))";
 const SHOW_LIBRARY: &str = "INSERT INTO libraries (root, name, position) VALUES (?1, ?2, ?3)
     ON CONFLICT (root) DO UPDATE SET position = excluded.position, hidden = 0";
-const ALL_LIBRARIES: &str = "SELECT l.id, l.name, l.root,
+const ALL_FOLDERS: &str = "SELECT l.id, l.name, l.root,
         (SELECT ifnull(sum(n.tracks), 0) FROM album_totals n WHERE n.library_id = l.id) AS tracks
-    FROM libraries l WHERE l.hidden = 0 ORDER BY l.position, l.id";
+    FROM libraries l WHERE l.hidden = 0 AND l.root <> '' ORDER BY l.position, l.id";
 
 macro_rules! cover_rows {
     ($from:literal, $($condition:tt)*) => {
         concat!(
-            "WITH ", seen!(), " SELECT t.library_id, t.cover_path, t.cover_offset, t.cover_count, t.cover_type FROM ",
-            $from, " WHERE t.cover_path IS NOT NULL AND ", track_seen!(), " AND ", $($condition)*, " LIMIT 1"
+            "WITH ", seen!(), " SELECT t.library_id, t.cover_path, t.cover_offset, t.cover_count, t.cover_type,
+                (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, c.key AS image_key,
+                c.content_type AS image_type
+            FROM ", $from, " LEFT JOIN blobs c ON c.id = t.cover_blob
+            WHERE ", has_cover!(), " AND ", track_seen!(), " AND ", $($condition)*, " LIMIT 1"
         )
     };
 }
@@ -96,6 +99,9 @@ impl Library for Sqlite {
     }
 
     async fn set_libraries(&self, roots: &[String]) -> Result<Vec<LibraryRow>> {
+        if roots.iter().any(String::is_empty) {
+            return Err(Error::invalid("a library's folder has a name"));
+        }
         let names =
             serde_json::to_string(roots).map_err(|e| Error::invalid("a root is no text").because(e))?;
         let mut tx = self.write().await?;
@@ -105,7 +111,7 @@ impl Library for Sqlite {
             sqlx::query(SHOW_LIBRARY).bind(root).bind(name).bind(position).execute(&mut *tx).await?;
         }
         sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
-        let found: Vec<LibraryTableRow> = sqlx::query_as(ALL_LIBRARIES).fetch_all(&mut *tx).await?;
+        let found: Vec<LibraryTableRow> = sqlx::query_as(ALL_FOLDERS).fetch_all(&mut *tx).await?;
         tx.commit().await?;
         rows::all(found)
     }
@@ -127,14 +133,8 @@ impl Library for Sqlite {
         self.playing_track(viewer, id).await
     }
 
-    async fn change_track(
-        &self,
-        viewer: &Viewer,
-        id: TrackId,
-        title: Option<&str>,
-        visibility: Option<Visibility>,
-    ) -> Result<Track> {
-        self.change_one_track(&Scope::of(viewer), id, title, visibility).await
+    async fn change_track(&self, viewer: &Viewer, id: TrackId, change: &TrackChange) -> Result<Track> {
+        self.change_one_track(&Scope::of(viewer), id, change).await
     }
 
     async fn album_tracks(

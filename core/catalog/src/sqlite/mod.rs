@@ -29,6 +29,9 @@ use crate::model::{LibrarySet, UnixMs};
 mod albums;
 mod annotations;
 mod artists;
+mod batch;
+mod blobs;
+mod changes;
 mod credentials;
 mod inventory;
 mod library;
@@ -42,6 +45,7 @@ mod sql;
 mod tests;
 mod totals;
 mod tracks;
+mod uploads;
 mod users;
 
 type Result<T> = std::result::Result<T, Error>;

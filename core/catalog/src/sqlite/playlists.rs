@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::rows::{self, PlaylistRow, TrackRow};
-use super::sql::{play_state, seen, track_rows, track_seen};
+use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::access::Viewer;
 use crate::database::Playlists;

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use sqlx::FromRow;
 use sqlx::query::QueryAs;
 use sqlx::sqlite::{Sqlite as Driver, SqliteArguments, SqlitePool, SqliteRow};
-use store::{FolderId, RelPath};
+use store::{BlobId, BlobKey, FolderId, Place, RelPath};
 
 use crate::error::{Error, ErrorKind};
 use crate::model::{
@@ -68,8 +68,20 @@ pub(super) fn path(text: &str) -> Result<RelPath> {
         .map_err(|e| Error::new(ErrorKind::Unavailable, "a path in the database is none").because(e))
 }
 
+pub(super) fn key(text: &str) -> Result<BlobKey> {
+    BlobKey::parse(text)
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "a key in the database is none").because(e))
+}
+
+pub(super) fn digest(bytes: &[u8]) -> Result<BlobId> {
+    let bytes = bytes.try_into().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "a hash in the database has another length").because(e)
+    })?;
+    Ok(BlobId::from_bytes(bytes))
+}
+
 /// The constant of that text; a type that no release ever wrote is shown as bytes.
-fn media_type(text: &str, known: &[&'static str]) -> &'static str {
+pub(super) fn media_type(text: &str, known: &[&'static str]) -> &'static str {
     known.iter().find(|name| **name == text).copied().unwrap_or("application/octet-stream")
 }
 
@@ -101,6 +113,9 @@ pub(super) struct TrackRow {
     private: bool,
     owner: Option<i64>,
     created: i64,
+    digest: Option<Vec<u8>>,
+    blob_key: Option<String>,
+    image: Option<Vec<u8>>,
     #[sqlx(flatten)]
     play: PlayRow,
 }
@@ -113,6 +128,9 @@ impl TryFrom<TrackRow> for Track {
             id: TrackId(row.id),
             folder: FolderId(row.library_id),
             path: path(&row.path)?,
+            digest: row.digest.as_deref().map(digest).transpose()?,
+            blob: row.blob_key.as_deref().map(key).transpose()?,
+            image: row.image.as_deref().map(digest).transpose()?,
             title: row.title,
             album_id: AlbumId(row.album_id),
             album: row.album,
@@ -246,19 +264,31 @@ impl TryFrom<LibraryTableRow> for LibraryRow {
 #[derive(FromRow)]
 pub(super) struct CoverRow {
     library_id: i64,
-    cover_path: String,
+    cover_path: Option<String>,
     cover_offset: Option<i64>,
     cover_count: Option<i64>,
     cover_type: Option<String>,
+    blob_key: Option<String>,
+    image_key: Option<String>,
+    image_type: Option<String>,
 }
 
 impl TryFrom<CoverRow> for Cover {
     type Error = Error;
 
+    /// A picture that was set comes before the one of the file.
     fn try_from(row: CoverRow) -> Result<Cover> {
+        if let Some(image) = row.image_key {
+            let content_type = media_type(row.image_type.as_deref().unwrap_or(""), &COVER_TYPES);
+            return Ok(Cover { place: Place::Blob(key(&image)?), offset: 0, count: None, content_type });
+        }
+        let place = match (row.blob_key, row.cover_path) {
+            (Some(blob), _) => Place::Blob(key(&blob)?),
+            (None, Some(file)) => Place::File(FolderId(row.library_id), path(&file)?),
+            (None, None) => return Err(Error::not_found("cover")),
+        };
         Ok(Cover {
-            folder: FolderId(row.library_id),
-            path: path(&row.cover_path)?,
+            place,
             offset: unsigned(row.cover_offset.unwrap_or(0)),
             count: row.cover_count.map(unsigned),
             content_type: media_type(row.cover_type.as_deref().unwrap_or(""), &COVER_TYPES),

@@ -5,7 +5,8 @@ use budget::limits::SEARCH_WORDS_MAX;
 
 use super::rows::{self, AlbumRow, ArtistRow, TrackRow};
 use super::sql::{
-    album_rows, album_seen, artist_rows, artist_seen, play_state, private_seen, seen, track_rows, track_seen,
+    album_rows, album_seen, artist_rows, artist_seen, has_cover, play_state, private_seen, seen, track_rows,
+    track_seen,
 };
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::error::Error;

@@ -29,6 +29,13 @@ macro_rules! private_seen {
     };
 }
 
+/// Whether track `t` has a picture: the words of the index `tracks_with_cover`.
+macro_rules! has_cover {
+    () => {
+        "(t.cover_path IS NOT NULL OR t.cover_blob IS NOT NULL)"
+    };
+}
+
 /// Whether the viewer sees at least one track of album `al`.
 macro_rules! album_seen {
     () => {
@@ -70,8 +77,9 @@ macro_rules! track_rows {
             SELECT t.id, t.library_id, t.path, ifnull(t.title_set, t.title) AS title, t.album_id, al.name AS album,
                 t.artist_id, t.artist, al.artist_id AS album_artist_id, ar.name AS album_artist, t.genres, t.track,
                 t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
-                t.length_bytes, t.suffix, t.content_type, t.cover_path IS NOT NULL AS has_cover, t.private, t.owner,
-                t.created, ", play_state!(), "
+                t.length_bytes, t.suffix, t.content_type, ", has_cover!(), " AS has_cover, t.private, t.owner, t.created,
+                t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image, ",
+                play_state!(), "
             FROM page
             CROSS JOIN tracks t ON t.id = page.id
             CROSS JOIN albums al ON al.id = t.album_id
@@ -104,7 +112,7 @@ macro_rules! album_rows {
                 + (SELECT ifnull(sum(t.duration_ms), 0) FROM tracks t INDEXED BY tracks_private
                     WHERE t.album_id = al.id AND ", private_seen!(), ") AS duration_ms,
                 EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_with_cover
-                    WHERE t.album_id = al.id AND t.cover_path IS NOT NULL AND ", track_seen!(), ") AS has_cover, ",
+                    WHERE t.album_id = al.id AND ", has_cover!(), " AND ", track_seen!(), ") AS has_cover, ",
                 play_state!(), "
             FROM page
             CROSS JOIN albums al ON al.id = page.id
@@ -130,5 +138,6 @@ macro_rules! artist_rows {
 }
 
 pub(super) use {
-    album_rows, album_seen, artist_rows, artist_seen, play_state, private_seen, seen, track_rows, track_seen,
+    album_rows, album_seen, artist_rows, artist_seen, has_cover, play_state, private_seen, seen, track_rows,
+    track_seen,
 };

@@ -91,6 +91,12 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("playlists", playlists::BY_NAME),
         ("a playlist", playlists::TRACKS),
         ("known files", inventory::KNOWN),
+        ("uploads of a user", uploads::OF_OWNER),
+        ("open uploads", uploads::OPEN),
+        ("expired uploads", uploads::EXPIRED),
+        ("blobs", blobs::AFTER),
+        ("tracks of a blob", blobs::TRACK_OF),
+        ("doomed blobs", blobs::OLDEST_DOOMED),
     ];
     for (name, sql) in lists {
         let lines = plan(&database, sql).await;
@@ -116,6 +122,87 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
             "{lines:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_refers_to_a_blob_is_found_by_indexes() {
+    let (_folder, database) = fresh().await;
+    let statements = [
+        ("release", blobs::RELEASE),
+        ("references", blobs::REFERENCES),
+        ("bytes of a user", blobs::BYTES_OF_USER),
+        ("a blob of an owner", blobs::OWNED),
+        ("a short id", blobs::BY_FILE_ID),
+        ("the latest track", blobs::LATEST_OF_OWNER),
+        ("open uploads of a user", uploads::COUNT_OPEN),
+        ("forgetting uploads", uploads::FORGET),
+        ("a picture", uploads::PICTURE),
+        ("names that were set", batch::RENAMED),
+        // What a constraint looks for when a parent goes.
+        ("uploads of a track", "UPDATE uploads SET track = NULL WHERE track = ?1"),
+        ("media of a blob", "SELECT 1 FROM media WHERE blob = ?1"),
+        // The check can fail: this has no index.
+        ("nothing", "SELECT id FROM tracks WHERE cover_type = ?1"),
+    ];
+    for (name, sql) in statements {
+        let rows: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+                .fetch_all(&database.writer)
+                .await
+                .unwrap();
+        for (.., line) in &rows {
+            let walks = line.starts_with("SCAN ") && !line.contains("CONSTANT ROW");
+            let fine = !walks
+                || ["SCAN libraries", "SCAN json_each", "SCAN seen"].iter().any(|t| line.starts_with(t));
+            assert_eq!(
+                fine && !line.contains("TEMP B-TREE"),
+                name != "nothing",
+                "{name}: {line} in {rows:#?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn p12_the_database_of_the_first_release_becomes_one_of_this() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/tests/golden/data-v1/millpond.db");
+    let path = folder.path().join("millpond.db");
+    std::fs::copy(golden, &path).unwrap();
+    assert!(Sqlite::is_behind(&path).await.unwrap());
+    let before = {
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut connection = options.connect().await.unwrap();
+        let versions: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(versions, [1]);
+        let tracks: Vec<(i64, String)> = sqlx::query_as("SELECT id, path FROM tracks ORDER BY id")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        tracks
+    };
+    assert!(!before.is_empty());
+    let database = Sqlite::open(&path).await.unwrap();
+    assert!(!Sqlite::is_behind(&path).await.unwrap());
+    assert_eq!(database.check().await.unwrap(), Vec::<String>::new());
+    let user = database.users().await.unwrap().remove(0);
+    let viewer = Viewer::of(&user);
+    let tracks = database.tracks(&viewer, None, 500).await.unwrap().rows;
+    let after: Vec<_> = tracks.iter().map(|track| (track.id.0, track.path.as_str().to_owned())).collect();
+    assert_eq!(after, before);
+    assert!(tracks.iter().all(|track| track.blob.is_none() && track.folder != UPLOADS));
+    let libraries = database.libraries(&viewer).await.unwrap();
+    assert_eq!(libraries.last().map(|row| (row.id, row.name.as_str())), Some((UPLOADS, "Uploads")));
+    // A library that comes later has a number of its own, and its tracks are recorded as before.
+    let added = database.set_libraries(&["/media/new".to_owned()]).await.unwrap();
+    assert!(added[0].id > UPLOADS && libraries.iter().all(|row| row.id != added[0].id));
+    database.record(added[0].id, &[found(1)]).await.unwrap();
+    let stars = database.starred_tracks(&viewer, 0, 10).await.unwrap();
+    assert_eq!(stars, [], "the library of the stars is hidden now");
 }
 
 #[tokio::test]
@@ -146,7 +233,7 @@ async fn p08_a_playlist_shows_the_viewer_what_he_may_see() {
                 .unwrap();
         }
     }
-    database.change_track(&ann, tracks[0].id, None, Some(Visibility::Private)).await.unwrap();
+    database.change_track(&ann, tracks[0].id, &TrackChange::visibility(Visibility::Private)).await.unwrap();
 
     let hers = database.playlists(&ann, 0, 10).await.unwrap();
     assert_eq!(
@@ -231,7 +318,7 @@ async fn p12_a_database_of_an_earlier_release_is_told_from_a_new_one_and_a_curre
     assert!(!Sqlite::is_behind(&folder.path().join("none.db")).await.unwrap(), "there is none");
     assert!(!folder.path().join("none.db").exists());
     assert!(!Sqlite::is_behind(&path).await.unwrap());
-    sqlx::query("UPDATE _sqlx_migrations SET version = 0").execute(&database.writer).await.unwrap();
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&database.writer).await.unwrap();
     assert!(Sqlite::is_behind(&path).await.unwrap());
     sqlx::query("DELETE FROM _sqlx_migrations").execute(&database.writer).await.unwrap();
     assert!(!Sqlite::is_behind(&path).await.unwrap(), "a server makes its tables just now");

@@ -1,15 +1,13 @@
-//! Lists of tracks, and the one change that a user may make to a track.
+//! Lists of tracks.
 
-use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX, TAG_TEXT_CHARS_MAX};
+use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
 
-use super::library::TICK;
 use super::rows::{self, TrackRow};
-use super::sql::{play_state, seen, track_rows, track_seen};
-use super::{Result, Scope, Sqlite, json_ids, limit, now, offset, random_ids, totals};
+use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
+use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
 use crate::database::Page;
-use crate::error::Error;
 use crate::fold;
-use crate::model::{AlbumId, RandomFilter, Track, TrackId, Visibility};
+use crate::model::{AlbumId, RandomFilter, Track, TrackId};
 use crate::weight::is_cut;
 
 pub(super) const BY_ID: &str = track_rows!(
@@ -81,29 +79,6 @@ const THESE: &str = track_rows!(
     track_seen!()
 );
 
-const CHANGE: &str = concat!(
-    "WITH ",
-    seen!(),
-    " UPDATE tracks AS t SET
-        title_set = ifnull(?5, t.title_set),
-        owner = CASE WHEN ?6 = 1 THEN ifnull(t.owner, ?1) ELSE t.owner END,
-        private = ifnull(?6, t.private)
-    WHERE t.id = ?4 AND ",
-    track_seen!(),
-    " RETURNING album_id"
-);
-
-/// A title is 1 to 256 characters without control characters.
-fn check_title(title: &str) -> Result<()> {
-    let fits = (1..=TAG_TEXT_CHARS_MAX).contains(&title.chars().count());
-    if !fits || title.trim() != title || title.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            "a title has 1 to 256 characters, no control characters and no blanks at its ends",
-        ));
-    }
-    Ok(())
-}
-
 impl Sqlite {
     pub(super) async fn tracks_after(
         &self,
@@ -123,28 +98,6 @@ impl Sqlite {
     pub(super) async fn one_track(&self, scope: &Scope, id: TrackId) -> Result<Track> {
         let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
         rows::one(found, "track")
-    }
-
-    pub(super) async fn change_one_track(
-        &self,
-        scope: &Scope,
-        id: TrackId,
-        title: Option<&str>,
-        visibility: Option<Visibility>,
-    ) -> Result<Track> {
-        title.map_or(Ok(()), check_title)?;
-        let private = visibility.map(|visibility| visibility == Visibility::Private);
-        let mut tx = self.write().await?;
-        let changed: Option<(i64,)> =
-            scope.rows(CHANGE).bind(id.0).bind(title).bind(private).fetch_optional(&mut *tx).await?;
-        let (album,) = changed.ok_or_else(|| Error::not_found("track"))?;
-        totals::refresh(&mut tx, &[album]).await?;
-        totals::index_words(&mut tx, &[id.0]).await?;
-        sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
-        let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&mut *tx).await?;
-        let track = rows::one(found, "track")?;
-        tx.commit().await?;
-        Ok(track)
     }
 
     pub(super) async fn tracks_of_album(

@@ -3,6 +3,9 @@
 use async_trait::async_trait;
 use budget::limits::USER_NAME_CHARS_MAX;
 
+use super::blobs::release;
+use super::changes::remove_what_is_his_alone;
+use super::library::TICK;
 use super::playing::Write;
 use super::rows::{self, UserRow};
 use super::{Result, Sqlite, now};
@@ -147,7 +150,10 @@ impl Users for Sqlite {
         let mut tx = self.write().await?;
         let user = read(&mut tx, id).await?;
         keep_an_admin(&mut tx, &user).await?;
+        let blobs = remove_what_is_his_alone(&mut tx, id).await?;
         sqlx::query(REMOVE).bind(id.0).execute(&mut *tx).await?;
+        release(&mut tx, &blobs).await?;
+        sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -30,6 +30,60 @@ fn files_are_opened_by_their_extension() {
 }
 
 #[test]
+fn a_video_is_told_from_sound_and_its_length_is_known() {
+    let atom = |name: &[u8; 4], content: &[&[u8]]| {
+        let content = content.concat();
+        [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], name, &content].concat()
+    };
+    let mvhd = |version: u8| {
+        let number = |value: u64| {
+            let bytes = value.to_be_bytes();
+            if version == 1 { bytes.to_vec() } else { bytes[4..].to_vec() }
+        };
+        let numbers = [&number(0)[..], &number(0), &600_u32.to_be_bytes(), &number(1_500)].concat();
+        atom(b"mvhd", &[&[version, 0, 0, 0], &numbers, &[0; 80]])
+    };
+    let trak =
+        |kind: &[u8; 4]| atom(b"trak", &[&atom(b"mdia", &[&atom(b"hdlr", &[&[0; 8], kind, &[0; 13]])])]);
+    let file = |brand: Option<&[u8; 4]>, version: u8, kind: &[u8; 4]| {
+        let ftyp = brand.map_or_else(Vec::new, |brand| atom(b"ftyp", &[brand, &[0; 4]]));
+        let moov = atom(b"moov", &[&mvhd(version), &trak(kind)]);
+        [ftyp, atom(b"mdat", &[&[7; 500]]), moov].concat()
+    };
+    // brand, version of the movie header, handler, media type
+    let cases = [
+        (Some(b"isom"), 0, b"vide", Some("video/mp4")),
+        (Some(b"mp42"), 1, b"vide", Some("video/mp4")),
+        (Some(b"qt  "), 0, b"vide", Some("video/quicktime")),
+        (None, 1, b"vide", Some("video/quicktime")),
+        // Chapters of an audio book, and sound without a sample: no video, so it must be understood as sound.
+        (Some(b"M4B "), 0, b"vide", None),
+        (Some(b"isom"), 0, b"soun", None),
+    ];
+    for (brand, version, kind, expected) in cases {
+        let tags = read_bytes("a/clip.mov", &file(brand, version, kind));
+        let found = tags.as_ref().ok().map(|tags| (tags.content_type, tags.duration_ms, tags.title.as_str()));
+        assert_eq!(found, expected.map(|content_type| (content_type, 2_500, "clip")), "{brand:?} {version}");
+    }
+}
+
+#[test]
+fn what_was_sent_is_read_as_a_scan_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = samples::Words { title: "Tïtle", artist: "Ärtist", album: "Album" };
+    std::fs::write(folder.path().join("sent"), samples::flac(&words, None)).unwrap();
+    std::fs::write(folder.path().join("text"), "no music").unwrap();
+    let folder = store::LibraryFolder::open(folder.path()).unwrap();
+    let source = |name: &str| folder.open_source(&path(name)).unwrap();
+    let tags = read_tags(&source("sent"), &path("0123/song.flac")).unwrap();
+    assert_eq!(
+        (tags.title.as_str(), tags.content_type, tags.suffix.as_str()),
+        ("Tïtle", "audio/flac", "flac")
+    );
+    assert!(read_tags(&source("text"), &path("0123/song.mp3")).is_err());
+}
+
+#[test]
 fn every_container_gives_its_words_its_sound_and_its_picture() {
     let words = samples::Words { title: "Tïtle", artist: "Ärtist", album: "Album" };
     let picture = samples::jpeg(400);

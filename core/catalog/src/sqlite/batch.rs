@@ -1,0 +1,280 @@
+//! Tracks written in one transaction: with their albums, artists, genres, search words and totals.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::FromRow;
+use store::{FolderId, RelPath};
+
+use super::library::TICK;
+use super::playing::Write;
+use super::{Result, json_ids, now, totals};
+use crate::error::{Error, ErrorKind};
+use crate::fold;
+use crate::model::UnixMs;
+use crate::scan::{Found, Tags};
+
+const OLD_ALBUMS: &str = "SELECT DISTINCT album_id FROM tracks
+    WHERE library_id = ?1 AND path IN (SELECT value FROM json_each(?2))";
+pub(super) const RENAMED: &str = "SELECT path, artist_set, album_set FROM tracks INDEXED BY tracks_renamed
+    WHERE library_id = ?1 AND path IN (SELECT value FROM json_each(?2))
+        AND (artist_set IS NOT NULL OR album_set IS NOT NULL)";
+const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modified_ns, changed_ns, inode, album_id,
+        artist_id, title, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps, sample_rate_hz,
+        bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+        ?24, ?25, ?26, ?27)
+    ON CONFLICT (library_id, path) DO UPDATE SET missing = 0, length_bytes = excluded.length_bytes,
+        modified_ns = excluded.modified_ns, changed_ns = excluded.changed_ns, inode = excluded.inode,
+        album_id = excluded.album_id, artist_id = excluded.artist_id, title = excluded.title,
+        artist = excluded.artist, genres = excluded.genres, track = excluded.track,
+        track_total = excluded.track_total, disc = excluded.disc, year = excluded.year,
+        duration_ms = excluded.duration_ms, bitrate_kbps = excluded.bitrate_kbps,
+        sample_rate_hz = excluded.sample_rate_hz, bit_depth = excluded.bit_depth, channels = excluded.channels,
+        suffix = excluded.suffix, content_type = excluded.content_type, cover_path = excluded.cover_path,
+        cover_offset = excluded.cover_offset, cover_count = excluded.cover_count, cover_type = excluded.cover_type
+    RETURNING id";
+const FIND_ARTIST: &str = "SELECT id FROM artists WHERE key = ?1";
+const ADD_ARTIST: &str = "INSERT INTO artists (name, key, sort_name) VALUES (?1, ?2, ?3) RETURNING id";
+const INDEX_ARTIST: &str = "INSERT INTO artist_words (rowid, name) VALUES (?1, ?2)";
+const FIND_ALBUM: &str = "SELECT id FROM albums WHERE artist_id = ?1 AND key = ?2";
+const ADD_ALBUM: &str =
+    "INSERT INTO albums (artist_id, name, key, sort_name, created) VALUES (?1, ?2, ?3, ?4, ?5)
+    RETURNING id";
+const INDEX_ALBUM: &str = "INSERT INTO album_words (rowid, name, artist) VALUES (?1, ?2, ?3)";
+const FIND_GENRE: &str = "SELECT id FROM genres WHERE key = ?1";
+const ADD_GENRE: &str = "INSERT INTO genres (name, key) VALUES (?1, ?2) RETURNING id";
+const FORGET_TRACK_GENRES: &str =
+    "DELETE FROM track_genres WHERE track_id IN (SELECT value FROM json_each(?1))";
+const ADD_TRACK_GENRES: &str = "INSERT OR IGNORE INTO track_genres (track_id, genre_id)
+    SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
+
+/// The artist of files that name none, folded; the scan writes this name.
+const NOBODY: &str = "[unknown artist]";
+
+/// What makes an album one: its artist and its name, so that the folders of a box set are one album.
+///
+/// Tracks without any artist are told apart by where they come from too, because then the name is mostly the folder's,
+/// and "CD 1" says nothing.
+fn album_key(artist: &str, album: &str, place: &str) -> String {
+    let key = fold::key(album);
+    if fold::key(artist) == NOBODY { format!("{key}\n{place}") } else { key }
+}
+
+/// Where a file comes from: its folder.
+pub(super) fn folder_of(path: &RelPath) -> String {
+    path.parent().map_or_else(String::new, |folder| folder.as_str().to_owned())
+}
+
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[derive(FromRow)]
+struct RenamedRow {
+    path: String,
+    artist_set: Option<String>,
+    album_set: Option<String>,
+}
+
+/// What a user called artist and album of a track.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    pub(super) artist: Option<String>,
+    pub(super) album: Option<String>,
+}
+
+impl Names {
+    /// The tags with these names in the place of their own. Where the album's artist was the track's, it stays so.
+    pub(super) fn over<'t>(&self, tags: &'t Tags) -> Cow<'t, Tags> {
+        let mut tags = Cow::Borrowed(tags);
+        if let Some(artist) = &self.artist {
+            let tags = tags.to_mut();
+            if fold::key(&tags.album_artist) == fold::key(&tags.artist) {
+                tags.album_artist.clone_from(artist);
+            }
+            tags.artist.clone_from(artist);
+        }
+        if let Some(album) = &self.album {
+            tags.to_mut().album.clone_from(album);
+        }
+        tags
+    }
+}
+
+/// One transaction, with the ids that it looked up and the albums that it touched.
+pub(super) struct Batch {
+    pub(super) tx: Write,
+    folder: i64,
+    now: UnixMs,
+    artists: HashMap<String, i64>,
+    albums: HashMap<(i64, String), i64>,
+    genres: HashMap<String, i64>,
+    /// By path.
+    renamed: HashMap<String, Names>,
+    touched: BTreeSet<i64>,
+    tracks: Vec<i64>,
+    track_genres: Vec<[i64; 2]>,
+}
+
+impl Batch {
+    pub(super) fn begin(tx: Write, folder: FolderId) -> Self {
+        Batch {
+            tx,
+            folder: folder.0,
+            now: now(),
+            artists: HashMap::new(),
+            albums: HashMap::new(),
+            genres: HashMap::new(),
+            renamed: HashMap::new(),
+            touched: BTreeSet::new(),
+            tracks: Vec::new(),
+            track_genres: Vec::new(),
+        }
+    }
+
+    /// Looks up what the catalog has of these files already: their albums, and the names that users gave.
+    pub(super) async fn remember(&mut self, found: &[Found]) -> Result<()> {
+        let paths: Vec<&str> = found.iter().map(|file| file.path.as_str()).collect();
+        let paths = serde_json::to_string(&paths).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "paths could not be written as JSON").because(e)
+        })?;
+        let old: Vec<i64> =
+            sqlx::query_scalar(OLD_ALBUMS).bind(self.folder).bind(&paths).fetch_all(&mut *self.tx).await?;
+        self.touched.extend(old);
+        let renamed: Vec<RenamedRow> =
+            sqlx::query_as(RENAMED).bind(self.folder).bind(&paths).fetch_all(&mut *self.tx).await?;
+        let names = |row: RenamedRow| (row.path, Names { artist: row.artist_set, album: row.album_set });
+        self.renamed = renamed.into_iter().map(names).collect();
+        Ok(())
+    }
+
+    pub(super) async fn artist(&mut self, name: &str) -> Result<i64> {
+        let key = fold::key(name);
+        if let Some(id) = self.artists.get(&key) {
+            return Ok(*id);
+        }
+        let known: Option<i64> =
+            sqlx::query_scalar(FIND_ARTIST).bind(&key).fetch_optional(&mut *self.tx).await?;
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let added = sqlx::query_scalar(ADD_ARTIST).bind(name).bind(&key).bind(fold::sort_name(name));
+                let id = added.fetch_one(&mut *self.tx).await?;
+                sqlx::query(INDEX_ARTIST).bind(id).bind(name).execute(&mut *self.tx).await?;
+                id
+            }
+        };
+        self.artists.insert(key, id);
+        Ok(id)
+    }
+
+    /// The album of that name by that artist, for a track that comes from `place`.
+    pub(super) async fn album(&mut self, album_artist: &str, album: &str, place: &str) -> Result<i64> {
+        let artist = self.artist(album_artist).await?;
+        let key = (artist, album_key(album_artist, album, place));
+        if let Some(id) = self.albums.get(&key) {
+            return Ok(*id);
+        }
+        let found = sqlx::query_scalar(FIND_ALBUM).bind(artist).bind(&key.1);
+        let known: Option<i64> = found.fetch_optional(&mut *self.tx).await?;
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let added = sqlx::query_scalar(ADD_ALBUM)
+                    .bind(artist)
+                    .bind(album)
+                    .bind(&key.1)
+                    .bind(fold::sort_name(album))
+                    .bind(self.now);
+                let id = added.fetch_one(&mut *self.tx).await?;
+                let words = sqlx::query(INDEX_ALBUM).bind(id).bind(album).bind(album_artist);
+                words.execute(&mut *self.tx).await?;
+                id
+            }
+        };
+        self.albums.insert(key, id);
+        Ok(id)
+    }
+
+    async fn genre(&mut self, name: &str) -> Result<i64> {
+        let key = fold::key(name);
+        if let Some(id) = self.genres.get(&key) {
+            return Ok(*id);
+        }
+        let known: Option<i64> =
+            sqlx::query_scalar(FIND_GENRE).bind(&key).fetch_optional(&mut *self.tx).await?;
+        let id = match known {
+            Some(id) => id,
+            None => sqlx::query_scalar(ADD_GENRE).bind(name).bind(&key).fetch_one(&mut *self.tx).await?,
+        };
+        self.genres.insert(key, id);
+        Ok(id)
+    }
+
+    /// Adds or replaces one track of a folder; gives its id.
+    pub(super) async fn add(&mut self, found: &Found) -> Result<i64> {
+        let names = self.renamed.remove(found.path.as_str()).unwrap_or_default();
+        let tags = names.over(&found.tags);
+        self.track(found, &tags, &folder_of(&found.path)).await
+    }
+
+    /// Adds or replaces a track that comes from `place`, with these tags instead of the file's; gives its id.
+    pub(super) async fn track(&mut self, found: &Found, tags: &Tags, place: &str) -> Result<i64> {
+        let Found { path, stamp, .. } = found;
+        let album = self.album(&tags.album_artist, &tags.album, place).await?;
+        let artist = self.artist(&tags.artist).await?;
+        let cover = tags.cover.as_ref();
+        let id = sqlx::query_scalar(RECORD)
+            .bind(self.folder)
+            .bind(path.as_str())
+            .bind(signed(stamp.length))
+            .bind(stamp.modified_ns)
+            .bind(stamp.changed_ns)
+            .bind(stamp.inode.cast_signed())
+            .bind(album)
+            .bind(artist)
+            .bind(&tags.title)
+            .bind(&tags.artist)
+            .bind(tags.genres.join("\n"))
+            .bind(tags.track)
+            .bind(tags.track_total)
+            .bind(tags.disc)
+            .bind(tags.year)
+            .bind(signed(tags.duration_ms))
+            .bind(tags.bitrate_kbps)
+            .bind(tags.sample_rate_hz)
+            .bind(tags.bit_depth)
+            .bind(tags.channels)
+            .bind(&tags.suffix)
+            .bind(tags.content_type)
+            .bind(cover.map(|cover| cover.path.as_str()))
+            .bind(cover.map(|cover| signed(cover.offset)))
+            .bind(cover.and_then(|cover| cover.count).map(signed))
+            .bind(cover.map(|cover| cover.content_type))
+            .bind(self.now)
+            .fetch_one(&mut *self.tx)
+            .await?;
+        self.touched.insert(album);
+        self.tracks.push(id);
+        for genre in &tags.genres {
+            let genre = self.genre(genre).await?;
+            self.track_genres.push([id, genre]);
+        }
+        Ok(id)
+    }
+
+    /// Writes what follows from the tracks; the transaction is still to be committed.
+    pub(super) async fn finish(mut self) -> Result<Write> {
+        let pairs = serde_json::to_string(&self.track_genres).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "genres could not be written as JSON").because(e)
+        })?;
+        let tx = &mut self.tx;
+        sqlx::query(FORGET_TRACK_GENRES).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
+        sqlx::query(ADD_TRACK_GENRES).bind(pairs).execute(&mut **tx).await?;
+        totals::index_words(tx, &self.tracks).await?;
+        totals::refresh(tx, &self.touched.into_iter().collect::<Vec<_>>()).await?;
+        sqlx::query(TICK).bind(now()).execute(&mut **tx).await?;
+        Ok(self.tx)
+    }
+}

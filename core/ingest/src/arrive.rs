@@ -1,0 +1,110 @@
+//! What all protocols do when bytes arrive.
+
+use catalog::{Phase, UploadId, UploadRow, User};
+use http::HeaderMap;
+use http_body::Body;
+use tokio::runtime::Handle;
+
+use crate::error::{Error, ErrorKind};
+use crate::fields::UPLOAD_OFFSET;
+use crate::{Ingest, Receiving, answer};
+
+/// An upload as it is after a request.
+pub(crate) struct Received {
+    pub(crate) offset: u64,
+    pub(crate) row: UploadRow,
+}
+
+impl Received {
+    /// How far it is and when it goes.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        headers.insert(UPLOAD_OFFSET, answer::number(self.offset));
+        if self.row.phase == Phase::Receiving {
+            answer::put_expires(headers, self.row.expires);
+        }
+    }
+}
+
+/// Takes the upload over, and judges the offset before anything is read.
+pub(crate) async fn take(ingest: &Ingest, who: &User, id: UploadId, at: u64) -> Result<Receiving, Error> {
+    let receiving = ingest.take(who, id).await?;
+    let offset = receiving.offset();
+    if offset == at {
+        return Ok(receiving);
+    }
+    let said = format!("the bytes that are kept end at {offset}, and these begin at {at}");
+    Err(Error::new(ErrorKind::Conflict { offset }, said))
+}
+
+/// A request with nothing for an upload that has everything is fine; any other comes too late.
+pub(crate) fn completed<B: Body>(row: UploadRow, offset: u64, at: u64, body: &B) -> Result<Received, Error> {
+    if at == offset && body.is_end_stream() {
+        return Ok(Received { offset, row });
+    }
+    Err(Error::new(ErrorKind::Conflict { offset }, "this upload has all its bytes"))
+}
+
+/// Whether an upload whose request failed so can be gone on with, by whoever knows its address.
+pub(crate) fn can_go_on(error: &Error) -> bool {
+    match error.kind {
+        ErrorKind::Full { .. }
+        | ErrorKind::Refused(_)
+        | ErrorKind::TooSlow
+        | ErrorKind::TakenOver
+        | ErrorKind::Store
+        | ErrorKind::Catalog => true,
+        ErrorKind::NotFound
+        | ErrorKind::Gone
+        | ErrorKind::Conflict { .. }
+        | ErrorKind::Mismatch
+        | ErrorKind::TooLarge { .. }
+        | ErrorKind::LengthConflict
+        | ErrorKind::NotMedia
+        | ErrorKind::Empty
+        | ErrorKind::Quota { .. }
+        | ErrorKind::TooManyUploads
+        | ErrorKind::BrokenOff
+        | ErrorKind::BadRequest
+        | ErrorKind::Unsupported
+        | ErrorKind::NotAllowed => false,
+    }
+}
+
+/// An upload whose address the client learns only with the answer to the request that sends its bytes. If that request
+/// ends before, nobody can go on with it, and it would count against its sender until it expires: it is cancelled.
+pub struct Fleeting {
+    what: Option<(Ingest, User, UploadId)>,
+}
+
+impl Fleeting {
+    /// An upload that was created a moment ago.
+    pub fn new(ingest: &Ingest, who: &User, id: UploadId) -> Self {
+        Fleeting { what: Some((ingest.clone(), who.clone(), id)) }
+    }
+
+    /// Somebody knows its address now, or it is complete.
+    pub fn keep(mut self) {
+        self.what = None;
+    }
+
+    /// Cancels it now.
+    pub async fn cancel(mut self) {
+        if let Some((ingest, who, id)) = self.what.take()
+            && let Err(error) = ingest.cancel(&who, id).await
+        {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "an upload that ended was cancelled in vain"
+            );
+        }
+    }
+}
+
+impl Drop for Fleeting {
+    fn drop(&mut self) {
+        // A request may be dropped at any await; what cancels it then has to be a task of its own, which ends soon.
+        if let (Some((ingest, who, id)), Ok(runtime)) = (self.what.take(), Handle::try_current()) {
+            runtime.spawn(async move { drop(ingest.cancel(&who, id).await) });
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The table of open uploads: who may touch which spool file now.
+//!
+//! Each upload has one baton. Who holds it ([`Held`]) has the spool file alone; nobody else can write to it or move what
+//! is acknowledged. A new request claims the upload: the claim before is cancelled, its request flushes and lets go. When
+//! a request is dropped at any await point, its [`Held`] parks the open file here, also when a disk thread has it at that
+//! moment: then the thread parks it when its work is done.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use budget::Slot;
+use budget::limits::UPLOAD_TAKE_OVER_MS;
+use catalog::{Phase, UploadId, UploadRow, UserId};
+use store::{Reserved, Spooled};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::Progress;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One open upload.
+pub(crate) struct Entry {
+    pub(crate) id: UploadId,
+    pub(crate) is_part: bool,
+    pub(crate) begun: Instant,
+    baton: Arc<Semaphore>,
+    claim: Mutex<Claim>,
+    desk: Mutex<Desk>,
+    /// What everybody may see; `received_bytes` is what is synced, and is moved by the holder of the baton alone.
+    pub(crate) progress: watch::Sender<Progress>,
+    wake: Arc<Notify>,
+}
+
+/// Who has an upload, or waits for it, last.
+#[derive(Default)]
+struct Claim {
+    latest: CancellationToken,
+    count: u64,
+}
+
+/// What lies on the desk of an upload while nobody works at it.
+pub(crate) struct Desk {
+    parked: Option<Parked>,
+    pub(crate) reserved: Option<Reserved>,
+    slot: Option<Slot<UserId>>,
+    /// When bytes came last, or a request began.
+    pub(crate) active: Instant,
+    /// All bytes are there: no request may have it any more.
+    pub(crate) completing: bool,
+    /// Nobody was told of it yet: if its beginning is dropped, it is taken back.
+    pub(crate) beginning: bool,
+    /// Its end is being written down: if that is dropped, it is looked up whether it was.
+    pub(crate) ending: bool,
+    /// It ended: whatever is parked is dropped, and its files are to be removed.
+    pub(crate) over: bool,
+    pub(crate) failures: u32,
+    pub(crate) retry_at: Option<Instant>,
+}
+
+struct Parked {
+    spooled: Spooled,
+    provisional: bool,
+    since: Instant,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        row: &UploadRow,
+        offset: u64,
+        reserved: Option<Reserved>,
+        slot: Option<Slot<UserId>>,
+        wake: Arc<Notify>,
+    ) -> Entry {
+        let desk = Desk {
+            parked: None,
+            reserved,
+            slot,
+            active: Instant::now(),
+            completing: matches!(row.phase, Phase::Checking | Phase::Publishing),
+            beginning: false,
+            ending: false,
+            over: false,
+            failures: 0,
+            retry_at: None,
+        };
+        Entry {
+            id: row.id,
+            is_part: row.is_part,
+            begun: Instant::now(),
+            baton: Arc::new(Semaphore::new(1)),
+            claim: Mutex::default(),
+            desk: Mutex::new(desk),
+            progress: watch::Sender::new(Progress::of(row, offset)),
+            wake,
+        }
+    }
+
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        lock(&self.desk)
+    }
+
+    /// Bytes that are synced.
+    pub(crate) fn offset(&self) -> u64 {
+        self.progress.borrow().received_bytes
+    }
+
+    /// Whether somebody has the baton.
+    pub(crate) fn is_held(&self) -> bool {
+        self.baton.available_permits() == 0
+    }
+
+    /// Whether all bytes of a file are there.
+    pub(crate) fn is_whole(&self) -> bool {
+        let progress = self.progress.borrow();
+        !self.is_part && progress.length == Some(progress.received_bytes)
+    }
+
+    /// Tells whoever had the upload to let go, and says that it is now claimed by the caller.
+    pub(crate) fn claim(&self) -> CancellationToken {
+        let mine = CancellationToken::new();
+        let before = {
+            let mut claim = lock(&self.claim);
+            claim.count += 1;
+            std::mem::replace(&mut claim.latest, mine.clone())
+        };
+        before.cancel();
+        mine
+    }
+
+    /// How many claims there were.
+    #[cfg(test)]
+    pub(crate) fn claim_count(&self) -> u64 {
+        lock(&self.claim).count
+    }
+
+    /// Waits for the baton until whoever had it must have flushed; `None` when his disk hangs.
+    pub(crate) async fn baton(self: &Arc<Self>) -> Option<Held> {
+        let patience = Duration::from_millis(UPLOAD_TAKE_OVER_MS);
+        let taken = tokio::time::timeout(patience, Arc::clone(&self.baton).acquire_owned()).await;
+        taken.ok()?.ok().map(|permit| self.hold(permit))
+    }
+
+    /// The baton, if nobody has it.
+    pub(crate) fn free_baton(self: &Arc<Self>) -> Option<Held> {
+        Arc::clone(&self.baton).try_acquire_owned().ok().map(|permit| self.hold(permit))
+    }
+
+    fn hold(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Held {
+        let parked = self.desk().parked.take();
+        let (spooled, provisional) = match parked {
+            Some(parked) => (Some(parked.spooled), parked.provisional),
+            None => (None, false),
+        };
+        Held { entry: Arc::clone(self), spooled, provisional, _permit: permit }
+    }
+
+    /// What the one who looks after the table has to do here, at `now`.
+    pub(crate) fn chore(&self, now: Instant, parked_max: Duration) -> Option<Chore> {
+        if self.is_held() {
+            return None;
+        }
+        let desk = self.desk();
+        if desk.over {
+            return Some(Chore::Clear);
+        }
+        if desk.beginning {
+            return Some(Chore::TakeBack);
+        }
+        if desk.ending {
+            return Some(Chore::LookUp);
+        }
+        if desk.completing {
+            return desk.retry_at.is_none_or(|at| at <= now).then_some(Chore::Complete);
+        }
+        let parked = desk.parked.as_ref()?;
+        if parked.provisional || parked.spooled.position() > parked.spooled.acked() {
+            return Some(Chore::Flush);
+        }
+        (now.duration_since(parked.since) >= parked_max).then_some(Chore::Close)
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.desk().parked.is_some()
+    }
+
+    /// Gives back what an open upload counts for, when it ended.
+    pub(crate) fn release(&self) {
+        let (reserved, slot) = {
+            let mut desk = self.desk();
+            desk.over = true;
+            (desk.reserved.take(), desk.slot.take())
+        };
+        drop((reserved, slot));
+    }
+}
+
+/// Something to do for an upload at which nobody works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chore {
+    /// A request was dropped before its last sync.
+    Flush,
+    /// The file was open for long enough.
+    Close,
+    /// All bytes are there.
+    Complete,
+    /// It ended while somebody still had it.
+    Clear,
+    /// It was dropped before anybody was told of it.
+    TakeBack,
+    /// It was dropped while its end was written down.
+    LookUp,
+}
+
+/// The baton of one upload, with its open spool file. Dropping it parks the file.
+pub(crate) struct Held {
+    pub(crate) entry: Arc<Entry>,
+    /// The file, once it is open.
+    pub(crate) spooled: Option<Spooled>,
+    /// What lies behind the acknowledged bytes waits for a checksum, and may not be acknowledged before.
+    pub(crate) provisional: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    /// Where the next byte goes, synced or not.
+    pub(crate) fn position(&self) -> u64 {
+        self.spooled.as_ref().map_or_else(|| self.entry.offset(), Spooled::position)
+    }
+
+    /// Whether something lies behind the acknowledged bytes.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.spooled.as_ref().is_some_and(|spooled| self.provisional || spooled.position() > spooled.acked())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(spooled) = self.spooled.take() else { return };
+        let mut desk = self.entry.desk();
+        if desk.over {
+            drop(desk);
+            self.entry.wake.notify_one();
+            return;
+        }
+        desk.parked = Some(Parked { spooled, provisional: self.provisional, since: Instant::now() });
+        drop(desk);
+        // The permit goes after this; who is woken too early looks again a moment later.
+        self.entry.wake.notify_one();
+    }
+}
+
+/// All open uploads.
+#[derive(Default)]
+pub(crate) struct Table {
+    entries: Mutex<HashMap<UploadId, Arc<Entry>>>,
+}
+
+impl Table {
+    pub(crate) fn get(&self, id: UploadId) -> Option<Arc<Entry>> {
+        lock(&self.entries).get(&id).cloned()
+    }
+
+    /// Adds an entry, or gives the one that is there already.
+    pub(crate) fn add(&self, entry: Arc<Entry>) -> Arc<Entry> {
+        Arc::clone(lock(&self.entries).entry(entry.id).or_insert(entry))
+    }
+
+    pub(crate) fn remove(&self, id: UploadId) {
+        let removed = lock(&self.entries).remove(&id);
+        drop(removed);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.entries).len()
+    }
+
+    /// All entries at this moment.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        lock(&self.entries).values().cloned().collect()
+    }
+}

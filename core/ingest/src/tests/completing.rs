@@ -1,0 +1,109 @@
+use std::sync::atomic::Ordering;
+
+use catalog::{Asked, LibrarySet, Phase, Rights, Role};
+
+use super::house::{House, Kept, STORES, ask, digest, wav, whole};
+use crate::{Created, ErrorKind};
+
+#[tokio::test]
+async fn the_same_bytes_twice_are_one_blob_and_two_tracks() {
+    for kept in STORES {
+        let house = House::of(kept).await;
+        let bytes = wav(70_000, 1);
+        let (first, second) =
+            (house.send(&bytes, "a.wav", 70_000).await, house.send(&bytes, "b.wav", 9_999).await);
+        house.settle().await;
+        let (first, second) = (house.is_track(first, &bytes).await, house.is_track(second, &bytes).await);
+        assert_ne!(first.id, second.id, "{kept:?}");
+        assert_eq!((first.blob, first.title.as_str()), (second.blob, "a"), "{kept:?}");
+        assert_eq!(second.title, "b");
+        assert_eq!(house.blobs.list(None, 10).await.unwrap().len(), 1, "{kept:?}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_those_that_were_named_are_refused() {
+    let house = House::new().await;
+    let mut named = ask(Some(9_000), "x.wav");
+    named.asked = Asked { sha256: Some(digest(b"something else")), ..named.asked };
+    let Created::Open(id, _) = house.ingest.create(&house.ann, named).await.unwrap() else { panic!() };
+    let mut receiving = house.take(id).await;
+    receiving.append(whole(&wav(9_000, 0)), None).await.unwrap();
+    assert_eq!(receiving.end().await.unwrap_err().kind, ErrorKind::Mismatch);
+    let progress = house.ingest.watch(&house.ann, id).await.unwrap();
+    assert_eq!(progress.borrow().phase, Phase::Failed);
+    assert!(progress.borrow().failure.as_ref().unwrap().contains("hash to"));
+    house.is_clean();
+    assert_eq!(house.blobs.list(None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn p08_who_lost_the_right_to_upload_meanwhile_gets_no_track() {
+    let house = House::new().await;
+    let id = house.create(Some(9_000), "x.wav").await;
+    let mut receiving = house.take(id).await;
+    receiving.append(whole(&wav(9_000, 0)), None).await.unwrap();
+    let none = Rights { upload: false, ..Rights::default() };
+    house.catalog.change_user(house.ann.id, Role::User, none, &LibrarySet::All).await.unwrap();
+    assert_eq!(receiving.end().await.unwrap_err().kind, ErrorKind::NotAllowed);
+    house.is_clean();
+}
+
+#[tokio::test]
+async fn with_the_remote_store_down_the_sender_is_answered_and_it_is_published_later() {
+    let house = House::of(Kept::Far).await;
+    house.down.store(true, Ordering::Relaxed);
+    let bytes = wav(90_000, 2);
+    let id = house.create(Some(90_000), "x.wav").await;
+    let mut receiving = house.take(id).await;
+    receiving.append(whole(&bytes), None).await.unwrap();
+    let row = receiving.end().await.unwrap();
+    assert_eq!((row.phase, row.blob), (Phase::Publishing, Some(digest(&bytes))));
+    let mut progress = house.ingest.watch(&house.ann, id).await.unwrap();
+    for _ in 0..3 {
+        house.ingest.0.table.get(id).unwrap().desk().retry_at = None;
+        house.ingest.tend_once().await;
+        assert_eq!(house.ingest.status(&house.ann, id).await.unwrap().row.phase, Phase::Publishing);
+    }
+    assert_eq!(house.take_refused(id).await, ErrorKind::Conflict { offset: 90_000 }, "all bytes are there");
+    // A restart in between changes nothing.
+    let house = house.restarted().await;
+    house.ingest.tend_once().await;
+    house.down.store(false, Ordering::Relaxed);
+    progress.borrow_and_update();
+    house.settle().await;
+    house.is_track(id, &bytes).await;
+}
+
+#[tokio::test]
+async fn run_publishes_in_the_background_and_ends_when_told() {
+    let house = House::of(Kept::Far).await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(house.ingest.clone().run(async move { drop(stopped.await) }));
+    let bytes = wav(90_000, 2);
+    let id = house.send(&bytes, "x.wav", 10_000).await;
+    let mut progress = house.ingest.watch(&house.ann, id).await.unwrap();
+    progress.wait_for(|progress| progress.phase == Phase::Ready).await.unwrap();
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    house.is_track(id, &bytes).await;
+}
+
+#[tokio::test]
+async fn what_is_cancelled_while_it_is_published_is_no_track() {
+    let house = House::of(Kept::Far).await;
+    house.down.store(true, Ordering::Relaxed);
+    let id = house.send(&wav(9_000, 2), "x.wav", 9_000).await;
+    house.ingest.tend_once().await;
+    house.ingest.cancel(&house.ann, id).await.unwrap();
+    house.down.store(false, Ordering::Relaxed);
+    house.settle().await;
+    house.is_clean();
+    assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
+}
+
+impl House {
+    async fn take_refused(&self, id: catalog::UploadId) -> ErrorKind {
+        self.ingest.take(&self.ann, id).await.unwrap_err().kind
+    }
+}

@@ -1,0 +1,88 @@
+use bytes::Bytes;
+
+use super::house::{House, STORES, line, polled, wav, whole};
+use crate::Checksum;
+
+/// A request is dropped after each number of polls, so at each await point; another one goes on, and the bytes are right.
+#[tokio::test]
+async fn a_request_may_be_dropped_anywhere() {
+    let house = House::new().await;
+    let bytes = wav(400_000, 6);
+    for check in [false, true] {
+        for polls in 1..40 {
+            let id = house.create(Some(400_000), "x.wav").await;
+            let mut receiving = house.take(id).await;
+            let (send, body) = line();
+            for piece in bytes[..390_000].chunks(30_000) {
+                send.try_send(Ok(Bytes::copy_from_slice(piece))).unwrap();
+            }
+            drop(send);
+            let check = check.then(|| Checksum::Sha256(*super::house::digest(&bytes[..390_000]).as_bytes()));
+            let done = polled(polls, receiving.append(body, check)).await.map(Result::unwrap);
+            let told = receiving.offset();
+            drop(receiving);
+            let mut receiving = house.take(id).await;
+            let offset = receiving.offset();
+            assert!(offset >= told, "{polls}: {offset} after {told}");
+            if check.is_some() {
+                assert!([0, 390_000].contains(&offset), "{polls}: {offset} has no checksum");
+            }
+            if let Some(offset) = done {
+                assert_eq!(offset, 390_000);
+            }
+            receiving.append(whole(&bytes[offset as usize..]), None).await.unwrap();
+            receiving.end().await.unwrap();
+            house.is_track(id, &bytes).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_completion_may_be_dropped_anywhere() {
+    for kept in STORES {
+        let house = House::of(kept).await;
+        for polls in 1..40 {
+            let bytes = wav(50_000 + polls, 7);
+            let id = house.create(Some(bytes.len() as u64), "x.wav").await;
+            let mut receiving = house.take(id).await;
+            receiving.append(whole(&bytes), None).await.unwrap();
+            let done = polled(polls, receiving.end()).await;
+            house.settle().await;
+            house.is_track(id, &bytes).await;
+            if done.is_some_and(|done| done.is_ok()) {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_bytes_without_an_end_are_completed_all_the_same() {
+    let house = House::new().await;
+    let bytes = wav(50_000, 8);
+    let id = house.create(Some(50_000), "x.wav").await;
+    let mut receiving = house.take(id).await;
+    receiving.append(whole(&bytes), None).await.unwrap();
+    drop(receiving);
+    assert_eq!(house.ingest.status(&house.ann, id).await.unwrap().offset, 50_000);
+    house.settle().await;
+    house.is_track(id, &bytes).await;
+}
+
+#[tokio::test]
+async fn what_the_engine_does_can_be_sent_to_another_thread() {
+    fn sends<T: Send>(value: T) -> T {
+        value
+    }
+    let house = House::new().await;
+    let id = house.create(None, "x.wav").await;
+    let mut receiving = sends(house.ingest.take(&house.ann, id)).await.unwrap();
+    sends(receiving.append(whole(&wav(44, 0)), None)).await.unwrap();
+    sends(receiving.set_length(44)).await.unwrap();
+    sends(receiving.describe(Default::default())).await.unwrap();
+    sends(receiving.end()).await.unwrap();
+    drop(sends(house.ingest.join(&house.ann, vec![id], Default::default())));
+    drop(sends(house.ingest.create(&house.ann, Default::default())));
+    drop(sends(house.ingest.recover()));
+    drop(sends(house.ingest.clone().run(std::future::ready(()))));
+}

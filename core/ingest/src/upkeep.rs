@@ -1,0 +1,137 @@
+//! What nobody waits for: files that dropped requests left open, publications, and clearing up after uploads that ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use budget::limits::{PUBLISHING_MAX, UPLOAD_PARKED_MAX, UPLOAD_PARKED_MS, UPLOAD_STOP_MS, UPLOAD_TEND_MS};
+use catalog::UploadChange;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{Engine, Ingest, OPEN};
+use crate::table::{Chore, Entry, Held};
+
+impl Ingest {
+    /// Looks after uploads until `stop` is ready; then everything that came is synced, and what was being published is
+    /// left for the next start. One call is enough for all clones.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let stopping = CancellationToken::new();
+        let stopped = async {
+            stop.await;
+            stopping.cancel();
+        };
+        tokio::join!(stopped, self.0.tend(&stopping), self.0.reap(&stopping), self.0.scrub(&stopping));
+        self.0.completions.close();
+        let patience = Duration::from_millis(UPLOAD_STOP_MS);
+        if tokio::time::timeout(patience, self.0.completions.wait()).await.is_err() {
+            tracing::warn!("uploads are still being completed; the next start goes on with them");
+        }
+        self.0.flush_all().await;
+    }
+
+    /// Does once what [`Ingest::run`] does all the time for open uploads, and waits until it is done.
+    #[doc(hidden)]
+    pub async fn tend_once(&self) {
+        let mut tasks = FuturesUnordered::new();
+        self.0.begin_chores(&mut tasks);
+        while tasks.next().await.is_some() {}
+    }
+}
+
+impl Engine {
+    async fn tend(&self, stopping: &CancellationToken) {
+        let mut tasks = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = self.wake.notified() => {}
+                Some(()) = tasks.next(), if !tasks.is_empty() => {}
+                () = tokio::time::sleep(Duration::from_millis(UPLOAD_TEND_MS)) => {}
+            }
+            self.begin_chores(&mut tasks);
+        }
+    }
+
+    /// Begins what is to be done now. An upload that is being looked after is held, so that it is not begun twice.
+    fn begin_chores<'a>(&'a self, tasks: &mut FuturesUnordered<BoxFuture<'a, ()>>) {
+        let (now, entries) = (Instant::now(), self.table.all());
+        let parked = entries.iter().filter(|entry| entry.is_parked()).count();
+        let patience = Duration::from_millis(if parked > UPLOAD_PARKED_MAX { 0 } else { UPLOAD_PARKED_MS });
+        for entry in entries {
+            if tasks.len() >= PUBLISHING_MAX {
+                return;
+            }
+            let Some(chore) = entry.chore(now, patience) else { continue };
+            let Some(held) = entry.free_baton() else { continue };
+            tasks.push(Box::pin(self.do_chore(entry, held, chore)));
+        }
+    }
+
+    async fn do_chore(&self, entry: Arc<Entry>, mut held: Held, chore: Chore) {
+        match chore {
+            Chore::Flush => {
+                if let Err(error) = self.open(&mut held).await {
+                    tracing::warn!(upload = %entry.id, %error, "what a request left could not be synced");
+                }
+                if entry.is_whole() {
+                    self.complete_later(&entry);
+                }
+            }
+            Chore::Close => {
+                let spooled = held.spooled.take();
+                // Nobody waits for it, and a file that is closed has nothing left to fail.
+                let _ = self.io.run(move || drop(spooled)).await;
+            }
+            Chore::Complete => {
+                // What went wrong was told where it happened.
+                let _ = self.complete(held, false).await;
+            }
+            Chore::TakeBack => self.take_back(held).await,
+            Chore::LookUp => {
+                if let Err(error) = self.look_up(&entry, held).await {
+                    tracing::warn!(upload = %entry.id, %error, "it is looked up later whether an upload ended");
+                }
+            }
+            Chore::Clear => match self.catalog.upload(None, entry.id).await {
+                Ok(row) => self.clear(held, &row).await,
+                Err(error) => {
+                    tracing::warn!(upload = %entry.id, %error, "an upload that ended is cleared later");
+                }
+            },
+        }
+    }
+
+    /// Finds out whether the end of an upload was written down. It is asked by a change of nothing: changes come one after
+    /// the other, so that one which was dropped half-way is over by then.
+    async fn look_up(&self, entry: &Arc<Entry>, held: Held) -> Result<(), catalog::Error> {
+        match self.catalog.change_upload(entry.id, &OPEN, &UploadChange::default()).await {
+            Ok(_) => entry.desk().ending = false,
+            Err(error) if error.kind() == catalog::ErrorKind::NotAllowed => {
+                let row = self.catalog.upload(None, entry.id).await?;
+                self.close(entry, Some(held), &row).await;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Syncs what dropped requests left, and clears up after what ended, when the server stops.
+    async fn flush_all(&self) {
+        for entry in self.table.all() {
+            if entry.desk().over {
+                if let Some(held) = entry.free_baton() {
+                    self.do_chore(entry, held, Chore::Clear).await;
+                }
+                continue;
+            }
+            if let Some(mut held) = entry.free_baton().filter(Held::is_dirty)
+                && let Err(error) = self.open(&mut held).await
+            {
+                tracing::warn!(upload = %entry.id, %error, "what a request left could not be synced");
+            }
+        }
+    }
+}

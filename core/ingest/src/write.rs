@@ -1,0 +1,179 @@
+//! The part of receiving that blocks: one piece is written and hashed, and perhaps synced, on a disk thread.
+
+use budget::Chunk;
+use budget::limits::{SNIFF_BYTES, UPLOAD_STEP_BYTES};
+use bytes::Bytes;
+use store::{Room, Spooled};
+
+use crate::digest::Checking;
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind};
+use crate::sniff::{Format, Sniffed, sniff};
+use crate::table::{Entry, Held};
+
+/// What goes to a disk thread and comes back.
+pub(crate) struct Job {
+    chunk: Option<Chunk>,
+    /// How much of the buffer waits to be written.
+    pub(crate) filled: usize,
+    /// The checksum of this request, on its way.
+    pub(crate) checking: Option<Checking>,
+    pub(crate) sync: bool,
+    /// Whether to look at the first bytes, with the length and the name of the file.
+    pub(crate) sniff: Option<(Option<u64>, String)>,
+}
+
+/// What is to be written.
+pub(crate) enum Piece {
+    /// What is in the buffer, which may be nothing.
+    Chunk,
+    /// A piece that came as large as a buffer.
+    Frame(Bytes),
+}
+
+/// What was done.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) synced: Option<u64>,
+    pub(crate) format: Option<Format>,
+}
+
+/// What was not, and what that means.
+pub(crate) enum Failed {
+    /// The disk has no room now; what was written since the last sync may be rolled back.
+    Full(store::Error),
+    /// The bytes cannot be trusted: open the upload again.
+    Write(store::Error),
+    /// Nobody knows what the disk holds.
+    Sync(store::Error),
+    /// The first bytes are of nothing that is kept.
+    NotMedia(&'static str),
+}
+
+impl Job {
+    pub(crate) fn new(chunk: Chunk, checking: Option<Checking>) -> Job {
+        Job { chunk: Some(chunk), filled: 0, checking, sync: false, sniff: None }
+    }
+
+    /// Copies as much into the buffer as fits, and says how much.
+    pub(crate) fn fill(&mut self, data: &[u8]) -> usize {
+        let Some(chunk) = &mut self.chunk else { return 0 };
+        let count = data.len().min(chunk.len() - self.filled);
+        chunk[self.filled..self.filled + count].copy_from_slice(&data[..count]);
+        self.filled += count;
+        count
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.chunk.as_ref().is_none_or(|chunk| self.filled == chunk.len())
+    }
+
+    pub(crate) fn bytes_of(&self, piece: &Piece) -> usize {
+        match piece {
+            Piece::Chunk => self.filled,
+            Piece::Frame(bytes) => bytes.len(),
+        }
+    }
+
+    /// Blocks.
+    fn work(&mut self, spooled: &mut Spooled, piece: &Piece) -> Result<Done, Failed> {
+        let bytes = match piece {
+            Piece::Chunk => self.chunk.as_ref().map_or(&[][..], |chunk| &chunk[..self.filled]),
+            Piece::Frame(bytes) => bytes,
+        };
+        if let Some(checking) = &mut self.checking {
+            checking.update(bytes);
+        }
+        if !bytes.is_empty() {
+            spooled.write(bytes).map_err(|error| match error.kind() {
+                store::ErrorKind::Full => Failed::Full(error),
+                _ => Failed::Write(error),
+            })?;
+        }
+        if matches!(piece, Piece::Chunk) {
+            self.filled = 0;
+        }
+        let mut done = Done::default();
+        if let Some((length, name)) = self.sniff.take() {
+            done.format = look(spooled, length, &name)?;
+        }
+        if self.sync {
+            done.synced = Some(spooled.sync().map_err(Failed::Sync)?);
+        }
+        Ok(done)
+    }
+}
+
+/// Looks at the first bytes, once there are enough of them. Blocks.
+fn look(spooled: &Spooled, length: Option<u64>, name: &str) -> Result<Option<Format>, Failed> {
+    let position = spooled.position();
+    let whole = length == Some(position);
+    if position == 0 || (position < SNIFF_BYTES as u64 && !whole) {
+        return Ok(None);
+    }
+    let mut head = [0; SNIFF_BYTES];
+    let count = spooled.head(&mut head).map_err(Failed::Write)?;
+    match sniff(&head[..count], whole && position == count as u64, name) {
+        Sniffed::Format(format) => Ok(Some(format)),
+        Sniffed::Unknown => Ok(None),
+        Sniffed::Refused(looks) => Err(Failed::NotMedia(looks)),
+    }
+}
+
+/// Makes sure that the disk has promised room for `bytes` more, of at most `left`. Blocks.
+fn have_room(entry: &Entry, room: &Room, unsynced: u64, bytes: u64, left: u64) -> Result<(), store::Error> {
+    let needed = unsynced + bytes;
+    let mut desk = entry.desk();
+    let had = desk.reserved.as_ref().map_or(0, store::Reserved::bytes);
+    if had >= needed {
+        return Ok(());
+    }
+    let missing = needed - had;
+    let step = missing.max(UPLOAD_STEP_BYTES.min(left));
+    let mut grow = |by: u64| match desk.reserved.as_mut() {
+        Some(reserved) => reserved.grow(by),
+        None => {
+            desk.reserved = Some(room.reserve(by)?);
+            Ok(())
+        }
+    };
+    grow(step).or_else(|_| grow(missing))
+}
+
+impl Engine {
+    /// Does a job on a disk thread. When the caller is dropped meanwhile, the thread finishes and parks the upload.
+    pub(crate) async fn on_disk(
+        &self,
+        mut held: Held,
+        job: &mut Job,
+        piece: Piece,
+        left: u64,
+    ) -> Result<(Held, Result<Done, Failed>), Error> {
+        let room = self.room.clone();
+        let empty = Job { chunk: None, filled: 0, checking: None, sync: false, sniff: None };
+        let mut lent = std::mem::replace(job, empty);
+        let worked = self.io.run(move || {
+            let Some(spooled) = held.spooled.as_mut() else {
+                return (held, lent, Ok(Done::default()));
+            };
+            let bytes = lent.bytes_of(&piece) as u64;
+            let unsynced = spooled.position() - spooled.acked();
+            let done = match have_room(&held.entry, &room, unsynced, bytes, left) {
+                Ok(()) => lent.work(spooled, &piece),
+                Err(error) => Err(Failed::Full(error)),
+            };
+            (held, lent, done)
+        });
+        let (held, lent, done) = worked.await?;
+        *job = lent;
+        Ok((held, done))
+    }
+
+    /// There is no room; what there is, is told.
+    pub(crate) async fn full(&self, error: store::Error) -> Error {
+        let room = self.room.clone();
+        let free = self.io.run(move || room.free_bytes()).await.and_then(|free| free).unwrap_or(0);
+        let said = format!("the server's disk has {free} bytes left for uploads; what came before is kept");
+        Error::new(ErrorKind::Full { free }, said).because(error)
+    }
+}
