@@ -12,7 +12,7 @@ use catalog::sqlite::Sqlite;
 use catalog::{Library, Role, SignIn, User, Users, Viewer};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use store::{FolderId, Folders, RelPath, Secret, Stamp};
+use store::{DataFolder, FolderId, Folders, Io, MemoryBlobs, RelPath, Secret, Shelf, Spool, Stamp};
 use stream::{Settings, Streams};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -30,7 +30,7 @@ struct House {
 
 struct Parts {
     sign_in: SignIn,
-    folders: Folders,
+    shelf: Shelf,
     streams: Streams,
     budget: Budget,
     scanner: Scanner,
@@ -60,7 +60,10 @@ impl House {
             let (_, key) = sign_in.issue_key(admin.id, "fuzz").await.expect("a key");
             let streams = Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4));
             let scanner = Scanner::new(catalog.clone(), folders.clone(), budget.clone());
-            (catalog, library, Parts { sign_in, folders, streams, budget, scanner }, admin, key)
+            let data = DataFolder::share(folder.path().join("data")).expect("a data folder");
+            let spool = Spool::open(&data, Io::new(1)).expect("a spool");
+            let shelf = Shelf::new(folders, Arc::new(MemoryBlobs::new(spool)));
+            (catalog, library, Parts { sign_in, shelf, streams, budget, scanner }, admin, key)
         });
         Self { runtime, music, library, catalog, parts, admin, key, _folder: folder }
     }
@@ -98,7 +101,7 @@ impl House {
         let router = subsonic::router(subsonic::Parts {
             catalog: self.catalog.clone(),
             sign_in: parts.sign_in.clone(),
-            folders: parts.folders.clone(),
+            shelf: parts.shelf.clone(),
             streams: parts.streams.clone(),
             budget: parts.budget.clone(),
             scanner: parts.scanner.clone(),

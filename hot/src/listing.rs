@@ -12,7 +12,7 @@ use catalog::sqlite::Sqlite;
 use catalog::{Library, Role, SignIn, Users};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
-use store::{FolderId, Folders, RelPath, Secret, Stamp};
+use store::{DataFolder, FolderId, Folders, Io, MemoryBlobs, RelPath, Secret, Shelf, Spool, Stamp};
 use stream::{Client, Peer, Settings, Streams};
 use tower::{Service, ServiceExt};
 
@@ -80,6 +80,7 @@ async fn parts(folder: &Path) -> Result<(subsonic::Parts, String)> {
     record(&catalog, library).await?;
     let folders = Folders::new(8);
     folders.set(vec![(library, music)]);
+    let spool = Spool::open(&DataFolder::share(folder.join("data"))?, Io::new(1))?;
     let sign_in = SignIn::new(catalog.clone(), &Secret::from_bytes([7; 32]), budget.clone());
     // Nobody signs in by password here, so no hash is computed.
     let user = catalog.add_user("ann", Role::Admin, "none").await?;
@@ -87,7 +88,7 @@ async fn parts(folder: &Path) -> Result<(subsonic::Parts, String)> {
     let parts = subsonic::Parts {
         catalog: catalog.clone(),
         sign_in,
-        folders: folders.clone(),
+        shelf: Shelf::new(folders.clone(), Arc::new(MemoryBlobs::new(spool))),
         streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
         budget: budget.clone(),
         scanner: Scanner::new(catalog, folders, budget),

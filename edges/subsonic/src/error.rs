@@ -172,7 +172,9 @@ impl From<catalog::Error> for Error {
         match error.kind() {
             Kind::NotFound => Self::not_found("Not found"),
             Kind::NotAllowed => Self::new(ErrorKind::NotAllowed, error.public().to_owned()),
-            Kind::Exists | Kind::Invalid => Self::new(ErrorKind::Generic, error.public().to_owned()),
+            Kind::Exists | Kind::Ambiguous | Kind::Invalid => {
+                Self::new(ErrorKind::Generic, error.public().to_owned())
+            }
             Kind::Busy => Error {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 retry_after: Some(budget::limits::RETRY_AFTER),
@@ -193,9 +195,15 @@ impl From<store::Error> for Error {
             Kind::Changed => {
                 Self::inside(ErrorKind::NotFound, "The file has changed; scan the library again", error)
             }
-            Kind::Full | Kind::ReadOnly | Kind::Locked | Kind::Format | Kind::Io => {
-                Self::inside(ErrorKind::Generic, "The file cannot be read", error)
-            }
+            Kind::Full
+            | Kind::ReadOnly
+            | Kind::Locked
+            | Kind::Format
+            | Kind::Lost
+            | Kind::Broken
+            | Kind::Corrupt
+            | Kind::Unreachable
+            | Kind::Io => Self::inside(ErrorKind::Generic, "The file cannot be read", error),
         }
     }
 }

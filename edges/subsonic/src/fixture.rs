@@ -12,9 +12,11 @@ use budget::limits::{CHUNK_BYTES, LISTINGS_PER_USER_MAX, MIB};
 use budget::{Budget, Chunks, Slots};
 use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
-use catalog::{Library, LibrarySet, Rights, Role, SignIn, TrackId, User, Users, Viewer, Visibility};
+use catalog::{
+    Library, LibrarySet, Rights, Role, SignIn, TrackChange, TrackId, User, Users, Viewer, Visibility,
+};
 use http_body_util::BodyExt;
-use store::{FolderId, Folders, LibraryFolder, RelPath, Secret};
+use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Secret, Shelf, Spool};
 use stream::{Client, Peer, Settings, Streams};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -171,10 +173,13 @@ impl House {
         let [admin_key, ann_key, bob_key] = keys.try_into().unwrap();
         let (_, ann_app_password) = sign_in.issue_app_password(ann.id, "test").await.unwrap();
 
+        let data = DataFolder::share(folder.path().join("data")).unwrap();
+        let spool = Spool::open(&data, Io::new(1)).unwrap();
+        let shelf = Shelf::new(folders.clone(), Arc::new(MemoryBlobs::new(spool)));
         let router = crate::router(Parts {
             catalog: catalog.clone(),
             sign_in,
-            folders: folders.clone(),
+            shelf,
             streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
             budget: budget.clone(),
             scanner: Scanner::new(catalog.clone(), folders, budget.clone()),
@@ -246,7 +251,7 @@ impl House {
     /// Makes a track Ann's own, for her eyes alone.
     pub(crate) async fn make_private(&self, id: TrackId) {
         let viewer = Viewer::of(&self.ann);
-        self.catalog.change_track(&viewer, id, None, Some(Visibility::Private)).await.unwrap();
+        self.catalog.change_track(&viewer, id, &TrackChange::visibility(Visibility::Private)).await.unwrap();
     }
 
     /// Adds so many songs of one album to the first library; they have no files.

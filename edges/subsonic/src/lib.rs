@@ -28,7 +28,7 @@ use std::sync::Arc;
 use budget::{Budget, Slots};
 use catalog::scan::Scanner;
 use catalog::{Catalog, SignIn};
-use store::Folders;
+use store::Shelf;
 use stream::Streams;
 
 pub use error::{Error, ErrorKind};
@@ -40,8 +40,8 @@ pub struct Parts {
     pub catalog: Arc<dyn Catalog>,
     /// Proves who asks.
     pub sign_in: SignIn,
-    /// Opens files of libraries.
-    pub folders: Folders,
+    /// Opens files of libraries and what was sent.
+    pub shelf: Shelf,
     /// Sends media.
     pub streams: Streams,
     /// Grants memory for lists and forms.

@@ -62,7 +62,7 @@ pub(crate) async fn audio(
         None | Some("0") => Disposition::Inline,
         Some(_) => Disposition::Attachment(track.path.file_name().to_owned()),
     };
-    let source = app.folders.open(track.folder, &track.path).await?;
+    let source = app.shelf.open(&track.place()).await?;
     let segment = Segment::whole(source, HeaderValue::from_static(track.content_type), disposition);
     let what = [&*track.artist, " – ", &*track.title].concat();
     send(&app, &caller, &head, segment, Kind::Media, what)
@@ -79,9 +79,9 @@ pub(crate) async fn cover(
     Id(id): Id<TrackId>,
     head: request::Parts,
 ) -> Result<Response, Error> {
-    let Cover { folder, path, offset, count, content_type } =
+    let Cover { place, offset, count, content_type } =
         app.catalog.cover(&caller.identity.viewer(), Item::Track(id)).await?;
-    let source = app.folders.open(folder, &path).await?;
+    let source = app.shelf.open(&place).await?;
     let content_type = HeaderValue::from_static(content_type);
     let segment =
         Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(|| {
@@ -92,7 +92,7 @@ pub(crate) async fn cover(
 }
 
 /// Hands a segment to `stream` in the caller's name.
-fn send(
+pub(crate) fn send(
     app: &App,
     caller: &Caller,
     head: &request::Parts,

@@ -23,12 +23,23 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Range, Content-Le
 const EXPOSED_LISTED: HeaderValue = HeaderValue::from_static(
     "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time",
 );
+/// The same, and what the protocols of uploads say in headers.
+const EXPOSED_UPLOADS: HeaderValue = HeaderValue::from_static(
+    "Content-Length, Retry-After, X-Request-ID, X-Process-Time, Location, Upload-Offset, Upload-Length, \
+     Upload-Defer-Length, Upload-Metadata, Upload-Expires, Upload-Concat, Upload-Complete, Upload-Limit, \
+     Upload-Draft-Interop-Version, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, \
+     Tus-Checksum-Algorithm, Repr-Digest",
+);
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 const ALLOWED: &str = "Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, \
                        X-Request-ID, X-Requested-With";
 const ALLOWED_LISTED: &str = "Authorization, Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, \
                               If-Unmodified-Since, If-Range, X-Request-ID, X-Requested-With";
+const ALLOWED_UPLOADS: &str = "Authorization, Content-Type, X-Request-ID, X-Requested-With, X-HTTP-Method-Override, \
+                               Tus-Resumable, Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, \
+                               Upload-Checksum, Upload-Concat, Upload-Complete, Upload-Draft-Interop-Version, \
+                               Content-Digest, Repr-Digest, Want-Repr-Digest";
 
 /// Who may read the answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +48,8 @@ pub(crate) enum Readers {
     Everyone,
     /// Pages of this one, with credentials.
     Listed(HeaderValue),
+    /// The same, to send files.
+    Senders(HeaderValue),
     /// Our own pages alone.
     Ourselves,
 }
@@ -50,7 +63,10 @@ pub(crate) fn readers(uri: &Uri, headers: &HeaderMap, prefix: &str, listed: &Ori
         return Readers::Everyone;
     }
     match headers.get(ORIGIN) {
-        Some(origin) if listed.has(origin) => Readers::Listed(origin.clone()),
+        Some(origin) if listed.has(origin) => {
+            let sends = path == "/uploads" || path.starts_with("/uploads/");
+            if sends { Readers::Senders(origin.clone()) } else { Readers::Listed(origin.clone()) }
+        }
         _ => Readers::Ourselves,
     }
 }
@@ -69,6 +85,7 @@ pub(crate) fn preflight(readers: &Readers) -> Response {
     let (methods, allowed) = match readers {
         Readers::Everyone => ("GET, HEAD, POST, OPTIONS", ALLOWED),
         Readers::Listed(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_LISTED),
+        Readers::Senders(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_UPLOADS),
         Readers::Ourselves => return answer,
     };
     let headers = answer.headers_mut();
@@ -85,11 +102,11 @@ pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
             EXPOSED
         }
-        Readers::Listed(origin) => {
+        Readers::Listed(origin) | Readers::Senders(origin) => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.append(VARY, HeaderValue::from_static("origin"));
-            EXPOSED_LISTED
+            if matches!(readers, Readers::Senders(_)) { EXPOSED_UPLOADS } else { EXPOSED_LISTED }
         }
         Readers::Ourselves => {
             headers.append(VARY, HeaderValue::from_static("origin"));
@@ -121,6 +138,10 @@ mod tests {
             ("/me?signature=a", evil, Readers::Ourselves),
             ("/me", app, Readers::Listed(HeaderValue::from_static(app))),
             ("/restore", evil, Readers::Ourselves),
+            ("/uploads", app, Readers::Senders(HeaderValue::from_static(app))),
+            ("/music/uploads/0123", app, Readers::Senders(HeaderValue::from_static(app))),
+            ("/uploads", evil, Readers::Ourselves),
+            ("/uploadsx", app, Readers::Listed(HeaderValue::from_static(app))),
             ("/me", "https://app.example.evil.example", Readers::Ourselves),
             ("/me", "null", Readers::Ourselves),
         ];

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use budget::{Fault, Refused, limits};
@@ -17,6 +18,9 @@ use crate::json;
 pub(crate) enum Code {
     Invalid,
     UnknownField,
+    Empty,
+    LengthConflict,
+    BrokenOff,
     SignInNeeded,
     SignInWrong,
     NotAllowed,
@@ -27,13 +31,27 @@ pub(crate) enum Code {
     FileMissing,
     MethodNotAllowed,
     BodyStalled,
+    TooSlow,
     Exists,
+    Ambiguous,
+    OffsetConflict,
+    TakenOver,
+    Gone,
+    OtherVersion,
     BodyTooLarge,
+    TooLarge,
     NotJson,
+    NotMedia,
+    Unsupported,
+    Missing,
     TooMany,
+    TooManyUploads,
+    ChecksumMismatch,
     Broken,
     Busy,
     NeverFits,
+    DiskFull,
+    Quota,
 }
 
 impl Code {
@@ -53,12 +71,32 @@ impl Code {
             Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Code::BodyStalled => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
             Code::Exists => (StatusCode::CONFLICT, "exists"),
+            Code::Ambiguous => (StatusCode::CONFLICT, "ambiguous"),
+            Code::OffsetConflict => (StatusCode::CONFLICT, "offset_conflict"),
+            Code::TakenOver => (StatusCode::CONFLICT, "taken_over"),
+            Code::Gone => (StatusCode::GONE, "gone"),
+            Code::OtherVersion => (StatusCode::PRECONDITION_FAILED, "other_version"),
+            Code::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+            Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Code::NotMedia => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_media"),
+            Code::Unsupported => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
+            Code::Empty => (StatusCode::BAD_REQUEST, "empty"),
+            Code::LengthConflict => (StatusCode::BAD_REQUEST, "length_conflict"),
+            Code::BrokenOff => (StatusCode::BAD_REQUEST, "broken_off"),
+            Code::Missing => (StatusCode::UNPROCESSABLE_ENTITY, "missing"),
+            Code::TooManyUploads => (StatusCode::TOO_MANY_REQUESTS, "too_many_uploads"),
+            // tus 1.0.0, checksum extension: its own number.
+            Code::ChecksumMismatch => {
+                (StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST), "checksum_mismatch")
+            }
             Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Code::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
             Code::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Code::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "broken"),
             Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Code::NeverFits => (StatusCode::INSUFFICIENT_STORAGE, "never_fits"),
+            Code::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            Code::Quota => (StatusCode::INSUFFICIENT_STORAGE, "quota"),
         }
     }
 }
@@ -139,6 +177,37 @@ impl IntoResponse for Error {
     }
 }
 
+/// An error in the words of the audio platform, on its own paths: `{"detail"}`.
+#[derive(Debug)]
+pub(crate) struct Detail(Error);
+
+impl<E: Into<Error>> From<E> for Detail {
+    fn from(error: E) -> Self {
+        Detail(error.into())
+    }
+}
+
+/// The body of such an error.
+#[derive(Serialize)]
+struct DetailAnswer<'a> {
+    detail: &'a str,
+}
+
+impl IntoResponse for Detail {
+    fn into_response(self) -> Response {
+        let Detail(error) = self;
+        let text = serde_json::to_vec(&DetailAnswer { detail: &error.message }).unwrap_or_default();
+        // There, what is no audio is a bad request.
+        let is_other_media = matches!(error.code, Code::NotMedia);
+        let (mut head, _) = error.into_response().into_parts();
+        if is_other_media {
+            head.status = StatusCode::BAD_REQUEST;
+        }
+        head.headers.remove(CONTENT_LENGTH);
+        Response::from_parts(head, Body::from(text))
+    }
+}
+
 /// The two ways that a client may take without a page (RFC 9110 section 11.6.1; RFC 7617, RFC 6750).
 fn challenge(headers: &mut HeaderMap) {
     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Millpond\", charset=\"UTF-8\""));
@@ -170,6 +239,7 @@ impl From<catalog::Error> for Error {
                 Error::new(Code::NotFound, "there is no such thing here, or it is not yours to see")
             }
             ErrorKind::Exists => Error::new(Code::Exists, shown),
+            ErrorKind::Ambiguous => Error::new(Code::Ambiguous, shown),
             ErrorKind::Invalid => Error::new(Code::Invalid, shown),
             ErrorKind::NotAllowed => Error::new(Code::NotAllowed, shown),
             ErrorKind::Busy => {
@@ -218,8 +288,60 @@ impl From<store::Error> for Error {
                 Error::new(Code::Busy, "the file is being changed").retry_after(limits::RETRY_AFTER)
             }
             ErrorKind::Full => Error::new(Code::NeverFits, "the disk or a limit of its folder is full"),
-            ErrorKind::ReadOnly | ErrorKind::Locked | ErrorKind::Format | ErrorKind::Io => {
-                Error::broken("the file cannot be read", &error)
+            ErrorKind::Unreachable => {
+                Error::new(Code::Busy, "the store cannot be reached now").retry_after(limits::RETRY_AFTER)
+            }
+            ErrorKind::ReadOnly
+            | ErrorKind::Locked
+            | ErrorKind::Format
+            | ErrorKind::Lost
+            | ErrorKind::Broken
+            | ErrorKind::Corrupt
+            | ErrorKind::Io => Error::broken("the file cannot be read", &error),
+        }
+    }
+}
+
+impl From<ingest::Error> for Error {
+    fn from(error: ingest::Error) -> Self {
+        use ingest::ErrorKind;
+        let said = error.said.clone();
+        let again = |code, said| Error::new(code, said).retry_after(limits::RETRY_AFTER);
+        match error.kind {
+            ErrorKind::NotFound => Error::new(Code::NotFound, said),
+            ErrorKind::Gone => Error::new(Code::Gone, said),
+            ErrorKind::Conflict { .. } => {
+                Error::new(Code::OffsetConflict, said).hint("HEAD says in Upload-Offset where to go on")
+            }
+            ErrorKind::TakenOver => Error::new(Code::TakenOver, said),
+            ErrorKind::Mismatch => Error::new(Code::ChecksumMismatch, said),
+            ErrorKind::TooLarge { .. } => Error::new(Code::TooLarge, said),
+            ErrorKind::LengthConflict => Error::new(Code::LengthConflict, said),
+            ErrorKind::NotMedia => Error::new(Code::NotMedia, said)
+                .hint("mp3, flac, wav, aiff, ogg, opus, m4a, webm, mp4, mov, mkv; jpg, png, webp, gif"),
+            ErrorKind::Empty => Error::new(Code::Empty, said),
+            ErrorKind::Full { .. } => again(Code::DiskFull, said),
+            ErrorKind::Quota { .. } => Error::new(Code::Quota, said),
+            ErrorKind::TooManyUploads => again(Code::TooManyUploads, said),
+            ErrorKind::Refused(refused) => refused.into(),
+            ErrorKind::TooSlow => Error::new(Code::TooSlow, said),
+            ErrorKind::BrokenOff => Error::new(Code::BrokenOff, said),
+            ErrorKind::BadRequest => Error::new(Code::Invalid, said),
+            ErrorKind::Unsupported => Error::new(Code::Unsupported, said),
+            ErrorKind::NotAllowed => Error::new(Code::NotAllowed, said),
+            ErrorKind::Store => Error::broken("the file could not be kept", &error),
+            ErrorKind::Catalog => {
+                let beneath = std::error::Error::source(&error);
+                let is_busy = beneath
+                    .and_then(|beneath| beneath.downcast_ref::<catalog::Error>())
+                    .is_some_and(|beneath| beneath.kind() == catalog::ErrorKind::Busy);
+                if !is_busy {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "an upload met a database that failed"
+                    );
+                }
+                again(Code::Busy, said)
             }
         }
     }

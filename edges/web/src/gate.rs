@@ -12,7 +12,7 @@ use catalog::{Action, TrackId, Verdict, access};
 use tower::{Layer, Service};
 
 use crate::caller::{self, Caller};
-use crate::error::{Code, Error};
+use crate::error::{Code, Detail, Error};
 use crate::json::Id;
 use crate::{App, Route, origin};
 
@@ -60,6 +60,7 @@ impl Service<Request> for Gated {
                     }
                     handler.call(Request::from_parts(head, body)).await
                 }
+                Err(error) if gate.route.platforms => Ok(Detail::from(error).into_response()),
                 Err(error) => Ok(error.into_response()),
             }
         })

@@ -173,7 +173,7 @@ impl<'de> Visitor<'de> for Unknown {
     }
 }
 
-/// The `{id}` of a path. What is no id of its kind is not found.
+/// The `{id}` of a path, or the `{file_id}`. What is no id of its kind is not found.
 pub(crate) struct Id<T>(pub(crate) T);
 
 impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
@@ -181,7 +181,10 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
 
     async fn from_request_parts(head: &mut request::Parts, state: &S) -> Result<Self, Error> {
         let params = RawPathParams::from_request_parts(head, state).await.map_err(|_| no_such_id())?;
-        let id = params.iter().find(|(name, _)| *name == "id").and_then(|(_, value)| value.parse().ok());
+        let id = params
+            .iter()
+            .find(|(name, _)| matches!(*name, "id" | "file_id"))
+            .and_then(|(_, value)| value.parse().ok());
         id.map(Id).ok_or_else(no_such_id)
     }
 }

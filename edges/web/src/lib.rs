@@ -23,14 +23,18 @@ mod routes;
 
 mod account;
 mod audio;
+mod events;
+mod form;
 mod front;
 mod health;
+mod media;
 mod metrics;
 mod openapi;
 mod scan;
 mod session;
 mod streams;
 mod tracks;
+mod uploads;
 
 mod cors;
 mod gzip;
@@ -48,8 +52,9 @@ use budget::{Budget, Slots};
 use bytes::Bytes;
 use catalog::scan::Scanner;
 use catalog::{Catalog, SignIn};
+use ingest::Ingest;
 use prometheus_client::registry::Registry;
-use store::Folders;
+use store::Shelf;
 use stream::Streams;
 
 pub use health::Health;
@@ -64,8 +69,10 @@ pub struct Parts {
     pub catalog: Arc<dyn Catalog>,
     /// Who somebody is.
     pub sign_in: SignIn,
-    /// The library folders.
-    pub folders: Folders,
+    /// Opens files of libraries and what was sent.
+    pub shelf: Shelf,
+    /// What comes in.
+    pub ingest: Ingest,
     /// The way out for media.
     pub streams: Streams,
     /// The law.
@@ -74,6 +81,8 @@ pub struct Parts {
     pub scanner: Scanner,
     /// Counts the lists on their way to each user, by his number; shared by all faces.
     pub listings: Slots<i64>,
+    /// Counts who watches uploads, by the number of the user.
+    pub watchers: Slots<i64>,
     /// Every metric of the process, complete: `GET /metrics` prints it.
     pub registry: Arc<Registry>,
     /// The figures of operations that [`observe`] keeps.

@@ -252,11 +252,17 @@ fn is_media(headers: &HeaderMap) -> bool {
     [&b"audio/"[..], b"video/", b"image/"].iter().any(|media| kind.starts_with(media))
 }
 
+/// Where files come in: what such a request takes is its client's line, and it has figures of its own.
+fn is_upload(class: &str) -> bool {
+    matches!(class, "/uploads" | "/uploads/{id}" | "/tracks/")
+}
+
 /// One line for every answer, and a louder one for those that took long. A stream takes as long as it plays, and
 /// opening its file may wait for a disk that slept; it has figures of its own.
 fn log(asked: &Asked, answer: &Response, took: Duration) {
     let (status, class, ms) = (answer.status().as_u16(), asked.class, took.as_millis());
-    if took >= Duration::from_millis(limits::SLOW_OPERATION_MS) && !is_media(answer.headers()) {
+    let takes_its_time = is_media(answer.headers()) || is_upload(class);
+    if took >= Duration::from_millis(limits::SLOW_OPERATION_MS) && !takes_its_time {
         tracing::warn!(class, status, ms, "slow operation");
     }
     tracing::debug!(target: "millpond::access", class, status, ms, "answered");

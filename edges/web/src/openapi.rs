@@ -14,7 +14,10 @@ use utoipa::{Modify, OpenApi};
 
 use crate::caller::SESSION_COOKIE;
 use crate::error::{ErrorAnswer, ErrorWords};
-use crate::{App, BaseUrl, account, audio, front, health, json, metrics, scan, session, streams, tracks};
+use crate::{
+    App, BaseUrl, account, audio, events, form, front, health, json, media, metrics, scan, session, streams,
+    tracks, uploads,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,8 +27,11 @@ use crate::{App, BaseUrl, account, audio, front, health, json, metrics, scan, se
         session::open, session::close,
         account::me, account::keys, account::add_key, account::remove_key,
         account::app_passwords, account::add_app_password, account::remove_app_password,
-        tracks::list, tracks::read, tracks::change,
+        tracks::list, tracks::read, tracks::change, tracks::remove,
         audio::audio, audio::cover, audio::link,
+        form::upload, events::progress, uploads::options, uploads::begin, uploads::put, uploads::options_of_one,
+        uploads::see, uploads::append, uploads::instead, uploads::give_up, events::follow,
+        media::audio, media::image,
         streams::list, streams::end, scan::status, scan::start,
     ),
     components(schemas(ErrorAnswer, ErrorWords)),
@@ -56,7 +62,9 @@ impl Modify for Everywhere {
 
 /// The operations of one path, those that we have.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().flatten()
+    let item =
+        [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete, &mut item.options];
+    item.into_iter().flatten()
 }
 
 /// The description as text, for clients that come to this address.

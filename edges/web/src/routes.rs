@@ -9,7 +9,10 @@ use catalog::Action;
 
 use crate::error::{Code, Error};
 use crate::gate::Gate;
-use crate::{App, account, audio, front, health, metrics, openapi, scan, session, streams, tracks};
+use crate::{
+    App, account, audio, events, form, front, health, media, metrics, openapi, scan, session, streams,
+    tracks, uploads,
+};
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
 pub struct Route {
@@ -21,6 +24,8 @@ pub struct Route {
     pub action: Action,
     /// Whether a signed link in the query may stand for a sign-in.
     pub by_link: bool,
+    /// Whether it is the audio platform's own path, whose errors are `{"detail"}`.
+    pub platforms: bool,
     handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
 }
 
@@ -31,7 +36,7 @@ impl Route {
         action: Action,
         handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
     ) -> Self {
-        Route { method, path, action, by_link: false, handler }
+        Route { method, path, action, by_link: false, platforms: false, handler }
     }
 
     const fn or_link(
@@ -40,19 +45,31 @@ impl Route {
         action: Action,
         handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
     ) -> Self {
-        Route { method, path, action, by_link: true, handler }
+        Route { method, path, action, by_link: true, platforms: false, handler }
+    }
+
+    const fn of_platform(
+        method: Method,
+        path: &'static str,
+        action: Action,
+        handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
+    ) -> Self {
+        Route { method, path, action, by_link: false, platforms: true, handler }
     }
 }
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
+const OPTIONS: Method = Method::OPTIONS;
 
 const KNOCK: Action = Action::Knock;
 const LISTEN: Action = Action::Listen;
 const OWN: Action = Action::OwnAccount;
 const ADMIN: Action = Action::Administer;
+const UPLOAD: Action = Action::Upload;
 const CHANGE: Action = Action::ChangeTrack { owner: None };
 
 /// Every route of this face.
@@ -73,9 +90,23 @@ pub static ROUTES: &[Route] = &[
     Route::new(GET, "/tracks", LISTEN, |m| on(m, tracks::list)),
     Route::new(GET, "/tracks/{id}", LISTEN, |m| on(m, tracks::read)),
     Route::new(PATCH, "/tracks/{id}", CHANGE, |m| on(m, tracks::change)),
+    Route::new(DELETE, "/tracks/{id}", CHANGE, |m| on(m, tracks::remove)),
     Route::or_link(GET, "/tracks/{id}/audio", LISTEN, |m| on(m, audio::audio)),
     Route::new(GET, "/tracks/{id}/cover", LISTEN, |m| on(m, audio::cover)),
     Route::new(POST, "/tracks/{id}/link", Action::Listen, |m| on(m, audio::link)),
+    Route::of_platform(POST, "/tracks/", UPLOAD, |m| on(m, form::upload)),
+    Route::of_platform(GET, "/tracks/uploads/{id}/progress", UPLOAD, |m| on(m, events::progress)),
+    Route::new(OPTIONS, "/uploads", KNOCK, |m| on(m, uploads::options)),
+    Route::new(POST, "/uploads", UPLOAD, |m| on(m, uploads::begin)),
+    Route::new(PUT, "/uploads", UPLOAD, |m| on(m, uploads::put)),
+    Route::new(OPTIONS, "/uploads/{id}", KNOCK, |m| on(m, uploads::options_of_one)),
+    Route::new(GET, "/uploads/{id}", UPLOAD, |m| on(m, uploads::see)),
+    Route::new(PATCH, "/uploads/{id}", UPLOAD, |m| on(m, uploads::append)),
+    Route::new(POST, "/uploads/{id}", UPLOAD, |m| on(m, uploads::instead)),
+    Route::new(DELETE, "/uploads/{id}", UPLOAD, |m| on(m, uploads::give_up)),
+    Route::new(GET, "/uploads/{id}/events", UPLOAD, |m| on(m, events::follow)),
+    Route::new(GET, "/audio/{file_id}", LISTEN, |m| on(m, media::audio)),
+    Route::new(GET, "/images/{file_id}", LISTEN, |m| on(m, media::image)),
     Route::new(GET, "/streams", ADMIN, |m| on(m, streams::list)),
     Route::new(DELETE, "/streams/{id}", ADMIN, |m| on(m, streams::end)),
     Route::new(GET, "/scan", ADMIN, |m| on(m, scan::status)),
@@ -96,6 +127,8 @@ pub(crate) fn build(app: Arc<App>) -> Router {
 fn filter(method: &Method) -> MethodFilter {
     match *method {
         Method::POST => MethodFilter::POST,
+        Method::PUT => MethodFilter::PUT,
+        Method::OPTIONS => MethodFilter::OPTIONS,
         Method::PATCH => MethodFilter::PATCH,
         Method::DELETE => MethodFilter::DELETE,
         _ => MethodFilter::GET,

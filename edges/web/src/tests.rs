@@ -7,9 +7,11 @@ mod read;
 mod access;
 mod accounts;
 mod answers;
+mod forms;
 mod links;
 mod media;
 mod sessions;
+mod uploads;
 
 pub(crate) use log::Log;
 pub(crate) use read::{unzipped, whole};

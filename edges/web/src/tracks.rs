@@ -1,4 +1,4 @@
-//! `/tracks`: pages of what the listener sees, one of them, and its title and visibility.
+//! `/tracks`: pages of what the listener sees, one of them, and what can be changed of it.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{Track, TrackId, Visibility};
-use serde::{Deserialize, Serialize};
+use catalog::{ImageChange, Track, TrackChange, TrackId, Visibility};
+use serde::{Deserialize, Deserializer, Serialize};
+use store::{BlobId, FileId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
@@ -44,6 +45,9 @@ pub(crate) struct TrackAnswer {
     suffix: String,
     content_type: &'static str,
     has_cover: bool,
+    /// Of an upload: the short id of its bytes, for `/audio/{file_id}`.
+    #[schema(example = "b94d27b9934d3e08")]
+    file_id: Option<String>,
     visibility: VisibilityWord,
     /// Whose it is; null for files of library folders.
     #[schema(example = "us-1")]
@@ -62,8 +66,10 @@ pub(crate) struct TrackAnswer {
 
 impl From<Track> for TrackAnswer {
     fn from(track: Track) -> Self {
+        let file_id = track.file_id().map(|id| id.to_string());
         TrackAnswer {
             id: track.id.to_string(),
+            file_id,
             title: track.title,
             album_id: track.album_id.to_string(),
             album: track.album,
@@ -209,12 +215,26 @@ pub(crate) async fn read(
 pub(crate) struct TrackForm {
     /// 1 to 256 characters.
     title: Option<String>,
+    /// 1 to 256 characters.
+    artist: Option<String>,
+    /// 1 to 256 characters.
+    album: Option<String>,
+    /// A picture that the caller, or the track's owner, sent before: its `file_id` or its SHA-256. Null takes the one
+    /// away that was set.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, example = "b94d27b9934d3e08")]
+    image: Option<Option<String>>,
     /// Who sees it.
     visibility: Option<VisibilityWord>,
 }
 
 impl Fields for TrackForm {
-    const NAMES: &'static [&'static str] = &["title", "visibility"];
+    const NAMES: &'static [&'static str] = &["title", "artist", "album", "image", "visibility"];
+}
+
+/// Tells a null from a field that is not there.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Change a track
@@ -228,12 +248,64 @@ pub(crate) async fn change(
     Id(id): Id<TrackId>,
     Form(form): Form<TrackForm>,
 ) -> Result<Response, Error> {
-    let title = form.title.as_deref().map(str::trim);
-    if title.is_some_and(|title| title.is_empty() || title.chars().count() > limits::TAG_TEXT_CHARS_MAX) {
-        let text = format!("title must have 1 to {} characters", limits::TAG_TEXT_CHARS_MAX);
+    let image = match form.image {
+        None => ImageChange::Keep,
+        Some(None) => ImageChange::Drop,
+        Some(Some(text)) => ImageChange::Set(picture(&app, &caller, &text).await?),
+    };
+    let change = TrackChange {
+        title: words("title", form.title)?,
+        artist: words("artist", form.artist)?,
+        album: words("album", form.album)?,
+        image,
+        visibility: form.visibility.map(Visibility::from),
+    };
+    let track = app.catalog.change_track(&caller.identity.managing(), id, &change).await?;
+    if change.image != ImageChange::Keep {
+        // A picture that nothing shows any more is doomed now.
+        app.ingest.sweep_soon();
+    }
+    Ok(json::answer(StatusCode::OK, &TrackAnswer::from(track)))
+}
+
+/// A name as it can be set.
+fn words(name: &'static str, text: Option<String>) -> Result<Option<String>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > limits::TAG_TEXT_CHARS_MAX {
+        let text = format!("{name} must have 1 to {} characters", limits::TAG_TEXT_CHARS_MAX);
         return Err(Error::new(Code::Invalid, text));
     }
-    let visibility = form.visibility.map(Visibility::from);
-    let track = app.catalog.change_track(&caller.identity.managing(), id, title, visibility).await?;
-    Ok(json::answer(StatusCode::OK, &TrackAnswer::from(track)))
+    Ok(Some(text.to_owned()))
+}
+
+/// Which picture is meant.
+async fn picture(app: &App, caller: &Caller, text: &str) -> Result<BlobId, Error> {
+    if let Ok(id) = text.parse::<BlobId>() {
+        return Ok(id);
+    }
+    let wrong = || {
+        Error::new(
+            Code::Invalid,
+            "image must be the file_id or the SHA-256 of a picture that was sent before",
+        )
+    };
+    let id = text.parse::<FileId>().map_err(|_| wrong())?;
+    let (blob, _) = app.catalog.blob_by_file_id(&caller.identity.managing(), id).await?;
+    Ok(blob.id)
+}
+
+/// Remove a track
+///
+/// For its owner, and for admins: one that was uploaded. Its bytes go when no other track has them. Files of library
+/// folders are never removed.
+#[utoipa::path(delete, path = "/tracks/{id}", tag = "tracks", params(("id" = String, Path, example = "tr-17")),
+    responses((status = 204, description = "gone")))]
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<TrackId>,
+) -> Result<StatusCode, Error> {
+    app.ingest.remove_track(&caller.identity.managing(), id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

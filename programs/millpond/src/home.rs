@@ -121,7 +121,14 @@ fn explain(path: &Path, e: &store::Error) -> Error {
         {
             error.hint(format!("the user that runs millpond must own {}", path.display()))
         }
-        ErrorKind::Format | ErrorKind::Escapes | ErrorKind::Changed | ErrorKind::Io => error,
+        ErrorKind::Format
+        | ErrorKind::Escapes
+        | ErrorKind::Changed
+        | ErrorKind::Lost
+        | ErrorKind::Broken
+        | ErrorKind::Corrupt
+        | ErrorKind::Unreachable
+        | ErrorKind::Io => error,
     }
 }
 

@@ -14,6 +14,7 @@ mod descriptors;
 mod error;
 mod figures;
 mod home;
+mod keeping;
 mod listen;
 mod logging;
 mod output;

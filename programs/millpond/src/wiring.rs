@@ -8,8 +8,9 @@ use axum::Router;
 use budget::{Chunks, Peaks, Slots, limits};
 use catalog::LibraryRow;
 use catalog::scan::Scanner;
+use ingest::Ingest;
 use prometheus_client::registry::Registry;
-use store::{FolderId, Folders};
+use store::{FolderId, Folders, Shelf};
 use stream::Streams;
 use stream::wire::Wire;
 use web::{Health, Observed, Operations};
@@ -18,6 +19,7 @@ use crate::descriptors::Shares;
 use crate::error::{Error, Result};
 use crate::figures;
 use crate::home::{Home, task_ended};
+use crate::keeping::Keeping;
 use crate::listen::{Deadlines, House, Proxies, acceptor};
 use crate::settings::Settings;
 
@@ -29,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) streams: Streams,
     /// What scans the libraries.
     pub(crate) scanner: Scanner,
+    /// What takes files in and keeps them.
+    pub(crate) keeping: Keeping,
 }
 
 /// Opens the library folders and tells the database which there are.
@@ -67,7 +71,7 @@ pub(crate) async fn open_folders(rows: Vec<LibraryRow>, open_files: usize) -> Re
 /// Builds every part of a server.
 ///
 /// # Errors
-/// A certificate that cannot be used, or a base URL that the routes refuse.
+/// A certificate that cannot be used, a base URL that the routes refuse, or a store for uploads that cannot be opened.
 pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares: Shares) -> Result<Parts> {
     let chunks = Chunks::new(limits::CHUNK_BYTES, limits::CHUNKS_IDLE_MAX);
     let rules = stream::Settings {
@@ -106,7 +110,11 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
     let listings = Slots::new("listings", "listings_per_user", 0, limits::LISTINGS_PER_USER_MAX);
     listings.register(&mut registry);
 
-    let faces = Faces { home, settings, folders, streams: &streams, scanner: &scanner };
+    let keeping = Keeping::open(home, settings)?;
+    keeping.register(&mut registry);
+    let shelf = Shelf::new(folders.clone(), Arc::clone(&keeping.blobs));
+    let ingest = &keeping.ingest;
+    let faces = Faces { home, settings, shelf: &shelf, ingest, streams: &streams, scanner: &scanner };
     house.router = faces.routes(registry, operations, peaks, listings);
     house.proxies = Proxies::new(&settings.server.trusted_proxies);
     house.prefix = settings.server.base_url.prefix().to_owned();
@@ -120,14 +128,15 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
     if let (Some(cert), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) {
         house.tls = Some(acceptor(cert, key)?);
     }
-    Ok(Parts { house: house.open(), streams, scanner })
+    Ok(Parts { house: house.open(), streams, scanner, keeping })
 }
 
 /// What the faces are made of.
 struct Faces<'a> {
     home: &'a Home,
     settings: &'a Settings,
-    folders: &'a Folders,
+    shelf: &'a Shelf,
+    ingest: &'a Ingest,
     streams: &'a Streams,
     scanner: &'a Scanner,
 }
@@ -141,14 +150,22 @@ impl Faces<'_> {
         peaks: Peaks,
         listings: Slots<i64>,
     ) -> Router {
-        let Faces { home, settings, folders, streams, scanner } = self;
+        let Faces { home, settings, shelf, ingest, streams, scanner } = self;
+        let watchers = Slots::new(
+            "upload_watchers",
+            "upload_watchers_per_user",
+            limits::WATCHERS_MAX,
+            limits::WATCHERS_PER_USER_MAX,
+        );
+        let mut registry = registry;
+        watchers.register(&mut registry);
         let base_url = settings.server.base_url.clone();
         let cors_origins = settings.server.cors_origins.clone();
         let health = Health::new(
             settings.data.clone(),
             Arc::clone(&home.catalog),
             home.budget.clone(),
-            (*folders).clone(),
+            shelf.folders().clone(),
         );
         let observed = Observed {
             operations: operations.clone(),
@@ -160,11 +177,13 @@ impl Faces<'_> {
         let web = web::router(web::Parts {
             catalog: Arc::clone(&home.catalog),
             sign_in: home.sign_in.clone(),
-            folders: (*folders).clone(),
+            shelf: (*shelf).clone(),
+            ingest: (*ingest).clone(),
             streams: (*streams).clone(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
             listings: listings.clone(),
+            watchers,
             registry: Arc::new(registry),
             operations,
             health,
@@ -174,7 +193,7 @@ impl Faces<'_> {
         let subsonic = subsonic::router(subsonic::Parts {
             catalog: Arc::clone(&home.catalog),
             sign_in: home.sign_in.clone(),
-            folders: (*folders).clone(),
+            shelf: (*shelf).clone(),
             streams: (*streams).clone(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),

@@ -28,7 +28,7 @@ pub(crate) async fn download(call: Call) -> Answer {
 async fn send_track(call: Call, disposition: fn(&Track) -> Disposition) -> Answer {
     let id: TrackId = call.params.id("id")?;
     let track = call.catalog().playing(&call.viewer()?, id).await?;
-    let source = call.face.parts.folders.open(track.folder, &track.path).await?;
+    let source = call.face.parts.shelf.open(&track.place()).await?;
     let content_type = HeaderValue::from_static(track.content_type);
     let segment = Segment::whole(source, content_type, disposition(&track));
     send(&call, segment, Kind::Media, format!("{id} {}", track.title))
@@ -43,9 +43,8 @@ pub(crate) async fn cover_art(call: Call) -> Answer {
         Ok(playlist) => playlist_cover(&reader, playlist).await?,
         Err(_) => params::item(&id).ok_or_else(no_cover)?,
     };
-    let Cover { folder, path, offset, count, content_type } =
-        reader.catalog.cover(&reader.viewer, item).await?;
-    let source = call.face.parts.folders.open(folder, &path).await?;
+    let Cover { place, offset, count, content_type } = reader.catalog.cover(&reader.viewer, item).await?;
+    let source = call.face.parts.shelf.open(&place).await?;
     let content_type = HeaderValue::from_static(content_type);
     let segment =
         Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(no_cover)?;

@@ -15,7 +15,7 @@ async fn errors_are_json_also_where_no_route_is() {
     let house = House::new().await;
     let cases = [
         ("GET", "/nowhere", 404, "not_found"),
-        ("GET", "/tracks/", 404, "not_found"),
+        ("GET", "/tracks/", 405, "method_not_allowed"),
         ("GET", "/tracks/tr-0", 404, "not_found"),
         ("GET", "/tracks/tr-01", 404, "not_found"),
         ("GET", "/tracks/tr-99999", 404, "not_found"),
@@ -80,7 +80,7 @@ async fn bodies_have_a_type_a_limit_and_known_names() {
                 words["message"].as_str().unwrap().contains("owner")
                     && words["message"].as_str().unwrap().contains("path")
             );
-            assert_eq!(words["hint"], "known are: title, visibility");
+            assert_eq!(words["hint"], "known are: title, artist, album, image, visibility");
         }
     }
     let declared =

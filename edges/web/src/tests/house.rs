@@ -14,11 +14,12 @@ use budget::{Budget, Chunks, Peaks, Slots, limits};
 use bytes::Bytes;
 use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
-use catalog::{Catalog, Role, SignIn, TrackId, User, Viewer, Visibility};
+use catalog::{Catalog, Role, SignIn, TrackChange, TrackId, User, Viewer, Visibility};
 use data_encoding::BASE64;
+use ingest::Ingest;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use store::{DataFolder, FolderId, Folders, LibraryFolder, RelPath};
+use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Room, Shelf, Spool};
 use stream::{Client, Peer, Settings, Streams};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -53,6 +54,7 @@ pub(super) struct House {
     pub(super) sign_in: SignIn,
     pub(super) budget: Budget,
     pub(super) scanner: Scanner,
+    pub(super) ingest: Ingest,
     pub(super) bob: User,
     pub(super) eve: User,
     keys: [String; 3],
@@ -71,6 +73,8 @@ pub(super) struct House {
 pub(super) struct Wishes {
     pub(super) base_url: BaseUrl,
     pub(super) cors_origins: Origins,
+    /// What uploads may take.
+    pub(super) uploads: ingest::Limits,
     /// Routes of another face, merged in beside ours.
     pub(super) beside: Router,
 }
@@ -78,6 +82,33 @@ pub(super) struct Wishes {
 /// The bytes of the shared track.
 pub(super) fn sound() -> Vec<u8> {
     (0..100_000_u32).map(|i| (i % 251) as u8).collect()
+}
+
+/// A quarter of a second of noise, other noise for each seed.
+pub(super) fn wav(seed: u32) -> Vec<u8> {
+    let samples: Vec<u8> =
+        (0..22_050_u32).map(|i| (i.wrapping_mul(seed.wrapping_add(i)) % 251) as u8).collect();
+    let length = samples.len() as u32;
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + length).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    wav.extend([1, 0, 1, 0]);
+    wav.extend(44_100_u32.to_le_bytes());
+    wav.extend(88_200_u32.to_le_bytes());
+    wav.extend([2, 0, 16, 0]);
+    wav.extend(b"data");
+    wav.extend(length.to_le_bytes());
+    wav.extend(samples);
+    wav
+}
+
+/// A picture of one pixel.
+pub(super) fn png() -> Vec<u8> {
+    let text =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    BASE64.decode(text.as_bytes()).unwrap()
 }
 
 /// The bytes of every cover.
@@ -114,9 +145,14 @@ impl House {
             keys.push(sign_in.issue_key(user.id, "test").await.unwrap().1);
         }
         let (shared, private) = (ids[0], ids[1]);
-        catalog.change_track(&Viewer::of(&bob), private, None, Some(Visibility::Private)).await.unwrap();
+        catalog
+            .change_track(&Viewer::of(&bob), private, &TrackChange::visibility(Visibility::Private))
+            .await
+            .unwrap();
 
-        let parts = parts(&catalog, &sign_in, &folders, &budget, folder.path().join("data"), &wishes);
+        let ingest = ingest(&catalog, &data, &budget, &wishes);
+        let parts =
+            parts(&catalog, &sign_in, &folders, &ingest, &budget, folder.path().join("data"), &wishes);
         let scanner = parts.scanner.clone();
         let observed = Observed {
             operations: parts.operations.clone(),
@@ -134,6 +170,7 @@ impl House {
             sign_in,
             budget,
             scanner,
+            ingest,
             bob,
             eve,
             keys,
@@ -177,6 +214,24 @@ impl House {
     /// A request with a JSON body.
     pub(super) async fn json(&self, who: Who, method: &str, path: &str, body: Value) -> Answer {
         self.send(with_json(self.request(who, method, path), &body)).await
+    }
+
+    /// Sends a file of Bob's in one request, and gives what the answer says.
+    pub(super) async fn upload(&self, name: &str, bytes: Vec<u8>) -> Value {
+        let mut request = self.request(Who::Plain, "PUT", &format!("/uploads?filename={name}"));
+        *request.body_mut() = Body::from(bytes);
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        answer.json()
+    }
+
+    /// Begins an upload of Bob's by tus, and gives its id.
+    pub(super) async fn begin_upload(&self) -> String {
+        let request = self.request(Who::Plain, "POST", "/uploads");
+        let request = with(with(request, "tus-resumable", "1.0.0"), "upload-length", "100");
+        let answer = self.send(request).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        answer.header("location").rsplit_once('/').unwrap().1.to_owned()
     }
 
     /// Bytes that permits stand for now.
@@ -235,14 +290,31 @@ fn tags(name: &str, content_type: &'static str, cover: Option<FoundCover>) -> Ta
     }
 }
 
+/// What takes files in; whole ones are kept in memory.
+fn ingest(catalog: &Arc<dyn Catalog>, data: &DataFolder, budget: &Budget, wishes: &Wishes) -> Ingest {
+    let io = Io::new(2);
+    let spool = Spool::open(data, io.clone()).unwrap();
+    Ingest::new(ingest::Parts {
+        catalog: Arc::clone(catalog),
+        blobs: Arc::new(MemoryBlobs::new(spool.clone())),
+        spool,
+        io,
+        room: Room::new(data.path(), 0),
+        budget: budget.clone(),
+        limits: wishes.uploads.clone(),
+    })
+}
+
 fn parts(
     catalog: &Arc<dyn Catalog>,
     sign_in: &SignIn,
     folders: &Folders,
+    ingest: &Ingest,
     budget: &Budget,
     data: PathBuf,
     wishes: &Wishes,
 ) -> Parts {
+    let blobs = Arc::clone(ingest.blobs());
     let chunks = Chunks::new(limits::CHUNK_BYTES, 4);
     let write_stall = std::time::Duration::from_millis(limits::WRITE_STALL_MS);
     let settings = Settings {
@@ -257,11 +329,13 @@ fn parts(
     Parts {
         catalog: Arc::clone(catalog),
         sign_in: sign_in.clone(),
-        folders: folders.clone(),
+        shelf: Shelf::new(folders.clone(), blobs),
+        ingest: ingest.clone(),
         streams: Streams::new(settings, budget.clone(), chunks),
         budget: budget.clone(),
         scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER),
+        watchers: Slots::new("watchers", "watchers_per_user", 0, 2),
         registry: Arc::new(registry),
         operations,
         health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone()),

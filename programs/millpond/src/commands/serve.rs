@@ -67,6 +67,8 @@ async fn serve(loaded: Loaded) -> Result<()> {
     if let Err(why) = listen::self_test(&settings.data).await {
         parts.house.wire.fail(&why);
     }
+    parts.keeping.look().await;
+    parts.keeping.recover().await?;
     announce(&settings, &bound);
     first_start(&home).await?;
 
@@ -78,6 +80,7 @@ async fn serve(loaded: Loaded) -> Result<()> {
     tasks.spawn(house.wire.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(home.sign_in.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(parts.scanner.run(house.stop.clone().cancelled_owned()));
+    tasks.spawn(parts.keeping.ingest.clone().run(background.clone().cancelled_owned()));
     tasks.spawn(close_files(folders, background.clone()));
     tasks.spawn(spare::give_back(background.clone().cancelled_owned()));
     tasks.spawn(signals.reread.obey(given, effective, house.wire.clone(), background.clone()));

@@ -8,6 +8,7 @@ use stream::wire::Share;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::types::{Address, Proxy};
+use crate::keeping::LOCAL;
 
 /// One configuration key.
 pub(crate) struct Key {
@@ -139,6 +140,13 @@ fn base_url(text: &str) -> Result<(), String> {
 
 fn origin(text: &str) -> Result<(), String> {
     web::Origins::parse(&[text]).map(drop).map_err(|e| format!("{}, as in https://player.example.org", e.why))
+}
+
+fn store_url(text: &str) -> Result<(), String> {
+    let is_bucket = text.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    (text == LOCAL || is_bucket)
+        .then_some(())
+        .ok_or_else(|| "it must be local, or a bucket such as s3://bucket or s3://bucket/prefix".to_owned())
 }
 
 fn log_level(text: &str) -> Result<(), String> {
@@ -291,11 +299,76 @@ pub(crate) const KEYS: &[Key] = &[
         "The largest upload",
     ),
     serving(
+        "limits.image_bytes_max",
+        Kind::Bytes,
+        Standard::Number(limits::IMAGE_BYTES_MAX),
+        "5MiB",
+        "The largest picture that is sent",
+    ),
+    serving(
         "limits.uploads_per_user",
         Kind::Count,
         Standard::Number(limits::UPLOADS_PER_USER_MAX as u64),
         "2",
-        "Open uploads of one user",
+        "Open uploads of one user; 0 is no limit",
+    ),
+    serving(
+        "limits.bytes_per_user",
+        Kind::Bytes,
+        Standard::Number(0),
+        "100GiB",
+        "What one user may have sent, all together; 0 is no limit",
+    ),
+    serving(
+        "limits.upload_rate_bytes_min",
+        Kind::Bytes,
+        Standard::Number(limits::UPLOAD_RATE_BYTES_MIN),
+        "4KiB",
+        "A request that sends less of a file per second, over 30 s, is ended; the upload stays and can go on",
+    ),
+    serving(
+        "limits.upload_lifetime_ms",
+        Kind::Millis,
+        Standard::Number(limits::UPLOAD_LIFETIME_MS),
+        "24h",
+        "An upload that nobody goes on with is removed after this time",
+    ),
+    serving(
+        "store.url",
+        Kind::Text,
+        Standard::Text(LOCAL),
+        "s3://bucket",
+        "Where sent files are kept: local, in the data folder, or s3://BUCKET[/PREFIX] with AWS_ENDPOINT_URL, AWS_REGION, \
+         AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    )
+    .checked(store_url),
+    serving(
+        "store.io_threads",
+        Kind::Count,
+        Standard::Number(limits::IO_THREADS as u64),
+        "2",
+        "Pieces of work with the disk of the data folder at the same time",
+    ),
+    serving(
+        "store.free_bytes_min",
+        Kind::Bytes,
+        Standard::Number(limits::STORE_FREE_BYTES_MIN),
+        "10GiB",
+        "What uploads leave free on the disk of the data folder",
+    ),
+    serving(
+        "store.verified_ms",
+        Kind::Millis,
+        Standard::Number(limits::VERIFIED_MS),
+        "60s",
+        "A block of a sent file that matched its checksum is trusted for this long",
+    ),
+    serving(
+        "store.cache_bytes",
+        Kind::Bytes,
+        Standard::Number(limits::S3_CACHE_BYTES),
+        "10GiB",
+        "Blocks of files in a bucket that are kept on the local disk",
     ),
     serving(
         "stream.wire",

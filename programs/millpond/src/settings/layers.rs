@@ -101,7 +101,7 @@ pub(crate) fn load(given: &Given) -> Result<Loaded> {
         effective.push(line(key, &value, &origin));
         insert(&mut merged, key.name, value);
     }
-    for table in ["memory", "server", "limits", "stream", "log"] {
+    for table in ["memory", "server", "limits", "store", "stream", "log"] {
         merged.entry(table).or_insert_with(|| Value::Table(Table::new()));
     }
     let settings: Settings = merged
@@ -333,6 +333,10 @@ fn check_together(settings: &Settings) -> Result<()> {
     }
     if settings.listen.is_empty() {
         return Err(Error::usage("listen is an empty list").hint("name an address: --listen 127.0.0.1:4040"));
+    }
+    if !(1..=limits::IO_THREADS_MAX).contains(&settings.store.io_threads) {
+        return Err(Error::usage(format!("store.io_threads is {}", settings.store.io_threads))
+            .hint(format!("it must be from 1 to {}", limits::IO_THREADS_MAX)));
     }
     let stream = &settings.stream;
     for (key, bytes) in [

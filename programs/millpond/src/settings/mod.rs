@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) server: Server,
     /// `[limits]`
     pub(crate) limits: Limits,
+    /// `[store]`
+    pub(crate) store: Store,
     /// `[stream]`
     pub(crate) stream: Stream,
     /// `[log]`
@@ -86,12 +88,35 @@ pub(crate) struct Limits {
     pub(crate) streams: usize,
     /// Media answers at once of one user.
     pub(crate) streams_per_user: usize,
-    /// The largest upload, in bytes; read when uploads come.
-    #[expect(dead_code, reason = "the key is settled now, so that files written today stay valid")]
+    /// The largest upload, in bytes.
     pub(crate) upload_bytes_max: u64,
-    /// Open uploads of one user; read when uploads come.
-    #[expect(dead_code, reason = "the key is settled now, so that files written today stay valid")]
+    /// The largest picture, in bytes.
+    pub(crate) image_bytes_max: u64,
+    /// Open uploads of one user.
     pub(crate) uploads_per_user: usize,
+    /// What one user may have sent, all together, in bytes.
+    pub(crate) bytes_per_user: u64,
+    /// What a request that sends a file must send per second, in bytes.
+    pub(crate) upload_rate_bytes_min: u64,
+    /// How long an upload that nobody goes on with is kept, in milliseconds.
+    pub(crate) upload_lifetime_ms: u64,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    /// `local`, or the address of a bucket.
+    pub(crate) url: String,
+    /// Pieces of work with the disk at the same time.
+    pub(crate) io_threads: usize,
+    /// What uploads leave free on the disk of the data folder, in bytes.
+    pub(crate) free_bytes_min: u64,
+    /// How long a block that matched its checksum is trusted.
+    #[serde(rename = "verified_ms", deserialize_with = "millis")]
+    pub(crate) verified: Duration,
+    /// Blocks of a bucket that are kept on the local disk, in bytes.
+    pub(crate) cache_bytes: u64,
 }
 
 /// `[stream]`

@@ -150,6 +150,8 @@ fn a_bad_value_names_the_key_where_it_came_from_and_what_would_be_right() {
         ("log.level", "info,=x=", "info,catalog=debug"),
         ("log.level", "loud", "info,catalog=debug"),
         ("log.format", "xml", "text, json"),
+        ("store.url", "s3://", "s3://bucket"),
+        ("store.url", "/srv/blobs", "s3://bucket"),
     ];
     for (name, text, right) in cases {
         let key = keys::find(name).unwrap();

@@ -201,7 +201,7 @@ async fn p10_the_last_answer_of_a_connection_comes_whole_at_a_stop_too() {
         if stops {
             running.house.stop.cancel();
         }
-        // Longer than hyper needs to let go of them.
+        // sleep: hyper must have had the time to let go of them, which nothing outside it can see.
         tokio::time::sleep(SOON).await;
         for (text, head, mut ear) in last {
             println!("stopping: {stops}, {text}");
