@@ -16,6 +16,32 @@ pub fn venv_python() -> PathBuf {
     python
 }
 
+/// The Python of `target/tools/tuspy`, which has `tuspy`.
+///
+/// # Panics
+/// When it was not installed.
+pub fn tuspy_python() -> PathBuf {
+    let python = xtask::files::target().join("tools/tuspy/bin/python");
+    assert!(python.exists(), "{} is missing: `cargo x test` installs it", python.display());
+    python
+}
+
+/// A script of this folder beside the Node packages of `target/tools/uploaders`, where Node looks for them.
+///
+/// # Panics
+/// When they were not installed.
+pub fn node_script(name: &str) -> PathBuf {
+    let folder = xtask::files::target().join("tools/uploaders");
+    let packages = folder.join("node_modules");
+    assert!(packages.exists(), "{} is missing: `cargo x test` installs it", packages.display());
+    let to = folder.join(name);
+    // Put there as a whole, because another test may be about to run it.
+    let draft = folder.join(format!("{}-{:?}-{name}", std::process::id(), std::thread::current().id()));
+    std::fs::copy(script(name), &draft).expect("a copy of the script");
+    std::fs::rename(&draft, &to).expect("a name for the copy");
+    to
+}
+
 /// Where a script of this folder lies.
 pub fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/clients").join(name)

@@ -6,9 +6,9 @@
 //!
 //! **Flow.** [`Library`] makes music once; [`Server`] starts `millpond` on it with two people, [`Login`]; [`http`]
 //! speaks HTTP/1.1 by hand, so that a test can be wrong on purpose; [`Nginx`] is the peer to compare with and the
-//! proxy to stand behind; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
+//! proxy to stand behind; [`Seaweed`] is the S3 server; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
 //! in a memory group, over music that is [`LongMusic`]; [`Rest`] is what must be given back; [`Probe`] asks for little
-//! while others ask for much; [`wait_until`] is the only place that waits.
+//! while others ask for much; [`Tus`] uploads [`sound`]; [`wait_until`] is the only place that waits.
 //!
 //! **Not here.** The promises themselves: they stand in `tests/`, one file for each subject.
 
@@ -26,7 +26,10 @@ mod probe;
 mod program;
 mod random;
 mod rest;
+mod seaweed;
 mod server;
+pub mod sound;
+pub mod tus;
 mod wait;
 
 pub use library::{Library, Song};
@@ -38,5 +41,7 @@ pub use probe::Probe;
 pub use program::{binary, free_port, run};
 pub use random::Random;
 pub use rest::Rest;
+pub use seaweed::Seaweed;
 pub use server::{Options, Server};
+pub use tus::Tus;
 pub use wait::{eventually, wait_until};

@@ -40,6 +40,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// A memory group to run in from the first instruction.
     pub group: Option<load::Group>,
+    /// Admin and plain user of an existing data folder, whose keys are known; otherwise new ones are made at each start.
+    pub people: Option<(Login, Login)>,
     /// A program that runs the server, with its own arguments before the server's; it must leave the server to be our child.
     pub under: Vec<String>,
 }
@@ -78,6 +80,8 @@ pub struct Server {
     pub admin: Login,
     /// A plain user.
     pub mira: Login,
+    /// How long the process took from its start to its first answer.
+    pub ready_in: Duration,
     child: Child,
     output: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
@@ -92,6 +96,19 @@ impl Server {
     /// # Panics
     /// When it does not come up; its output is in the message.
     pub fn start(options: &Options) -> Self {
+        let server = Self::try_start(options).unwrap_or_else(|why| panic!("{why}"));
+        server.await_tracks(options.tracks);
+        server
+    }
+
+    /// Starts a server and waits until it is healthy.
+    ///
+    /// # Errors
+    /// What it wrote, when it does not come up.
+    ///
+    /// # Panics
+    /// When it cannot be started at all.
+    pub fn try_start(options: &Options) -> Result<Self, String> {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
         let config = temporary.path().join("millpond.toml");
@@ -100,7 +117,8 @@ impl Server {
             true => Login::default(),
             false => person(&data, name, options.data.is_none(), arguments),
         };
-        let (admin, mira) = (login("admin", &["--admin"]), login("mira", &[]));
+        let known = options.people.clone();
+        let (admin, mira) = known.unwrap_or_else(|| (login("admin", &["--admin"]), login("mira", &[])));
         let port = options.port.unwrap_or_else(free_port);
         let mut child = command(options, &data, &config, port).spawn().expect("millpond starts");
         let output = Arc::new(Mutex::new(String::new()));
@@ -115,25 +133,30 @@ impl Server {
             config,
             admin,
             mira,
+            ready_in: Duration::ZERO,
             child,
             output,
             readers,
             _temporary: temporary,
             _group: options.group.clone(),
         };
-        server.await_health();
-        server.await_tracks(options.tracks);
-        server
+        server.await_health()?;
+        Ok(server)
     }
 
-    fn await_health(&mut self) {
+    fn await_health(&mut self) -> Result<(), String> {
+        let began = Instant::now();
         let address = self.address;
         let mut ended = None;
         let healthy = wait_until(Instant::now() + START_WITHIN, || {
             ended = self.child.try_wait().expect("a child of ours");
             ended.is_some() || answers(address)
         });
-        assert!(healthy && ended.is_none(), "the server did not come up ({ended:?}):\n{}", self.output());
+        self.ready_in = began.elapsed();
+        match ended {
+            None if healthy => Ok(()),
+            _ => Err(format!("the server did not come up ({ended:?}):\n{}", self.output())),
+        }
     }
 
     /// Waits until so many tracks can be found.
@@ -292,6 +315,18 @@ impl Server {
         let id =
             i32::try_from(self.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("a child of ours");
+    }
+
+    /// Ends the server as a power button does, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When the process cannot be signalled.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("a child of ours");
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
     }
 
     /// Whether the process runs.

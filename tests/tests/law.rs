@@ -1,5 +1,5 @@
 //! The law: the whole server in one memory group under everything at once. Listeners, a scan and full syncs of a large
-//! library, and somebody who asks for more than there is. It ends with nothing killed, nobody stalled, prompt refusals,
+//! library, uploads, and somebody who asks for more than there is. It ends with nothing killed, nobody stalled, prompt refusals,
 //! everything asked for finished and everything given back. Each part of the system that comes adds its row to `LOADS`;
 //! `cargo x prove law` is the long form.
 
@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use load::{Findings, Spread, loopback};
 use tests::http::{Answer, Connection};
-use tests::{Demands, Listening, Login, LongMusic, Options, Rest, Server, wait_until, wall};
+use tests::sound::Noise;
+use tests::tus::metadata;
+use tests::{Demands, Listening, Login, LongMusic, Options, Rest, Server, Tus, wait_until, wall};
 
 /// How much of everything.
 struct Size {
@@ -23,6 +25,9 @@ struct Size {
     sockets_mib: u64,
     /// Tracks of the library that comes while people listen.
     tracks: usize,
+    /// Files that are uploaded at the same time, again and again, and the bytes of each.
+    uploads: usize,
+    upload_bytes: u64,
     demands: Demands,
 }
 
@@ -30,6 +35,8 @@ const SHORT: Size = Size {
     memory_mib: 256,
     sockets_mib: 96,
     tracks: 3_000,
+    uploads: 8,
+    upload_bytes: 10_000_000,
     demands: Demands {
         listeners: 200,
         time: Duration::from_secs(20),
@@ -41,6 +48,8 @@ const SHORT: Size = Size {
 };
 const LONG: Size = Size {
     tracks: 100_000,
+    uploads: 50,
+    upload_bytes: 100_000_000,
     demands: Demands {
         listeners: 1_000,
         time: Duration::from_secs(60),
@@ -61,6 +70,7 @@ const LOADS: &[Load] = &[
     Load { name: "sync by the admin", run: |stage| sync(stage, &stage.server.admin, loopback(20, 1)) },
     Load { name: "sync by a user", run: |stage| sync(stage, &stage.server.mira, loopback(20, 2)) },
     Load { name: "over capacity", run: over_capacity },
+    Load { name: "uploads", run: uploads },
 ];
 
 /// What the loads share.
@@ -70,6 +80,8 @@ struct Stage<'a> {
     link: &'a str,
     /// Tracks in both libraries.
     tracks: usize,
+    uploads: usize,
+    upload_bytes: u64,
     /// Every listener is there.
     full: &'a AtomicBool,
     /// The library has been scanned once.
@@ -121,6 +133,8 @@ fn p06_the_law_holds_when_everybody_wants_everything_at_once() {
         server: &server,
         link: &listening.songs[0].0,
         tracks: size.tracks + music.tracks.len(),
+        uploads: size.uploads,
+        upload_bytes: size.upload_bytes,
         full: &full,
         scanned: AtomicBool::new(false),
         until: Instant::now() + size.demands.time + Duration::from_secs_f64(arrivals),
@@ -158,9 +172,11 @@ fn started(size: &Size, music: &LongMusic, later: &Path, group: &load::Group) ->
         libraries: vec![music.root.clone(), later.to_path_buf()],
         tracks: music.tracks.len(),
         config: format!(
-            "[memory]\nlimit = \"{}MiB\"\n[limits]\nconnections = {}\nstreams = {listeners}\nstreams_per_user = 0\n",
+            "[memory]\nlimit = \"{}MiB\"\n[limits]\nconnections = {}\nstreams = {listeners}\nstreams_per_user = 0\n\
+             uploads_per_user = {}\n",
             size.memory_mib,
-            listeners + 200,
+            listeners + 200 + size.uploads,
+            size.uploads,
         ),
         ..Options::default()
     };
@@ -310,7 +326,7 @@ fn scan(stage: &Stage<'_>) -> Findings {
     // Whoever waits for the first scan waits no longer, whatever came of it.
     stage.scanned.store(true, Ordering::Release);
     let mut findings = Findings::new();
-    findings.equal("scan: tracks", count, stage.tracks);
+    tracks("scan: tracks".to_owned(), count, stage, &mut findings);
     findings.note("scan: the first one took", format!("{:.1} s", first.as_secs_f64()));
     findings.note("scan: how many", scans.to_string());
     caller.report("scan", &mut findings);
@@ -336,11 +352,22 @@ fn sync(stage: &Stage<'_>, login: &Login, from: IpAddr) -> Findings {
     }
     let who = format!("sync of {}", login.name);
     let mut findings = Findings::new();
-    findings.equal(format!("{who}: tracks by search"), by_search, stage.tracks);
-    findings.equal(format!("{who}: tracks by album"), by_album, stage.tracks);
+    tracks(format!("{who}: tracks by search"), by_search, stage, &mut findings);
+    tracks(format!("{who}: tracks by album"), by_album, stage, &mut findings);
     findings.note(format!("{who}: rounds, the longest of"), format!("{rounds}, {:.1} s", took.as_secs_f64()));
     caller.report(&who, &mut findings);
     findings
+}
+
+/// All tracks of the libraries are there, and of those that are uploaded as many as came so far.
+fn tracks(what: String, count: usize, stage: &Stage<'_>, findings: &mut Findings) {
+    let range = stage.tracks..=stage.tracks + stage.uploads;
+    findings.row(
+        what,
+        count.to_string(),
+        format!("{} to {}", range.start(), range.end()),
+        range.contains(&count),
+    );
 }
 
 fn songs_by_search(caller: &mut Caller<'_>) -> usize {
@@ -395,6 +422,52 @@ fn over_capacity(stage: &Stage<'_>) -> Findings {
     others.iter().take(3).for_each(|other| findings.note("one of them", other));
     prompt("over capacity", &refusals, &mut findings);
     findings
+}
+
+/// Everybody uploads one file by a user of his own, whom nobody's listings show, all at the same time, each in one
+/// piece, and asks again when he was refused. Every file must be stored under the hash of what was sent.
+fn uploads(stage: &Stage<'_>) -> Findings {
+    let began = Instant::now();
+    let tus = Tus::of(stage.server, &stage.server.add_user("uploader", &[]));
+    let tus = &tus;
+    let outcomes: Vec<Result<String, String>> = std::thread::scope(|scope| {
+        let all: Vec<_> =
+            (0..stage.uploads).map(|number| scope.spawn(move || upload(stage, tus, number as u64))).collect();
+        let joined = all.into_iter().map(|one| one.join().unwrap_or_else(|_| Err("it broke off".to_owned())));
+        joined.collect()
+    });
+    let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    let stored = outcomes.iter().flatten().filter(|digest| is_stored(stage, digest)).count();
+    let mut findings = Findings::new();
+    findings.equal("uploads that did not come to their end", failed.len(), 0);
+    failed.iter().take(3).for_each(|why| findings.note("one of them", why.as_str()));
+    findings.equal("uploads stored under their hash", stored, stage.uploads);
+    findings.note("uploads: all of them took", format!("{:.1} s", began.elapsed().as_secs_f64()));
+    findings
+}
+
+fn upload(stage: &Stage<'_>, tus: &Tus, number: u64) -> Result<String, String> {
+    let names = metadata(&[("filename", "noise.wav"), ("title", &format!("Noise {number}"))]);
+    let noise = Noise::new(number, stage.upload_bytes);
+    for _ in 0..TRIES_MAX {
+        match tus.stream(&noise, &names, Some(loopback(21, number as usize))) {
+            Ok((answer, digest)) if answer.status == 204 => return Ok(digest),
+            Ok((answer, _)) if matches!(answer.status, 429 | 503) => {
+                let seconds = answer.header("retry-after").parse().unwrap_or(1);
+                wait_until(Instant::now() + Duration::from_secs(seconds), || false);
+            }
+            Ok((answer, _)) => return Err(format!("{} {}", answer.head(), answer.text())),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(format!("refused {TRIES_MAX} times"))
+}
+
+/// Whether the data folder has the blob of that name, of the right length.
+fn is_stored(stage: &Stage<'_>, digest: &str) -> bool {
+    let (first, second) = (&digest[..2], &digest[2..4]);
+    let path = stage.server.data.join("blobs").join(first).join(second).join(digest);
+    path.metadata().is_ok_and(|data| data.len() == stage.upload_bytes)
 }
 
 /// Whether refusals were prompt. One in a hundred may be late: whoever asks shares two cores with whoever answers, and

@@ -1,6 +1,7 @@
 //! `cargo x bench`: measurements beside a peer, each written as a dated page into `docs/measurements`.
 
 pub mod gate;
+mod ingest;
 mod report;
 mod scan;
 mod wire;
@@ -48,6 +49,11 @@ pub const BENCHES: &[Bench] = &[
         name: "windows",
         about: "the sizes of the wire's windows: CPU per byte, and a tiny request beside a flood",
         run: wire::windows,
+    },
+    Bench {
+        name: "ingest",
+        about: "one big upload beside @tus/server and rustus: bytes per CPU second",
+        run: ingest::run,
     },
 ];
 

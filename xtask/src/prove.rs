@@ -26,8 +26,19 @@ pub const PROOFS: &[Proof] = &[
     Proof { name: "hostile", about: "every attack, with 10,000 aborted downloads", run: hostile },
     Proof {
         name: "law",
-        about: "1,000 listeners, a scan and syncs of 100,000 tracks at once in one memory group",
+        about: "1,000 listeners, a scan, syncs of 100,000 tracks and 50 uploads at once in one memory group",
         run: law,
+    },
+    Proof {
+        name: "crash",
+        about: "1,000 kills during uploads at random moments, and one at every call that changes the disk",
+        run: crash,
+    },
+    Proof { name: "power", about: "500 power cuts during uploads, on a disk that forgets", run: power },
+    Proof {
+        name: "uploads",
+        about: "50 uploads of 100 MB at once, and one of 5 GB in 256 MiB of memory",
+        run: uploads,
     },
 ];
 
@@ -120,13 +131,34 @@ fn law(_: u64) -> Result<()> {
     whole_server("law", &[("MILLPOND_LAW", "long")])
 }
 
+fn crash(_: u64) -> Result<()> {
+    install::need(&[Tool::Strace])?;
+    part_of_whole_server("uploads", "crash::", &[("MILLPOND_KILLS", "1000")])?;
+    part_of_whole_server("uploads", "calls::", &[("MILLPOND_CALLS_STRIDE", "1")])
+}
+
+fn power(_: u64) -> Result<()> {
+    part_of_whole_server("uploads", "power::", &[("MILLPOND_CUTS", "500")])
+}
+
+fn uploads(_: u64) -> Result<()> {
+    let asked = [("MILLPOND_UPLOADS", "50"), ("MILLPOND_UPLOAD_MB", "100"), ("MILLPOND_BIG_MB", "5000")];
+    part_of_whole_server("uploads", "many::", &asked)
+}
+
 /// Runs one file of the whole-server tests against a release build, with what makes it the long form.
 fn whole_server(file: &str, asked: &[(&str, &str)]) -> Result<()> {
+    part_of_whole_server(file, "", asked)
+}
+
+/// As [`whole_server`], only the tests whose names begin so.
+fn part_of_whole_server(file: &str, part: &str, asked: &[(&str, &str)]) -> Result<()> {
     let root = files::workspace();
     install::need(&[Tool::Ffmpeg, Tool::Nginx])?;
     let server = stages::server(&root)?;
     let mut test = Command::new("cargo");
     test.current_dir(&root).env("MILLPOND_BIN", server).envs(asked.iter().copied());
     // One after the other, so that their tables do not mix.
-    run::run(test.args(["test", "-p", "tests", "--test", file, "--", "--nocapture", "--test-threads", "1"]))
+    test.args(["test", "-p", "tests", "--test", file, "--"]).args(Some(part).filter(|part| !part.is_empty()));
+    run::run(test.args(["--nocapture", "--test-threads", "1"]))
 }

@@ -129,8 +129,11 @@ fn unit(root: &Path) -> Result<()> {
 }
 
 fn whole(root: &Path) -> Result<()> {
-    install::need(&[Tool::Ffmpeg, Tool::Nginx, Tool::Curl, Tool::Python, Tool::Node, Tool::Strace])?;
+    use Tool::{Curl, Ffmpeg, Nginx, Node, Openssl, Python, Strace};
+    install::need(&[Ffmpeg, Nginx, Curl, Python, Node, Openssl, Strace])?;
     install::subsonic_clients()?;
+    install::upload_clients()?;
+    install::s3_server()?;
     let server = server(root)?;
     run::run(cargo(root, &["test", "--quiet", "-p", "tests"]).env("MILLPOND_BIN", server))
 }
