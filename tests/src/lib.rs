@@ -6,7 +6,7 @@
 //!
 //! **Flow.** [`Library`] makes music once; [`Server`] starts `millpond` on it with two people, [`Login`]; [`http`]
 //! speaks HTTP/1.1 by hand, so that a test can be wrong on purpose; [`Nginx`] is the peer to compare with and the
-//! proxy to stand behind; [`Seaweed`] is the S3 server; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
+//! proxy to stand behind; [`Seaweed`] is the S3 server, behind a [`SlowLine`] if need be; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
 //! in a memory group, over music that is [`LongMusic`]; [`Rest`] is what must be given back; [`Probe`] asks for little
 //! while others ask for much; [`Tus`] uploads [`sound`]; [`wait_until`] is the only place that waits.
 //!
@@ -28,6 +28,7 @@ mod random;
 mod rest;
 mod seaweed;
 mod server;
+mod slow_line;
 pub mod sound;
 pub mod tus;
 mod wait;
@@ -43,5 +44,6 @@ pub use random::Random;
 pub use rest::Rest;
 pub use seaweed::Seaweed;
 pub use server::{Options, Server};
+pub use slow_line::SlowLine;
 pub use tus::Tus;
 pub use wait::{eventually, wait_until};

@@ -25,7 +25,7 @@ struct Size {
     sockets_mib: u64,
     /// Tracks of the library that comes while people listen.
     tracks: usize,
-    /// Files that are uploaded at the same time, again and again, and the bytes of each.
+    /// Files that are uploaded at the same time, and the bytes of each.
     uploads: usize,
     upload_bytes: u64,
     demands: Demands,
@@ -36,7 +36,7 @@ const SHORT: Size = Size {
     sockets_mib: 96,
     tracks: 3_000,
     uploads: 8,
-    upload_bytes: 10_000_000,
+    upload_bytes: 50_000_000,
     demands: Demands {
         listeners: 200,
         time: Duration::from_secs(20),
@@ -424,9 +424,10 @@ fn over_capacity(stage: &Stage<'_>) -> Findings {
     findings
 }
 
-/// Everybody uploads one file by a user of his own, whom nobody's listings show, all at the same time, each in one
-/// piece, and asks again when he was refused. Every file must be stored under the hash of what was sent.
+/// When every listener is there, so many files are uploaded at the same time, each in one piece; whoever is refused asks
+/// again. Every file must be stored under the hash of what was sent.
 fn uploads(stage: &Stage<'_>) -> Findings {
+    wait_until(stage.until, || stage.full.load(Ordering::Acquire));
     let began = Instant::now();
     let tus = Tus::of(stage.server, &stage.server.add_user("uploader", &[]));
     let tus = &tus;

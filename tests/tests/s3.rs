@@ -211,6 +211,31 @@ fn an_answer_that_was_lost_and_an_upload_that_the_bucket_forgot_end_well() {
 }
 
 #[test]
+fn what_is_abandoned_while_the_bucket_is_away_is_known_until_it_is_gone_there() {
+    let mut seaweed = Seaweed::start();
+    let house = House::of(&seaweed, "");
+    let runtime = house::runtime();
+    let bytes = bytes_of(PART as usize);
+    let unwanted = runtime.block_on(async {
+        let mut unwanted = house.begin("wav", None);
+        unwanted.receive(&bytes).await;
+        wait_for("a part was sent", || unwanted.parts_sent() == 1).await;
+        tokio::task::block_in_place(|| seaweed.stop());
+        house.blobs.abandon(&unwanted.job).await.expect_err("the bucket is away");
+        house.spool.remove_bytes(unwanted.job.spool).expect("removed");
+        unwanted
+    });
+    assert_eq!(unwanted.parts_sent(), 1, "the bucket has something of it");
+    assert_eq!(house::figure(&house.blobs, "s3_uploads"), 0, "nobody remembers it");
+    seaweed.start_again();
+    runtime.block_on(house.blobs.abandon(&unwanted.job)).expect("abandoned");
+    assert!(!unwanted.parts_path().exists());
+    let left =
+        seaweed.python("print(len(s3.list_multipart_uploads(Bucket=bucket).get('Uploads', [])))\n", &[]);
+    assert_eq!(left.trim(), "0");
+}
+
+#[test]
 fn reads_are_cached_within_a_limit_and_what_rots_in_the_cache_is_never_given() {
     let mut seaweed = Seaweed::start();
     let house = House::with_cache(&seaweed, "", 5 * MIB);

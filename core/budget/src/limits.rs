@@ -3,10 +3,12 @@
 //! What a user may tune is a key of the configuration whose default is the constant here; the comment names the key.
 //! Units come last in each name.
 
+mod database;
 mod uploads;
 
 use std::time::Duration;
 
+pub use database::*;
 pub use uploads::*;
 
 /// One kibibyte, in bytes.
@@ -409,19 +411,6 @@ pub const USER_NAME_CHARS_MAX: usize = 64;
 pub const TOKEN_SALT_BYTES_MAX: usize = 256;
 /// The longest password, key or name that is looked at.
 pub const CREDENTIAL_BYTES_MAX: usize = 1_024;
-
-// --- database ---------------------------------------------------------------------------------------------
-
-/// Pages that one connection to the database keeps in memory.
-pub const DATABASE_CACHE_BYTES: u64 = 2 * MIB;
-/// Connections that read at the same time; one more writes.
-pub const DATABASE_READERS_MAX: u32 = 4;
-/// How long a statement waits for a connection or for another process's lock.
-pub const DATABASE_WAIT_MS: u64 = 5_000;
-/// The write-ahead log is cut back to this size after a checkpoint.
-pub const DATABASE_WAL_BYTES: u64 = 8 * MIB;
-/// Words of a search that are looked at.
-pub const SEARCH_WORDS_MAX: usize = 16;
 
 // --- files and tags ---------------------------------------------------------------------------------------
 

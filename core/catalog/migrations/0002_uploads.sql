@@ -13,8 +13,11 @@ CREATE TABLE blobs (
     content_type TEXT    NOT NULL,
     created      INTEGER NOT NULL,
     -- Whether the store lost them: they are no longer what their hash says, or are gone.
-    bad          INTEGER NOT NULL DEFAULT 0
+    bad          INTEGER NOT NULL DEFAULT 0,
+    -- When every byte was last seen to be as it was: when they came, and each time the scrub was there.
+    checked      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX blobs_by_check ON blobs (checked, id) WHERE key IS NOT NULL;
 
 -- Who has which bytes. It counts as a reference: of sound and video while a track of that owner plays them, of a picture
 -- until the last of his tracks that shows it goes.
@@ -34,7 +37,9 @@ CREATE TABLE doomed_blobs (
     -- NULL when nobody knows what the bytes are: the store listed them.
     length   INTEGER,
     doomed   INTEGER NOT NULL,
-    removing INTEGER NOT NULL DEFAULT 0
+    removing INTEGER NOT NULL DEFAULT 0,
+    -- Whether they were known to be lost when their last reference went: nobody may rely on them again.
+    bad      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX doomed_blobs_by_id ON doomed_blobs (id) WHERE id IS NOT NULL;
 CREATE INDEX doomed_blobs_by_age ON doomed_blobs (doomed, key);
@@ -71,6 +76,7 @@ CREATE INDEX uploads_by_owner ON uploads (owner, created DESC, id);
 CREATE INDEX uploads_open ON uploads (id) WHERE ended IS NULL;
 CREATE INDEX uploads_open_by_owner ON uploads (owner, length) WHERE ended IS NULL;
 CREATE INDEX uploads_expiring ON uploads (expires, id) WHERE phase = 'receiving';
+CREATE INDEX uploads_ended_by_owner ON uploads (owner, created DESC, id) WHERE ended IS NOT NULL;
 CREATE INDEX uploads_ended ON uploads (ended, id) WHERE ended IS NOT NULL;
 CREATE INDEX uploads_keeping ON uploads (blob) WHERE ended IS NULL AND blob IS NOT NULL;
 CREATE INDEX uploads_by_track ON uploads (track) WHERE track IS NOT NULL;
@@ -84,6 +90,10 @@ ALTER TABLE tracks ADD COLUMN album_set TEXT;
 CREATE INDEX tracks_by_blob ON tracks (blob) WHERE blob IS NOT NULL;
 CREATE INDEX tracks_by_cover_blob ON tracks (cover_blob) WHERE cover_blob IS NOT NULL;
 CREATE INDEX tracks_renamed ON tracks (library_id, path) WHERE artist_set IS NOT NULL OR album_set IS NOT NULL;
+-- What no total counts for everybody: private tracks, and uploads, of which some see their own alone.
+DROP INDEX tracks_private;
+CREATE INDEX tracks_private ON tracks (album_id, owner, library_id, private)
+    WHERE (private = 1 OR library_id = 0) AND missing = 0;
 DROP INDEX tracks_with_cover;
 CREATE INDEX tracks_with_cover ON tracks (album_id)
     WHERE (cover_path IS NOT NULL OR cover_blob IS NOT NULL) AND missing = 0;

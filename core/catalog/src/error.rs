@@ -43,6 +43,13 @@ impl Error {
         self
     }
 
+    /// The same error for another one who has to hear of it.
+    pub(crate) fn again(&self) -> Self {
+        let Error { kind, context, source } = self;
+        let source = source.as_ref().map(|source| source.to_string().into());
+        Error { kind: *kind, context: context.clone(), source }
+    }
+
     /// `NotFound` of something.
     pub fn not_found(what: &'static str) -> Self {
         Error::new(ErrorKind::NotFound, what)

@@ -8,8 +8,8 @@ use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
 mod uploads;
 
 pub use uploads::{
-    Asked, Begun, BlobRow, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange, UploadId,
-    UploadRow,
+    Asked, Begun, BlobRow, DoomedBlob, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
+    UploadId, UploadRow,
 };
 
 /// A moment: milliseconds since 1970 in UTC.

@@ -3,7 +3,6 @@
 use catalog::{Phase, UploadId, UploadRow, User};
 use http::HeaderMap;
 use http_body::Body;
-use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
 use crate::fields::UPLOAD_OFFSET;
@@ -89,22 +88,23 @@ impl Fleeting {
 
     /// Cancels it now.
     pub async fn cancel(mut self) {
-        if let Some((ingest, who, id)) = self.what.take()
-            && let Err(error) = ingest.cancel(&who, id).await
-        {
-            tracing::debug!(
+        let Some((ingest, who, id)) = &self.what else { return };
+        match ingest.cancel(who, *id).await {
+            Ok(()) => self.what = None,
+            // Whoever looks after the table tries again, if it did not end otherwise; so it is when this is dropped.
+            Err(error) => tracing::debug!(
                 error = &error as &dyn std::error::Error,
-                "an upload that ended was cancelled in vain"
-            );
+                "an upload could not be cancelled at once"
+            ),
         }
     }
 }
 
 impl Drop for Fleeting {
     fn drop(&mut self) {
-        // A request may be dropped at any await; what cancels it then has to be a task of its own, which ends soon.
-        if let (Some((ingest, who, id)), Ok(runtime)) = (self.what.take(), Handle::try_current()) {
-            runtime.spawn(async move { drop(ingest.cancel(&who, id).await) });
+        // A request may be dropped at any await, and cannot wait then: whoever looks after the table cancels it.
+        if let Some((ingest, _, id)) = self.what.take() {
+            ingest.0.leave(id);
         }
     }
 }

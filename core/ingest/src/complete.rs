@@ -31,7 +31,7 @@ struct Known {
 /// What became of an attempt.
 enum Outcome {
     Ready(UploadRow),
-    /// A remote store is to publish it, and its sender need not wait.
+    /// A remote store is to publish it, or its picture, and its sender need not wait.
     Publishing(UploadRow),
     /// Somebody ended it meanwhile.
     Over,
@@ -69,6 +69,10 @@ impl Engine {
                 let is_ready = row.phase == Phase::Ready;
                 self.close(&entry, held, &row).await;
                 if is_ready { Ok(row) } else { Err(Error::gone("this upload has ended")) }
+            }
+            Err(error) if error.kind == ErrorKind::NotFound && self.is_forgotten(&entry).await => {
+                self.vanish(&entry, held).await;
+                Err(error)
             }
             Err(error) if is_final(&error.kind) => {
                 self.fail(&entry, held, &error).await;
@@ -115,6 +119,10 @@ impl Engine {
             Err(error) if error.kind == ErrorKind::Gone => self.look_at_blob(&row).await?.ok_or(error)?,
             known => known?,
         };
+        if known.format.sort() == Sort::Image && known.whole.length > self.limits.image_bytes_max {
+            return Err(self.too_large(self.limits.image_bytes_max));
+        }
+        self.check_space(&row, &known.whole).await?;
         if let Some(promised) = row.ask.sha256.filter(|promised| *promised != known.whole.digest) {
             let said = format!("the bytes hash to {}, and not to {promised} as was said", known.whole.digest);
             return Err(Error::new(ErrorKind::Mismatch, said));
@@ -133,19 +141,34 @@ impl Engine {
         let key = self.publish(&row, &known, begun).await?;
         match self.catalog.commit_upload(row.id, &key, known.tags.as_ref()).await {
             Ok(_) => {}
-            Err(e) if e.kind() == catalog::ErrorKind::NotAllowed => return Ok(Outcome::Over),
+            Err(e) if e.kind() == catalog::ErrorKind::NotAllowed => {
+                self.unpublish(&known, &key).await;
+                return Ok(Outcome::Over);
+            }
+            Err(e) if e.kind() == catalog::ErrorKind::NotFound => {
+                self.unpublish(&known, &key).await;
+                return Err(e.into());
+            }
+            Err(e) if e.kind() == catalog::ErrorKind::Busy && row.ask.image.is_some() => {
+                // Its picture is still on its way into the store.
+                entry.desk().retry_at = Some(Instant::now() + Duration::from_millis(PUBLISH_RETRY_MS));
+                return Ok(Outcome::Publishing(self.catalog.upload(None, row.id).await?));
+            }
             Err(e) => return Err(e.into()),
-        }
-        if is_there && self.blobs.is_remote() {
-            // What was sent ahead is not needed.
-            self.blobs.abandon(&publication(&row, Some(known.format))).await.unwrap_or_else(|error| {
-                tracing::warn!(upload = %row.id, %error, "parts of a known file could not be removed");
-            });
         }
         Ok(Outcome::Ready(self.catalog.upload(None, row.id).await?))
     }
 
-    /// Whether its sender may still upload, and has the space for it.
+    /// It ended while the store wrote its bytes: nobody would ever remove them.
+    async fn unpublish(&self, known: &Known, key: &BlobKey) {
+        let Whole { digest, length, .. } = known.whole;
+        match self.catalog.doom_unwanted(key, digest, length).await {
+            Ok(_) => self.sweep.notify_one(),
+            Err(error) => tracing::warn!(%key, %error, "bytes that nobody needs will be found later"),
+        }
+    }
+
+    /// Whether its sender may still upload.
     async fn check_owner(&self, row: &UploadRow) -> Result<(), Error> {
         let owner = self.catalog.user(row.owner).await.map_err(|e| match e.kind() {
             catalog::ErrorKind::NotFound => {
@@ -156,8 +179,7 @@ impl Engine {
         if access::judge(Some(&owner), Action::Upload) != Verdict::Allowed {
             return Err(Error::new(ErrorKind::NotAllowed, "its sender may not upload any more"));
         }
-        // The upload itself counts already.
-        self.check_quota(row.owner, 0).await
+        Ok(())
     }
 
     /// Hashes to the end, tells the format, reads the tags.
@@ -262,15 +284,23 @@ impl Engine {
             Begun::There(BlobRow { key: Some(key), .. }) if self.has(&key).await => return Ok(key),
             Begun::There(_) | Begun::New => {}
         }
-        self.put_bad_aside(known.whole.digest).await?;
+        let was_bad = self.put_bad_aside(known.whole.digest).await?;
         let since = Instant::now();
         let job = publication(row, Some(known.format));
         let published = self.blobs.publish(&job, &known.whole).await;
         self.metrics.published(since.elapsed(), published.is_ok());
-        published.map_err(|error| match error.kind() {
+        let key = published.map_err(|error| match error.kind() {
             store::ErrorKind::Lost => Error::gone("the bytes of this upload were lost").because(error),
             _ => error.into(),
-        })
+        })?;
+        if was_bad.as_ref() == Some(&key) {
+            match self.catalog.mark_bad(known.whole.digest, false).await {
+                // The upload ended meanwhile, and took its row along; the commit says so.
+                Err(e) if e.kind() == catalog::ErrorKind::NotFound => {}
+                marked => marked?,
+            }
+        }
+        Ok(key)
     }
 
     /// Whether the store really has it. A remote one is believed: asking it would cost a turn over the network.
@@ -278,12 +308,15 @@ impl Engine {
         self.blobs.is_remote() || self.blobs.open(key).await.is_ok()
     }
 
-    /// A blob that went bad is replaced by the same bytes; what there is of it must not be in their way.
-    async fn put_bad_aside(&self, digest: BlobId) -> Result<(), Error> {
+    /// A blob that went bad is replaced by the same bytes; what there is of it must not be in their way. Gives its key.
+    async fn put_bad_aside(&self, digest: BlobId) -> Result<Option<BlobKey>, Error> {
         match self.catalog.blob(digest).await {
-            Ok(BlobRow { bad: true, key: Some(key), .. }) => Ok(self.blobs.quarantine(&key).await?),
-            Ok(_) => Ok(()),
-            Err(e) if e.kind() == catalog::ErrorKind::NotFound => Ok(()),
+            Ok(BlobRow { bad: true, key: Some(key), .. }) => {
+                self.blobs.quarantine(&key).await?;
+                Ok(Some(key))
+            }
+            Ok(_) => Ok(None),
+            Err(e) if e.kind() == catalog::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e.into()),
         }
     }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use budget::limits::{UPLOAD_METADATA_BYTES_MAX, UPLOAD_STEP_BYTES, UPLOAD_WORDS_MAX};
+use budget::limits::{
+    UPLOAD_CONCAT_BYTES_MAX, UPLOAD_METADATA_BYTES_MAX, UPLOAD_STEP_BYTES, UPLOAD_SYNC_BYTES,
+    UPLOAD_WORDS_MAX,
+};
 use budget::{Fault, Slot};
 use catalog::{Asked, MediaKind, Phase, UploadChange, UploadId, UploadRow, User, UserId};
-use store::{Reserved, SpoolId};
+use store::{Reserved, SpoolId, Whole};
 
+use crate::asked;
 use crate::engine::{Engine, Ingest, OPEN, now_ms};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Ended;
@@ -18,6 +22,8 @@ use crate::table::{Entry, Held};
 pub(crate) struct Place {
     pub(crate) slot: Slot<UserId>,
     pub(crate) reserved: Option<Reserved>,
+    /// The part whose slot it is.
+    pub(crate) lender: Option<Arc<Entry>>,
 }
 
 impl Ingest {
@@ -56,7 +62,12 @@ impl Engine {
             }
             _ => {}
         }
-        if ask.metadata.len() > UPLOAD_METADATA_BYTES_MAX {
+        let (metadata, concat) = asked::sent(&ask.metadata);
+        if concat.is_some_and(|concat| concat.len() > UPLOAD_CONCAT_BYTES_MAX) {
+            let said = format!("the addresses of the parts have more than {UPLOAD_CONCAT_BYTES_MAX} bytes");
+            return Err(Error::bad_request(said));
+        }
+        if metadata.len() > UPLOAD_METADATA_BYTES_MAX {
             let said = format!("the metadata have more than {UPLOAD_METADATA_BYTES_MAX} bytes");
             return Err(Error::bad_request(said));
         }
@@ -69,21 +80,67 @@ impl Engine {
 
     /// Whether the user may have so many bytes more than his blobs and his open uploads have.
     pub(crate) async fn check_quota(&self, user: UserId, more: u64) -> Result<(), Error> {
+        self.check_quota_without(user, more, 0).await
+    }
+
+    /// The same, when so many of these bytes are counted twice.
+    pub(crate) async fn check_quota_without(&self, user: UserId, more: u64, twice: u64) -> Result<(), Error> {
         let max = self.limits.bytes_per_user;
         if max == 0 {
             return Ok(());
         }
-        let used = self.catalog.bytes_of_user(user).await?;
-        if used.saturating_add(more) <= max {
-            return Ok(());
+        let used = self.bytes_of(user).await?.saturating_sub(twice);
+        if used.saturating_add(more) <= max { Ok(()) } else { Err(over_quota(max, used, more)) }
+    }
+
+    /// Whether its sender has the space for it. The upload itself counts already, and bytes that he has count once.
+    pub(crate) async fn check_space(&self, row: &UploadRow, whole: &Whole) -> Result<(), Error> {
+        let before = self.check_quota(row.owner, 0).await;
+        if !matches!(&before, Err(error) if matches!(error.kind, ErrorKind::Quota { .. })) {
+            return before;
         }
-        let said = format!("of your {max} bytes {used} are used, and this would need {more} more");
-        Err(Error::new(ErrorKind::Quota { max }, said))
+        match self.catalog.owned_blob(row.owner, whole.digest).await? {
+            Some(_) => self.check_quota_without(row.owner, 0, whole.length).await,
+            None => before,
+        }
+    }
+
+    /// What a user's blobs and open uploads have. Of one whose length nobody knows yet, what came counts.
+    async fn bytes_of(&self, user: UserId) -> Result<u64, Error> {
+        let known = self.catalog.bytes_of_user(user).await?;
+        Ok(known.saturating_add(self.table.unsized_bytes(user)))
+    }
+
+    /// Up to where an upload of unknown length may be written without asking again, if it may be written up to `end`. So
+    /// many of its bytes count already.
+    pub(crate) async fn grant(&self, user: UserId, counted: u64, end: u64) -> Result<u64, Error> {
+        let max = self.limits.bytes_per_user;
+        if max == 0 {
+            return Ok(u64::MAX);
+        }
+        let used = self.bytes_of(user).await?;
+        let allowed = counted.saturating_add(max.saturating_sub(used));
+        if end > allowed {
+            return Err(over_quota(max, used, end.saturating_sub(counted)));
+        }
+        Ok(allowed.min(end.saturating_add(UPLOAD_SYNC_BYTES)))
     }
 
     /// A slot and room on the disk for an upload of that length.
     pub(crate) async fn place(&self, user: UserId, length: Option<u64>) -> Result<Place, Error> {
-        let slot = self.slots.take(user).map_err(|refused| match refused.fault {
+        let slot = self.slot(user)?;
+        let reserved = self.space(user, length).await?;
+        Ok(Place { slot, reserved: Some(reserved), lender: None })
+    }
+
+    /// Room on the disk, and in what its user may have.
+    pub(crate) async fn space(&self, user: UserId, length: Option<u64>) -> Result<Reserved, Error> {
+        self.check_quota(user, length.unwrap_or(1)).await?;
+        self.reserve(length.unwrap_or(UPLOAD_STEP_BYTES)).await
+    }
+
+    pub(crate) fn slot(&self, user: UserId) -> Result<Slot<UserId>, Error> {
+        self.slots.take(user).map_err(|refused| match refused.fault {
             Fault::Caller => {
                 let most = self.limits.uploads_per_user;
                 let said =
@@ -91,10 +148,7 @@ impl Engine {
                 Error::new(ErrorKind::TooManyUploads, said)
             }
             Fault::Server | Fault::Never => refused.into(),
-        })?;
-        self.check_quota(user, length.unwrap_or(1)).await?;
-        let reserved = Some(self.reserve(length.unwrap_or(UPLOAD_STEP_BYTES)).await?);
-        Ok(Place { slot, reserved })
+        })
     }
 
     async fn reserve(&self, bytes: u64) -> Result<Reserved, Error> {
@@ -108,15 +162,12 @@ impl Engine {
 
     /// Makes sure that an open upload has room for all that is still to come.
     pub(crate) async fn reserve_rest(&self, entry: &Arc<Entry>, rest: u64) -> Result<(), Error> {
-        let (room, desk) = (self.room.clone(), Arc::clone(entry));
+        let (room, entry) = (self.room.clone(), Arc::clone(entry));
         let grown = self.io.run(move || {
-            let mut desk = desk.desk();
-            let had = desk.reserved.as_ref().map_or(0, Reserved::bytes);
-            let missing = rest.saturating_sub(had);
-            match desk.reserved.as_mut() {
-                Some(reserved) => reserved.grow(missing),
-                None => room.reserve(missing).map(|reserved| desk.reserved = Some(reserved)),
-            }
+            entry.reserve(|reserved| match reserved.as_mut() {
+                Some(reserved) => reserved.grow(rest.saturating_sub(reserved.bytes())),
+                None => room.reserve(rest).map(|promised| *reserved = Some(promised)),
+            })
         });
         match grown.await? {
             Ok(()) => Ok(()),
@@ -136,7 +187,10 @@ impl Engine {
         let row = self.row(owner, ask, phase)?;
         let entry = Entry::new(&row, 0, place.reserved, Some(place.slot), Arc::clone(&self.wake));
         let entry = Arc::new(entry);
-        entry.desk().beginning = true;
+        {
+            let mut desk = entry.desk();
+            (desk.beginning, desk.lender) = (true, place.lender);
+        }
         // Taken before anybody else can see it. When this is dropped, it is taken back.
         let mut held = entry.free_baton().ok_or_else(Error::taken_over)?;
         self.enter(Arc::clone(&entry));
@@ -219,6 +273,11 @@ impl Engine {
         self.metrics.ended(Ended::Known, row.length, None);
         Ok(Some(row))
     }
+}
+
+fn over_quota(max: u64, used: u64, more: u64) -> Error {
+    let said = format!("of your {max} bytes {used} are used, and this would need {more} more");
+    Error::new(ErrorKind::Quota { max }, said)
 }
 
 /// Names without what could be mistaken for something else; too many or too long ones are refused.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use budget::limits::{
     JOINED_REMEMBERED_MAX, JOINED_REMEMBERED_MS, RETRY_AFTER, UPLOAD_CHUNK_BYTES, UPLOAD_CHUNKS_IDLE_MAX,
-    UPLOAD_TAKE_OVER_MS, UPLOADS_OPEN_MAX,
+    UPLOADS_OPEN_MAX,
 };
 use budget::{BoundedMap, Budget, Chunks, Fault, Refused, Slots};
 use catalog::{Catalog, Phase, UnixMs, UploadChange, UploadId, UploadRow, User, UserId};
@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::abandon::Abandoned;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{Ended, Metrics};
 use crate::model::{Limits, Progress, Status};
@@ -59,6 +60,8 @@ pub(crate) struct Engine {
     pub(crate) wake: Arc<Notify>,
     /// Blobs were doomed.
     pub(crate) sweep: Notify,
+    /// What the store is to forget.
+    pub(crate) abandoned: Abandoned,
     /// What parts were joined to, so that a request that is sent again gets the same answer.
     pub(crate) joined: BoundedMap<Vec<UploadId>, UploadId>,
     /// Completions for senders, which go on when the sender goes away; [`Ingest::run`] waits for them in the end.
@@ -85,6 +88,7 @@ impl Ingest {
             table: Table::default(),
             wake: Arc::new(Notify::new()),
             sweep: Notify::new(),
+            abandoned: Abandoned::default(),
             joined: BoundedMap::new(
                 "joined_uploads",
                 JOINED_REMEMBERED_MAX,
@@ -119,8 +123,9 @@ impl Ingest {
         self.0.joined.register(registry);
     }
 
-    /// Says how far an upload is. While bytes come in for it, this is what is synced of them, and that request goes on;
-    /// one from which nothing came for a second is taken to hang, and ended first.
+    /// Says how far an upload is. While bytes come in for it, what came of them is synced first and counts, unless it
+    /// waits for its checksum, and that request goes on; one from which nothing came for a second is taken to hang, and
+    /// ended.
     ///
     /// # Errors
     /// `NotFound` also when it is another user's; `Gone` when it ended without becoming anything.
@@ -132,9 +137,14 @@ impl Ingest {
             return Ok(Status { row, offset });
         }
         let entry = engine.entry_of(&row).await?;
-        if entry.is_held() && !entry.desk().completing && entry.has_hung() {
-            entry.claim();
-            drop(entry.baton().await);
+        if entry.is_held() && !entry.desk().completing {
+            if entry.has_hung() {
+                entry.claim();
+                drop(entry.baton().await);
+            } else {
+                // What came before this question is in its answer, so that bytes sent on from there fit.
+                entry.sync_what_came().await;
+            }
         }
         if let Some(mut held) = entry.free_baton().filter(|held| held.is_dirty()) {
             engine.open(&mut held).await?;
@@ -221,13 +231,6 @@ impl Ingest {
 /// The phases of an upload that is under way.
 pub(crate) const OPEN: [Phase; 3] = [Phase::Receiving, Phase::Checking, Phase::Publishing];
 
-impl Entry {
-    /// Whether whoever has it has received nothing for a while.
-    fn has_hung(&self) -> bool {
-        self.desk().active.elapsed() >= Duration::from_millis(UPLOAD_TAKE_OVER_MS)
-    }
-}
-
 impl Engine {
     pub(crate) fn is_off(&self) -> bool {
         self.off.load(Ordering::Relaxed)
@@ -260,7 +263,9 @@ impl Engine {
             }
             Phase::Cancelled => Err(Error::gone("this upload was cancelled")),
             Phase::Expired => Err(Error::gone("this upload has expired")),
-            Phase::Receiving if row.expires <= now_ms() => Err(Error::gone("this upload has expired")),
+            Phase::Receiving if row.expires <= now_ms() && self.lives_until(id) <= Some(now_ms()) => {
+                Err(Error::gone("this upload has expired"))
+            }
             Phase::Receiving | Phase::Checking | Phase::Publishing => Ok(row),
             Phase::Ready if row.is_part => Err(Error::gone("this part was joined with others")),
             Phase::Ready => Ok(row),
@@ -289,12 +294,22 @@ impl Engine {
         let (spooled, provisional) = (held.spooled.take(), held.provisional);
         let spool = self.spool.clone();
         let opened = self.io.run(move || {
-            let mut spooled = match spooled {
+            // What failed to be written is opened again. What failed to sync says so once more here, and ends all uploads.
+            let is_usable = |spooled: &store::Spooled| !spooled.is_broken() || spooled.has_failed_to_sync();
+            let mut spooled = match spooled.filter(is_usable) {
                 Some(spooled) => spooled,
                 None => spool.reopen(id.0)?,
             };
             if spooled.position() > spooled.acked() {
-                if provisional { spooled.rollback()? } else { spooled.sync().map(drop)? }
+                if !provisional {
+                    spooled.sync()?;
+                } else if let Err(error) = spooled.rollback() {
+                    if is_usable(&spooled) {
+                        return Err(error);
+                    }
+                    drop(spooled);
+                    spooled = spool.reopen(id.0)?;
+                }
             }
             Ok::<_, store::Error>(spooled)
         });
@@ -303,7 +318,10 @@ impl Engine {
                 let offset = spooled.acked();
                 held.spooled = Some(spooled);
                 held.provisional = false;
-                self.synced(&held.entry, offset);
+                held.wrote();
+                if self.synced(&held.entry, offset) {
+                    self.prolong(&held.entry).await;
+                }
                 Ok(())
             }
             Err(error) => Err(self.could_not_open(&held.entry, error).await),
@@ -327,17 +345,24 @@ impl Engine {
         }
     }
 
-    /// Says that so many bytes are on disk. The holder of the baton alone says it, and never less than before.
-    pub(crate) fn synced(&self, entry: &Entry, offset: u64) {
+    /// Says that so many bytes are on disk. The holder of the baton alone says it, and never less than before. True when
+    /// they are more than before.
+    pub(crate) fn synced(&self, entry: &Entry, offset: u64) -> bool {
         let before = entry.offset();
         if offset <= before {
-            return;
-        }
-        if let Some(reserved) = entry.desk().reserved.as_mut() {
-            reserved.used(offset - before);
+            return false;
         }
         self.metrics.synced(offset - before);
         entry.progress.send_modify(|progress| progress.received_bytes = offset);
+        true
+    }
+
+    /// Leaves an upload that nobody can go on with to whoever looks after the table.
+    pub(crate) fn leave(&self, id: UploadId) {
+        if let Some(entry) = self.table.get(id) {
+            entry.desk().unwanted = true;
+            self.wake.notify_one();
+        }
     }
 
     /// Leaves the completion of an upload whose bytes are all there to whoever looks after the table.
@@ -384,6 +409,7 @@ impl Engine {
                 self.metrics.ended(Ended::Failed(why.kind.slug()), row.length, Some(entry.begun.elapsed()));
                 self.close(entry, held, &row).await;
             }
+            Err(error) if error.kind() == catalog::ErrorKind::NotFound => self.vanish(entry, held).await,
             Err(error) => {
                 // Whoever looks after the table, or the next start, finds it as it is and comes to the same end.
                 tracing::warn!(upload = %entry.id, %error, "the failure of an upload could not be written down");
@@ -411,24 +437,6 @@ impl Engine {
         self.discard(row).await;
         self.table.remove(held.entry.id);
         self.metrics.open(self.table.len());
-    }
-
-    /// Removes what an upload that ended has in the spool, and what a remote store has of it.
-    pub(crate) async fn discard(&self, row: &UploadRow) {
-        if row.phase != Phase::Ready
-            && self.blobs.is_remote()
-            && !row.is_part
-            && let Err(error) = self.blobs.abandon(&crate::complete::publication(row, None)).await
-        {
-            tracing::warn!(upload = %row.id, %error, "the parts of an upload could not be removed from the store");
-        }
-        let (spool, id) = (self.spool.clone(), row.id.0);
-        match self.io.run(move || spool.remove(id)).await.and_then(|removed| removed) {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(upload = %row.id, %error, "the files of an upload could not be removed; they will be found");
-            }
-        }
     }
 }
 

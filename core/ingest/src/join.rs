@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use budget::Pool;
 use budget::limits::{SNIFF_BYTES, UPLOAD_BYTES, UPLOAD_PARTS_MAX, UPLOAD_SYNC_BYTES};
-use catalog::{Phase, UploadChange, UploadId, UploadRow, User};
+use budget::{Pool, Slot};
+use catalog::{Phase, UploadChange, UploadId, UploadRow, User, UserId};
 use store::SpoolReader;
 
 use crate::complete::not_media;
+use crate::create::Place;
 use crate::engine::{Engine, Ingest};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Ended;
 use crate::model::{Ask, Created};
 use crate::sniff::{Sniffed, sniff};
-use crate::table::Held;
+use crate::table::{Entry, Held};
 
 impl Ingest {
     /// Joins parts, in this order, to one upload, and completes it. The room for it is reserved first. The parts go when
@@ -32,6 +33,10 @@ impl Ingest {
         if let Some(joined) = engine.joined.get(&parts) {
             let row = engine.catalog.upload(Some(who.id), joined).await?;
             if !matches!(row.phase, Phase::Failed | Phase::Cancelled | Phase::Expired) {
+                if matches!(row.phase, Phase::Publishing | Phase::Ready) {
+                    // The request that joined them may have broken off before they went.
+                    engine.release_parts(&parts).await;
+                }
                 return Ok(Created::Ready(row));
             }
         }
@@ -45,7 +50,6 @@ impl Ingest {
         let ask = engine.checked(Ask { length: Some(length), is_part: false, ..ask })?;
         // Boxed, because it is larger than what its callers hold.
         let row = Box::pin(engine.join_parts(who, &parts, &rows, ask)).await?;
-        engine.release_parts(&rows).await;
         Ok(Created::Ready(row))
     }
 }
@@ -84,7 +88,9 @@ impl Engine {
         let permit = self.budget.wait(Pool::Uploads, UPLOAD_BYTES).await?;
         let readers = self.readers(rows, ask.asked.filename.clone()).await?;
         // The parts count against the user too, until they go: twice the space is what joining takes.
-        let place = self.place(who.id, ask.length).await?;
+        let reserved = Some(self.space(who.id, ask.length).await?);
+        let (slot, lender) = self.slot_of_joined(who.id, parts)?;
+        let place = Place { slot, reserved, lender };
         // In this phase a restart finds an upload that cannot go on, because nobody knows its parts any more.
         let (held, row) = self.begin_upload(who.id, ask, Phase::Checking, place).await?;
         let entry = Arc::clone(&held.entry);
@@ -93,13 +99,41 @@ impl Engine {
         match copied {
             Ok(held) => {
                 self.joined.insert(parts.to_vec(), row.id);
-                self.complete_for_sender(held).await
+                let (engine, parts) = (Arc::clone(self), parts.to_vec());
+                // Whoever waits may go away, and the parts go all the same.
+                let done = self.completions.spawn(async move {
+                    let row = engine.complete(held, true).await?;
+                    engine.release_parts(&parts).await;
+                    Ok(row)
+                });
+                let broke = |e| Error::new(ErrorKind::Store, "the upload is completed later").because(e);
+                done.await.map_err(broke)?
             }
             Err(error) => {
                 self.fail(&entry, entry.free_baton(), &error).await;
                 Err(error)
             }
         }
+    }
+
+    /// A slot for what parts are joined to. When they have all that their user may have, it has the slot of one of them as
+    /// long as it is open: nothing else could ever let them go.
+    fn slot_of_joined(
+        &self,
+        user: UserId,
+        parts: &[UploadId],
+    ) -> Result<(Slot<UserId>, Option<Arc<Entry>>), Error> {
+        let refused = match self.slot(user) {
+            Ok(slot) => return Ok((slot, None)),
+            Err(refused) => refused,
+        };
+        for lender in parts.iter().filter_map(|id| self.table.get(*id)) {
+            let slot = lender.desk().slot.take();
+            if let Some(slot) = slot {
+                return Ok((slot, Some(lender)));
+            }
+        }
+        Err(refused)
     }
 
     /// Opens the parts. What is not media is refused before it is copied.
@@ -130,6 +164,7 @@ impl Engine {
             while part.1 < part.0.len() {
                 let step = self.io.run(move || {
                     let done = copy_some(&mut held, &part.0, part.1, &mut chunk);
+                    held.wrote();
                     (held, chunk, part, done)
                 });
                 let done;
@@ -149,10 +184,10 @@ impl Engine {
         Ok(held)
     }
 
-    /// The parts are in the whole now.
-    async fn release_parts(&self, rows: &[UploadRow]) {
-        for row in rows {
-            let entry = self.table.get(row.id);
+    /// The parts are in the whole now. Those that went already are fine.
+    async fn release_parts(&self, parts: &[UploadId]) {
+        for id in parts {
+            let entry = self.table.get(*id);
             let held = match &entry {
                 Some(entry) => {
                     entry.claim();
@@ -164,14 +199,17 @@ impl Engine {
                 entry.desk().ending = true;
             }
             let ready = UploadChange::to(Phase::Ready);
-            match self.catalog.change_upload(row.id, &[Phase::Receiving], &ready).await {
-                Ok(row) => match entry {
-                    Some(entry) => self.close(&entry, held, &row).await,
-                    None => self.discard(&row).await,
-                },
-                Err(error) => tracing::warn!(upload = %row.id, %error, "a joined part will expire"),
+            match self.catalog.change_upload(*id, &[Phase::Receiving], &ready).await {
+                Ok(row) => {
+                    self.metrics.ended(Ended::Joined, None, None);
+                    match entry {
+                        Some(entry) => self.close(&entry, held, &row).await,
+                        None => self.discard(&row).await,
+                    }
+                }
+                Err(error) if error.kind() == catalog::ErrorKind::NotAllowed => {}
+                Err(error) => tracing::warn!(upload = %id, %error, "a joined part will expire"),
             }
-            self.metrics.ended(Ended::Joined, None, None);
         }
     }
 }

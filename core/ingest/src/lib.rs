@@ -13,6 +13,7 @@
 //!
 //! **Not here.** Routes, sign-in, forms; where files lie (`store`); SQL (`catalog`).
 
+mod abandon;
 mod answer;
 mod arrive;
 mod asked;
@@ -24,6 +25,7 @@ mod engine;
 mod error;
 mod fields;
 mod join;
+mod lifetime;
 mod metrics;
 mod model;
 pub mod name;
@@ -32,6 +34,7 @@ pub mod plain;
 mod reap;
 mod receive;
 mod recover;
+mod removed;
 mod scrub;
 pub mod sniff;
 mod table;

@@ -89,7 +89,10 @@ impl Metrics {
             scrubbed: Family::default(),
         };
         // A counter that is there from the start can be seen to grow.
-        for how in [Ended::Ready, Ended::Known, Ended::Failed("store"), Ended::Cancelled, Ended::Expired] {
+        let failed =
+            ["store", "catalog", "disk-full", "refused", "gone", "not-media", "checksum-mismatch", "quota"];
+        let others = [Ended::Ready, Ended::Known, Ended::Joined, Ended::Cancelled, Ended::Expired];
+        for how in failed.map(Ended::Failed).into_iter().chain(others) {
             drop(metrics.ended.get_or_create(&label(how)));
         }
         for outcome in ["complete", "broken-off", "taken-over"] {

@@ -1,11 +1,13 @@
 //! What is over goes: expired uploads, doomed blobs, files that belong to nothing. Everything is gated by age, so that
 //! nothing is touched that is under way.
 
-use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use budget::limits::{BLOB_ORPHAN_MS, REAP_EVERY_MS, REAP_ROWS_MAX, SPOOL_ORPHAN_MS, UPLOAD_REMEMBERED_MS};
-use catalog::{Phase, TrackId, UploadChange, UploadId, Viewer};
+use budget::limits::{
+    BLOB_ORPHAN_MS, REAP_EVERY_MS, REAP_ROWS_MAX, REMOVAL_FAILURES_MAX, REMOVAL_RETRY_MS,
+    REMOVAL_RETRY_MS_MAX, SPOOL_ORPHAN_MS, UPLOAD_REMEMBERED_MS,
+};
+use catalog::{DoomedBlob, Phase, TrackId, UploadChange, UploadId, Viewer};
 use store::BlobKey;
 use tokio_util::sync::CancellationToken;
 
@@ -44,19 +46,27 @@ impl Engine {
                 () = stopping.cancelled() => return,
                 reaped = self.reap_all(SystemTime::now()) => reaped,
             };
-            if let Err(error) = reaped {
+            if let Err(error) = &reaped {
                 tracing::warn!(%error, "clearing up after uploads is tried again in a while");
             }
             let every = tokio::time::sleep(Duration::from_millis(REAP_EVERY_MS));
             tokio::pin!(every);
+            let mut failures = u32::from(reaped.is_err());
             loop {
                 let swept = tokio::select! {
                     () = stopping.cancelled() => return,
                     () = &mut every => break,
-                    () = self.sweep.notified() => self.remove_doomed(&HashSet::new()).await,
+                    () = tokio::time::sleep(removal_pause(failures)), if failures > 0 => {
+                        self.remove_doomed().await
+                    }
+                    () = self.sweep.notified() => self.remove_doomed().await,
                 };
-                if let Err(error) = swept {
-                    tracing::warn!(%error, "doomed blobs are removed later");
+                match swept {
+                    Ok(()) => failures = 0,
+                    Err(error) => {
+                        failures = failures.saturating_add(1);
+                        tracing::warn!(%error, "doomed blobs are removed later");
+                    }
                 }
             }
         }
@@ -67,8 +77,9 @@ impl Engine {
         let done = [
             self.reap_expired(now).await,
             self.forget_ended(now).await,
+            self.reap_removed().await,
             self.reap_spool(now).await,
-            self.remove_doomed(&HashSet::new()).await,
+            self.remove_doomed().await,
             self.put_orphans_aside(now).await,
         ];
         done.into_iter().collect()
@@ -81,6 +92,15 @@ impl Engine {
                 return Ok(());
             }
             for row in rows {
+                // A request that still brings bytes, which are not synced before their checksum is right.
+                if let Some(until) = self.lives_until(row.id).filter(|until| *until > unix_ms(now)) {
+                    match self.expire_at(row.id, until).await {
+                        Ok(_) => {}
+                        Err(e) if e.kind() == catalog::ErrorKind::NotAllowed => {}
+                        Err(e) => return Err(e.into()),
+                    }
+                    continue;
+                }
                 match self.end(&row, UploadChange::to(Phase::Expired), Ended::Expired).await {
                     Ok(()) => {}
                     Err(error) if error.kind == ErrorKind::Gone => {}
@@ -120,32 +140,54 @@ impl Engine {
                     }
                     Err(e) => return Err(e.into()),
                 }
-                let spool = self.spool.clone();
-                self.io.run(move || spool.remove(id)).await??;
+                self.discard_unknown(id).await?;
                 self.metrics.orphans("spool", 1);
                 tracing::info!(%upload, "removed the files of an upload that is over");
             }
         }
     }
 
-    /// Removes what nobody refers to any more; what no row ever knew is put aside for a person to look at.
-    async fn remove_doomed(&self, unknown: &HashSet<BlobKey>) -> Result<(), Error> {
+    /// Removes what nobody refers to any more; what no row ever knew is put aside for a person to look at. One that cannot
+    /// be removed now is no reason to leave the others.
+    async fn remove_doomed(&self) -> Result<(), Error> {
+        let mut after: Option<DoomedBlob> = None;
+        let mut failed = Vec::new();
+        let mut first = Ok(());
         loop {
-            let doomed = self.catalog.doomed_blobs(REAP_ROWS_MAX).await?;
-            if doomed.is_empty() {
-                return Ok(());
-            }
-            for key in doomed {
-                if unknown.contains(&key) {
-                    self.blobs.quarantine(&key).await?;
-                    self.metrics.orphans("blob", 1);
-                    tracing::warn!(%key, "a stored file that no row knows was put into quarantine");
-                } else {
-                    self.blobs.remove(&key).await?;
+            let doomed = self.catalog.doomed_blobs(after.as_ref(), REAP_ROWS_MAX).await?;
+            let Some(last) = doomed.last() else { return first };
+            after = Some(last.clone());
+            for blob in doomed {
+                // Those that failed come last, so that they are met again.
+                if failed.contains(&blob.key) {
+                    continue;
                 }
-                self.catalog.blob_gone(&key).await?;
+                if let Err(error) = self.remove_one(&blob).await {
+                    tracing::warn!(key = %blob.key, %error, "a blob that nobody needs cannot be removed yet");
+                    self.catalog.removal_failed(&blob.key).await?;
+                    first = first.and(Err(error));
+                    failed.push(blob.key);
+                    if failed.len() >= REMOVAL_FAILURES_MAX {
+                        return first;
+                    }
+                }
             }
         }
+    }
+
+    async fn remove_one(&self, blob: &DoomedBlob) -> Result<(), Error> {
+        let key = &blob.key;
+        if !self.catalog.begin_removal(key).await? {
+            return Ok(());
+        }
+        if blob.is_known {
+            self.blobs.remove(key).await?;
+        } else {
+            self.blobs.quarantine(key).await?;
+            self.metrics.orphans("blob", 1);
+            tracing::warn!(%key, "a stored file that no row knows was put into quarantine");
+        }
+        Ok(self.catalog.blob_gone(key).await?)
     }
 
     /// Blobs that are there and that the database does not know: after a crash between the two, or when an older database
@@ -159,10 +201,16 @@ impl Engine {
             let old = listed.into_iter().filter(|listed| is_older(now, listed.modified, BLOB_ORPHAN_MS));
             let keys: Vec<BlobKey> = old.map(|listed| listed.key).collect();
             if !keys.is_empty() && self.catalog.doom_unknown(&keys).await? > 0 {
-                self.remove_doomed(&keys.into_iter().collect()).await?;
+                self.remove_doomed().await?;
             }
         }
     }
+}
+
+/// How long removals wait after they failed so often.
+fn removal_pause(failures: u32) -> Duration {
+    let doubled = REMOVAL_RETRY_MS.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    Duration::from_millis(doubled.min(REMOVAL_RETRY_MS_MAX))
 }
 
 fn is_older(now: SystemTime, written: SystemTime, age_ms: u64) -> bool {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::create::checked_names;
 use crate::digest::Checksum;
-use crate::engine::{Engine, now_ms};
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::pace::Pace;
 use crate::sniff::{Format, Sort};
@@ -32,6 +32,8 @@ pub struct Receiving {
     /// What its first bytes say, once they were looked at by this owner.
     format: Option<Format>,
     offset: u64,
+    /// Up to where its owner's quota was asked, while nobody knows the length.
+    granted: u64,
 }
 
 /// What one request has on its way.
@@ -47,6 +49,7 @@ enum Event {
     Frame(Option<Result<http_body::Frame<Bytes>, ()>>),
     WindowEnds,
     SyncDue,
+    Asked,
 }
 
 impl Receiving {
@@ -57,7 +60,7 @@ impl Receiving {
         row: UploadRow,
     ) -> Receiving {
         let offset = held.entry.offset();
-        Receiving { engine, held: Some(held), claim, row, format: None, offset }
+        Receiving { engine, held: Some(held), claim, row, format: None, offset, granted: 0 }
     }
 
     /// Which upload it is.
@@ -182,12 +185,14 @@ impl Receiving {
         loop {
             let since = Instant::now();
             let (window_ends, sync_due) = (intake.pace.ends(since), intake.sync_due());
-            let unsynced = !intake.checked && (intake.job.filled > 0 || self.held()?.is_dirty());
+            let unsynced = self.has_unsynced(intake)?;
+            let entry = Arc::clone(&self.held()?.entry);
             let event = tokio::select! {
                 biased;
                 () = self.claim.cancelled() => return Err(Error::taken_over()),
                 frame = body.frame() => Event::Frame(frame.map(|frame| frame.map_err(drop))),
                 () = tokio::time::sleep_until(sync_due), if unsynced => Event::SyncDue,
+                () = entry.asked.notified() => Event::Asked,
                 () = tokio::time::sleep_until(window_ends) => Event::WindowEnds,
             };
             match event {
@@ -205,6 +210,13 @@ impl Receiving {
                     intake.pace.came(0, since.elapsed());
                     self.work(intake, Piece::Chunk, true).await?;
                 }
+                Event::Asked => {
+                    intake.pace.came(0, since.elapsed());
+                    if unsynced {
+                        self.work(intake, Piece::Chunk, true).await?;
+                    }
+                    drop(entry.askers());
+                }
                 Event::WindowEnds if intake.pace.is_enough() => {}
                 Event::WindowEnds => {
                     let least = self.engine.limits.rate_bytes_min.max(1);
@@ -213,6 +225,11 @@ impl Receiving {
                 }
             }
         }
+    }
+
+    /// Whether something came that can be synced now.
+    fn has_unsynced(&self, intake: &Intake) -> Result<bool, Error> {
+        Ok(!intake.checked && (intake.job.filled > 0 || self.held()?.is_dirty()))
     }
 
     /// Moves bytes into the buffer, and what fills it to the disk. Large pieces go as they are.
@@ -242,13 +259,19 @@ impl Receiving {
     /// Has a disk thread write a piece, and sync when that is due. Looks at the first bytes of a file as soon as they may
     /// be believed.
     async fn work(&mut self, intake: &mut Intake, piece: Piece, sync: bool) -> Result<(), Error> {
-        let held = self.held.take().ok_or_else(Error::taken_over)?;
         let bytes = intake.job.bytes_of(&piece) as u64;
+        let end = self.held()?.position() + bytes;
+        if self.row.length.is_none() && end > self.granted {
+            self.granted = self.engine.grant(self.row.owner, self.offset, end).await?;
+        }
+        let held = self.held.take().ok_or_else(Error::taken_over)?;
         let unsynced = held.position().saturating_sub(held.entry.offset()) + bytes;
         let due = unsynced >= UPLOAD_SYNC_BYTES || intake.sync_due() <= Instant::now();
         intake.job.sync = sync || (due && !intake.checked);
         intake.job.sniff = (self.format.is_none() && !self.row.is_part && !intake.checked)
             .then(|| (self.row.length, self.row.ask.filename.clone()));
+        // Who asked up to now is told what this syncs.
+        let askers = if intake.job.sync { held.entry.askers() } else { Vec::new() };
         let left = self.bytes_max().saturating_sub(held.position());
         let (held, done) = self.engine.on_disk(held, &mut intake.job, piece, left).await?;
         let entry = Arc::clone(&held.entry);
@@ -261,8 +284,12 @@ impl Receiving {
                 if let Some(offset) = done.synced {
                     intake.synced_at = Instant::now();
                     self.offset = offset;
-                    self.engine.synced(&entry, offset);
+                    let moved = self.engine.synced(&entry, offset);
+                    drop(askers);
                     self.advance();
+                    if moved {
+                        self.prolong().await;
+                    }
                 }
                 Ok(())
             }
@@ -277,7 +304,10 @@ impl Receiving {
         }
         // After these, nothing of what came can be kept or need be.
         if let Err(error) = &came
-            && matches!(error.kind, ErrorKind::Full { .. } | ErrorKind::Store | ErrorKind::NotMedia)
+            && matches!(
+                error.kind,
+                ErrorKind::Full { .. } | ErrorKind::Quota { .. } | ErrorKind::Store | ErrorKind::NotMedia
+            )
         {
             self.roll_back().await;
             return came;
@@ -371,18 +401,12 @@ impl Receiving {
         }
     }
 
-    /// An upload that goes on lives on. It is written down only when a tenth of its time has gone.
+    /// An upload that goes on lives on.
     async fn prolong(&mut self) {
-        let lifetime_ms = i64::try_from(self.engine.limits.lifetime_ms).unwrap_or(i64::MAX);
-        let now = now_ms();
-        let wanted = now.saturating_add(lifetime_ms);
-        if wanted.saturating_sub(self.row.expires) < lifetime_ms / 10 {
-            return;
-        }
-        let change = UploadChange { expires: Some(wanted), ..UploadChange::default() };
-        match self.engine.catalog.change_upload(self.row.id, &[Phase::Receiving], &change).await {
-            Ok(row) => self.row = row,
-            Err(error) => tracing::warn!(upload = %self.row.id, %error, "an upload could not be prolonged"),
+        let Ok(held) = self.held() else { return };
+        let entry = Arc::clone(&held.entry);
+        if let Some(row) = self.engine.prolong(&entry).await {
+            self.row = row;
         }
     }
 

@@ -52,7 +52,12 @@ impl Engine {
                     _ => return Err(self.is_lost(row, error).await),
                 }
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                if error.kind() == store::ErrorKind::Broken {
+                    self.switch_off(&error);
+                }
+                return Err(error.into());
+            }
         };
         let rest = row.length.map_or(0, |length| length.saturating_sub(offset));
         let room = self.room.clone();

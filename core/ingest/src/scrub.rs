@@ -2,15 +2,23 @@
 
 use std::time::Duration;
 
-use budget::limits::{REAP_ROWS_MAX, SCRUB_BYTES_PER_SECOND, SCRUB_REST_MS};
-use catalog::BlobRow;
-use store::{BlobId, BlobKey, Checked, SpoolId};
+use budget::limits::{
+    REAP_ROWS_MAX, SCRUB_AGAIN_FAR_MS, SCRUB_AGAIN_MS, SCRUB_BYTES_PER_SECOND, SCRUB_IDLE_MS, SCRUB_REST_MS,
+};
+use catalog::{BlobRow, UnixMs};
+use store::{BlobId, BlobKey, Checked};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Engine, Ingest};
+use crate::engine::{Engine, Ingest, now_ms};
 use crate::error::Error;
 
 impl Ingest {
+    /// Does what [`Ingest::run`] does next for the scrub, as if it were this moment. Gives how long it rests then.
+    #[doc(hidden)]
+    pub async fn scrub_step(&self, now: UnixMs) -> Result<Duration, Error> {
+        self.0.scrub_next(now).await
+    }
+
     /// Looks at all blobs once, without rests. Gives how many are not sound.
     #[doc(hidden)]
     pub async fn scrub_once(&self) -> Result<u64, Error> {
@@ -27,18 +35,16 @@ impl Ingest {
 }
 
 impl Engine {
-    /// Goes round for as long as the server runs. It begins anywhere, so that a server that is started often does not
-    /// look at the same blobs each time.
+    /// Looks for as long as the server runs at what was looked at longest ago, and at nothing again too soon.
     pub(crate) async fn scrub(&self, stopping: &CancellationToken) {
-        let mut after = anywhere();
         loop {
             let rested = tokio::select! {
                 () = stopping.cancelled() => return,
-                rested = self.scrub_next(&mut after) => rested,
+                rested = self.scrub_next(now_ms()) => rested,
             };
             let pause = rested.unwrap_or_else(|error| {
                 tracing::warn!(%error, "the scrub goes on later");
-                Duration::from_secs(60)
+                Duration::from_millis(SCRUB_IDLE_MS)
             });
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -47,22 +53,34 @@ impl Engine {
         }
     }
 
-    /// Looks at one blob: one that a reader complained about, else the next. Gives how long to rest.
-    async fn scrub_next(&self, after: &mut Option<BlobId>) -> Result<Duration, Error> {
+    /// Looks at what readers complained about, and at one blob for which it is time. Gives how long to rest.
+    async fn scrub_next(&self, now: UnixMs) -> Result<Duration, Error> {
         for key in self.blobs.reported() {
             if let Some(row) = self.blob_of(&key).await? {
                 self.scrub_one(&row).await?;
             }
         }
-        let rest = Duration::from_millis(SCRUB_REST_MS);
-        let Some(row) = self.catalog.blobs(*after, 1).await?.pop() else {
-            *after = None;
-            return Ok(rest);
+        let again_ms = if self.blobs.is_remote() { SCRUB_AGAIN_FAR_MS } else { SCRUB_AGAIN_MS };
+        let Some(row) = self.catalog.blob_to_check(now.saturating_sub_unsigned(again_ms)).await? else {
+            return Ok(Duration::from_millis(SCRUB_IDLE_MS));
         };
-        *after = Some(row.id);
-        self.scrub_one(&row).await?;
+        if let Err(error) = self.scrub_one(&row).await {
+            if !self.blobs.is_remote() {
+                // One that cannot be read must not keep the scrub from all the others.
+                self.mark(row.id, row.bad).await?;
+            }
+            return Err(error);
+        }
         let pace = Duration::from_millis(row.length.saturating_mul(1_000) / SCRUB_BYTES_PER_SECOND);
-        Ok(rest + pace)
+        Ok(Duration::from_millis(SCRUB_REST_MS) + pace)
+    }
+
+    async fn mark(&self, id: BlobId, bad: bool) -> Result<(), Error> {
+        match self.catalog.mark_bad(id, bad).await {
+            // It went meanwhile.
+            Err(error) if error.kind() == catalog::ErrorKind::NotFound => Ok(()),
+            marked => Ok(marked?),
+        }
     }
 
     /// Whether a blob is sound. What it is, is written down.
@@ -88,9 +106,7 @@ impl Engine {
             }
         };
         self.metrics.scrubbed(found, row.length);
-        if bad != row.bad {
-            self.catalog.mark_bad(row.id, bad).await?;
-        }
+        self.mark(row.id, bad).await?;
         Ok(!bad)
     }
 
@@ -109,11 +125,4 @@ impl Engine {
             }
         }
     }
-}
-
-fn anywhere() -> Option<BlobId> {
-    let start = SpoolId::random().ok()?;
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(start.as_bytes());
-    Some(BlobId::from_bytes(bytes))
 }

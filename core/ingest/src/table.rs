@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use budget::Slot;
 use budget::limits::UPLOAD_TAKE_OVER_MS;
-use catalog::{Phase, UploadId, UploadRow, UserId};
+use catalog::{Phase, UnixMs, UploadId, UploadRow, UserId};
 use store::{Reserved, Spooled};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -26,11 +26,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One open upload.
 pub(crate) struct Entry {
     pub(crate) id: UploadId,
+    pub(crate) owner: UserId,
     pub(crate) is_part: bool,
     pub(crate) begun: Instant,
     baton: Arc<Semaphore>,
     claim: Mutex<Claim>,
     desk: Mutex<Desk>,
+    /// Somebody asks whoever has the baton to sync what came.
+    pub(crate) asked: Notify,
     /// What everybody may see; `received_bytes` is what is synced, and is moved by the holder of the baton alone.
     pub(crate) progress: watch::Sender<Progress>,
     wake: Arc<Notify>,
@@ -47,15 +50,27 @@ struct Claim {
 pub(crate) struct Desk {
     parked: Option<Parked>,
     pub(crate) reserved: Option<Reserved>,
-    slot: Option<Slot<UserId>>,
-    /// When bytes came last, or a request began.
+    /// How far the file goes: up to here the promised room is used.
+    written: u64,
+    /// When it goes if nothing more comes, as the database has it.
+    pub(crate) expires: UnixMs,
+    pub(crate) slot: Option<Slot<UserId>>,
+    /// When bytes came last, or our disk was done with some, or a request began.
     pub(crate) active: Instant,
+    /// A piece of work waits for our disk: if nothing comes meanwhile, that is not the sender's fault.
+    pub(crate) working: bool,
     /// All bytes are there: no request may have it any more.
     pub(crate) completing: bool,
     /// Nobody was told of it yet: if its beginning is dropped, it is taken back.
     pub(crate) beginning: bool,
     /// Its end is being written down: if that is dropped, it is looked up whether it was.
     pub(crate) ending: bool,
+    /// Nobody knows its address, and its only request is gone: unless all its bytes came, it is cancelled.
+    pub(crate) unwanted: bool,
+    /// The part whose slot it has, which gets it back if it is still there then.
+    pub(crate) lender: Option<Arc<Entry>>,
+    /// Requests that wait for what came to be on disk; they are told by being let go.
+    askers: Vec<oneshot::Sender<()>>,
     /// It ended: whatever is parked is dropped, and its files are to be removed.
     pub(crate) over: bool,
     pub(crate) failures: u32,
@@ -79,22 +94,30 @@ impl Entry {
         let desk = Desk {
             parked: None,
             reserved,
+            written: offset,
+            expires: row.expires,
             slot,
             active: Instant::now(),
+            working: false,
             completing: matches!(row.phase, Phase::Checking | Phase::Publishing),
             beginning: false,
             ending: false,
+            unwanted: false,
+            lender: None,
+            askers: Vec::new(),
             over: false,
             failures: 0,
             retry_at: None,
         };
         Entry {
             id: row.id,
+            owner: row.owner,
             is_part: row.is_part,
             begun: Instant::now(),
             baton: Arc::new(Semaphore::new(1)),
             claim: Mutex::default(),
             desk: Mutex::new(desk),
+            asked: Notify::new(),
             progress: watch::Sender::new(Progress::of(row, offset)),
             wake,
         }
@@ -120,6 +143,39 @@ impl Entry {
         !self.is_part && progress.length == Some(progress.received_bytes)
     }
 
+    /// Whether whoever has it has received nothing for a while.
+    pub(crate) fn has_hung(&self) -> bool {
+        let desk = self.desk();
+        !desk.working && desk.active.elapsed() >= Duration::from_millis(UPLOAD_TAKE_OVER_MS)
+    }
+
+    /// Has `ask` see to it that more room is promised, away from the desk: that asks the system, which may take its time,
+    /// and others come to the desk who must not wait. Blocks.
+    pub(crate) fn reserve<E>(
+        &self,
+        ask: impl FnOnce(&mut Option<Reserved>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut reserved = self.desk().reserved.take();
+        let asked = ask(&mut reserved);
+        let mut desk = self.desk();
+        // When two asked at once, the larger promise stays; the other goes back.
+        let there = desk.reserved.as_ref().map_or(0, Reserved::bytes);
+        if !desk.over && reserved.as_ref().is_some_and(|mine| mine.bytes() >= there) {
+            std::mem::swap(&mut desk.reserved, &mut reserved);
+        }
+        drop(desk);
+        asked
+    }
+
+    /// Says how far the file goes. What is written was promised no longer; what was cut off is promised again.
+    fn wrote(&self, position: u64) {
+        let mut desk = self.desk();
+        let before = std::mem::replace(&mut desk.written, position);
+        let Some(reserved) = desk.reserved.as_mut() else { return };
+        reserved.used(position.saturating_sub(before));
+        reserved.unused(before.saturating_sub(position));
+    }
+
     /// Tells whoever had the upload to let go, and says that it is now claimed by the caller.
     pub(crate) fn claim(&self) -> CancellationToken {
         let mine = CancellationToken::new();
@@ -130,6 +186,25 @@ impl Entry {
         };
         before.cancel();
         mine
+    }
+
+    /// Has whoever receives bytes for it sync what came, and waits until that is done, or he lets go, or his disk hangs.
+    pub(crate) async fn sync_what_came(&self) {
+        let (ask, done) = oneshot::channel();
+        self.desk().askers.push(ask);
+        // The baton may have been given back before that; then nobody would answer.
+        if !self.is_held() {
+            drop(self.askers());
+        }
+        self.asked.notify_one();
+        let patience = Duration::from_millis(UPLOAD_TAKE_OVER_MS);
+        // Nothing is ever sent: the other end goes, and that is the answer.
+        let _ = tokio::time::timeout(patience, done).await;
+    }
+
+    /// Those who wait for a sync. Let them go when it is done.
+    pub(crate) fn askers(&self) -> Vec<oneshot::Sender<()>> {
+        std::mem::take(&mut self.desk().askers)
     }
 
     /// How many claims there were.
@@ -177,6 +252,9 @@ impl Entry {
         if desk.completing {
             return desk.retry_at.is_none_or(|at| at <= now).then_some(Chore::Complete);
         }
+        if desk.unwanted {
+            return desk.retry_at.is_none_or(|at| at <= now).then_some(Chore::GiveUp);
+        }
         let parked = desk.parked.as_ref()?;
         if parked.provisional || parked.spooled.position() > parked.spooled.acked() {
             return Some(Chore::Flush);
@@ -190,11 +268,17 @@ impl Entry {
 
     /// Gives back what an open upload counts for, when it ended.
     pub(crate) fn release(&self) {
-        let (reserved, slot) = {
+        let (reserved, mut slot, lender) = {
             let mut desk = self.desk();
             desk.over = true;
-            (desk.reserved.take(), desk.slot.take())
+            (desk.reserved.take(), desk.slot.take(), desk.lender.take())
         };
+        if let Some(lender) = lender {
+            let mut desk = lender.desk();
+            if !desk.over && desk.slot.is_none() {
+                desk.slot = slot.take();
+            }
+        }
         drop((reserved, slot));
     }
 }
@@ -214,6 +298,8 @@ pub(crate) enum Chore {
     TakeBack,
     /// It was dropped while its end was written down.
     LookUp,
+    /// Nobody can go on with it.
+    GiveUp,
 }
 
 /// The baton of one upload, with its open spool file. Dropping it parks the file.
@@ -232,6 +318,13 @@ impl Held {
         self.spooled.as_ref().map_or_else(|| self.entry.offset(), Spooled::position)
     }
 
+    /// Says that bytes were written or cut off, whatever became of the attempt.
+    pub(crate) fn wrote(&self) {
+        if let Some(spooled) = &self.spooled {
+            self.entry.wrote(spooled.position());
+        }
+    }
+
     /// Whether something lies behind the acknowledged bytes.
     pub(crate) fn is_dirty(&self) -> bool {
         self.spooled.as_ref().is_some_and(|spooled| self.provisional || spooled.position() > spooled.acked())
@@ -240,9 +333,14 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let Some(spooled) = self.spooled.take() else { return };
+        drop(self.entry.askers());
+        let spooled = self.spooled.take();
         let mut desk = self.entry.desk();
-        if desk.over {
+        desk.working = false;
+        let Some(spooled) = spooled else { return };
+        // What could not be written is opened again by whoever comes next. A file that failed to sync is left to whoever
+        // looks after the table: that ends all uploads.
+        if desk.over || (spooled.is_broken() && !spooled.has_failed_to_sync()) {
             drop(desk);
             self.entry.wake.notify_one();
             return;
@@ -277,6 +375,16 @@ impl Table {
 
     pub(crate) fn len(&self) -> usize {
         lock(&self.entries).len()
+    }
+
+    /// Bytes of a user's uploads whose length nobody knows yet, as far as they came.
+    pub(crate) fn unsized_bytes(&self, owner: UserId) -> u64 {
+        let bytes = |entry: &Arc<Entry>| {
+            let progress = entry.progress.borrow();
+            let open = entry.owner == owner && progress.length.is_none() && !progress.phase.is_end();
+            if open { progress.received_bytes } else { 0 }
+        };
+        lock(&self.entries).values().map(bytes).sum()
     }
 
     /// All entries at this moment.

@@ -4,6 +4,7 @@ use budget::Chunk;
 use budget::limits::{SNIFF_BYTES, UPLOAD_STEP_BYTES};
 use bytes::Bytes;
 use store::{Room, Spooled};
+use tokio::time::Instant;
 
 use crate::digest::Checking;
 use crate::engine::Engine;
@@ -121,23 +122,17 @@ fn look(spooled: &Spooled, length: Option<u64>, name: &str) -> Result<Option<For
 }
 
 /// Makes sure that the disk has promised room for `bytes` more, of at most `left`. Blocks.
-fn have_room(entry: &Entry, room: &Room, unsynced: u64, bytes: u64, left: u64) -> Result<(), store::Error> {
-    let needed = unsynced + bytes;
-    let mut desk = entry.desk();
-    let had = desk.reserved.as_ref().map_or(0, store::Reserved::bytes);
-    if had >= needed {
-        return Ok(());
-    }
-    let missing = needed - had;
+fn have_room(entry: &Entry, room: &Room, bytes: u64, left: u64) -> Result<(), store::Error> {
+    let had = entry.desk().reserved.as_ref().map_or(0, store::Reserved::bytes);
+    let Some(missing) = bytes.checked_sub(had).filter(|missing| *missing > 0) else { return Ok(()) };
     let step = missing.max(UPLOAD_STEP_BYTES.min(left));
-    let mut grow = |by: u64| match desk.reserved.as_mut() {
-        Some(reserved) => reserved.grow(by),
-        None => {
-            desk.reserved = Some(room.reserve(by)?);
-            Ok(())
-        }
-    };
-    grow(step).or_else(|_| grow(missing))
+    entry.reserve(|reserved| {
+        let mut grow = |by: u64| match reserved.as_mut() {
+            Some(reserved) => reserved.grow(by),
+            None => room.reserve(by).map(|promised| *reserved = Some(promised)),
+        };
+        grow(step).or_else(|_| grow(missing))
+    })
 }
 
 impl Engine {
@@ -152,16 +147,20 @@ impl Engine {
         let room = self.room.clone();
         let empty = Job { chunk: None, filled: 0, checking: None, sync: false, sniff: None };
         let mut lent = std::mem::replace(job, empty);
+        held.entry.desk().working = true;
         let worked = self.io.run(move || {
-            let Some(spooled) = held.spooled.as_mut() else {
-                return (held, lent, Ok(Done::default()));
-            };
             let bytes = lent.bytes_of(&piece) as u64;
-            let unsynced = spooled.position() - spooled.acked();
-            let done = match have_room(&held.entry, &room, unsynced, bytes, left) {
-                Ok(()) => lent.work(spooled, &piece),
-                Err(error) => Err(Failed::Full(error)),
+            let done = match held.spooled.as_mut() {
+                None => Ok(Done::default()),
+                Some(spooled) => match have_room(&held.entry, &room, bytes, left) {
+                    Ok(()) => lent.work(spooled, &piece),
+                    Err(error) => Err(Failed::Full(error)),
+                },
             };
+            held.wrote();
+            let mut desk = held.entry.desk();
+            (desk.working, desk.active) = (false, Instant::now());
+            drop(desk);
             (held, lent, done)
         });
         let (held, lent, done) = worked.await?;

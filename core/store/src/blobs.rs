@@ -71,10 +71,11 @@ pub trait Blobs: Send + Sync + 'static {
     /// `Lost` when the spool does not hold these bytes; `Full`, `Unreachable`, `Io` when it may be tried again.
     async fn publish(&self, job: &Publication, whole: &Whole) -> Result<BlobKey, Error>;
 
-    /// Forgets an upload that will not become a blob, with what was sent of it. An unknown one is fine.
+    /// Forgets an upload that ended, with what was sent of it unless it became a blob. An unknown one is fine. It does not
+    /// need the bytes in the spool, and may take a network's time.
     ///
     /// # Errors
-    /// As of the store; it can be called again.
+    /// As of the store; what must be known of it stays in the spool, so that it can be called again.
     async fn abandon(&self, job: &Publication) -> Result<(), Error>;
 
     /// Opens a blob. No byte is given that does not match the checksum that was written with it: such a read fails with

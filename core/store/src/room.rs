@@ -72,6 +72,12 @@ impl Room {
         Ok(())
     }
 
+    fn promise_again(&self, bytes: u64) {
+        let mut reserved_bytes = self.0.reserved_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        *reserved_bytes = reserved_bytes.saturating_add(bytes);
+        self.0.show(*reserved_bytes);
+    }
+
     fn give_back(&self, bytes: u64) {
         let mut reserved_bytes = self.0.reserved_bytes.lock().unwrap_or_else(PoisonError::into_inner);
         *reserved_bytes = reserved_bytes.saturating_sub(bytes);
@@ -114,6 +120,12 @@ impl Reserved {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         self.room.give_back(bytes);
+    }
+
+    /// So many bytes that were written are gone again: their room is promised as before, and the system counts it as free.
+    pub fn unused(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.room.promise_again(bytes);
     }
 
     /// What is promised and not written yet.
@@ -169,6 +181,8 @@ mod tests {
         assert_eq!(reserved.bytes(), 900);
         reserved.used(u64::MAX);
         assert_eq!((reserved.bytes(), room.free_bytes().unwrap()), (0, 900));
+        reserved.unused(300);
+        assert_eq!((reserved.bytes(), room.free_bytes().unwrap()), (300, 600));
         drop(reserved);
         assert_eq!(room.free_bytes().unwrap(), 900);
     }

@@ -1,12 +1,13 @@
 //! Blobs in a bucket that speaks S3.
 //!
 //! An upload is sent while it comes: each part as soon as it is whole and synced, out of the spool file through one
-//! buffer. The key is chosen at its beginning, `audio/<uuid>.<suffix>` or `images/<uuid>.<suffix>`; beside the object
+//! buffer. The key is made of the upload's id, `audio/<uuid>.<suffix>` or `images/<uuid>.<suffix>`; beside the object
 //! lies a sidecar, `<uuid>.json`, with its SHA-256, its names and the checksum of each block, so that every tool for S3
 //! can read what is there. Nothing depends on conditional requests: keys are random, and nobody else writes them.
 //!
 //! What is read comes by blocks of 1 MiB and stays on the local disk for a while. A block is compared with its checksum
-//! whenever it comes, and again before it is given after [`VERIFIED_MS`](budget::limits::VERIFIED_MS).
+//! whenever it comes, and again before it is given after the time that [`S3Settings::verified`] says. Who waits for the
+//! bucket waits on a thread of [`threads`].
 
 mod bucket;
 mod cache;
@@ -19,15 +20,16 @@ mod progress;
 mod remote;
 mod settings;
 mod sidecar;
+mod threads;
 mod transport;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use budget::BoundedMap;
-use budget::limits::{S3_OPEN_MAX, VERIFIED_MS};
+use budget::limits::S3_OPEN_MAX;
 use futures_util::StreamExt;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -80,18 +82,16 @@ impl S3Blobs {
     /// # Errors
     /// When the settings make no sense, or the folder of the cache cannot be used.
     pub fn open(data: &DataFolder, spool: Spool, settings: &S3Settings) -> Result<Self, Error> {
-        let outside = |_| Error::new(ErrorKind::Io, "a bucket needs a runtime");
-        let runtime = tokio::runtime::Handle::try_current().map_err(outside)?;
         let bucket = Arc::new(Bucket::new(settings)?);
         let figures = Figures::new();
         let cache = BlockCache::open(&data.path().join(CACHE_FOLDER), settings.cache_bytes)?;
-        let reading = Reading::new(Arc::clone(&bucket), cache, figures.clone(), runtime);
+        let reading = Reading::new(Arc::clone(&bucket), cache, figures.clone(), settings.verified)?;
         let jobs = Jobs::new(Arc::clone(&bucket), spool, figures.clone());
         Ok(S3Blobs(Arc::new(Shared {
             bucket,
             jobs,
+            open: BoundedMap::new("open_blobs", S3_OPEN_MAX, reading.verified),
             reading: Arc::new(reading),
-            open: BoundedMap::new("open_blobs", S3_OPEN_MAX, Duration::from_millis(VERIFIED_MS)),
             figures,
             gauges: Gauges::default(),
         })))
@@ -157,7 +157,9 @@ impl Blobs for S3Blobs {
     }
 
     async fn abandon(&self, job: &Publication) -> Result<(), Error> {
-        self.0.jobs.abandon(job).await
+        let abandoned = self.0.jobs.abandon(job).await;
+        self.measure();
+        abandoned
     }
 
     async fn open(&self, key: &BlobKey) -> Result<Source, Error> {

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use budget::limits::VALIDATOR_SETTLE_MS;
 use rustix::fs::{Advice, FileType, Stat};
 use rustix::io::{Errno, ReadWriteFlags};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind};
 
@@ -155,6 +157,12 @@ pub trait Remote: std::fmt::Debug + Send + Sync + 'static {
     fn read_resident(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let _ = (buffer, offset);
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// The threads on which to read these bytes when they come over a network now; `None` when they are on this machine.
+    fn threads(&self, offset: u64, count: u64) -> Option<&Handle> {
+        let _ = (offset, count);
+        None
     }
 
     /// These bytes will be read soon. Returns at once.
@@ -359,6 +367,24 @@ impl Source {
                 let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(count), Advice::WillNeed);
             }
             Origin::Remote(remote) => remote.will_need(offset, count),
+        }
+    }
+
+    /// Runs work that reads these bytes, on a thread that may block: on one of its own when they come over a network, so
+    /// that whoever waits for that keeps no thread from work with disks. Must be called within a runtime.
+    pub fn run<T: Send + 'static>(
+        &self,
+        offset: u64,
+        count: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let threads = match &self.0.origin {
+            Origin::Plain(_) | Origin::Checked(..) => None,
+            Origin::Remote(remote) => remote.threads(offset, count),
+        };
+        match threads {
+            Some(threads) => threads.spawn_blocking(work),
+            None => tokio::task::spawn_blocking(work),
         }
     }
 

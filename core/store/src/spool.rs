@@ -170,22 +170,30 @@ impl Spool {
         Ok(Spooled::new(self.clone(), id, data, state, first))
     }
 
-    /// Opens an upload again. Bytes behind the acknowledged offset are cut off, since nobody knows what they are.
+    /// Opens an upload again. Bytes behind the acknowledged offset are cut off, since nobody knows what they are. The
+    /// offset is on disk when this returns, also when the checkpoint that was found had only been in memory.
     ///
     /// # Errors
     /// `NotFound` when there is no such upload; `Lost` when it is not what was acknowledged; `Locked` when it is open
-    /// already.
+    /// already; `Broken` when its checkpoint cannot be synced.
     pub fn reopen(&self, id: SpoolId) -> Result<Spooled, Error> {
         let context = || format!("the upload {id} cannot be opened again");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
         let (state, checkpoint) = self.checkpoint(id)?;
         let acked = checkpoint.progress.length;
-        // A file without bytes need not be on disk: its folder is synced, but not the file itself.
-        options.create(acked == 0).mode(0o600);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(0o600);
         let data = match options.open(self.data_path(id)) {
             Ok(data) => data,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(lost(id, "its bytes are gone")),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if acked > 0 {
+                    return Err(lost(id, "its bytes are gone"));
+                }
+                // A cut may have taken the name of a file without bytes. What comes now is only as safe as its name.
+                let made = options.create_new(true).open(self.data_path(id));
+                let made = made.map_err(|e| Error::io(context(), e))?;
+                sync_folder(&self.0.folder)?;
+                made
+            }
             Err(e) => return Err(Error::io(context(), e)),
         };
         own(&data, id)?;
@@ -203,6 +211,7 @@ impl Spool {
         }
         let mut spooled = Spooled::new(self.clone(), id, data, state, checkpoint);
         spooled.mend_sums()?;
+        spooled.save_again()?;
         if is_blob {
             spooled.close_to_writes();
         }
@@ -257,10 +266,22 @@ impl Spool {
     /// # Errors
     /// `ReadOnly`, `Io`; it can be called again.
     pub fn remove(&self, id: SpoolId) -> Result<(), Error> {
+        self.remove_all(id, &SUFFIXES)
+    }
+
+    /// The same, but what a remote store has of it stays known until [`Spool::remove`].
+    ///
+    /// # Errors
+    /// As [`Spool::remove`].
+    pub fn remove_bytes(&self, id: SpoolId) -> Result<(), Error> {
+        self.remove_all(id, &[STATE_SUFFIX, SUMS_SUFFIX])
+    }
+
+    fn remove_all(&self, id: SpoolId, suffixes: &[&str]) -> Result<(), Error> {
         let mut was_there = false;
         // The checkpoint goes first: bytes without one are an upload that nobody opens.
-        let others = SUFFIXES.map(|suffix| self.0.folder.join(format!("{id}{suffix}")));
-        for path in others.into_iter().chain([self.data_path(id)]) {
+        let others = suffixes.iter().map(|suffix| self.0.folder.join(format!("{id}{suffix}")));
+        for path in others.chain([self.data_path(id)]) {
             match fs::remove_file(&path) {
                 Ok(()) => was_there = true,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -285,8 +306,9 @@ impl Spool {
         let ids = first_of(&self.0.folder, max, read_id)?;
         let written = |path: PathBuf| fs::metadata(path).and_then(|found| found.modified()).ok();
         let dated = |id| {
-            let written = written(self.data_path(id)).max(written(self.state_path(id)));
-            (id, written.unwrap_or(UNIX_EPOCH))
+            let others = SUFFIXES.map(|suffix| self.0.folder.join(format!("{id}{suffix}")));
+            let latest = others.into_iter().chain([self.data_path(id)]).filter_map(written).max();
+            (id, latest.unwrap_or(UNIX_EPOCH))
         };
         Ok(ids.into_iter().map(dated).collect())
     }
@@ -347,6 +369,8 @@ fn own(data: &File, id: SpoolId) -> Result<(), Error> {
 
 /// Syncs the names in a folder.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    #[cfg(test)]
+    tests::FOLDERS_SYNCED.set(tests::FOLDERS_SYNCED.get() + 1);
     let context = || format!("the folder {} cannot be synced", folder.display());
     File::open(folder).and_then(|open| open.sync_all()).map_err(|e| Error::io(context(), e))
 }

@@ -178,7 +178,7 @@ impl Reading {
             read => return Poll::Ready((chunk, permit, read)),
         }
         let (source, position) = (self.source.clone(), self.position);
-        let blocked = tokio::task::spawn_blocking(move || {
+        let blocked = self.source.run(position, wanted as u64, move || {
             let read = source.read_at(&mut chunk[..wanted], position);
             (chunk, permit, read)
         });

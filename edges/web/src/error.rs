@@ -85,10 +85,8 @@ impl Code {
             Code::BrokenOff => (StatusCode::BAD_REQUEST, "broken_off"),
             Code::Missing => (StatusCode::UNPROCESSABLE_ENTITY, "missing"),
             Code::TooManyUploads => (StatusCode::TOO_MANY_REQUESTS, "too_many_uploads"),
-            // tus 1.0.0, checksum extension: its own number.
-            Code::ChecksumMismatch => {
-                (StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST), "checksum_mismatch")
-            }
+            // To a tus client it is said by tus's own number.
+            Code::ChecksumMismatch => (StatusCode::BAD_REQUEST, "checksum_mismatch"),
             Code::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Code::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
             Code::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),

@@ -18,6 +18,7 @@ use ingest::Progress;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::App;
@@ -34,7 +35,7 @@ const HEARTBEAT: &[u8] = b": still here\n\n";
 /// Follow an upload
 ///
 /// Server-sent events: each is named `progress` and has JSON with the phase and the bytes that are on disk. The stream
-/// ends with the upload.
+/// ends with the upload, and when the server stops.
 #[utoipa::path(get, path = "/uploads/{id}/events", tag = "uploads", params(("id" = String, Path)),
     responses((status = 200, description = "events", body = UploadAnswer, content_type = "text/event-stream")))]
 pub(crate) async fn follow(
@@ -123,6 +124,7 @@ struct Watching<W> {
     /// When the next event may go out: not each of a thousand changes a second is news.
     next: Instant,
     over: bool,
+    stop: CancellationToken,
     _slot: Slot<i64>,
 }
 
@@ -134,7 +136,8 @@ where
     let slot = app.watchers.take(user.id.0)?;
     let mut upload = app.ingest.watch(user, id).await?;
     upload.mark_changed();
-    let watching = Watching { upload, write, next: Instant::now(), over: false, _slot: slot };
+    let watching =
+        Watching { upload, write, next: Instant::now(), over: false, stop: app.stop.clone(), _slot: slot };
     let body = Body::from_stream(stream::unfold(watching, next));
     let mut answer = json::typed(StatusCode::OK, "text/event-stream", body);
     let headers = answer.headers_mut();
@@ -151,9 +154,15 @@ where
     if watching.over {
         return None;
     }
-    sleep_until(watching.next).await;
     let heartbeat = Duration::from_millis(limits::EVENT_HEARTBEAT_MS);
-    let event = match timeout(heartbeat, watching.upload.changed()).await {
+    let (at, upload) = (watching.next, &mut watching.upload);
+    let changed = async {
+        sleep_until(at).await;
+        timeout(heartbeat, upload.changed()).await
+    };
+    // A server that stops lets answers finish, and this one would only finish with its upload. Browsers ask again.
+    let changed = watching.stop.run_until_cancelled(changed).await?;
+    let event = match changed {
         Ok(Ok(())) => {
             let progress = watching.upload.borrow_and_update();
             watching.over = progress.phase.is_end();

@@ -115,7 +115,8 @@ enum File {
 /// The picture of a form.
 enum Image {
     None,
-    Kept(BlobId),
+    /// It is here, by this upload if it was not before. A remote store may not have it yet.
+    Kept(BlobId, Option<UploadId>),
     /// It was left out, for this reason.
     Refused(String),
 }
@@ -177,7 +178,7 @@ impl Form<'_> {
         let is_chosen = !filename.is_empty();
         let named = ingest::name::file_name(&filename);
         self.image = match self.picture(filename, field, watch).await {
-            Ok(id) => Image::Kept(id),
+            Ok((id, upload)) => Image::Kept(id, upload),
             // Browsers send an empty part when no picture was chosen.
             Err(error) if error.kind == ErrorKind::Empty && !is_chosen => Image::None,
             Err(error) if is_about_picture(&error.kind) => {
@@ -193,14 +194,14 @@ impl Form<'_> {
         filename: String,
         field: &mut Field<'static>,
         watch: &Arc<Watch>,
-    ) -> Result<BlobId, ingest::Error> {
+    ) -> Result<(BlobId, Option<UploadId>), ingest::Error> {
         let no_picture = || {
             let said = "it is no picture in JPEG, PNG, WebP or GIF";
             ingest::Error::new(ErrorKind::NotMedia, said)
         };
         let ask = Ask { asked: Asked { filename, ..Asked::default() }, ..Ask::default() };
         let id = match self.ingest.create(self.who, ask).await? {
-            Created::Ready(row) => return row.blob.ok_or_else(no_picture),
+            Created::Ready(row) => return Ok((row.blob.ok_or_else(no_picture)?, None)),
             Created::Open(id, _) => id,
         };
         let fleeting = Fleeting::new(self.ingest, self.who, id);
@@ -215,7 +216,7 @@ impl Form<'_> {
         match received {
             Ok(row) => {
                 fleeting.keep();
-                row.blob.ok_or_else(no_picture)
+                Ok((row.blob.ok_or_else(no_picture)?, Some(id)))
             }
             Err(error) => {
                 fleeting.cancel().await;
@@ -235,7 +236,7 @@ impl Form<'_> {
             self.abandon(app).await;
             return Err(Error::new(Code::Missing, format!("the form has no {missing}")));
         }
-        if let Image::Kept(id) = &self.image {
+        if let Image::Kept(id, _) = &self.image {
             self.asked.image = Some(*id);
         }
         let upload_id = match self.file.take() {
@@ -277,7 +278,14 @@ impl Form<'_> {
             drop(receiving);
             fleeting.cancel().await;
         }
-        if let Image::Kept(id) = std::mem::replace(&mut self.image, Image::None) {
+        if let Image::Kept(id, upload) = std::mem::replace(&mut self.image, Image::None) {
+            // One that is still being published is nobody's picture yet, and would become one.
+            if let Some(upload) = upload
+                && let Err(error) = self.ingest.cancel(self.who, upload).await
+                && error.kind != ErrorKind::Gone
+            {
+                tracing::warn!(%upload, %error, "the upload of a picture without a track goes on");
+            }
             match app.catalog.remove_media(self.who.id, id).await {
                 Ok(_) => self.ingest.sweep_soon(),
                 Err(error) => {

@@ -56,6 +56,7 @@ use ingest::Ingest;
 use prometheus_client::registry::Registry;
 use store::Shelf;
 use stream::Streams;
+use tokio_util::sync::CancellationToken;
 
 pub use health::Health;
 pub use observe::{Observed, observe};
@@ -83,6 +84,8 @@ pub struct Parts {
     pub listings: Slots<i64>,
     /// Counts who watches uploads, by the number of the user.
     pub watchers: Slots<i64>,
+    /// The server stops: answers that would go on for as long as somebody listens end.
+    pub stop: CancellationToken,
     /// Every metric of the process, complete: `GET /metrics` prints it.
     pub registry: Arc<Registry>,
     /// The figures of operations that [`observe`] keeps.

@@ -9,7 +9,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
 use axum::response::{IntoResponse, Response};
 use catalog::{Asked, UploadId, UploadRow};
-use ingest::{Answer, Content, PROBLEM, Progress, Refusal, draft, plain, tus};
+use ingest::{Answer, Content, ErrorKind, PROBLEM, Progress, Refusal, draft, plain, tus};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -141,7 +141,7 @@ pub(crate) async fn begin(
     let who = &caller.identity.user;
     if tus::is_meant(&head) {
         let request = Request::from_parts(head, body);
-        return Ok(render(Box::pin(tus::answer(&app.ingest, who, &base, None, request)).await));
+        return Ok(render_tus(Box::pin(tus::answer(&app.ingest, who, &base, None, request)).await));
     }
     let asked = asked(&head)?;
     let is_draft = draft::is_meant(&head);
@@ -240,12 +240,10 @@ async fn one(app: &App, caller: &Caller, id: UploadId, request: Request) -> Resp
     let who = &caller.identity.user;
     let is_tus = tus::is_meant(&head);
     let request = Request::from_parts(head, body);
-    let answer = if is_tus {
-        Box::pin(tus::answer(&app.ingest, who, &base, Some(id), request)).await
-    } else {
-        Box::pin(draft::answer(&app.ingest, who, &base, Some(id), Asked::default(), request)).await
-    };
-    render(answer)
+    if is_tus {
+        return render_tus(Box::pin(tus::answer(&app.ingest, who, &base, Some(id), request)).await);
+    }
+    render(Box::pin(draft::answer(&app.ingest, who, &base, Some(id), Asked::default(), request)).await)
 }
 
 /// The address that the client knows us by.
@@ -263,6 +261,18 @@ fn asked(head: &request::Parts) -> Result<Asked, Error> {
         }
     }
     Ok(asked)
+}
+
+/// An answer of tus, which has a number of its own for bytes that do not have their checksum (tus 1.0.0, checksum
+/// extension).
+fn render_tus(answer: Answer) -> Response {
+    let is_mismatch =
+        matches!(&answer, Err(Refusal { error, .. }) if matches!(error.kind, ErrorKind::Mismatch));
+    let mut answer = render(answer);
+    if is_mismatch {
+        *answer.status_mut() = StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST);
+    }
+    answer
 }
 
 /// A protocol's answer with its body.

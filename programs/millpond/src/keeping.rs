@@ -43,7 +43,7 @@ impl Keeping {
         } else {
             let variable = |name: &str| std::env::var(name).ok();
             let mut access = S3Settings::read(&store.url, variable).map_err(|e| refused(&e))?;
-            access.cache_bytes = store.cache_bytes;
+            (access.cache_bytes, access.verified) = (store.cache_bytes, store.verified);
             let s3 = S3Blobs::open(&home.data, spool.clone(), &access).map_err(|e| refused(&e))?;
             bucket = Some(s3.clone());
             Arc::new(s3)

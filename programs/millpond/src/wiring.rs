@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 use store::{FolderId, Folders, Shelf};
 use stream::Streams;
 use stream::wire::Wire;
+use tokio_util::sync::CancellationToken;
 use web::{Health, Observed, Operations};
 
 use crate::descriptors::Shares;
@@ -114,7 +115,8 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
     keeping.register(&mut registry);
     let shelf = Shelf::new(folders.clone(), Arc::clone(&keeping.blobs));
     let ingest = &keeping.ingest;
-    let faces = Faces { home, settings, shelf: &shelf, ingest, streams: &streams, scanner: &scanner };
+    let stop = &house.stop;
+    let faces = Faces { home, settings, shelf: &shelf, ingest, streams: &streams, scanner: &scanner, stop };
     house.router = faces.routes(registry, operations, peaks, listings);
     house.proxies = Proxies::new(&settings.server.trusted_proxies);
     house.prefix = settings.server.base_url.prefix().to_owned();
@@ -139,6 +141,7 @@ struct Faces<'a> {
     ingest: &'a Ingest,
     streams: &'a Streams,
     scanner: &'a Scanner,
+    stop: &'a CancellationToken,
 }
 
 impl Faces<'_> {
@@ -150,7 +153,7 @@ impl Faces<'_> {
         peaks: Peaks,
         listings: Slots<i64>,
     ) -> Router {
-        let Faces { home, settings, shelf, ingest, streams, scanner } = self;
+        let Faces { home, settings, shelf, ingest, streams, scanner, stop } = self;
         let watchers = Slots::new(
             "upload_watchers",
             "upload_watchers_per_user",
@@ -184,6 +187,7 @@ impl Faces<'_> {
             scanner: (*scanner).clone(),
             listings: listings.clone(),
             watchers,
+            stop: (*stop).clone(),
             registry: Arc::new(registry),
             operations,
             health,

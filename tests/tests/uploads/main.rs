@@ -10,6 +10,7 @@ mod bad_fields;
 mod calls;
 mod clients;
 mod crash;
+mod far;
 mod full;
 mod ground;
 mod many;

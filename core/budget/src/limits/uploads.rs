@@ -44,7 +44,7 @@ pub const DISK_BUCKETS_SECONDS: [f64; 9] = [0.001, 0.004, 0.016, 0.064, 0.25, 1.
 /// Open uploads of all users: each is an entry in memory.
 pub const UPLOADS_OPEN_MAX: usize = 10_000;
 /// The one buffer of a request that receives.
-pub const UPLOAD_CHUNK_BYTES: usize = 128 * 1024;
+pub const UPLOAD_CHUNK_BYTES: usize = 96 * 1024;
 /// What the permit of a request that receives stands for: its buffer, what the connection read ahead, hash states.
 pub const UPLOAD_BYTES: u64 = UPLOAD_CHUNK_BYTES as u64 + 64 * KIB;
 /// Spare buffers for requests that receive.
@@ -61,6 +61,8 @@ pub const UPLOAD_STEP_BYTES: u64 = 64 * MIB;
 pub const SNIFF_BYTES: usize = 4 * 1024;
 /// The longest metadata that is kept as it was sent.
 pub const UPLOAD_METADATA_BYTES_MAX: usize = 4 * 1024;
+/// The longest `Upload-Concat` that is kept as it was sent: the addresses of all parts.
+pub const UPLOAD_CONCAT_BYTES_MAX: usize = 16 * 1024;
 /// The longest name of an uploaded file that is kept, in bytes.
 pub const UPLOAD_NAME_BYTES_MAX: usize = 200;
 /// Tags, and featured artists, that one upload may name.
@@ -73,10 +75,16 @@ pub const UPLOAD_PARKED_MAX: usize = 128;
 pub const UPLOAD_PARKED_MS: u64 = 30_000;
 /// Uploads that are published at the same time.
 pub const PUBLISHING_MAX: usize = 16;
+/// Uploads that are synced, closed or cleared away at the same time because no request does it.
+pub const UPLOAD_CHORES_MAX: usize = 64;
 /// A publication that failed is tried again after this time, then after twice as long…
 pub const PUBLISH_RETRY_MS: u64 = 500;
 /// …and never later than this.
 pub const PUBLISH_RETRY_MS_MAX: u64 = 60_000;
+/// Uploads that ended of which a remote store is just told to forget what it has…
+pub const ABANDONING_MAX: usize = 4;
+/// …and that wait for it; of more the rest is found in the spool later.
+pub const ABANDONED_WAITING_MAX: usize = 1_024;
 /// Joins of parts that are remembered, so that a request that is sent again gets the same answer…
 pub const JOINED_REMEMBERED_MAX: usize = 1_024;
 /// …and for how long.
@@ -97,10 +105,24 @@ pub const SPOOL_ORPHAN_MS: u64 = 3_600_000;
 pub const BLOB_ORPHAN_MS: u64 = 24 * 3_600_000;
 /// How long an upload that ended is remembered, so that its outcome can be asked for.
 pub const UPLOAD_REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
-/// The scrub reads stored bytes at this speed at most…
+/// Ended uploads of one user that are remembered, at most.
+pub const UPLOADS_REMEMBERED_MAX: u32 = 1_000;
+/// Removals that may fail before the rest of the doomed waits…
+pub const REMOVAL_FAILURES_MAX: usize = 16;
+/// …for this time, then for twice as long…
+pub const REMOVAL_RETRY_MS: u64 = 15_000;
+/// …and never longer than this.
+pub const REMOVAL_RETRY_MS_MAX: u64 = 600_000;
+/// The scrub reads stored bytes at this speed at most, taken over a whole file and the rest behind it…
 pub const SCRUB_BYTES_PER_SECOND: u64 = 16 * MIB;
-/// …and rests for so long after each blob, whatever its size.
+/// …rests for so long after each file, whatever its size…
 pub const SCRUB_REST_MS: u64 = 1_000;
+/// …and comes to none again before this time…
+pub const SCRUB_AGAIN_MS: u64 = 30 * 24 * 3_600_000;
+/// …or this one, when the store is far away: it looks after its bytes itself, and reading them costs.
+pub const SCRUB_AGAIN_FAR_MS: u64 = 365 * 24 * 3_600_000;
+/// How often it is looked whether there is something to scrub, and whether a reader found something bad.
+pub const SCRUB_IDLE_MS: u64 = 60_000;
 /// The size of the parts that an upload to S3 is sent in; a longer file has larger ones…
 pub const S3_PART_BYTES: u64 = 16 * MIB;
 /// …so that no file has more than this many, which is the protocol's own limit.
@@ -113,6 +135,10 @@ pub const S3_PARTS_IN_FLIGHT_MAX: usize = 8;
 pub const S3_FETCHES_MAX: usize = 16;
 /// Blocks that are fetched ahead of readers at the same time.
 pub const S3_FETCHES_AHEAD_MAX: usize = 4;
+/// Threads on which readers wait for S3; they are of no use to anything else…
+pub const S3_READERS_MAX: usize = 20;
+/// …and end when nobody needed them for this time.
+pub const S3_READER_IDLE_MS: u64 = 10_000;
 /// Connections to S3 with a request on them; as many may be open without one.
 pub const S3_CONNECTIONS_MAX: usize = 32;
 /// A connection to S3 without a request is closed after this time; servers close theirs after a little longer.

@@ -12,6 +12,7 @@ use crate::database::Catalog;
 mod annotations;
 mod blobs;
 mod credentials;
+mod doomed;
 mod house;
 mod inventory;
 mod libraries;
@@ -70,6 +71,12 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     inventory::folders_of_a_box_set_are_one_album(make().await).await;
     inventory::a_title_that_was_set_outlives_a_scan(make().await).await;
 
+    random::random_lists_hold_what_was_asked_for_once_each(make().await).await;
+    of_what_is_sent(&make).await;
+}
+
+/// Those of uploads, of the bytes that are kept of them, and of their end.
+async fn of_what_is_sent(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     uploads::an_upload_is_its_owners_alone(make().await).await;
     uploads::a_phase_is_left_once(make().await).await;
     uploads::what_is_over_is_found_and_forgotten(make().await).await;
@@ -77,6 +84,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     uploads::the_senders_words_come_before_the_files(make().await).await;
     uploads::albums_without_an_artist_are_told_apart_by_their_senders(make().await).await;
     uploads::p08_an_upload_that_is_hidden_does_not_exist_for_others(make().await).await;
+    uploads::p08_who_sees_some_libraries_alone_sees_his_own_uploads_too(make().await).await;
 
     blobs::equal_bytes_are_one_blob_that_goes_with_its_last_track(make().await).await;
     blobs::a_removed_track_takes_all_that_is_known_of_it(make().await).await;
@@ -90,5 +98,10 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     blobs::what_the_store_lists_and_nobody_knows_is_doomed(make().await).await;
     blobs::a_user_who_goes_takes_what_is_his_alone(make().await).await;
 
-    random::random_lists_hold_what_was_asked_for_once_each(make().await).await;
+    doomed::what_no_row_ever_knew_is_told_from_what_one_knew(make().await).await;
+    doomed::a_removal_that_fails_is_in_nobodys_way(make().await).await;
+    doomed::bad_bytes_never_come_back_as_sound(make().await).await;
+    doomed::what_an_ended_upload_published_goes_if_nobody_relies_on_it(make().await).await;
+    doomed::what_was_looked_at_longest_ago_is_looked_at_next(make().await).await;
+    doomed::of_uploads_that_ended_the_last_are_remembered(make().await).await;
 }

@@ -94,5 +94,10 @@ pub(super) async fn track(catalog: &Arc<dyn Catalog>, owner: &User, id: TrackId)
 
 /// All that is doomed, which from now on is being removed.
 pub(super) async fn doomed(catalog: &Arc<dyn Catalog>) -> Vec<BlobKey> {
-    catalog.doomed_blobs(500).await.expect("a list")
+    let mut keys = Vec::new();
+    for blob in catalog.doomed_blobs(None, 500).await.expect("a list") {
+        assert!(catalog.begin_removal(&blob.key).await.expect("an answer"), "it is doomed");
+        keys.push(blob.key);
+    }
+    keys
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use store::{BlobKey, Place, SpoolId};
 
-use super::house::{House, titles};
+use super::house::{House, file, titles};
 use super::sent::{LATER, hash, key, picture, send, send_as, sound, tags, upload};
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{
-    AlbumOrder, Asked, Begun, Item, MediaKind, Phase, UPLOADS, UploadChange, UploadId, Visibility,
+    AlbumOrder, Asked, Begun, Item, LibrarySet, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
+    UploadId, Visibility,
 };
 use crate::scan::FoundCover;
 
@@ -199,7 +200,7 @@ pub(super) async fn an_upload_becomes_a_track(catalog: Arc<dyn Catalog>) {
         let libraries = catalog.libraries(&viewer).await.expect("libraries");
         assert_eq!(libraries.iter().map(|row| row.tracks).collect::<Vec<_>>(), [0, 0, 1]);
     }
-    let narrow = Viewer { libraries: crate::model::LibrarySet::Only(vec![house.music]), ..house.bob() };
+    let narrow = Viewer { libraries: LibrarySet::Only(vec![house.music]), ..house.bob() };
     assert_eq!(house.tracks(&narrow).await, [], "the library can be left out as any other");
     assert_eq!(catalog.bytes_of_user(house.ann.id).await.expect("bytes"), 1_000);
 }
@@ -262,7 +263,7 @@ pub(super) async fn p08_an_upload_that_is_hidden_does_not_exist_for_others(catal
     let house = House::new(catalog).await;
     let (catalog, bob) = (&house.catalog, house.bob());
     let track = send(&house, &house.ann, 1, 1).await;
-    let change = crate::model::TrackChange::visibility(Visibility::Private);
+    let change = TrackChange::visibility(Visibility::Private);
     let hidden = catalog.change_track(&house.ann(), track.id, &change).await.expect("a change");
     assert_eq!(hidden.visibility, Visibility::Private);
     for viewer in [bob, Viewer::of(&house.admin)] {
@@ -285,4 +286,44 @@ pub(super) async fn p08_an_upload_that_is_hidden_does_not_exist_for_others(catal
     let keys: Vec<BlobKey> =
         catalog.remove_track(&Viewer::managing(&house.admin), track.id).await.expect("gone");
     assert_eq!(keys, [key(1)], "an admin who manages may remove it");
+}
+
+pub(super) async fn p08_who_sees_some_libraries_alone_sees_his_own_uploads_too(catalog: Arc<dyn Catalog>) {
+    let house = House::with(catalog, &[file("A", "Open", 1, "open")]).await;
+    let catalog = &house.catalog;
+    let (hers, his) = (send(&house, &house.ann, 1, 1).await, send(&house, &house.bob, 2, 2).await);
+    assert_eq!(hers.album_id, his.album_id, "their files say the same");
+    for visibility in [Visibility::Library, Visibility::Private] {
+        let change = TrackChange::visibility(visibility);
+        catalog.change_track(&house.ann(), hers.id, &change).await.expect("it is hers");
+        for (set, others) in [(vec![house.talks], 0), (vec![house.music], 1), (Vec::new(), 0)] {
+            let viewer = Viewer { libraries: LibrarySet::Only(set), ..house.ann() };
+            let case = format!("{visibility:?} {viewer:?}");
+            let seen = house.tracks(&viewer).await;
+            assert_eq!(seen.len(), others + 1, "{case}");
+            assert!(seen.iter().any(|track| track.id == hers.id), "{case}");
+            assert_eq!(catalog.track(&viewer, his.id).await.expect_err("his").kind(), ErrorKind::NotFound);
+            let listed = catalog.album_tracks(&viewer, hers.album_id, 0, 9).await.expect("tracks");
+            assert_eq!(listed.iter().map(|track| track.id).collect::<Vec<_>>(), [hers.id], "{case}");
+            let album = catalog.album(&viewer, hers.album_id).await.expect("the album");
+            assert_eq!((album.tracks, album.duration_ms), (1, hers.duration_ms), "{case}");
+            for (folder, count) in [(None, 1), (Some(UPLOADS), 1), (Some(house.music), 0)] {
+                let found = catalog.search_tracks(&viewer, "title", folder, 0, 9).await.expect("tracks");
+                assert_eq!(found.len(), count, "{case} {folder:?}");
+                let found = catalog.search_albums(&viewer, "sent", folder, 0, 9).await.expect("albums");
+                assert_eq!(found.len(), count, "{case} {folder:?}");
+                let found = catalog.search_artists(&viewer, "sender", folder, 0, 9).await.expect("artists");
+                assert_eq!(found.len(), count, "{case} {folder:?}");
+            }
+            catalog.star(&viewer, &[Item::Track(hers.id)], Some(1)).await.expect("a star");
+            let libraries = catalog.libraries(&viewer).await.expect("libraries");
+            let uploads = libraries.iter().find(|row| row.id == UPLOADS).expect("her uploads");
+            assert_eq!(uploads.tracks, 1, "{case}");
+            let (_, track) = catalog.blob_by_file_id(&viewer, hash(1).file_id()).await.expect("her file");
+            assert_eq!(track.expect("her track").id, hers.id, "{case}");
+        }
+        // Who sees all of it has everything counted once.
+        let album = catalog.album(&house.ann(), hers.album_id).await.expect("the album");
+        assert_eq!(album.tracks, 2);
+    }
 }

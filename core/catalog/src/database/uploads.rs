@@ -6,7 +6,7 @@ use store::{BlobId, BlobKey, FileId};
 use super::Result;
 use crate::access::Viewer;
 use crate::model::{
-    Begun, BlobRow, Phase, Track, TrackId, UnixMs, UploadChange, UploadId, UploadRow, UserId,
+    Begun, BlobRow, DoomedBlob, Phase, Track, TrackId, UnixMs, UploadChange, UploadId, UploadRow, UserId,
 };
 use crate::scan::Tags;
 
@@ -49,10 +49,12 @@ pub trait Uploads: Send + Sync + 'static {
     /// picture becomes a track of the library "Uploads", with the words that its sender asked for and otherwise those of
     /// `found`. Gives that track. The same again is fine and gives the same.
     ///
-    /// When the bytes were kept under another key meanwhile, that one stays and `key` joins the doomed.
+    /// When the bytes were kept under another key meanwhile, that one stays and `key` joins the doomed. Bytes that were
+    /// bad under this very key stay so until [`Uploads::mark_bad`] says that they were written anew.
     ///
     /// # Errors
-    /// `NotAllowed` when [`Uploads::begin_blob`] did not come before; `Invalid` when sound or video comes without tags.
+    /// `NotAllowed` when [`Uploads::begin_blob`] did not come before; `Invalid` when sound or video comes without tags;
+    /// `Busy` while the picture that was asked for is the sender's and still being published: try again in a moment.
     async fn commit_upload(
         &self,
         upload: UploadId,
@@ -77,11 +79,17 @@ pub trait Uploads: Send + Sync + 'static {
     /// key if nobody else refers to them. Bytes that he does not have, or that a track of his needs, are left alone.
     async fn remove_media(&self, owner: UserId, id: BlobId) -> Result<Option<BlobKey>>;
 
-    /// Keys of the doomed, the oldest first. From now on they are being removed: the same bytes cannot come back under
-    /// them before [`Uploads::blob_gone`].
-    async fn doomed_blobs(&self, rows_max: usize) -> Result<Vec<BlobKey>>;
+    /// The doomed, the oldest first, from the first one behind `after`.
+    async fn doomed_blobs(&self, after: Option<&DoomedBlob>, rows_max: usize) -> Result<Vec<DoomedBlob>>;
+    /// Says that a doomed blob is being removed from now on: the same bytes cannot come back under its key before
+    /// [`Uploads::blob_gone`]. `false` when it is not doomed any more, and is to stay.
+    async fn begin_removal(&self, key: &BlobKey) -> Result<bool>;
+    /// Says that a removal did not succeed. It may still happen, so that nothing else changes; others come first now.
+    async fn removal_failed(&self, key: &BlobKey) -> Result<()>;
     /// Says that the store has nothing under that key any more.
     async fn blob_gone(&self, key: &BlobKey) -> Result<()>;
+    /// Dooms what was published for an upload that ended meanwhile, unless something else relies on it. Gives whether.
+    async fn doom_unwanted(&self, key: &BlobKey, id: BlobId, length: u64) -> Result<bool>;
     /// Dooms those of these keys, which the store listed, that no row knows and no upload under way is to become. Gives
     /// how many.
     async fn doom_unknown(&self, keys: &[BlobKey]) -> Result<u64>;
@@ -89,7 +97,9 @@ pub trait Uploads: Send + Sync + 'static {
     async fn blob(&self, id: BlobId) -> Result<BlobRow>;
     /// Blobs that the store has, bad ones too, by their hashes behind `after`.
     async fn blobs(&self, after: Option<BlobId>, rows_max: usize) -> Result<Vec<BlobRow>>;
-    /// Says whether the store lost the bytes.
+    /// What the store has and what was looked at longest ago, if that was before this moment.
+    async fn blob_to_check(&self, before: UnixMs) -> Result<Option<BlobRow>>;
+    /// Says that the bytes were looked at just now, or written anew, and whether the store lost them.
     async fn mark_bad(&self, id: BlobId, bad: bool) -> Result<()>;
     /// How many tracks, users and uploads under way refer to a blob.
     async fn references_of(&self, id: BlobId) -> Result<u64>;

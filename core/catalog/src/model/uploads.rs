@@ -53,6 +53,17 @@ pub struct BlobRow {
     pub bad: bool,
 }
 
+/// Bytes that nobody refers to any more, and that the store is to be rid of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoomedBlob {
+    /// Where the store has them.
+    pub key: BlobKey,
+    /// Since when; it grows when a removal fails.
+    pub doomed: UnixMs,
+    /// Whether a row told of them once. What the store listed and no row ever knew is not removed, but put aside.
+    pub is_known: bool,
+}
+
 /// The id of an upload: the name of its spool file, 32 hex digits that nobody can guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId(pub SpoolId);

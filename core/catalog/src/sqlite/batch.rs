@@ -103,8 +103,8 @@ impl Names {
 }
 
 /// One transaction, with the ids that it looked up and the albums that it touched.
-pub(super) struct Batch {
-    pub(super) tx: Write,
+pub(super) struct Batch<'t> {
+    pub(super) tx: &'t mut Write,
     folder: i64,
     now: UnixMs,
     artists: HashMap<String, i64>,
@@ -117,8 +117,8 @@ pub(super) struct Batch {
     track_genres: Vec<[i64; 2]>,
 }
 
-impl Batch {
-    pub(super) fn begin(tx: Write, folder: FolderId) -> Self {
+impl<'t> Batch<'t> {
+    pub(super) fn begin(tx: &'t mut Write, folder: FolderId) -> Self {
         Batch {
             tx,
             folder: folder.0,
@@ -140,10 +140,10 @@ impl Batch {
             Error::new(ErrorKind::Unavailable, "paths could not be written as JSON").because(e)
         })?;
         let old: Vec<i64> =
-            sqlx::query_scalar(OLD_ALBUMS).bind(self.folder).bind(&paths).fetch_all(&mut *self.tx).await?;
+            sqlx::query_scalar(OLD_ALBUMS).bind(self.folder).bind(&paths).fetch_all(&mut **self.tx).await?;
         self.touched.extend(old);
         let renamed: Vec<RenamedRow> =
-            sqlx::query_as(RENAMED).bind(self.folder).bind(&paths).fetch_all(&mut *self.tx).await?;
+            sqlx::query_as(RENAMED).bind(self.folder).bind(&paths).fetch_all(&mut **self.tx).await?;
         let names = |row: RenamedRow| (row.path, Names { artist: row.artist_set, album: row.album_set });
         self.renamed = renamed.into_iter().map(names).collect();
         Ok(())
@@ -155,13 +155,13 @@ impl Batch {
             return Ok(*id);
         }
         let known: Option<i64> =
-            sqlx::query_scalar(FIND_ARTIST).bind(&key).fetch_optional(&mut *self.tx).await?;
+            sqlx::query_scalar(FIND_ARTIST).bind(&key).fetch_optional(&mut **self.tx).await?;
         let id = match known {
             Some(id) => id,
             None => {
                 let added = sqlx::query_scalar(ADD_ARTIST).bind(name).bind(&key).bind(fold::sort_name(name));
-                let id = added.fetch_one(&mut *self.tx).await?;
-                sqlx::query(INDEX_ARTIST).bind(id).bind(name).execute(&mut *self.tx).await?;
+                let id = added.fetch_one(&mut **self.tx).await?;
+                sqlx::query(INDEX_ARTIST).bind(id).bind(name).execute(&mut **self.tx).await?;
                 id
             }
         };
@@ -177,7 +177,7 @@ impl Batch {
             return Ok(*id);
         }
         let found = sqlx::query_scalar(FIND_ALBUM).bind(artist).bind(&key.1);
-        let known: Option<i64> = found.fetch_optional(&mut *self.tx).await?;
+        let known: Option<i64> = found.fetch_optional(&mut **self.tx).await?;
         let id = match known {
             Some(id) => id,
             None => {
@@ -187,9 +187,9 @@ impl Batch {
                     .bind(&key.1)
                     .bind(fold::sort_name(album))
                     .bind(self.now);
-                let id = added.fetch_one(&mut *self.tx).await?;
+                let id = added.fetch_one(&mut **self.tx).await?;
                 let words = sqlx::query(INDEX_ALBUM).bind(id).bind(album).bind(album_artist);
-                words.execute(&mut *self.tx).await?;
+                words.execute(&mut **self.tx).await?;
                 id
             }
         };
@@ -203,10 +203,10 @@ impl Batch {
             return Ok(*id);
         }
         let known: Option<i64> =
-            sqlx::query_scalar(FIND_GENRE).bind(&key).fetch_optional(&mut *self.tx).await?;
+            sqlx::query_scalar(FIND_GENRE).bind(&key).fetch_optional(&mut **self.tx).await?;
         let id = match known {
             Some(id) => id,
-            None => sqlx::query_scalar(ADD_GENRE).bind(name).bind(&key).fetch_one(&mut *self.tx).await?,
+            None => sqlx::query_scalar(ADD_GENRE).bind(name).bind(&key).fetch_one(&mut **self.tx).await?,
         };
         self.genres.insert(key, id);
         Ok(id)
@@ -253,7 +253,7 @@ impl Batch {
             .bind(cover.and_then(|cover| cover.count).map(signed))
             .bind(cover.map(|cover| cover.content_type))
             .bind(self.now)
-            .fetch_one(&mut *self.tx)
+            .fetch_one(&mut **self.tx)
             .await?;
         self.touched.insert(album);
         self.tracks.push(id);
@@ -265,16 +265,16 @@ impl Batch {
     }
 
     /// Writes what follows from the tracks; the transaction is still to be committed.
-    pub(super) async fn finish(mut self) -> Result<Write> {
+    pub(super) async fn finish(self) -> Result<()> {
         let pairs = serde_json::to_string(&self.track_genres).map_err(|e| {
             Error::new(ErrorKind::Unavailable, "genres could not be written as JSON").because(e)
         })?;
-        let tx = &mut self.tx;
+        let tx = self.tx;
         sqlx::query(FORGET_TRACK_GENRES).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
         sqlx::query(ADD_TRACK_GENRES).bind(pairs).execute(&mut **tx).await?;
         totals::index_words(tx, &self.tracks).await?;
         totals::refresh(tx, &self.touched.into_iter().collect::<Vec<_>>()).await?;
         sqlx::query(TICK).bind(now()).execute(&mut **tx).await?;
-        Ok(self.tx)
+        Ok(())
     }
 }

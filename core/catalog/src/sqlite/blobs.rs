@@ -12,7 +12,7 @@ use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, limit, now};
 use crate::access::Viewer;
 use crate::error::{Error, ErrorKind};
-use crate::model::{BlobRow, MediaKind, Track, TrackId, UserId};
+use crate::model::{BlobRow, DoomedBlob, MediaKind, Track, TrackId, UnixMs, UserId};
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
 
 /// The columns of a [`BlobTableRow`].
@@ -23,6 +23,9 @@ macro_rules! blob_rows {
 }
 
 const ONE: &str = blob_rows!("WHERE b.id = ?1");
+pub(super) const TO_CHECK: &str = blob_rows!(
+    "INDEXED BY blobs_by_check WHERE b.key IS NOT NULL AND b.checked < ?1 ORDER BY b.checked, b.id LIMIT 1"
+);
 pub(super) const AFTER: &str = blob_rows!("WHERE b.id > ?1 AND b.key IS NOT NULL ORDER BY b.id LIMIT ?2");
 pub(super) const OWNED: &str = blob_rows!(
     "JOIN media m ON m.blob = b.id
@@ -49,7 +52,7 @@ pub(super) const TRACK_OF: &str = track_rows!(
     track_seen!(),
     " ORDER BY t.id LIMIT 1"
 );
-const MARK: &str = "UPDATE blobs SET bad = ?2 WHERE id = ?1";
+const MARK: &str = "UPDATE blobs SET bad = ?2, checked = ?3 WHERE id = ?1";
 pub(super) const REFERENCES: &str = "SELECT (SELECT count(*) FROM media WHERE blob = ?1)
     + (SELECT count(*) FROM tracks WHERE blob = ?1) + (SELECT count(*) FROM tracks WHERE cover_blob = ?1)
     + (SELECT count(*) FROM uploads WHERE blob = ?1 AND ended IS NULL)";
@@ -62,8 +65,13 @@ pub(super) const RELEASE: &str = "DELETE FROM blobs WHERE id = ?1
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE blob = ?1)
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE cover_blob = ?1)
     AND NOT EXISTS (SELECT 1 FROM uploads WHERE blob = ?1 AND ended IS NULL)
-    RETURNING key, length";
-const DOOM: &str = "INSERT INTO doomed_blobs (key, id, length, doomed) VALUES (?1, ?2, ?3, ?4)
+    RETURNING key, length, bad";
+const DOOM: &str = "INSERT INTO doomed_blobs (key, id, length, doomed, bad) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (key) DO NOTHING";
+// Nothing may rely on the key: no row has it, and where it is the hash itself, no row of that hash is on its way to it.
+const DOOM_UNWANTED: &str = "INSERT INTO doomed_blobs (key, id, length, doomed)
+    SELECT ?1, ?2, ?3, ?4
+    WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE key = ?1) AND NOT EXISTS (SELECT 1 FROM blobs WHERE id = ?5)
     ON CONFLICT (key) DO NOTHING";
 // Sound and video are their owner's while a track of his plays them.
 const DISOWN_SOUND: &str = "DELETE FROM media WHERE blob = ?1 AND owner = ?2
@@ -76,14 +84,23 @@ const HAS: &str = "SELECT EXISTS (SELECT 1 FROM media WHERE owner = ?1 AND blob 
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE cover_blob = ?2)";
 
 pub(super) const OLDEST_DOOMED: &str =
-    "SELECT key FROM doomed_blobs INDEXED BY doomed_blobs_by_age ORDER BY doomed, key LIMIT ?1";
+    "SELECT key, doomed, length IS NOT NULL AS is_known FROM doomed_blobs INDEXED BY doomed_blobs_by_age
+    WHERE (doomed, key) > (?1, ?2) ORDER BY doomed, key LIMIT ?3";
 const TAKE_DOOMED: &str = "UPDATE doomed_blobs SET removing = 1 WHERE key = ?1";
+const STAYS: &str = "UPDATE doomed_blobs SET doomed = max(?2, doomed + 1) WHERE key = ?1";
 const GONE: &str = "DELETE FROM doomed_blobs WHERE key = ?1";
 const DOOM_UNKNOWN: &str = "INSERT INTO doomed_blobs (key, id, length, doomed)
     SELECT ?1, ?2, NULL, ?3
     WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE key = ?1) AND NOT EXISTS (SELECT 1 FROM blobs WHERE id = ?2)
         AND NOT EXISTS (SELECT 1 FROM uploads WHERE id = ?4 AND ended IS NULL)
     ON CONFLICT (key) DO NOTHING";
+
+#[derive(FromRow)]
+struct DoomedRow {
+    key: String,
+    doomed: i64,
+    is_known: bool,
+}
 
 #[derive(FromRow)]
 pub(super) struct BlobTableRow {
@@ -138,21 +155,29 @@ pub(super) async fn find(tx: &mut Write, id: BlobId) -> Result<Option<BlobRow>> 
 pub(super) async fn release(tx: &mut Write, ids: &[BlobId]) -> Result<Vec<BlobKey>> {
     let mut doomed = Vec::new();
     for id in ids {
-        let gone: Option<(Option<String>, i64)> =
+        let gone: Option<(Option<String>, i64, bool)> =
             sqlx::query_as(RELEASE).bind(&id.as_bytes()[..]).fetch_optional(&mut **tx).await?;
-        if let Some((Some(key), length)) = gone {
+        if let Some((Some(key), length, bad)) = gone {
             let key = rows::key(&key)?;
-            doom(tx, &key, Some(*id), length).await?;
+            doom(tx, &key, Some(*id), length, bad).await?;
             doomed.push(key);
         }
     }
     Ok(doomed)
 }
 
-/// Dooms bytes under a key. With their hash, they can be called back while nobody has begun to remove them.
-pub(super) async fn doom(tx: &mut Write, key: &BlobKey, id: Option<BlobId>, length: i64) -> Result<()> {
+/// Dooms bytes under a key. With their hash, they can be called back while nobody has begun to remove them; `bad` ones
+/// are to be written anew then.
+pub(super) async fn doom(
+    tx: &mut Write,
+    key: &BlobKey,
+    id: Option<BlobId>,
+    length: i64,
+    bad: bool,
+) -> Result<()> {
     let id = id.as_ref().map(|id| &id.as_bytes()[..]);
-    sqlx::query(DOOM).bind(key.as_str()).bind(id).bind(length).bind(now()).execute(&mut **tx).await?;
+    let query = sqlx::query(DOOM).bind(key.as_str()).bind(id).bind(length).bind(now()).bind(bad);
+    query.execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -227,7 +252,7 @@ impl Sqlite {
 
     pub(super) async fn mark_blob(&self, id: BlobId, bad: bool) -> Result<()> {
         let mut tx = self.write().await?;
-        let done = sqlx::query(MARK).bind(&id.as_bytes()[..]).bind(bad).execute(&mut *tx).await?;
+        let done = sqlx::query(MARK).bind(&id.as_bytes()[..]).bind(bad).bind(now()).execute(&mut *tx).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("blob"));
         }
@@ -256,18 +281,52 @@ impl Sqlite {
         Ok(doomed.into_iter().next())
     }
 
-    pub(super) async fn take_doomed(&self, rows_max: usize) -> Result<Vec<BlobKey>> {
+    pub(super) async fn oldest_doomed(
+        &self,
+        after: Option<&DoomedBlob>,
+        rows_max: usize,
+    ) -> Result<Vec<DoomedBlob>> {
+        let (doomed, key) = after.map_or((i64::MIN, ""), |after| (after.doomed, after.key.as_str()));
+        let query = sqlx::query_as(OLDEST_DOOMED).bind(doomed).bind(key).bind(limit(rows_max));
+        let found: Vec<DoomedRow> = query.fetch_all(&self.readers).await?;
+        let blob = |row: DoomedRow| {
+            Ok(DoomedBlob { key: rows::key(&row.key)?, doomed: row.doomed, is_known: row.is_known })
+        };
+        found.into_iter().map(blob).collect()
+    }
+
+    pub(super) async fn take_doomed(&self, key: &BlobKey) -> Result<bool> {
         let mut tx = self.write().await?;
-        let found: Vec<String> =
-            sqlx::query_scalar(OLDEST_DOOMED).bind(limit(rows_max)).fetch_all(&mut *tx).await?;
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        for key in &found {
-            sqlx::query(TAKE_DOOMED).bind(key).execute(&mut *tx).await?;
-        }
+        let done = sqlx::query(TAKE_DOOMED).bind(key.as_str()).execute(&mut *tx).await?;
         tx.commit().await?;
-        found.iter().map(|key| rows::key(key)).collect()
+        Ok(done.rows_affected() > 0)
+    }
+
+    pub(super) async fn put_doomed_last(&self, key: &BlobKey) -> Result<()> {
+        let mut tx = self.write().await?;
+        sqlx::query(STAYS).bind(key.as_str()).bind(now()).execute(&mut *tx).await?;
+        tx.commit().await
+    }
+
+    pub(super) async fn doom_one(&self, key: &BlobKey, id: BlobId, length: u64) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let bytes = &id.as_bytes()[..];
+        let done = sqlx::query(DOOM_UNWANTED)
+            .bind(key.as_str())
+            .bind(bytes)
+            .bind(i64::try_from(length).unwrap_or(i64::MAX))
+            .bind(now())
+            .bind((BlobKey::of_digest(&id) == *key).then_some(bytes))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    pub(super) async fn next_to_check(&self, before: UnixMs) -> Result<Option<BlobRow>> {
+        let found: Option<BlobTableRow> =
+            sqlx::query_as(TO_CHECK).bind(before).fetch_optional(&self.readers).await?;
+        found.map(BlobRow::try_from).transpose()
     }
 
     pub(super) async fn forget_doomed(&self, key: &BlobKey) -> Result<()> {

@@ -121,10 +121,10 @@ struct Names {
 }
 
 /// Finds or makes the artist and the album of the new names. Where the album's artist was the track's, it stays so.
-async fn names_after(tx: Write, target: &Target, change: &TrackChange) -> Result<(Write, Names)> {
+async fn names_after(tx: &mut Write, target: &Target, change: &TrackChange) -> Result<Names> {
     let old = Names { artist: target.artist.clone(), artist_id: target.artist_id, album_id: target.album_id };
     if change.artist.is_none() && change.album.is_none() {
-        return Ok((tx, old));
+        return Ok(old);
     }
     let artist = change.artist.as_ref().unwrap_or(&target.artist);
     let same = fold::key(&target.album_artist) == fold::key(&target.artist);
@@ -133,7 +133,7 @@ async fn names_after(tx: Write, target: &Target, change: &TrackChange) -> Result
     let mut batch = Batch::begin(tx, FolderId(target.library_id));
     let artist_id = batch.artist(artist).await?;
     let album_id = batch.album(album_artist, album, &target.place()?).await?;
-    Ok((batch.tx, Names { artist: artist.clone(), artist_id, album_id }))
+    Ok(Names { artist: artist.clone(), artist_id, album_id })
 }
 
 impl Sqlite {
@@ -149,7 +149,7 @@ impl Sqlite {
         let mut tx = self.write().await?;
         let target = target(&mut tx, scope, id).await?;
         let image = image_after(&mut tx, scope, &target, change.image).await?;
-        let (mut tx, names) = names_after(tx, &target, change).await?;
+        let names = names_after(&mut tx, &target, change).await?;
         let private = change.visibility.map(|visibility| visibility == Visibility::Private);
         let owner = target.owner.or_else(|| (private == Some(true)).then_some(scope.user));
         sqlx::query(CHANGE)

@@ -78,12 +78,14 @@ impl Inventory for Sqlite {
         if found.is_empty() {
             return Ok(());
         }
-        let mut batch = Batch::begin(self.write().await?, folder);
+        let mut tx = self.write().await?;
+        let mut batch = Batch::begin(&mut tx, folder);
         batch.remember(found).await?;
         for file in found {
             batch.add(file).await?;
         }
-        batch.finish().await?.commit().await
+        batch.finish().await?;
+        tx.commit().await
     }
 
     async fn mark_missing(&self, folder: FolderId, ids: &[TrackId]) -> Result<()> {

@@ -26,11 +26,13 @@ pub(super) const LIBRARIES: &str = concat!(
         SELECT t.library_id, count(*) FROM tracks t INDEXED BY tracks_private WHERE ",
     private_seen!(),
     " GROUP BY t.library_id)
-    SELECT l.id, l.name, l.root, ifnull(s.tracks, 0) + ifnull(p.tracks, 0) AS tracks
+    SELECT l.id, l.name, l.root,
+        iif(l.id IN (SELECT id FROM seen), ifnull(s.tracks, 0), 0) + ifnull(p.tracks, 0) AS tracks
     FROM libraries l
     LEFT JOIN sizes s ON s.library_id = l.id
     LEFT JOIN privates p ON p.library_id = l.id
-    WHERE l.id IN (SELECT id FROM seen) ORDER BY l.position, l.id"
+    WHERE l.id IN (SELECT id FROM seen) OR (p.tracks > 0 AND l.id IN (SELECT id FROM seen_own))
+    ORDER BY l.position, l.id"
 );
 const HIDE_LIBRARIES: &str = "UPDATE libraries SET hidden = 1
     WHERE hidden = 0 AND root <> '' AND root NOT IN (SELECT value FROM json_each(?1))";

@@ -4,14 +4,15 @@
 //! calls, so the WAL can always be checkpointed; every statement is a static text with bound parameters.
 //!
 //! **Flow.** One connection writes, up to four read. Writers are short transactions that take the write lock at once
-//! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock. Readers run one statement each. Statistics of the
+//! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock; they wait their turn in a line (`line`). Readers run one statement each. Statistics of the
 //! planner (`ANALYZE`) are never gathered: the plans are those that the tests looked at, on every installation.
 
 use std::path::Path;
 use std::time::Duration;
 
 use budget::limits::{
-    DATABASE_CACHE_BYTES, DATABASE_READERS_MAX, DATABASE_WAIT_MS, DATABASE_WAL_BYTES, PAGE_ROWS_MAX,
+    DATABASE_CACHE_BYTES, DATABASE_LINE_MS, DATABASE_READERS_MAX, DATABASE_WAIT_MS, DATABASE_WAL_BYTES,
+    PAGE_ROWS_MAX,
 };
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
@@ -24,7 +25,7 @@ use store::FolderId;
 
 use crate::access::Viewer;
 use crate::error::{Error, ErrorKind};
-use crate::model::{LibrarySet, UnixMs};
+use crate::model::{LibrarySet, UPLOADS, UnixMs};
 
 mod albums;
 mod annotations;
@@ -35,6 +36,7 @@ mod changes;
 mod credentials;
 mod inventory;
 mod library;
+mod line;
 mod moves;
 mod playing;
 mod playlists;
@@ -56,6 +58,7 @@ pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     playing: playing::Playing,
+    line: line::Line,
 }
 
 impl Sqlite {
@@ -77,18 +80,19 @@ impl Sqlite {
             .pragma("journal_size_limit", DATABASE_WAL_BYTES.to_string())
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
-        let pool = |connections: u32| {
+        let pool = |connections: u32, wait_ms: u64| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(Duration::from_millis(DATABASE_WAIT_MS))
+                .acquire_timeout(Duration::from_millis(wait_ms))
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
         };
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = pool(1, DATABASE_LINE_MS).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&writer).await?;
-        let readers = pool(DATABASE_READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(Sqlite { writer, readers, playing: playing::Playing::new() })
+        let options = options.pragma("query_only", "ON");
+        let readers = pool(DATABASE_READERS_MAX, DATABASE_WAIT_MS).connect_with(options).await?;
+        Ok(Sqlite { writer, readers, playing: playing::Playing::new(), line: line::Line::new() })
     }
 
     /// Whether the file's tables are those of an earlier release, so that [`Sqlite::open`] would change them. A file
@@ -153,6 +157,8 @@ impl Sqlite {
 
     /// Closes all connections, after the calls that run.
     pub async fn close(&self) {
+        self.line.servers.close();
+        self.line.servers.wait().await;
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -162,6 +168,9 @@ impl Sqlite {
         self.playing.register(registry);
     }
 }
+
+/// In the place of a library's id: what the viewer sent himself.
+const OWN_UPLOADS: i64 = -1;
 
 /// Whose eyes a statement looks through: its first three parameters.
 #[derive(Debug)]
@@ -183,9 +192,11 @@ impl Scope {
         let libraries = match (&viewer.libraries, folder) {
             (LibrarySet::All, None) => None,
             (LibrarySet::All, Some(folder)) => Some(vec![folder.0]),
-            (LibrarySet::Only(set), None) => Some(set.iter().map(|id| id.0).collect()),
-            (LibrarySet::Only(set), Some(folder)) => {
-                Some(set.iter().filter(|id| **id == folder).map(|id| id.0).collect())
+            (LibrarySet::Only(set), folder) => {
+                let asked = |id: FolderId| folder.is_none_or(|folder| folder == id);
+                let own = (asked(UPLOADS) && !set.contains(&UPLOADS)).then_some(OWN_UPLOADS);
+                let ids = set.iter().filter(|id| asked(**id)).map(|id| id.0);
+                Some(ids.chain(own).collect::<Vec<i64>>())
             }
         };
         Scope { user: viewer.user.0, libraries: libraries.map(|ids| json_ids(&ids)), manages: viewer.manages }

@@ -33,7 +33,7 @@ impl Playing {
         Playing { age: Arc::default(), rows }
     }
 
-    fn age(&self) -> u64 {
+    pub(super) fn age(&self) -> u64 {
         self.age.load(Ordering::SeqCst)
     }
 
@@ -86,7 +86,10 @@ impl DerefMut for Write {
 impl Sqlite {
     /// Every change of what a track's row shows goes through here.
     pub(super) async fn write(&self) -> Result<Write> {
+        // Whoever waits for the connection gets it in the order in which he came.
+        let place = self.line.place()?;
         let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        drop(place);
         Ok(Write { transaction, changes: Changes(Arc::clone(&self.playing.age)) })
     }
 

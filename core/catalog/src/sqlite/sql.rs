@@ -1,31 +1,39 @@
 //! Pieces of SQL that many statements share, joined at compile time, so that every statement is one static text.
 //!
 //! The first three parameters are the same everywhere: `?1` the viewer, `?2` his libraries as a JSON array or NULL for
-//! all, `?3` whether he sees private tracks of others. [`Scope`](super::Scope) binds them.
+//! all, `?3` whether he sees private tracks of others. [`Scope`](super::Scope) binds them. A user who is limited to some
+//! libraries sees what he sent himself all the same: -1 in the array stands for that.
 //!
 //! A list is a `page` of at most 500 ids, found by a narrow index in the order of the list, and then the rows of these
 //! ids: `CROSS JOIN` keeps SQLite from choosing another order.
 
-/// The libraries that the viewer sees, as the table `seen`.
+/// The libraries that the viewer sees, as the table `seen`; the library of uploads, when he sees of it what is his alone,
+/// as the table `seen_own`.
 macro_rules! seen {
     () => {
         "seen (id) AS MATERIALIZED (
             SELECT id FROM libraries
-            WHERE hidden = 0 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))))"
+            WHERE hidden = 0 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2)))),
+        seen_own (id) AS MATERIALIZED (SELECT 0 WHERE -1 IN (SELECT value FROM json_each(?2)))"
     };
 }
 
 /// Whether the viewer sees track `t`.
 macro_rules! track_seen {
     () => {
-        "(t.missing = 0 AND (t.private = 0 OR t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))"
+        "(t.missing = 0 AND (
+            ((t.private = 0 OR t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))
+            OR (t.owner = ?1 AND t.library_id IN (SELECT id FROM seen_own))))"
     };
 }
 
-/// Whether track `t` is private and the viewer sees it all the same.
+/// Whether the viewer sees track `t` though no total counts it for him: it is private, or is his own in a library that he
+/// does not see. The first line has the words of the index `tracks_private`.
 macro_rules! private_seen {
     () => {
-        "(t.private = 1 AND t.missing = 0 AND (t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))"
+        "((t.private = 1 OR t.library_id = 0) AND t.missing = 0 AND (
+            (t.private = 1 AND (t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))
+            OR (t.owner = ?1 AND t.library_id IN (SELECT id FROM seen_own))))"
     };
 }
 

@@ -97,6 +97,7 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("blobs", blobs::AFTER),
         ("tracks of a blob", blobs::TRACK_OF),
         ("doomed blobs", blobs::OLDEST_DOOMED),
+        ("the blob to be checked", blobs::TO_CHECK),
     ];
     for (name, sql) in lists {
         let lines = plan(&database, sql).await;
@@ -136,7 +137,9 @@ async fn what_refers_to_a_blob_is_found_by_indexes() {
         ("the latest track", blobs::LATEST_OF_OWNER),
         ("open uploads of a user", uploads::COUNT_OPEN),
         ("forgetting uploads", uploads::FORGET),
+        ("forgetting too many uploads", uploads::FORGET_OVERFLOW),
         ("a picture", uploads::PICTURE),
+        ("a picture that comes", uploads::COMING),
         ("names that were set", batch::RENAMED),
         // What a constraint looks for when a parent goes.
         ("uploads of a track", "UPDATE uploads SET track = NULL WHERE track = ?1"),

@@ -1,11 +1,15 @@
 //! Uploads: their rows, and the two transactions that turn bytes into a track.
 
 use async_trait::async_trait;
-use budget::limits::{TAG_TEXT_BYTES_MAX, UPLOAD_METADATA_BYTES_MAX, UPLOAD_WORDS_MAX};
+use budget::limits::{
+    TAG_TEXT_BYTES_MAX, UPLOAD_CONCAT_BYTES_MAX, UPLOAD_METADATA_BYTES_MAX, UPLOAD_WORDS_MAX,
+    UPLOADS_REMEMBERED_MAX,
+};
 use sqlx::FromRow;
 use store::{BlobId, BlobKey, FileId, FolderId, SpoolId, Stamp};
 
 use super::batch::Batch;
+use super::line::{Done, Job};
 use super::playing::Write;
 use super::rows::{self, unsigned};
 use super::{Result, Sqlite, blobs, limit, now};
@@ -13,14 +17,16 @@ use crate::access::Viewer;
 use crate::database::Uploads;
 use crate::error::{Error, ErrorKind};
 use crate::model::{
-    Asked, Begun, BlobRow, MediaKind, Phase, Track, TrackId, UPLOADS, UnixMs, UploadChange, UploadId,
-    UploadRow, UserId,
+    Asked, Begun, BlobRow, DoomedBlob, MediaKind, Phase, Track, TrackId, UPLOADS, UnixMs, UploadChange,
+    UploadId, UploadRow, UserId,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES, Found, Tags};
 
 mod commit;
 
-pub(super) use commit::{OWN, PICTURE, place_of};
+#[cfg(test)]
+pub(super) use commit::COMING;
+pub(super) use commit::{OWN, PICTURE, begin, commit, place_of};
 
 /// Columns in the order of [`UploadTableRow`].
 macro_rules! upload_rows {
@@ -51,6 +57,9 @@ const CHANGE: &str = "UPDATE uploads SET phase = ?2, length = ?3, expires = ?4, 
 pub(super) const FORGET: &str =
     "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads INDEXED BY uploads_ended
     WHERE ended IS NOT NULL AND ended < ?1 ORDER BY ended, id LIMIT ?2)";
+pub(super) const FORGET_OVERFLOW: &str =
+    "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads INDEXED BY uploads_ended_by_owner
+    WHERE owner = ?1 AND ended IS NOT NULL ORDER BY created DESC, id LIMIT -1 OFFSET ?2)";
 
 #[derive(FromRow)]
 struct UploadTableRow {
@@ -130,7 +139,8 @@ fn check(row: &UploadRow) -> Result<()> {
     if bytes > text_bytes_max || tags.len() > UPLOAD_WORDS_MAX {
         return Err(Error::invalid("what is said about the file is too long"));
     }
-    if row.metadata.len() > UPLOAD_METADATA_BYTES_MAX {
+    // Both with a line end between them.
+    if row.metadata.len() > UPLOAD_METADATA_BYTES_MAX + 1 + UPLOAD_CONCAT_BYTES_MAX {
         return Err(Error::invalid("the metadata is too long"));
     }
     if let Some(content_type) = row.content_type
@@ -186,36 +196,81 @@ async fn write(tx: &mut Write, row: &UploadRow) -> Result<()> {
     Ok(())
 }
 
-impl Sqlite {
-    async fn change_one_upload(&self, id: UploadId, from: &[Phase], to: &UploadChange) -> Result<UploadRow> {
-        let mut tx = self.write().await?;
-        let mut row = read(&mut tx, id).await?;
-        if !from.contains(&row.phase) || row.phase.is_end() {
-            return Err(not_in_phase(row.phase));
-        }
-        if to.phase == Some(Phase::Publishing) || (to.phase == Some(Phase::Ready) && !row.is_part) {
-            return Err(Error::invalid("an upload becomes that by what is done with its bytes"));
-        }
-        row.phase = to.phase.unwrap_or(row.phase);
-        row.length = to.length.or(row.length);
-        row.expires = to.expires.unwrap_or(row.expires);
-        if let Some((suffix, content_type)) = to.media {
-            (row.suffix, row.content_type) = (Some(suffix), Some(content_type));
-        }
-        row.failure = to.failure.clone().or(row.failure);
-        if let Some(ask) = &to.ask {
-            row.ask = ask.clone();
-        }
-        check(&row)?;
-        let let_go = if row.phase.is_end() { row.blob.take() } else { None };
-        write(&mut tx, &row).await?;
-        if let Some(blob) = let_go {
-            blobs::release(&mut tx, &[blob]).await?;
-        }
-        tx.commit().await?;
-        Ok(row)
-    }
+/// Adds a row.
+pub(super) async fn add(tx: &mut Write, row: &UploadRow) -> Result<()> {
+    // Who begins and ends uploads all day long fills no table: of his ended ones the last are remembered.
+    sqlx::query(FORGET_OVERFLOW)
+        .bind(row.owner.0)
+        .bind(i64::from(UPLOADS_REMEMBERED_MAX))
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query(ADD)
+        .bind(&row.id.0.as_bytes()[..])
+        .bind(row.owner.0)
+        .bind(row.phase.word())
+        .bind(row.is_part)
+        .bind(signed(row.length))
+        .bind(&row.metadata)
+        .bind(&row.ask.filename)
+        .bind(&row.ask.title)
+        .bind(&row.ask.artist)
+        .bind(&row.ask.album)
+        .bind(&row.ask.features)
+        .bind(lines(&row.ask.tags))
+        .bind(bytes_of(row.ask.sha256.as_ref()))
+        .bind(bytes_of(row.ask.image.as_ref()))
+        .bind(row.created)
+        .bind(row.expires)
+        .bind(bytes_of(row.blob.as_ref()))
+        .bind(row.track.map(|track| track.0))
+        .bind(&row.failure)
+        .bind(row.suffix.map(|suffix| suffix.as_str()))
+        .bind(row.content_type)
+        .bind(row.phase.is_end().then(now))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
 
+/// Changes a row that is in one of these phases.
+pub(super) async fn change(
+    tx: &mut Write,
+    id: UploadId,
+    from: &[Phase],
+    to: &UploadChange,
+) -> Result<UploadRow> {
+    let mut row = read(tx, id).await?;
+    if !from.contains(&row.phase) || row.phase.is_end() {
+        return Err(not_in_phase(row.phase));
+    }
+    if to.phase == Some(Phase::Publishing) || (to.phase == Some(Phase::Ready) && !row.is_part) {
+        return Err(Error::invalid("an upload becomes that by what is done with its bytes"));
+    }
+    row.phase = to.phase.unwrap_or(row.phase);
+    row.length = to.length.or(row.length);
+    row.expires = to.expires.unwrap_or(row.expires);
+    if let Some((suffix, content_type)) = to.media {
+        (row.suffix, row.content_type) = (Some(suffix), Some(content_type));
+    }
+    row.failure = to.failure.clone().or(row.failure);
+    if let Some(ask) = &to.ask {
+        row.ask = ask.clone();
+    }
+    check(&row)?;
+    let let_go = if row.phase.is_end() { row.blob.take() } else { None };
+    write(tx, &row).await?;
+    if let Some(blob) = let_go {
+        blobs::release(tx, &[blob]).await?;
+    }
+    Ok(row)
+}
+
+/// A job is answered in its own words.
+fn other_answer() -> Error {
+    damaged("a job was answered in the words of another")
+}
+
+impl Sqlite {
     async fn rows_of_uploads(
         &self,
         query: sqlx::query::QueryAs<'_, sqlx::Sqlite, UploadTableRow, sqlx::sqlite::SqliteArguments>,
@@ -232,33 +287,10 @@ fn not_in_phase(phase: Phase) -> Error {
 impl Uploads for Sqlite {
     async fn add_upload(&self, row: &UploadRow) -> Result<()> {
         check(row)?;
-        let mut tx = self.write().await?;
-        sqlx::query(ADD)
-            .bind(&row.id.0.as_bytes()[..])
-            .bind(row.owner.0)
-            .bind(row.phase.word())
-            .bind(row.is_part)
-            .bind(signed(row.length))
-            .bind(&row.metadata)
-            .bind(&row.ask.filename)
-            .bind(&row.ask.title)
-            .bind(&row.ask.artist)
-            .bind(&row.ask.album)
-            .bind(&row.ask.features)
-            .bind(lines(&row.ask.tags))
-            .bind(bytes_of(row.ask.sha256.as_ref()))
-            .bind(bytes_of(row.ask.image.as_ref()))
-            .bind(row.created)
-            .bind(row.expires)
-            .bind(bytes_of(row.blob.as_ref()))
-            .bind(row.track.map(|track| track.0))
-            .bind(&row.failure)
-            .bind(row.suffix.map(|suffix| suffix.as_str()))
-            .bind(row.content_type)
-            .bind(row.phase.is_end().then(now))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await
+        match self.in_line(Job::Add(Box::new(row.clone()))).await? {
+            Done::Added => Ok(()),
+            _ => Err(other_answer()),
+        }
     }
 
     async fn upload(&self, owner: Option<UserId>, id: UploadId) -> Result<UploadRow> {
@@ -281,7 +313,10 @@ impl Uploads for Sqlite {
     }
 
     async fn change_upload(&self, id: UploadId, from: &[Phase], to: &UploadChange) -> Result<UploadRow> {
-        self.change_one_upload(id, from, to).await
+        match self.in_line(Job::Change(id, from.to_vec(), Box::new(to.clone()))).await? {
+            Done::Changed(row) => Ok(*row),
+            _ => Err(other_answer()),
+        }
     }
 
     async fn expired_uploads(&self, now: UnixMs, rows_max: usize) -> Result<Vec<UploadRow>> {
@@ -300,7 +335,10 @@ impl Uploads for Sqlite {
     }
 
     async fn begin_blob(&self, upload: UploadId, row: &BlobRow) -> Result<Begun> {
-        self.begin(upload, row).await
+        match self.in_line(Job::Begin(upload, Box::new(row.clone()))).await? {
+            Done::Begun(begun) => Ok(*begun),
+            _ => Err(other_answer()),
+        }
     }
 
     async fn commit_upload(
@@ -309,8 +347,10 @@ impl Uploads for Sqlite {
         key: &BlobKey,
         found: Option<&Tags>,
     ) -> Result<Option<TrackId>> {
-        // Boxed, because the future of a whole transaction is larger than its callers' own.
-        Box::pin(self.commit(upload, key, found)).await
+        match self.in_line(Job::Commit(upload, key.clone(), found.cloned().map(Box::new))).await? {
+            Done::Committed(track) => Ok(track),
+            _ => Err(other_answer()),
+        }
     }
 
     async fn blob_by_file_id(&self, viewer: &Viewer, id: FileId) -> Result<(BlobRow, Option<Track>)> {
@@ -325,8 +365,24 @@ impl Uploads for Sqlite {
         self.take_media(owner, id).await
     }
 
-    async fn doomed_blobs(&self, rows_max: usize) -> Result<Vec<BlobKey>> {
-        self.take_doomed(rows_max).await
+    async fn doomed_blobs(&self, after: Option<&DoomedBlob>, rows_max: usize) -> Result<Vec<DoomedBlob>> {
+        self.oldest_doomed(after, rows_max).await
+    }
+
+    async fn begin_removal(&self, key: &BlobKey) -> Result<bool> {
+        self.take_doomed(key).await
+    }
+
+    async fn removal_failed(&self, key: &BlobKey) -> Result<()> {
+        self.put_doomed_last(key).await
+    }
+
+    async fn doom_unwanted(&self, key: &BlobKey, id: BlobId, length: u64) -> Result<bool> {
+        self.doom_one(key, id, length).await
+    }
+
+    async fn blob_to_check(&self, before: UnixMs) -> Result<Option<BlobRow>> {
+        self.next_to_check(before).await
     }
 
     async fn blob_gone(&self, key: &BlobKey) -> Result<()> {

@@ -61,8 +61,9 @@ async fn a_users_space_counts_what_is_open_and_what_is_kept() {
     let unknown = house.create(None, "d.wav").await;
     let mut receiving = house.take(unknown).await;
     assert_eq!(receiving.set_length(1_500).await.unwrap_err().kind, ErrorKind::Quota { max: 10_000 });
-    receiving.append(whole(&wav(1_500, 2)), None).await.unwrap();
-    assert_eq!(receiving.end().await.unwrap_err().kind, ErrorKind::Quota { max: 10_000 });
+    let refused = receiving.append(whole(&wav(1_500, 2)), None).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Quota { max: 10_000 });
+    drop(receiving);
     house.ingest.cancel(&house.ann, open).await.unwrap();
     house.create(Some(2_000), "e.wav").await;
 }

@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 
 use catalog::{Asked, LibrarySet, Phase, Rights, Role};
 
-use super::house::{House, Kept, STORES, ask, digest, wav, whole};
+use super::house::{House, Kept, STORES, ask, digest, png, wav, whole};
 use crate::{Created, ErrorKind};
 
 #[tokio::test]
@@ -90,6 +90,30 @@ async fn run_publishes_in_the_background_and_ends_when_told() {
 }
 
 #[tokio::test]
+async fn a_track_waits_for_its_picture_that_is_still_being_published() {
+    for picture_comes in [true, false] {
+        let house = House::of(Kept::Far).await;
+        let (bytes, picture) = (wav(9_000, 2), png(5_000));
+        let image = house.send(&picture, "x.png", 5_000).await;
+        let mut asked = ask(Some(9_000), "x.wav");
+        asked.asked.image = Some(digest(&picture));
+        let Created::Open(id, _) = house.ingest.create(&house.ann, asked).await.unwrap() else { panic!() };
+        let mut receiving = house.take(id).await;
+        receiving.append(whole(&bytes), None).await.unwrap();
+        receiving.end().await.unwrap();
+        // The sound is in the store before the picture.
+        let held = house.ingest.0.table.get(id).unwrap().free_baton().unwrap();
+        let row = house.ingest.0.complete(held, false).await.unwrap();
+        assert_eq!(row.phase, Phase::Publishing);
+        if !picture_comes {
+            house.ingest.cancel(&house.ann, image).await.unwrap();
+        }
+        house.settle().await;
+        assert_eq!(house.is_track(id, &bytes).await.has_cover, picture_comes);
+    }
+}
+
+#[tokio::test]
 async fn what_is_cancelled_while_it_is_published_is_no_track() {
     let house = House::of(Kept::Far).await;
     house.down.store(true, Ordering::Relaxed);
@@ -100,6 +124,40 @@ async fn what_is_cancelled_while_it_is_published_is_no_track() {
     house.settle().await;
     house.is_clean();
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
+}
+
+/// Two seconds of sound with words before or behind it.
+fn tagged_wav(before: bool) -> Vec<u8> {
+    let plain = wav(44 + 2 * 176_400, 3);
+    let mut info = b"INFO".to_vec();
+    for (name, text) in [(b"INAM", "Pebble"), (b"IART", "Ben Reed"), (b"IPRD", "Stones"), (b"IGNR", "Folk")] {
+        info.extend(name);
+        info.extend((text.len() as u32 + 1).to_le_bytes());
+        info.extend(text.as_bytes());
+        info.extend(&[0; 2][..2 - text.len() % 2]);
+    }
+    let list = [&b"LIST"[..], &(info.len() as u32).to_le_bytes(), &info].concat();
+    let (head, tail) = plain.split_at(if before { 36 } else { plain.len() });
+    let mut file = [head, &list, tail].concat();
+    let size = file.len() as u32 - 8;
+    file[4..8].copy_from_slice(&size.to_le_bytes());
+    file
+}
+
+#[tokio::test]
+async fn a_tagged_wav_file_is_a_track_with_its_own_words() {
+    for kept in STORES {
+        let house = House::of(kept).await;
+        for (before, piece) in [(true, usize::MAX), (true, 40_000), (false, usize::MAX), (false, 40_000)] {
+            let bytes = tagged_wav(before);
+            let id = house.send(&bytes, "01 something.wav", piece).await;
+            house.settle().await;
+            let track = house.is_track(id, &bytes).await;
+            let words = (track.title.as_str(), track.artist.as_str(), track.album.as_str());
+            assert_eq!(words, ("Pebble", "Ben Reed", "Stones"), "{kept:?} {before} {piece}");
+            assert_eq!(track.duration_ms, 2_000, "{kept:?} {before} {piece}");
+        }
+    }
 }
 
 impl House {

@@ -1,7 +1,9 @@
 use bytes::Bytes;
+use catalog::Asked;
+use tokio::runtime::Handle;
 
 use super::house::{House, STORES, line, polled, wav, whole};
-use crate::Checksum;
+use crate::{Checksum, ErrorKind, Fleeting, plain};
 
 /// A request is dropped after each number of polls, so at each await point; another one goes on, and the bytes are right.
 #[tokio::test]
@@ -67,6 +69,46 @@ async fn all_bytes_without_an_end_are_completed_all_the_same() {
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap().offset, 50_000);
     house.settle().await;
     house.is_track(id, &bytes).await;
+}
+
+#[tokio::test]
+async fn what_nobody_can_go_on_with_is_left_to_whoever_looks_after_the_table() {
+    let house = House::new().await;
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let id = house.create(Some(50_000), "x.wav").await;
+    while tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(Fleeting::new(&house.ingest, &house.ann, id));
+    assert_eq!(tasks(), 0, "nobody owns a task that is begun here");
+    assert_eq!(house.ingest.status(&house.ann, id).await.unwrap().offset, 0);
+    house.settle().await;
+    assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
+    house.is_clean();
+}
+
+/// What is sent in one plain request is dropped with it, unless all of it came.
+#[tokio::test]
+async fn a_plain_request_may_be_dropped_anywhere() {
+    let house = House::new().await;
+    let bytes = wav(300_000, 9);
+    for polls in 1..60 {
+        let (send, body) = line();
+        for piece in bytes[..200_000].chunks(30_000) {
+            send.try_send(Ok(Bytes::copy_from_slice(piece))).unwrap();
+        }
+        send.try_send(Err(())).unwrap();
+        let request = http::Request::put("/uploads").body(body).unwrap();
+        let answer = plain::answer(&house.ingest, &house.ann, "", Asked::default(), request);
+        let answered = polled(polls, Box::pin(answer)).await;
+        house.settle().await;
+        assert_eq!(house.catalog.open_uploads_of(house.ann.id).await.unwrap(), 0, "{polls}");
+        assert_eq!(house.ingest.0.table.len(), 0, "{polls}");
+        if let Some(answer) = answered {
+            assert_eq!(answer.unwrap_err().error.kind, ErrorKind::BrokenOff);
+            break;
+        }
+    }
 }
 
 #[tokio::test]

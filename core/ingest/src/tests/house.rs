@@ -31,7 +31,7 @@ use crate::{Ask, Created, Ingest, Limits, Parts, Receiving};
 pub(crate) enum Kept {
     Local,
     Memory,
-    /// In memory, and said to be far away; it can be out of reach.
+    /// In memory, and said to be far away; it can be out of reach, or hang.
     Far,
 }
 
@@ -46,6 +46,7 @@ pub(crate) struct House {
     pub(crate) ann: User,
     pub(crate) bob: User,
     pub(crate) down: Arc<AtomicBool>,
+    pub(crate) hangs: Arc<AtomicBool>,
     pub(crate) memory: Option<MemoryBlobs>,
     pub(crate) limits: Limits,
     pub(crate) folder: TempDir,
@@ -65,11 +66,14 @@ impl House {
         let data = DataFolder::share(folder.path()).unwrap();
         let io = Io::new(4);
         let spool = Spool::open(&data, io.clone()).unwrap();
-        let down = Arc::new(AtomicBool::new(false));
+        let (down, hangs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let memory = (kept != Kept::Local).then(|| MemoryBlobs::new(spool.clone()));
         let blobs: Arc<dyn Blobs> = match (&memory, kept) {
             (None, _) => Arc::new(LocalBlobs::open(&data, spool.clone(), None).unwrap()),
-            (Some(memory), Kept::Far) => Arc::new(Far { blobs: memory.clone(), down: Arc::clone(&down) }),
+            (Some(memory), Kept::Far) => {
+                let (down, hangs) = (Arc::clone(&down), Arc::clone(&hangs));
+                Arc::new(Far { blobs: memory.clone(), down, hangs })
+            }
             (Some(memory), _) => Arc::new(memory.clone()),
         };
         let database = Sqlite::open(&data.database()).await.unwrap();
@@ -78,7 +82,7 @@ impl House {
         let bob = catalog.add_user("bob", Role::User, "hash").await.unwrap();
         let room = Room::new(folder.path(), 0);
         let ingest = engine(&catalog, &spool, &room, &blobs, &limits);
-        House { ingest, catalog, spool, blobs, room, ann, bob, down, memory, limits, folder }
+        House { ingest, catalog, spool, blobs, room, ann, bob, down, hangs, memory, limits, folder }
     }
 
     /// The same house with an engine that knows nothing yet, as after a start.
@@ -264,6 +268,8 @@ pub(crate) async fn polled<F: Future>(times: usize, future: F) -> Option<F::Outp
 struct Far {
     blobs: MemoryBlobs,
     down: Arc<AtomicBool>,
+    /// What is to be forgotten is waited for without an end.
+    hangs: Arc<AtomicBool>,
 }
 
 impl Far {
@@ -289,6 +295,9 @@ impl Blobs for Far {
     }
 
     async fn abandon(&self, job: &Publication) -> Result<(), StoreError> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         self.reach()?.abandon(job).await
     }
 

@@ -5,7 +5,7 @@ use catalog::Phase;
 use tokio::time::Instant;
 
 use super::house::{House, line, wav, whole};
-use crate::ErrorKind;
+use crate::{Checksum, ErrorKind};
 
 #[tokio::test]
 async fn a_new_request_ends_a_hung_one_and_goes_on_where_it_was() {
@@ -111,6 +111,33 @@ async fn asking_ends_a_request_from_which_nothing_comes() {
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap().offset, 1_000);
     assert_eq!(hanging.await.unwrap().unwrap_err().kind, ErrorKind::TakenOver);
     drop(send);
+}
+
+#[tokio::test]
+async fn the_offset_that_is_told_is_the_one_to_go_on_from_also_while_a_request_is_silent() {
+    let house = House::new().await;
+    let bytes = wav(400_000, 5);
+    for (check, expected) in [(None, 200_001), (Some(Checksum::Sha256([7; 32])), 0)] {
+        let id = house.create(Some(400_000), "x.wav").await;
+        let mut receiving = house.take(id).await;
+        let (send, body) = line();
+        send.try_send(Ok(Bytes::copy_from_slice(&bytes[..200_001]))).unwrap();
+        let silent = tokio::spawn(async move { receiving.append(body, check).await });
+        while send.capacity() != send.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+        let since = Instant::now();
+        let told = house.ingest.status(&house.ann, id).await.unwrap().offset;
+        assert_eq!(told, expected, "all that came, unless its checksum is still to come");
+        assert!(since.elapsed() < Duration::from_secs(1), "took {:?}", since.elapsed());
+        let mut next = house.take(id).await;
+        assert_eq!(next.offset(), told);
+        assert_eq!(silent.await.unwrap().unwrap_err().kind, ErrorKind::TakenOver);
+        next.append(whole(&bytes[told as usize..]), None).await.unwrap();
+        next.end().await.unwrap();
+        drop(send);
+        house.is_track(id, &bytes).await;
+    }
 }
 
 #[tokio::test]

@@ -90,42 +90,36 @@ impl Jobs {
         key
     }
 
-    /// Forgets it, here and in the bucket.
+    /// Forgets it, here and in the bucket. When the bucket cannot be told, the note of what was sent stays on the disk, so
+    /// that a later call can go on; in memory nothing stays.
     pub(super) async fn abandon(&self, publication: &Publication) -> Result<(), Error> {
-        let id = publication.spool;
         let job = self.job(publication);
         job.stop.store(true, Ordering::Relaxed);
         job.close();
+        let gone = self.abandon_job(&job).await;
+        self.forget(publication.spool);
+        gone
+    }
+
+    async fn abandon_job(&self, job: &Job) -> Result<(), Error> {
+        let id = job.publication.spool;
         let mut progress = job.progress.lock().await;
         let folder = self.0.spool.folder().to_owned();
         let known = match progress.take() {
             Some(known) => Some(known),
             None => self.io(move || Progress::read(&folder, id)).await?,
         };
-        let Some(known) = known else {
-            self.forget(id);
-            return Ok(());
-        };
-        let gone = async {
-            if known.complete {
-                // Somebody may have been told its key: what is whole goes by `remove`, or as an orphan.
-                return Ok(());
-            }
+        // Somebody may have been told the key of what is whole: that goes by `remove`, or as an orphan.
+        if let Some(known) = known.filter(|known| !known.complete) {
             if let Some(multipart) = &known.multipart {
                 self.0.bucket.abort(&known.key, multipart).await?;
             }
             let key = known.key()?;
             self.0.bucket.remove(&sidecar_key(&key)).await?;
-            self.0.bucket.remove(key.as_str()).await
-        };
-        if let Err(e) = gone.await {
-            *progress = Some(known);
-            return Err(e);
+            self.0.bucket.remove(key.as_str()).await?;
         }
         let folder = self.0.spool.folder().to_owned();
-        self.io(move || Progress::remove(&folder, id)).await?;
-        self.forget(id);
-        Ok(())
+        self.io(move || Progress::remove(&folder, id)).await
     }
 
     /// Uploads that have something to send.
@@ -163,7 +157,7 @@ impl Jobs {
             None => {
                 // Without an upload nothing is written down that nobody would remove.
                 spool.acked(id)?;
-                let begun = Progress::begin(suffix, length)?;
+                let begun = Progress::begin(id, suffix, length)?;
                 begun.write(spool.folder(), id)?;
                 Ok(begun)
             }

@@ -34,9 +34,9 @@ pub(super) struct Progress {
 
 impl Progress {
     /// The beginning of an upload of so many bytes, if that is known.
-    pub(super) fn begin(suffix: Suffix, length: Option<u64>) -> Result<Self, Error> {
+    pub(super) fn begin(id: SpoolId, suffix: Suffix, length: Option<u64>) -> Result<Self, Error> {
         Ok(Progress {
-            key: new_key(suffix)?,
+            key: key_of(id, suffix)?,
             part_bytes: part_bytes(length),
             multipart: None,
             parts: BTreeMap::new(),
@@ -149,14 +149,10 @@ pub(super) fn part_bytes(length: Option<u64>) -> u64 {
     needed.max(S3_PART_BYTES)
 }
 
-/// A key that nobody has and nobody guesses: a random UUID (version 4).
-fn new_key(suffix: Suffix) -> Result<String, Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::io("the system gives no random bytes", io::Error::other(e.to_string())))?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+/// The key of an upload: its own id, which is random, in the form of a UUID. Whoever finds the object in the bucket can
+/// tell by it whether its upload is still under way, and then leaves it alone.
+fn key_of(id: SpoolId, suffix: Suffix) -> Result<String, Error> {
+    let digits = id.to_string();
     let kind = match suffix.as_str() {
         "jpg" | "png" | "webp" | "gif" => "images",
         _ => "audio",
@@ -199,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_part_is_sent_when_it_is_whole_and_the_last_at_the_end() {
-        let mut progress = Progress::begin(Suffix::parse("wav").unwrap(), None).unwrap();
+        let id = SpoolId::random().unwrap();
+        let mut progress = Progress::begin(id, Suffix::parse("wav").unwrap(), None).unwrap();
         let numbers = |progress: &Progress, bytes, is_end| {
             progress.missing(bytes, is_end).iter().map(|part| (part.number, part.length)).collect::<Vec<_>>()
         };
@@ -213,11 +210,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_made_of_the_upload_that_it_is_the_key_of() {
+        let id: SpoolId = "00112233445566778899aabbccddeeff".parse().unwrap();
+        for (suffix, key) in [
+            ("flac", "audio/00112233-4455-6677-8899-aabbccddeeff.flac"),
+            ("gif", "images/00112233-4455-6677-8899-aabbccddeeff.gif"),
+        ] {
+            let begun = Progress::begin(id, Suffix::parse(suffix).unwrap(), None).unwrap();
+            assert_eq!(begun.key, key);
+        }
+    }
+
+    #[test]
     fn what_is_written_down_is_found_again_and_rubbish_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let id = SpoolId::random().unwrap();
         assert_eq!(Progress::read(folder.path(), id).unwrap(), None);
-        let mut progress = Progress::begin(Suffix::parse("png").unwrap(), Some(9)).unwrap();
+        let mut progress = Progress::begin(id, Suffix::parse("png").unwrap(), Some(9)).unwrap();
         progress.multipart = Some("their/name+of=it".to_owned());
         progress.parts.insert(3, "\"tag\"".to_owned());
         progress.write(folder.path(), id).unwrap();

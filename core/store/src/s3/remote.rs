@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use budget::Chunks;
-use budget::limits::{BLOB_BLOCK_BYTES, BLOB_CHECK_BYTES, S3_FETCHES_AHEAD_MAX, S3_FETCHES_MAX, VERIFIED_MS};
+use budget::limits::{
+    BLOB_BLOCK_BYTES, BLOB_CHECK_BYTES, S3_FETCHES_AHEAD_MAX, S3_FETCHES_MAX, VERIFIED_MS_MIN,
+};
 use futures_util::StreamExt;
 use rustix::io::ReadWriteFlags;
 use tokio::runtime::Handle;
@@ -18,6 +20,7 @@ use super::bucket::Bucket;
 use super::cache::{BlockCache, Fresh, ObjectId};
 use super::figures::Figures;
 use super::sidecar::Known;
+use super::threads::Threads;
 use crate::blob::BlobKey;
 use crate::blobs::BadBlobs;
 use crate::error::{Error, ErrorKind};
@@ -30,25 +33,38 @@ pub(super) struct Reading {
     pub(super) cache: BlockCache,
     pub(super) bad: BadBlobs,
     pub(super) figures: Figures,
+    /// How long a block that matched its checksum is trusted.
+    pub(super) verified: Duration,
     /// On which the connections live.
     runtime: Handle,
+    /// On which readers wait for the bucket.
+    threads: Threads,
     fetches: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
     chunks: Chunks,
 }
 
 impl Reading {
-    pub(super) fn new(bucket: Arc<Bucket>, cache: BlockCache, figures: Figures, runtime: Handle) -> Self {
-        Reading {
+    /// What readers of this bucket share. It must be made within the runtime that everything runs on.
+    pub(super) fn new(
+        bucket: Arc<Bucket>,
+        cache: BlockCache,
+        figures: Figures,
+        verified: Duration,
+    ) -> Result<Self, Error> {
+        let outside = |_| Error::new(ErrorKind::Io, "a bucket needs a runtime");
+        Ok(Reading {
             bucket,
             cache,
             bad: BadBlobs::default(),
             figures,
-            runtime,
+            verified: verified.max(Duration::from_millis(VERIFIED_MS_MIN)),
+            runtime: Handle::try_current().map_err(outside)?,
+            threads: Threads::new()?,
             fetches: Arc::new(Semaphore::new(S3_FETCHES_MAX)),
             ahead: Arc::new(Semaphore::new(S3_FETCHES_AHEAD_MAX)),
             chunks: Chunks::new(BLOB_CHECK_BYTES, S3_FETCHES_MAX),
-        }
+        })
     }
 }
 
@@ -68,6 +84,7 @@ struct Object {
 
 /// Blocks that were checked a short while ago.
 struct Trusted {
+    lifetime: Duration,
     since: Instant,
     bits: Vec<u64>,
     /// The files of the blocks that were read last, with the numbers of the blocks.
@@ -83,17 +100,18 @@ impl OpenObject {
     pub(super) fn new(reading: Arc<Reading>, key: BlobKey, known: Known) -> Self {
         let words = known.sums.all().len().div_ceil(64);
         OpenObject(Arc::new(Object {
-            reading,
             id: ObjectId::of(&key),
             key,
             known,
             trusted: Mutex::new(Trusted {
+                lifetime: reading.verified,
                 since: Instant::now(),
                 bits: vec![0; words],
                 files: [None, None],
                 next: 0,
             }),
             turns: Default::default(),
+            reading,
         }))
     }
 
@@ -137,6 +155,17 @@ impl Remote for OpenObject {
         }
     }
 
+    fn threads(&self, offset: u64, count: u64) -> Option<&Handle> {
+        let object = &self.0;
+        let (Ok(first), Ok(last)) = (block_of(offset), block_of(offset + count.saturating_sub(1))) else {
+            return None;
+        };
+        let mut blocks = first..=last;
+        blocks
+            .any(|block| !object.reading.cache.has(object.id, block))
+            .then(|| object.reading.threads.handle())
+    }
+
     fn will_need(&self, offset: u64, _count: u64) {
         if let Ok(block) = block_of(offset) {
             self.fetch_ahead(block);
@@ -154,7 +183,7 @@ impl OpenObject {
         }
         let Ok(permit) = Arc::clone(&reading.ahead).try_acquire_owned() else { return };
         let object = Arc::clone(object);
-        reading.runtime.spawn_blocking(move || {
+        reading.threads.handle().spawn_blocking(move || {
             if let Err(e) = object.fetched(block) {
                 tracing::debug!(key = %object.key, block, error = %e, "a block could not be fetched ahead");
             }
@@ -178,17 +207,14 @@ impl Object {
 
     /// The file of a block, out of the cache or out of the bucket, checked.
     fn fetched(&self, block: u32) -> io::Result<Arc<File>> {
+        // What is here does not wait for a turn: whoever has it may wait for the bucket.
+        if let Some(file) = self.cached(block)? {
+            return Ok(file);
+        }
         let turn = &self.turns[block as usize % TURNS];
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = self.reading.cache.get(self.id, block) {
-            if self.trusted().is_trusted(block) || self.is_sound(&file, block)? {
-                self.reading.figures.cache_hits.inc();
-                self.trusted().trust(block);
-                return Ok(Arc::new(file));
-            }
-            tracing::warn!(key = %self.key, block, "a block of the cache had rotted; it comes from the bucket again");
-            self.reading.bad.count();
-            self.reading.cache.forget(self.id, block);
+        if let Some(file) = self.cached(block)? {
+            return Ok(file);
         }
         self.reading.figures.cache_misses.inc();
         // What is wrong may have become so on the way: a bad block is one that is bad twice.
@@ -205,6 +231,20 @@ impl Object {
         let file = file?;
         self.trusted().trust(block);
         Ok(Arc::new(file))
+    }
+
+    /// The file of a block out of the cache, checked. One that rotted there is gone.
+    fn cached(&self, block: u32) -> io::Result<Option<Arc<File>>> {
+        let Some(file) = self.reading.cache.get(self.id, block) else { return Ok(None) };
+        if self.trusted().is_trusted(block) || self.is_sound(&file, block)? {
+            self.reading.figures.cache_hits.inc();
+            self.trusted().trust(block);
+            return Ok(Some(Arc::new(file)));
+        }
+        tracing::warn!(key = %self.key, block, "a block of the cache had rotted; it comes from the bucket again");
+        self.reading.bad.count();
+        self.reading.cache.forget(self.id, block);
+        Ok(None)
     }
 
     fn fetch(&self, block: u32) -> io::Result<File> {
@@ -289,7 +329,7 @@ impl Object {
 impl Trusted {
     /// Trust ends after a while, however long the object stays open.
     fn end_if_old(&mut self) {
-        if self.since.elapsed() >= Duration::from_millis(VERIFIED_MS) {
+        if self.since.elapsed() >= self.lifetime {
             self.bits.fill(0);
             self.files = [None, None];
             self.since = Instant::now();
@@ -349,3 +389,6 @@ fn unreachable(e: Error) -> io::Error {
     };
     io::Error::new(kind, e)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Where the bucket is and who may use it.
 
 use std::fmt;
+use std::time::Duration;
 
-use budget::limits::S3_CACHE_BYTES;
+use budget::limits::{S3_CACHE_BYTES, VERIFIED_MS};
 
 use crate::error::{Error, ErrorKind};
 
@@ -25,6 +26,8 @@ pub struct S3Settings {
     pub session_token: Option<String>,
     /// Blocks that are read are kept on the local disk up to this size.
     pub cache_bytes: u64,
+    /// How long a block that matched its checksum is trusted; at least [`VERIFIED_MS_MIN`](budget::limits::VERIFIED_MS_MIN).
+    pub verified: Duration,
 }
 
 impl S3Settings {
@@ -73,6 +76,7 @@ impl S3Settings {
             secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
             session_token: variable(&["AWS_SESSION_TOKEN"]),
             cache_bytes: S3_CACHE_BYTES,
+            verified: Duration::from_millis(VERIFIED_MS),
         })
     }
 }

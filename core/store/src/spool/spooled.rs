@@ -45,6 +45,7 @@ pub struct Spooled {
     /// Up to here the system was asked to write to disk.
     flushed: u64,
     health: Health,
+    sync_failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Spooled {
     pub(super) fn new(spool: Spool, id: SpoolId, data: File, state: File, saved: Checkpoint) -> Self {
         let now = saved.progress.clone();
         let (flushed, waiting, health) = (now.length, Vec::new(), Health::Sound);
-        Spooled { spool, id, data, state, saved, now, waiting, flushed, health }
+        Spooled { spool, id, data, state, saved, now, waiting, flushed, health, sync_failed: false }
     }
 
     pub(super) fn close_to_writes(&mut self) {
@@ -79,6 +80,16 @@ impl Spooled {
     /// Where the next byte goes: what is acknowledged, and what was written since.
     pub fn position(&self) -> u64 {
         self.now.length
+    }
+
+    /// Whether a write or a sync failed, so that every call fails until the upload is opened again.
+    pub fn is_broken(&self) -> bool {
+        self.health == Health::Broken
+    }
+
+    /// Whether a sync failed although there was room: then nobody knows what this disk keeps, of any upload.
+    pub fn has_failed_to_sync(&self) -> bool {
+        self.sync_failed
     }
 
     /// Writes at [`Spooled::position`], which moves by what was written.
@@ -147,7 +158,7 @@ impl Spooled {
             .and_then(|()| self.write_sums())
             .and_then(|()| next.write(&self.state, self.id))
             .and_then(|()| self.state.sync_data());
-        synced.map_err(|e| self.failed("its bytes cannot be synced", e, false))?;
+        synced.map_err(|e| self.failed_to_sync("its bytes cannot be synced", e))?;
         self.spool.0.sync_seconds.observe(begun.elapsed().as_secs_f64());
         self.let_go();
         self.saved = next;
@@ -264,6 +275,15 @@ impl Spooled {
         self.state.sync_data().map_err(|e| Error::io(context(), e))
     }
 
+    /// Puts the checkpoint that was found on disk. It may have been in memory only: the process was killed between writing
+    /// and syncing it, or that sync failed, after which the system takes its page for written and a sync alone does
+    /// nothing. It goes to its own slot, since the other may be the only one that is on disk; where it was there already,
+    /// the same bytes are written over it, so that a torn write changes nothing.
+    pub(super) fn save_again(&mut self) -> Result<(), Error> {
+        let saved = self.saved.write(&self.state, self.id).and_then(|()| self.state.sync_data());
+        saved.map_err(|e| self.failed_to_sync("its checkpoint cannot be synced", e))
+    }
+
     fn write_sums(&mut self) -> io::Result<()> {
         let first = self.now.blocks() - self.waiting.len() as u64;
         checkpoint::write_sums(&self.state, first, &self.waiting)?;
@@ -280,6 +300,12 @@ impl Spooled {
             Health::Broken | Health::Sound => "could not be written earlier and must be opened again",
         };
         Err(Error::new(ErrorKind::Broken, format!("the upload {} {why}", self.id)))
+    }
+
+    fn failed_to_sync(&mut self, what: &str, source: io::Error) -> Error {
+        let error = self.failed(what, source, false);
+        self.sync_failed = error.kind == ErrorKind::Broken;
+        error
     }
 
     /// A full disk may have room again, as long as nothing was to be synced. Nothing else that fails can be trusted.
@@ -302,6 +328,10 @@ impl Spooled {
 impl Spooled {
     pub(super) fn break_state(&mut self, state: File) {
         self.state = state;
+    }
+
+    pub(super) fn break_data(&mut self, data: File) {
+        self.data = data;
     }
 
     pub(super) fn sums_waiting(&self) -> usize {

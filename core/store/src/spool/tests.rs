@@ -7,6 +7,13 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::blob::BlobId;
 
+mod durable;
+
+thread_local! {
+    /// How often this thread synced the names of a folder.
+    pub(super) static FOLDERS_SYNCED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 struct House {
     folder: tempfile::TempDir,
     spool: Spool,

@@ -22,6 +22,7 @@ use serde_json::Value;
 use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Room, Shelf, Spool};
 use stream::{Client, Peer, Settings, Streams};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::tests::whole;
@@ -75,6 +76,8 @@ pub(super) struct Wishes {
     pub(super) cors_origins: Origins,
     /// What uploads may take.
     pub(super) uploads: ingest::Limits,
+    /// Ends what would go on for as long as somebody listens.
+    pub(super) stop: CancellationToken,
     /// Routes of another face, merged in beside ours.
     pub(super) beside: Router,
 }
@@ -336,6 +339,7 @@ fn parts(
         scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER),
         watchers: Slots::new("watchers", "watchers_per_user", 0, 2),
+        stop: wishes.stop.clone(),
         registry: Arc::new(registry),
         operations,
         health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone()),

@@ -362,6 +362,32 @@ async fn a_track_that_was_sent_is_changed_and_removed_by_its_owner() {
 }
 
 #[tokio::test]
+async fn whoever_watches_an_upload_does_not_keep_the_server_from_stopping() {
+    let wishes = Wishes::default();
+    let stop = wishes.stop.clone();
+    let house = House::with(wishes).await;
+    let open = house.begin_upload().await;
+    for path in [format!("/uploads/{open}/events"), format!("/tracks/uploads/{open}/progress")] {
+        let request = house.request(Who::Plain, "GET", &path);
+        let answer = tower::ServiceExt::oneshot(house.router.clone(), request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        stop.cancel();
+        // It would never end by itself.
+        crate::tests::whole(answer.into_body()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_another_digest_are_a_bad_request_where_tus_is_not_spoken() {
+    let (house, wav) = (House::new().await, wav(3));
+    let other = digest(b"other bytes");
+    for field in ["content-digest", "repr-digest"] {
+        let answer = ask(&house, "PUT", "/uploads?filename=a.wav", &[(field, &other)], &wav).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "checksum_mismatch"), "{field}");
+    }
+}
+
+#[tokio::test]
 async fn who_watches_too_much_is_told_so() {
     let house = House::new().await;
     let open = house.begin_upload().await;

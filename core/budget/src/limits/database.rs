@@ -1,0 +1,21 @@
+//! Limits of the database: its memory, its waits and its lines.
+
+use super::MIB;
+
+/// Pages that one connection to the database keeps in memory.
+pub const DATABASE_CACHE_BYTES: u64 = 2 * MIB;
+/// Connections that read at the same time; one more writes.
+pub const DATABASE_READERS_MAX: u32 = 4;
+/// How long a statement waits for a connection or for another process's lock.
+pub const DATABASE_WAIT_MS: u64 = 5_000;
+/// How long a change waits in the line for the one connection that writes: each change before it waits for the disk, and
+/// a disk that takes in uploads may be slow.
+pub const DATABASE_LINE_MS: u64 = 30_000;
+/// Changes that may stand in that line; a further one is refused at once.
+pub const DATABASE_LINE_MAX: usize = 1_024;
+/// Small changes that go into one transaction when they stand in line together.
+pub const DATABASE_GROUP_MAX: usize = 64;
+/// The write-ahead log is cut back to this size after a checkpoint.
+pub const DATABASE_WAL_BYTES: u64 = 8 * MIB;
+/// Words of a search that are looked at.
+pub const SEARCH_WORDS_MAX: usize = 16;
