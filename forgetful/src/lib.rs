@@ -123,7 +123,11 @@ impl Disk {
     pub fn finish(mut self) -> io::Result<Lost> {
         self.cut_after(0);
         if let Some(session) = self.session.take() {
-            session.umount_and_join()?;
+            match session.umount_and_join() {
+                // The kernel took the disk away while the session waited for its next request.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                ended => ended?,
+            }
         }
         let (survivors, lost) = self.tree().survivors();
         folder::store(&survivors, &self.folder)?;
