@@ -1,13 +1,15 @@
 //! The access table from outside: every route times five identities. A route without a row fails.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::time::Duration;
 
 use tests::http::Answer;
 use tests::people::Login;
-use tests::{Library, Options, Server, clients, eventually};
+use tests::{Library, Options, Server, Tus, clients, eventually, sound, tus};
 
 /// Who asks, in the order of every row below.
 const WHO: [&str; 5] = ["nobody", "a wrong key", "the plain user", "another user", "the admin"];
@@ -15,8 +17,9 @@ const WHO: [&str; 5] = ["nobody", "a wrong key", "the plain user", "another user
 const SHARED: &str = "First Ripple";
 const PRIVATE: &str = "Cattail";
 
-/// One row of our own API. In targets and bodies, `{shared}`, `{private}`, `{key}`, `{app-password}`, `{mira}` and
-/// `{password}` are filled in; key and app password are the plain user's, made anew for every request.
+/// One row of our own API. In targets and bodies, `{shared}`, `{private}`, `{key}`, `{app-password}`, `{mira}`,
+/// `{password}`, `{sent}` and `{open}` (uploads), `{file}` and `{picture}` are filled in. What the plain user may remove is
+/// made anew for every request.
 struct Row {
     method: &'static str,
     /// The path as the table of routes has it.
@@ -70,6 +73,22 @@ const ROWS: &[Row] = &[
     row("GET", "/tracks/{id}/cover", "/tracks/{private}/cover", "", [401, 401, 404, 404, 404]),
     row("POST", "/tracks/{id}/link", "/tracks/{shared}/link", "", OWN),
     row("POST", "/tracks/{id}/link", "/tracks/{private}/link", "", MINE),
+    // Files of library folders are nobody's to remove.
+    row("DELETE", "/tracks/{id}", "/tracks/{shared}", "", [401, 401, 403, 403, 403]),
+    row("DELETE", "/tracks/{id}", "/tracks/{private}", "", [401, 401, 403, 404, 403]),
+    row("POST", "/tracks/", "/tracks/", "", [401, 401, 400, 400, 400]),
+    row("GET", "/tracks/uploads/{id}/progress", "/tracks/uploads/{sent}/progress", "", MINE),
+    row("OPTIONS", "/uploads", "/uploads", "", [204; 5]),
+    row("POST", "/uploads", "/uploads", "", [401, 401, 400, 400, 400]),
+    row("PUT", "/uploads", "/uploads", "", [401, 401, 400, 400, 400]),
+    row("OPTIONS", "/uploads/{id}", "/uploads/{sent}", "", [204; 5]),
+    row("GET", "/uploads/{id}", "/uploads/{sent}", "", MINE),
+    row("PATCH", "/uploads/{id}", "/uploads/{sent}", "", [401, 401, 415, 415, 415]),
+    row("POST", "/uploads/{id}", "/uploads/{sent}", "", [401, 401, 405, 405, 405]),
+    row("DELETE", "/uploads/{id}", "/uploads/{open}", "", [401, 401, 204, 404, 404]),
+    row("GET", "/uploads/{id}/events", "/uploads/{sent}/events", "", MINE),
+    row("GET", "/audio/{file_id}", "/audio/{file}", "", OWN),
+    row("GET", "/images/{file_id}", "/images/{picture}", "", MINE),
     row("GET", "/streams", "/streams", "", ADMIN),
     row("DELETE", "/streams/{id}", "/streams/999999", "", [401, 401, 403, 403, 404]),
     row("GET", "/scan", "/scan", "", ADMIN),
@@ -146,7 +165,7 @@ struct House {
 
 fn house() -> House {
     let library = Library::small();
-    let server = Server::start(&Options::library(&library));
+    let server = Server::start(&Options::library(&library).config("[store]\nfree_bytes_min = \"16MiB\"\n"));
     let olga = server.add_user("olga", &[]);
     let (shared, private) = (server.track(SHARED), server.track(PRIVATE));
     let number = private.trim_start_matches("tr-").to_owned();
@@ -156,7 +175,23 @@ fn house() -> House {
     assert!(output.status.success(), "{output:?}");
     let song = server.subsonic("getSong", &format!("id={shared}"))["song"].clone();
     let id = |name: &str| song[name].as_str().expect("an id").to_owned();
+    let put = |name: &str, bytes: &[u8]| {
+        let answer = server.send(
+            "PUT",
+            &format!("/uploads?filename={name}"),
+            &[("Authorization", &server.mira.bearer())],
+            bytes,
+        );
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()
+    };
+    let sent = put("noise.wav", &sound::wav(1, 20_000));
+    let picture = put("cover.png", &fs::read(library.cover()).expect("a picture"));
+    let told = |row: &serde_json::Value, name: &str| row[name].as_str().expect("an id").to_owned();
     let words = vec![
+        ("{sent}", told(&sent, "upload_id")),
+        ("{file}", told(&sent, "file_id")),
+        ("{picture}", told(&picture, "file_id")),
         ("{album}", id("albumId")),
         ("{artist}", id("artistId")),
         ("{mira}", "mira".to_owned()),
@@ -195,6 +230,12 @@ impl House {
             if target.contains(word) {
                 target = target.replace(word, &self.fresh(kind));
             }
+        }
+        if target.contains("{open}") {
+            let begun =
+                Tus::of(&self.server, &self.server.mira).create(Some(100), "", &[]).expect("an answer");
+            let at = tus::location(&begun).expect("a location");
+            target = target.replace("{open}", at.rsplit('/').next().expect("an id"));
         }
         let bearer = key.map(|key| format!("Bearer {key}"));
         let mut fields = Vec::new();
