@@ -10,13 +10,19 @@
 //! **Not here.** Parsers themselves, and anything that needs a server: those are tests.
 #![expect(clippy::panic, clippy::expect_used, reason = "a target speaks by panicking")]
 
+mod files;
 mod http_fields;
 mod names;
+mod renditions;
 mod server;
+mod uploads;
 
+pub use files::{file_names, sniff};
 pub use http_fields::{conditions, range};
 pub use names::{addresses, ids, paths};
+pub use renditions::renditions;
 pub use server::{subsonic_request, tags};
+pub use uploads::{draft, tus};
 
 /// A fuzz target: any bytes, no answer; it panics when a promise is broken.
 pub type Target = fn(&[u8]);
@@ -30,4 +36,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("addresses", addresses),
     ("subsonic", subsonic_request),
     ("tags", tags),
+    ("sniff", sniff),
+    ("file-names", file_names),
+    ("tus", tus),
+    ("draft", draft),
+    ("renditions", renditions),
 ];

@@ -31,7 +31,19 @@ pub fn tuspy_python() -> PathBuf {
 /// # Panics
 /// When they were not installed.
 pub fn node_script(name: &str) -> PathBuf {
-    let folder = xtask::files::target().join("tools/uploaders");
+    beside_packages("tools/uploaders", name)
+}
+
+/// A script of this folder beside the Node packages of `target/tools/browser`, which drive a browser.
+///
+/// # Panics
+/// When they were not installed.
+pub fn browser_script(name: &str) -> PathBuf {
+    beside_packages("tools/browser", name)
+}
+
+fn beside_packages(folder: &str, name: &str) -> PathBuf {
+    let folder = xtask::files::target().join(folder);
     let packages = folder.join("node_modules");
     assert!(packages.exists(), "{} is missing: `cargo x test` installs it", packages.display());
     let to = folder.join(name);

@@ -1,5 +1,6 @@
 //! Who uses a server in these tests, and how they prove it.
 
+use crate::Server;
 use crate::http::escaped;
 
 /// A person with every kind of credential.
@@ -40,6 +41,19 @@ impl Login {
     /// The value of an `Authorization` field with name and login password.
     pub fn basic(&self) -> String {
         basic(&self.name, &self.password)
+    }
+
+    /// Checks that every one of these credentials is good on a server.
+    ///
+    /// # Panics
+    /// When one is not.
+    pub fn assert_known(&self, server: &Server) {
+        for field in [self.bearer(), self.basic(), basic(&self.name, &self.app_password)] {
+            let answer = server.get("/me", &[("Authorization", &field)]);
+            assert_eq!(answer.json()["user"]["name"], self.name, "{}", answer.text());
+        }
+        let token = server.get(&format!("/rest/ping?{}", self.by_token("nacl")), &[]).json();
+        assert_eq!(token["subsonic-response"]["status"], "ok", "{token}");
     }
 }
 

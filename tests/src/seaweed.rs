@@ -112,6 +112,14 @@ impl Seaweed {
     /// # Panics
     /// When the script fails.
     pub fn python(&self, script: &str, arguments: &[&str]) -> String {
+        self.python_within(script, arguments, Duration::from_secs(120))
+    }
+
+    /// The same for a script that may take longer.
+    ///
+    /// # Panics
+    /// When the script fails or takes longer than this.
+    pub fn python_within(&self, script: &str, arguments: &[&str], within: Duration) -> String {
         let text = format!(
             "import sys, json, boto3\n\
              from botocore.config import Config\n\
@@ -126,7 +134,7 @@ impl Seaweed {
             Self::BUCKET
         );
         let arguments = [&["-c", text.as_str()], arguments].concat();
-        let output = crate::clients::run(tools().join("python"), &arguments, Duration::from_secs(120));
+        let output = crate::clients::run(tools().join("python"), &arguments, within);
         assert!(output.status.success(), "boto3 failed: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }

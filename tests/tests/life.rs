@@ -1,5 +1,5 @@
 //! Start and stop: a running stream is finished, a second server is refused by name, a backup gives back the same
-//! people with the same keys, a crash needs no repair, and every release opens the data of the ones before.
+//! people with the same keys, a crash needs no repair, and the data of a later release is not touched.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
@@ -11,8 +11,7 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use tests::http::{self, Connection};
-use tests::people::basic;
-use tests::{Library, Login, Options, Server, eventually, free_port, wait_until};
+use tests::{Library, Login, Options, Server, eventually, free_port};
 use xtask::corpus;
 
 fn said(output: &Output) -> String {
@@ -165,17 +164,6 @@ fn the_first_start_makes_an_admin_and_shows_the_secrets_once() {
     assert_eq!(again.get("/me", &[("Authorization", &login.basic())]).status, 200);
 }
 
-/// Whether every credential of a person is good on a server.
-fn assert_known(server: &Server, login: &Login) {
-    let fields = [login.bearer(), login.basic(), basic(&login.name, &login.app_password)];
-    for field in fields {
-        let answer = server.get("/me", &[("Authorization", &field)]);
-        assert_eq!(answer.json()["user"]["name"], login.name, "{}", answer.text());
-    }
-    let token = server.get(&format!("/rest/ping?{}", login.by_token("nacl")), &[]).json();
-    assert_eq!(token["subsonic-response"]["status"], "ok", "{token}");
-}
-
 #[test]
 fn p10_a_backup_of_a_running_server_gives_back_the_same_people_and_keys() {
     let library = Library::small();
@@ -193,13 +181,13 @@ fn p10_a_backup_of_a_running_server_gives_back_the_same_people_and_keys() {
     assert!(restore.status.success(), "{}", said(&restore));
     let again = Server::start(&Options { data: Some(data), ..Options::library(&library) });
     for login in [&server.admin, &server.mira] {
-        assert_known(&again, login);
+        login.assert_known(&again);
     }
     let song = again.subsonic("getSong", &format!("id={track}"));
     assert!(song["song"]["starred"].is_string(), "{song}");
     let onto = again.command(&["restore", file.to_str().expect("UTF-8")], "");
     assert!(!onto.status.success(), "a restore under a running server is refused: {}", said(&onto));
-    assert_known(&again, &server.mira);
+    server.mira.assert_known(&again);
 }
 
 #[test]
@@ -235,77 +223,4 @@ fn copy_folder(from: &Path, to: &Path) {
         fs::write(&to, bytes).expect("a copy");
         fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("a file of ours");
     }
-}
-
-/// The folder of golden data: one for each format that any release wrote.
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-/// Golden data names its library, so that is always here.
-fn golden_music() -> PathBuf {
-    let folder = std::env::temp_dir().join("millpond-golden-music");
-    let library = Library::small();
-    fs::create_dir_all(&folder).expect("a folder");
-    let song = library.song("Bulrush");
-    let to = folder.join("02 Bulrush.opus");
-    if !to.is_file() {
-        fs::copy(library.path(&song), &to).expect("a copy");
-    }
-    folder
-}
-
-const GOLDEN_PASSWORD: &str = "golden-pond-1";
-
-#[test]
-fn p12_the_data_of_every_release_opens() {
-    let folders: Vec<_> =
-        fs::read_dir(golden()).expect("golden data").map(|entry| entry.expect("an entry").path()).collect();
-    assert!(!folders.is_empty());
-    for folder in folders.into_iter().filter(|path| path.is_dir()) {
-        let data = tempfile::tempdir().expect("a folder");
-        copy_folder(&folder, data.path());
-        let options = Options {
-            data: Some(data.path().into()),
-            libraries: vec![golden_music()],
-            tracks: 1,
-            ..Options::default()
-        };
-        let server = Server::start(&options);
-        let secret = |name: &str| {
-            fs::read_to_string(folder.join(name)).expect("a secret of the golden data").trim().to_owned()
-        };
-        let login = Login {
-            name: "mira".to_owned(),
-            password: GOLDEN_PASSWORD.to_owned(),
-            app_password: secret("app-password.txt"),
-            key: secret("key.txt"),
-        };
-        assert_known(&server, &login);
-        let starred = server.get(&format!("/rest/getStarred2?{}", login.by_key()), &[]).json();
-        let songs = &starred["subsonic-response"]["starred2"]["song"];
-        assert_eq!(songs[0]["title"], "Bulrush", "{}: {starred}", folder.display());
-    }
-}
-
-/// Writes the golden data of the current format: `MILLPOND_MAKE_GOLDEN=data-v2 cargo test -p tests --test life`.
-#[test]
-fn golden_data_can_be_made() {
-    let Ok(name) = std::env::var("MILLPOND_MAKE_GOLDEN") else { return };
-    let options = Options { libraries: vec![golden_music()], tracks: 1, ..Options::default() };
-    let mut server = Server::start(&options);
-    let passwd =
-        server.command(&["user", "passwd", "mira", "--password-stdin"], &format!("{GOLDEN_PASSWORD}\n"));
-    assert!(passwd.status.success(), "{}", said(&passwd));
-    let track = server.track("Bulrush");
-    let stars = wait_until(Instant::now() + Duration::from_secs(5), || {
-        server.get(&format!("/rest/star?id={track}&{}", server.mira.by_key()), &[]).status == 200
-    });
-    assert!(stars);
-    server.stop();
-    let folder = golden().join(name);
-    copy_folder(&server.data, &folder);
-    let _ = fs::remove_file(folder.join("lock"));
-    fs::write(folder.join("key.txt"), &server.mira.key).expect("a file");
-    fs::write(folder.join("app-password.txt"), &server.mira.app_password).expect("a file");
 }

@@ -9,6 +9,7 @@ mod house;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use house::{House, MIB, bytes_of, read, wait_for};
 use store::conformance::{self, Kit};
@@ -208,6 +209,83 @@ fn an_answer_that_was_lost_and_an_upload_that_the_bucket_forgot_end_well() {
         let found = tokio::task::block_in_place(|| look(&seaweed, &key));
         assert_eq!(found["left"], 0, "nothing half is left");
     });
+}
+
+#[test]
+fn what_was_written_down_as_complete_and_is_gone_is_sent_again() {
+    let seaweed = Seaweed::start();
+    let house = House::of(&seaweed, "");
+    let runtime = house::runtime();
+    let bytes = bytes_of((PART + 70_000) as usize);
+    for (length, lost) in [(bytes.len(), "object"), (100_000, "object"), (100_000, "sidecar")] {
+        let (upload, whole, key) = runtime.block_on(async {
+            let mut upload = house.begin("wav", Some(length as u64));
+            upload.receive(&bytes[..length]).await;
+            let whole = upload.finish().await;
+            let key = house.blobs.publish(&upload.job, &whole).await.expect("published");
+            (upload, whole, key)
+        });
+        let name = if lost == "object" {
+            key.to_string()
+        } else {
+            format!("{}.json", key.as_str().trim_end_matches(".wav"))
+        };
+        seaweed.python("s3.delete_object(Bucket=bucket, Key=sys.argv[1])\n", &[&name]);
+        // The next process finds the note of the last one.
+        let again = runtime.block_on(async { house.opened_again() });
+        assert_eq!(runtime.block_on(again.publish(&upload.job, &whole)).expect("published"), key);
+        assert_eq!(look(&seaweed, &key)["sha256"], whole.digest.to_string(), "{length} bytes, {lost}");
+        // What is there is not sent a third time.
+        let sent = house::sent_bytes(&again);
+        assert_eq!(runtime.block_on(again.publish(&upload.job, &whole)).expect("published"), key);
+        assert_eq!(house::sent_bytes(&again), sent);
+    }
+}
+
+#[test]
+fn a_publication_that_is_stopped_sends_no_more_and_may_be_made_again() {
+    let seaweed = Seaweed::start();
+    let house = House::of(&seaweed, "");
+    let runtime = house::runtime();
+    let bytes = bytes_of((6 * PART) as usize);
+    runtime.block_on(async {
+        let mut upload = house.begin("wav", Some(bytes.len() as u64));
+        upload.receive_quietly(bytes).await;
+        let whole = upload.finish().await;
+        house.blobs.stop(upload.job.spool);
+        let publishing = tokio::spawn({
+            let (blobs, job) = (house.blobs.clone(), upload.job.clone());
+            async move { blobs.publish(&job, &whole).await }
+        });
+        wait_for("a part was sent", || upload.parts_sent() > 0).await;
+        house.blobs.stop(upload.job.spool);
+        let stopped = publishing.await.expect("a task").expect_err("it was stopped");
+        assert_eq!(stopped.kind, ErrorKind::Unreachable, "{stopped}");
+        let parts = upload.parts_sent();
+        assert!(parts < 6, "{parts} parts were sent");
+        // Its end could not be written down, say: then it goes on from there.
+        let key = house.blobs.publish(&upload.job, &whole).await.expect("published");
+        assert_eq!(house.blobs.check(&key).await.expect("looked at"), Checked::Sound);
+        assert!(house.sent_bytes() < (6 + 3) * PART, "what was sent is not sent again");
+    });
+}
+
+#[test]
+fn what_is_in_quarantine_goes_when_it_is_old() {
+    let seaweed = Seaweed::start();
+    let house = House::of(&seaweed, "music");
+    let runtime = house::runtime();
+    let stays = runtime.block_on(house.published(&bytes_of(1_000)));
+    let key = runtime.block_on(house.published(&bytes_of(2_000)));
+    runtime.block_on(house.blobs.quarantine(&key)).expect("put aside");
+    let empty = |before: SystemTime| runtime.block_on(house.blobs.empty_quarantine(before)).expect("cleared");
+    assert_eq!(empty(SystemTime::now() - Duration::from_secs(3_600)), 0, "it came just now");
+    assert_eq!(empty(SystemTime::now() + Duration::from_secs(3_600)), 2, "the object and its sidecar");
+    let left = seaweed.python(
+        "print(*[found['Key'] for found in s3.list_objects_v2(Bucket=bucket).get('Contents', [])])\n",
+        &[],
+    );
+    assert!(!left.contains("quarantine") && left.contains(stays.as_str()), "{left}");
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub enum Tool {
     Valgrind,
     /// Writes down system calls.
     Strace,
+    /// The browser whose pages speak to a server of another origin.
+    Chromium,
 }
 
 impl Tool {
@@ -58,6 +60,7 @@ impl Tool {
             Tool::Time => run::there("/usr/bin/time", "--version"),
             Tool::Valgrind => run::there("valgrind", "--version"),
             Tool::Strace => run::there("strace", "--version"),
+            Tool::Chromium => run::there("chromium", "--version"),
             Tool::Python => {
                 let mut python = Command::new("python3");
                 run::quiet(python.args(["-c", "import ensurepip, venv"])).is_ok()
@@ -87,6 +90,7 @@ impl Tool {
             Tool::Node => &[],
             Tool::Valgrind => &["valgrind"],
             Tool::Strace => &["strace"],
+            Tool::Chromium => &["chromium"],
         }
     }
 }
@@ -215,6 +219,16 @@ pub fn upload_clients() -> Result<(PathBuf, PathBuf)> {
     )?;
     let python = python_environment("tuspy", &["tuspy==1.1.0"])?;
     Ok((node, python.join("bin/python")))
+}
+
+/// The folder that has `playwright-core`, which drives the browser of the distribution, and the build of `tus-js-client`
+/// for pages, in its `node_modules`.
+///
+/// # Errors
+/// As [`need`] and [`node_environment`].
+pub fn browser() -> Result<PathBuf> {
+    need(&[Tool::Chromium])?;
+    node_environment("browser", &["playwright-core@1.65.1", "tus-js-client@4.3.1"])
 }
 
 /// The `cargo-deny` program, which checks licences, bans and sources.

@@ -37,7 +37,7 @@ pub const PROOFS: &[Proof] = &[
     Proof { name: "power", about: "500 power cuts during uploads, on a disk that forgets", run: power },
     Proof {
         name: "uploads",
-        about: "50 uploads of 100 MB at once, and one of 5 GB in 256 MiB of memory",
+        about: "50 uploads of 100 MB at once, and one of 5 GB in 256 MiB of memory, to the disk and to a bucket",
         run: uploads,
     },
 ];
@@ -143,7 +143,9 @@ fn power(_: u64) -> Result<()> {
 
 fn uploads(_: u64) -> Result<()> {
     let asked = [("MILLPOND_UPLOADS", "50"), ("MILLPOND_UPLOAD_MB", "100"), ("MILLPOND_BIG_MB", "5000")];
-    part_of_whole_server("uploads", "many::", &asked)
+    part_of_whole_server("uploads", "many::", &asked)?;
+    install::s3_server()?;
+    part_of_whole_server("uploads", "far_memory::", &[("MILLPOND_FAR_MB", "5000")])
 }
 
 /// Runs one file of the whole-server tests against a release build, with what makes it the long form.

@@ -133,6 +133,7 @@ fn whole(root: &Path) -> Result<()> {
     install::need(&[Ffmpeg, Nginx, Curl, Python, Node, Openssl, Strace])?;
     install::subsonic_clients()?;
     install::upload_clients()?;
+    install::browser()?;
     install::s3_server()?;
     let server = server(root)?;
     run::run(cargo(root, &["test", "--quiet", "-p", "tests"]).env("MILLPOND_BIN", server))

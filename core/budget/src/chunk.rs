@@ -19,6 +19,7 @@ pub struct Chunks {
 
 struct Shared {
     chunk_bytes: usize,
+    align_bytes: usize,
     idle_max: usize,
     idle: Mutex<Vec<Box<[u8]>>>,
 }
@@ -26,14 +27,25 @@ struct Shared {
 impl Chunks {
     /// Chunks of `chunk_bytes` each, of which at most `idle_max` are kept when nobody uses them.
     pub fn new(chunk_bytes: usize, idle_max: usize) -> Self {
-        Chunks { shared: Arc::new(Shared { chunk_bytes, idle_max, idle: Mutex::new(Vec::new()) }) }
+        Chunks::aligned(chunk_bytes, 1, idle_max)
+    }
+
+    /// The same, with each chunk at an address that is a multiple of `align_bytes`, a power of two, as files that are
+    /// written past the page cache want it. Each holds so much more of memory.
+    pub fn aligned(chunk_bytes: usize, align_bytes: usize, idle_max: usize) -> Self {
+        Chunks {
+            shared: Arc::new(Shared { chunk_bytes, align_bytes, idle_max, idle: Mutex::new(Vec::new()) }),
+        }
     }
 
     /// Lends one chunk. Its content is arbitrary: zeros, or what its last user left.
     pub fn lend(&self) -> Chunk {
         let spare = lock(&self.shared.idle).pop();
-        let buffer = spare.unwrap_or_else(|| vec![0; self.shared.chunk_bytes].into_boxed_slice());
-        Chunk { shared: Arc::clone(&self.shared), buffer }
+        let (chunk_bytes, align_bytes) = (self.shared.chunk_bytes, self.shared.align_bytes);
+        let buffer = spare.unwrap_or_else(|| vec![0; chunk_bytes + align_bytes - 1].into_boxed_slice());
+        // Where nobody can tell the address, any place will do.
+        let start = buffer.as_ptr().align_offset(align_bytes).min(align_bytes - 1);
+        Chunk { shared: Arc::clone(&self.shared), buffer, start }
     }
 
     /// The size of every chunk, in bytes.
@@ -60,13 +72,15 @@ impl fmt::Debug for Chunks {
 pub struct Chunk {
     shared: Arc<Shared>,
     buffer: Box<[u8]>,
+    /// Where in the buffer the first address is that is aligned.
+    start: usize,
 }
 
 impl Chunk {
     /// The first `filled` bytes (at most the chunk's size) as [`Bytes`], without copying. The chunk goes back to its
     /// pool when the last clone is dropped.
     pub fn into_bytes(self, filled: usize) -> Bytes {
-        let filled = filled.min(self.buffer.len());
+        let filled = filled.min(self.len());
         Bytes::from_owner(Filled { chunk: self, filled })
     }
 }
@@ -75,13 +89,13 @@ impl Deref for Chunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.buffer
+        &self.buffer[self.start..][..self.shared.chunk_bytes]
     }
 }
 
 impl DerefMut for Chunk {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.buffer
+        &mut self.buffer[self.start..][..self.shared.chunk_bytes]
     }
 }
 
@@ -97,7 +111,7 @@ impl Drop for Chunk {
 
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunk").field("bytes", &self.buffer.len()).finish()
+        f.debug_struct("Chunk").field("bytes", &self.len()).finish()
     }
 }
 
@@ -109,7 +123,7 @@ struct Filled {
 
 impl AsRef<[u8]> for Filled {
     fn as_ref(&self) -> &[u8] {
-        &self.chunk.buffer[..self.filled]
+        &self.chunk[..self.filled]
     }
 }
 
@@ -132,6 +146,18 @@ mod tests {
         drop(part);
         assert_eq!(chunks.idle(), 1);
         assert_eq!(chunks.lend().as_ptr(), address, "the same buffer is lent again");
+    }
+
+    #[test]
+    fn a_chunk_is_aligned_whenever_it_is_lent() {
+        let chunks = Chunks::aligned(10_000, 4_096, 1);
+        for _ in 0..3 {
+            let mut lent = [chunks.lend(), chunks.lend()];
+            for chunk in &mut lent {
+                assert!(chunk.as_ptr().addr().is_multiple_of(4_096) && chunk.len() == 10_000);
+                chunk[9_999] = 1;
+            }
+        }
     }
 
     #[test]

@@ -13,8 +13,6 @@
 
 #[cfg(not(loom))]
 mod account;
-#[cfg(not(loom))]
-mod background;
 mod chunk;
 #[cfg(not(loom))]
 mod figures;
@@ -30,12 +28,12 @@ mod pool;
 mod pressure;
 mod slots;
 mod sync;
+#[cfg(not(loom))]
+mod turns;
 mod wait;
 
 #[cfg(not(loom))]
 pub use account::{Account, Peaks};
-#[cfg(not(loom))]
-pub use background::{BackgroundFigures, Turn};
 pub use chunk::{Chunk, Chunks};
 pub use level::Level;
 #[cfg(not(loom))]
@@ -43,6 +41,8 @@ pub use map::{BoundedMap, MapFigures};
 pub use network::network_of;
 pub use pool::{Budget, Permit, Pool, PoolFigures, TooSmall};
 pub use slots::{Slot, SlotFigures, Slots};
+#[cfg(not(loom))]
+pub use turns::{Turn, TurnFigures, Turns};
 
 use std::time::Duration;
 

@@ -4,11 +4,15 @@
 //! Units come last in each name.
 
 mod database;
+mod remotes;
+mod transforms;
 mod uploads;
 
 use std::time::Duration;
 
 pub use database::*;
+pub use remotes::*;
+pub use transforms::*;
 pub use uploads::*;
 
 /// One kibibyte, in bytes.
@@ -183,7 +187,7 @@ pub const HEADER_MS: u64 = 10_000;
 pub const IDLE_MS: u64 = 75_000;
 /// One that speaks HTTP/1 waits outside hyper, with a silent connection's memory, after this.
 pub const PARK_MS: u64 = 250;
-/// A request head may have this many bytes, which is also the most that hyper buffers of an answer.
+/// A request head may have this many bytes, which is also the most that hyper reads at once and buffers of an answer.
 pub const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// A request head may have this many fields.
 pub const HEADERS_MAX: usize = 100;

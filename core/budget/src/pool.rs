@@ -128,7 +128,7 @@ pub(crate) struct Shared {
     #[cfg(not(loom))]
     watched: crate::pressure::Watched,
     #[cfg(not(loom))]
-    background: crate::background::Background,
+    background: crate::turns::Turns,
 }
 
 impl Budget {
@@ -148,7 +148,7 @@ impl Budget {
             #[cfg(not(loom))]
             watched: crate::pressure::Watched::default(),
             #[cfg(not(loom))]
-            background: crate::background::Background::new(limit_bytes),
+            background: crate::turns::Turns::of_background(limit_bytes),
         };
         Ok(Budget { shared: Arc::new(shared) })
     }
@@ -229,7 +229,7 @@ impl Budget {
     }
 
     #[cfg(not(loom))]
-    pub(crate) fn gate(&self) -> &crate::background::Background {
+    pub(crate) fn gate(&self) -> &crate::turns::Turns {
         &self.shared.background
     }
 

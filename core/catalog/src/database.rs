@@ -122,6 +122,13 @@ pub trait Library: Send + Sync + 'static {
         after: Option<TrackId>,
         rows_max: usize,
     ) -> Result<Page<Track, TrackId>>;
+    /// Those of them that are videos, likewise.
+    async fn videos(
+        &self,
+        viewer: &Viewer,
+        after: Option<TrackId>,
+        rows_max: usize,
+    ) -> Result<Page<Track, TrackId>>;
     /// One track; `NotFound` also when the viewer may not see it.
     async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track>;
     /// The same for sending its bytes, of which players ask one range after another: never older than a change that was

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Invalid,
     /// The thing is there and the rules forbid the change: the last admin cannot go.
     NotAllowed,
+    /// The owner would have more bytes than he may.
+    Quota,
     /// The database or a permit is busy; the same call may succeed later.
     Busy,
     /// The database cannot be read or written: a full or broken disk, a damaged file.
@@ -77,7 +79,8 @@ impl Error {
             | ErrorKind::Exists
             | ErrorKind::Ambiguous
             | ErrorKind::Invalid
-            | ErrorKind::NotAllowed => true,
+            | ErrorKind::NotAllowed
+            | ErrorKind::Quota => true,
             ErrorKind::Busy | ErrorKind::Unavailable => false,
         }
     }
@@ -91,9 +94,11 @@ impl Error {
     pub fn public(&self) -> &str {
         match self.kind {
             ErrorKind::NotFound => "not found",
-            ErrorKind::Exists | ErrorKind::Ambiguous | ErrorKind::Invalid | ErrorKind::NotAllowed => {
-                &self.context
-            }
+            ErrorKind::Exists
+            | ErrorKind::Ambiguous
+            | ErrorKind::Invalid
+            | ErrorKind::NotAllowed
+            | ErrorKind::Quota => &self.context,
             ErrorKind::Busy => "the database is busy; try again",
             ErrorKind::Unavailable => "the database is not available",
         }
@@ -108,6 +113,7 @@ impl fmt::Display for Error {
             ErrorKind::Ambiguous => "ambiguous",
             ErrorKind::Invalid => "invalid",
             ErrorKind::NotAllowed => "not allowed",
+            ErrorKind::Quota => "too many bytes",
             ErrorKind::Busy => "busy",
             ErrorKind::Unavailable => "database unavailable",
         };

@@ -7,9 +7,10 @@
 //! do; the [`Catalog`] traits answer queries in the words of the [`model`]; a [`scan`] reads headers of media through
 //! the store's sources and merges them into the tables.
 //!
-//! **Not here.** HTTP, JSON, file paths of the machine. SQL is here and nowhere else, under [`sqlite`].
+//! **Not here.** HTTP, JSON, file paths of the machine. SQL is here and nowhere else, under [`sqlite`] and [`cache`].
 
 pub mod access;
+pub mod cache;
 #[doc(hidden)]
 pub mod conformance;
 mod database;

@@ -51,8 +51,8 @@ impl Engine {
     pub(crate) async fn complete(&self, held: Held, inline: bool) -> Result<UploadRow, Error> {
         let entry = Arc::clone(&held.entry);
         entry.desk().completing = true;
-        let mut held = Some(held);
-        match self.try_complete(&mut held, &entry, inline).await {
+        let (mut held, claims) = (Some(held), entry.claim_count());
+        match self.try_complete(&mut held, &entry, claims, inline).await {
             Ok(Outcome::Ready(row)) => {
                 let took = entry.begun.elapsed();
                 self.metrics.ended(Ended::Ready, row.length, Some(took));
@@ -101,6 +101,7 @@ impl Engine {
         &self,
         held: &mut Option<Held>,
         entry: &Arc<Entry>,
+        claims: u64,
         inline: bool,
     ) -> Result<Outcome, Error> {
         let row = self.catalog.upload(None, entry.id).await?;
@@ -138,7 +139,8 @@ impl Engine {
         if inline && self.blobs.is_remote() && !is_there {
             return Ok(Outcome::Publishing(self.catalog.upload(None, row.id).await?));
         }
-        let key = self.publish(&row, &known, begun).await?;
+        let is_over = || entry.claim_count() != claims;
+        let key = self.publish(&row, &known, begun, is_over).await?;
         match self.catalog.commit_upload(row.id, &key, known.tags.as_ref()).await {
             Ok(_) => {}
             Err(e) if e.kind() == catalog::ErrorKind::NotAllowed => {
@@ -210,10 +212,7 @@ impl Engine {
             Looked::No(error) => error,
             Looked::Disk(error) => {
                 mine.spooled = None;
-                if error.kind() == store::ErrorKind::Broken {
-                    self.switch_off(&error);
-                }
-                error.into()
+                self.not_synced(error)
             }
         });
         if let Ok(known) = &known {
@@ -234,7 +233,7 @@ impl Engine {
             Err(e) if matches!(e.kind(), store::ErrorKind::Lost | store::ErrorKind::NotFound) => {
                 Err(Error::gone("the bytes of this upload were lost").because(e))
             }
-            Err(e) => Err(e.into()),
+            Err(e) => Err(self.not_synced(e)),
         }
     }
 
@@ -278,8 +277,15 @@ impl Engine {
         }
     }
 
-    /// Has the store keep the bytes, if it does not.
-    async fn publish(&self, row: &UploadRow, known: &Known, begun: Begun) -> Result<BlobKey, Error> {
+    /// Has the store keep the bytes, if it does not. Whole uploads are claimed by those alone who end them; what they stop
+    /// in the store must not begin behind their backs.
+    async fn publish(
+        &self,
+        row: &UploadRow,
+        known: &Known,
+        begun: Begun,
+        is_over: impl Fn() -> bool,
+    ) -> Result<BlobKey, Error> {
         match begun {
             Begun::There(BlobRow { key: Some(key), .. }) if self.has(&key).await => return Ok(key),
             Begun::There(_) | Begun::New => {}
@@ -287,6 +293,9 @@ impl Engine {
         let was_bad = self.put_bad_aside(known.whole.digest).await?;
         let since = Instant::now();
         let job = publication(row, Some(known.format));
+        if self.blobs.is_remote() && is_over() {
+            return Err(Error::taken_over());
+        }
         let published = self.blobs.publish(&job, &known.whole).await;
         self.metrics.published(since.elapsed(), published.is_ok());
         let key = published.map_err(|error| match error.kind() {

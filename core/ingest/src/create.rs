@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use budget::limits::{
-    UPLOAD_CONCAT_BYTES_MAX, UPLOAD_METADATA_BYTES_MAX, UPLOAD_STEP_BYTES, UPLOAD_SYNC_BYTES,
+    QUOTA_TRIES, UPLOAD_CONCAT_BYTES_MAX, UPLOAD_METADATA_BYTES_MAX, UPLOAD_STEP_BYTES, UPLOAD_SYNC_BYTES,
     UPLOAD_WORDS_MAX,
 };
 use budget::{Fault, Slot};
@@ -105,6 +105,61 @@ impl Engine {
         }
     }
 
+    /// What the catalog may count for a user, if there is a limit: what came of uploads of unknown length only the table
+    /// knows, and so many bytes of that are going to be known.
+    pub(crate) fn space_of(&self, user: UserId, known: u64) -> Option<u64> {
+        let max = Some(self.limits.bytes_per_user).filter(|max| *max > 0)?;
+        Some(max.saturating_sub(self.table.unsized_bytes(user).saturating_sub(known)))
+    }
+
+    /// Writes down how many bytes an upload will have of which nobody knew it, and reserves the room for them.
+    pub(crate) async fn name_length(
+        &self,
+        entry: &Arc<Entry>,
+        offset: u64,
+        length: u64,
+    ) -> Result<UploadRow, Error> {
+        let mut tries = 1;
+        loop {
+            match self.try_name_length(entry, offset, length).await {
+                // Another one that was named at this moment is known to the catalog and to the table, and counts twice.
+                Err(Error { kind: ErrorKind::Quota { .. }, .. }) if tries < QUOTA_TRIES => tries += 1,
+                named => return named,
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn try_name_length(
+        &self,
+        entry: &Arc<Entry>,
+        offset: u64,
+        length: u64,
+    ) -> Result<UploadRow, Error> {
+        let more = length.saturating_sub(offset);
+        self.check_quota(entry.owner, more).await?;
+        self.reserve_rest(entry, more).await?;
+        let bytes_max = self.space_of(entry.owner, offset);
+        let change = UploadChange { length: Some(length), bytes_max, ..UploadChange::default() };
+        match self.catalog.change_upload(entry.id, &[Phase::Receiving], &change).await {
+            Err(error) if error.kind() == catalog::ErrorKind::Quota => {
+                Err(self.over_quota(entry.owner, more).await)
+            }
+            Err(error) => Err(error.into()),
+            Ok(row) => {
+                entry.progress.send_modify(|progress| progress.length = Some(length));
+                Ok(row)
+            }
+        }
+    }
+
+    /// What somebody is told whom the catalog refused so many bytes more.
+    pub(crate) async fn over_quota(&self, user: UserId, more: u64) -> Error {
+        let max = self.limits.bytes_per_user;
+        let used = self.bytes_of(user).await;
+        used.map_or_else(|error| error, |used| over_quota(max, used, more))
+    }
+
     /// What a user's blobs and open uploads have. Of one whose length nobody knows yet, what came counts.
     async fn bytes_of(&self, user: UserId) -> Result<u64, Error> {
         let known = self.catalog.bytes_of_user(user).await?;
@@ -194,7 +249,17 @@ impl Engine {
         // Taken before anybody else can see it. When this is dropped, it is taken back.
         let mut held = entry.free_baton().ok_or_else(Error::taken_over)?;
         self.enter(Arc::clone(&entry));
-        self.catalog.add_upload(&row).await?;
+        let added = match self.space_of(owner, 0) {
+            Some(max) => self.catalog.add_upload_within(&row, max).await,
+            None => self.catalog.add_upload(&row).await,
+        };
+        match added {
+            Err(error) if error.kind() == catalog::ErrorKind::Quota => {
+                self.take_back(held).await;
+                return Err(self.over_quota(owner, row.length.unwrap_or(1)).await);
+            }
+            added => added?,
+        }
         let (spool, id) = (self.spool.clone(), row.id.0);
         let created = self.io.run(move || spool.create(id)).await.and_then(|created| created);
         match created {

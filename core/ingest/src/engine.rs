@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use budget::limits::{
-    JOINED_REMEMBERED_MAX, JOINED_REMEMBERED_MS, RETRY_AFTER, UPLOAD_CHUNK_BYTES, UPLOAD_CHUNKS_IDLE_MAX,
-    UPLOADS_OPEN_MAX,
+    JOINED_REMEMBERED_MAX, JOINED_REMEMBERED_MS, RETRY_AFTER, SPOOL_PAGE_BYTES, UPLOAD_CHUNK_BYTES,
+    UPLOAD_CHUNKS_IDLE_MAX, UPLOADS_OPEN_MAX,
 };
 use budget::{BoundedMap, Budget, Chunks, Fault, Refused, Slots};
 use catalog::{Catalog, Phase, UnixMs, UploadChange, UploadId, UploadRow, User, UserId};
@@ -82,7 +82,7 @@ impl Ingest {
             room,
             blobs,
             budget,
-            chunks: Chunks::new(UPLOAD_CHUNK_BYTES, UPLOAD_CHUNKS_IDLE_MAX),
+            chunks: Chunks::aligned(UPLOAD_CHUNK_BYTES, SPOOL_PAGE_BYTES, UPLOAD_CHUNKS_IDLE_MAX),
             slots: Slots::new("uploads", "uploads_per_user", UPLOADS_OPEN_MAX, limits.uploads_per_user),
             limits,
             table: Table::default(),
@@ -138,6 +138,11 @@ impl Ingest {
         }
         let entry = engine.entry_of(&row).await?;
         if entry.is_held() && !entry.desk().completing {
+            // A sender who comes back after his line broke asks this first. What an old request of his, or a proxy in
+            // front of us, still held back would move the offset after it was told, so that request ends here; one that
+            // our own disk keeps waiting does not count as silent. Somebody who asks from elsewhere breaks off a sender
+            // who paused for so long, who loses nothing: he goes on from what was synced. Who only wants to watch follows
+            // the events, which end nothing.
             if entry.has_hung() {
                 entry.claim();
                 drop(entry.baton().await);
@@ -337,12 +342,17 @@ impl Engine {
                 self.fail(entry, None, &lost).await;
                 lost
             }
-            store::ErrorKind::Broken => {
-                self.switch_off(&error);
-                error.into()
-            }
-            _ => error.into(),
+            _ => self.not_synced(error),
         }
+    }
+
+    /// What went wrong with a file of the spool that was opened or synced. `Broken` says there that a sync failed, and
+    /// ends all uploads, whoever meets it.
+    pub(crate) fn not_synced(&self, error: store::Error) -> Error {
+        if error.kind() == store::ErrorKind::Broken {
+            self.switch_off(&error);
+        }
+        error.into()
     }
 
     /// Says that so many bytes are on disk. The holder of the baton alone says it, and never less than before. True when
@@ -372,12 +382,13 @@ impl Engine {
     }
 
     /// Ends an upload from outside: cancelled or expired. A request that has it is told to let go; when its disk hangs,
-    /// its files are removed as soon as it does.
+    /// its files are removed as soon as it does. A store that is just being sent its bytes stops.
     pub(crate) async fn end(&self, row: &UploadRow, to: UploadChange, how: Ended) -> Result<(), Error> {
         let entry = self.table.get(row.id);
         let held = match &entry {
             Some(entry) => {
                 entry.claim();
+                self.blobs.stop(row.id.0);
                 entry.baton().await
             }
             None => None,

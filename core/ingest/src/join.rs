@@ -5,7 +5,7 @@ use std::sync::Arc;
 use budget::limits::{SNIFF_BYTES, UPLOAD_BYTES, UPLOAD_PARTS_MAX, UPLOAD_SYNC_BYTES};
 use budget::{Pool, Slot};
 use catalog::{Phase, UploadChange, UploadId, UploadRow, User, UserId};
-use store::SpoolReader;
+use store::{SpoolReader, Spooled};
 
 use crate::complete::not_media;
 use crate::create::Place;
@@ -177,6 +177,9 @@ impl Engine {
                         }
                     }
                     Err(e) if e.kind() == store::ErrorKind::Full => return Err(self.full(e).await),
+                    Err(e) if held.spooled.as_ref().is_some_and(Spooled::has_failed_to_sync) => {
+                        return Err(self.not_synced(e));
+                    }
                     Err(e) => return Err(e.into()),
                 }
             }

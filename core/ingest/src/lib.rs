@@ -6,8 +6,9 @@
 //! holds one buffer under a permit; behind it waits the socket.
 //!
 //! **Flow.** [`Ingest::create`] checks limits, reserves room on the disk and begins a spool file. [`Ingest::take`] gives
-//! a [`Receiving`], whose `append` moves a request's body through the buffer to a disk thread, which writes and hashes it.
-//! `end` hands the whole over to be checked, published as a blob and committed as a track. [`Ingest::run`] looks after
+//! a [`Receiving`], whose `append` moves a request's body through the buffer to a disk thread, which writes and hashes it;
+//! of a body that comes fast the whole connection is there already, and nothing is handed over. `end` hands the whole over
+//! to be checked, published as a blob and committed as a track. [`Ingest::run`] looks after
 //! everything that nobody waits for: what dropped requests left, publications, expired uploads, orphans, the scrub.
 //! [`tus`] and [`draft`] speak the two protocols of resumable uploads over all this.
 //!

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{
-    BLOB_ORPHAN_MS, REAP_EVERY_MS, REAP_ROWS_MAX, REMOVAL_FAILURES_MAX, REMOVAL_RETRY_MS,
+    BLOB_ORPHAN_MS, QUARANTINE_MS, REAP_EVERY_MS, REAP_ROWS_MAX, REMOVAL_FAILURES_MAX, REMOVAL_RETRY_MS,
     REMOVAL_RETRY_MS_MAX, SPOOL_ORPHAN_MS, UPLOAD_REMEMBERED_MS,
 };
 use catalog::{DoomedBlob, Phase, TrackId, UploadChange, UploadId, Viewer};
@@ -81,6 +81,7 @@ impl Engine {
             self.reap_spool(now).await,
             self.remove_doomed().await,
             self.put_orphans_aside(now).await,
+            self.empty_quarantine(now).await,
         ];
         done.into_iter().collect()
     }
@@ -204,6 +205,13 @@ impl Engine {
                 self.remove_doomed().await?;
             }
         }
+    }
+
+    /// Nobody who did not come for a file in all this time comes for it later, and it takes room that no quota counts.
+    async fn empty_quarantine(&self, now: SystemTime) -> Result<(), Error> {
+        let Some(before) = now.checked_sub(Duration::from_millis(QUARANTINE_MS)) else { return Ok(()) };
+        self.blobs.empty_quarantine(before).await?;
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use budget::Pool;
-use budget::limits::{UPLOAD_BYTES, UPLOAD_CHUNK_BYTES, UPLOAD_SYNC_BYTES, UPLOAD_SYNC_MS};
+use budget::limits::{UPLOAD_BYTES, UPLOAD_SYNC_BYTES, UPLOAD_SYNC_MS};
 use bytes::{Buf as _, Bytes};
 use catalog::{Asked, Phase, UnixMs, UploadChange, UploadId, UploadRow};
 use http_body::Body;
@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::pace::Pace;
 use crate::sniff::{Format, Sort};
 use crate::table::Held;
-use crate::write::{Failed, Job, Piece};
+use crate::write::{Extent, Failed, Job};
 
 /// An upload that is taken to send bytes for it. Dropping it lets go: what came and is not synced yet is synced by whoever
 /// looks after the table.
@@ -112,12 +112,8 @@ impl Receiving {
         if length > self.bytes_max() {
             return Err(self.engine.too_large(self.bytes_max()));
         }
-        self.engine.check_quota(self.row.owner, length - self.offset).await?;
         let entry = Arc::clone(&self.held()?.entry);
-        self.engine.reserve_rest(&entry, length - self.offset).await?;
-        let change = UploadChange { length: Some(length), ..UploadChange::default() };
-        self.row = self.engine.catalog.change_upload(self.row.id, &[Phase::Receiving], &change).await?;
-        entry.progress.send_modify(|progress| progress.length = Some(length));
+        self.row = self.engine.name_length(&entry, self.offset, length).await?;
         Ok(())
     }
 
@@ -208,12 +204,12 @@ impl Receiving {
                 }
                 Event::SyncDue => {
                     intake.pace.came(0, since.elapsed());
-                    self.work(intake, Piece::Chunk, true).await?;
+                    self.work(intake, Extent::Synced).await?;
                 }
                 Event::Asked => {
                     intake.pace.came(0, since.elapsed());
                     if unsynced {
-                        self.work(intake, Piece::Chunk, true).await?;
+                        self.work(intake, Extent::Synced).await?;
                     }
                     drop(entry.askers());
                 }
@@ -232,7 +228,7 @@ impl Receiving {
         Ok(!intake.checked && (intake.job.filled > 0 || self.held()?.is_dirty()))
     }
 
-    /// Moves bytes into the buffer, and what fills it to the disk. Large pieces go as they are.
+    /// Moves bytes into the buffer, and what fills it to the disk.
     async fn take_in(&mut self, mut data: Bytes, intake: &mut Intake) -> Result<(), Error> {
         self.held()?.entry.desk().active = Instant::now();
         let position = self.held()?.position() + intake.job.filled as u64;
@@ -242,24 +238,23 @@ impl Receiving {
             data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         }
         while !data.is_empty() {
-            if intake.job.filled == 0 && data.len() >= UPLOAD_CHUNK_BYTES / 2 {
-                let piece = data.split_to(data.len().min(UPLOAD_CHUNK_BYTES));
-                self.work(intake, Piece::Frame(piece), false).await?;
-                continue;
-            }
-            let count = intake.job.fill(&data);
+            let count = intake.job.fill(&data, self.held()?.position());
             data.advance(count);
+            if data.is_empty() {
+                // The connection may have its buffer back before the disk is waited for.
+                data = Bytes::new();
+            }
             if intake.job.is_full() {
-                self.work(intake, Piece::Chunk, false).await?;
+                self.work(intake, Extent::Pages).await?;
             }
         }
         if excess { Err(self.excess()) } else { Ok(()) }
     }
 
-    /// Has a disk thread write a piece, and sync when that is due. Looks at the first bytes of a file as soon as they may
+    /// Has a disk thread write what waits, and sync when that is due. Looks at the first bytes of a file as soon as they may
     /// be believed.
-    async fn work(&mut self, intake: &mut Intake, piece: Piece, sync: bool) -> Result<(), Error> {
-        let bytes = intake.job.bytes_of(&piece) as u64;
+    async fn work(&mut self, intake: &mut Intake, extent: Extent) -> Result<(), Error> {
+        let bytes = intake.job.filled as u64;
         let end = self.held()?.position() + bytes;
         if self.row.length.is_none() && end > self.granted {
             self.granted = self.engine.grant(self.row.owner, self.offset, end).await?;
@@ -267,13 +262,13 @@ impl Receiving {
         let held = self.held.take().ok_or_else(Error::taken_over)?;
         let unsynced = held.position().saturating_sub(held.entry.offset()) + bytes;
         let due = unsynced >= UPLOAD_SYNC_BYTES || intake.sync_due() <= Instant::now();
-        intake.job.sync = sync || (due && !intake.checked);
+        intake.job.extent = if due && !intake.checked { Extent::Synced } else { extent };
         intake.job.sniff = (self.format.is_none() && !self.row.is_part && !intake.checked)
             .then(|| (self.row.length, self.row.ask.filename.clone()));
         // Who asked up to now is told what this syncs.
-        let askers = if intake.job.sync { held.entry.askers() } else { Vec::new() };
+        let askers = if intake.job.extent == Extent::Synced { held.entry.askers() } else { Vec::new() };
         let left = self.bytes_max().saturating_sub(held.position());
-        let (held, done) = self.engine.on_disk(held, &mut intake.job, piece, left).await?;
+        let (held, done) = self.engine.on_disk(held, &mut intake.job, left).await?;
         let entry = Arc::clone(&held.entry);
         self.held = Some(held);
         match done {
@@ -314,7 +309,7 @@ impl Receiving {
         }
         if intake.checked {
             if came.is_ok() {
-                self.work(&mut intake, Piece::Chunk, false).await?;
+                self.work(&mut intake, Extent::Everything).await?;
             }
             let matches = intake.job.checking.take().is_some_and(|checking| checking.matches());
             if came.is_err() || !matches {
@@ -326,7 +321,7 @@ impl Receiving {
             self.held_mut()?.provisional = false;
             intake.checked = false;
         }
-        self.work(&mut intake, Piece::Chunk, true).await?;
+        self.work(&mut intake, Extent::Synced).await?;
         came
     }
 

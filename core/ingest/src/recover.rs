@@ -52,12 +52,7 @@ impl Engine {
                     _ => return Err(self.is_lost(row, error).await),
                 }
             }
-            Err(error) => {
-                if error.kind() == store::ErrorKind::Broken {
-                    self.switch_off(&error);
-                }
-                return Err(error.into());
-            }
+            Err(error) => return Err(self.not_synced(error)),
         };
         let rest = row.length.map_or(0, |length| length.saturating_sub(offset));
         let room = self.room.clone();

@@ -21,6 +21,7 @@ impl Engine {
                 Ok(_) => {}
                 Err(e) if e.kind() == catalog::ErrorKind::NotFound => {
                     entry.claim();
+                    self.blobs.stop(entry.id.0);
                     let held = entry.baton().await;
                     self.vanish(&entry, held).await;
                 }

@@ -208,7 +208,6 @@ impl Entry {
     }
 
     /// How many claims there were.
-    #[cfg(test)]
     pub(crate) fn claim_count(&self) -> u64 {
         lock(&self.claim).count
     }

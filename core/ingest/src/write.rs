@@ -1,8 +1,7 @@
 //! The part of receiving that blocks: one piece is written and hashed, and perhaps synced, on a disk thread.
 
 use budget::Chunk;
-use budget::limits::{SNIFF_BYTES, UPLOAD_STEP_BYTES};
-use bytes::Bytes;
+use budget::limits::{SNIFF_BYTES, SPOOL_PAGE_BYTES, UPLOAD_READ_BYTES, UPLOAD_STEP_BYTES};
 use store::{Room, Spooled};
 use tokio::time::Instant;
 
@@ -13,23 +12,30 @@ use crate::sniff::{Format, Sniffed, sniff};
 use crate::table::{Entry, Held};
 
 /// What goes to a disk thread and comes back.
+#[derive(Default)]
 pub(crate) struct Job {
     chunk: Option<Chunk>,
-    /// How much of the buffer waits to be written.
+    /// Where in the buffer the bytes begin that wait to be written: at the same place in a page as in the file, so that
+    /// whole pages of them can go past the page cache.
+    start: usize,
+    /// How many they are.
     pub(crate) filled: usize,
     /// The checksum of this request, on its way.
     pub(crate) checking: Option<Checking>,
-    pub(crate) sync: bool,
+    pub(crate) extent: Extent,
     /// Whether to look at the first bytes, with the length and the name of the file.
     pub(crate) sniff: Option<(Option<u64>, String)>,
 }
 
-/// What is to be written.
-pub(crate) enum Piece {
-    /// What is in the buffer, which may be nothing.
-    Chunk,
-    /// A piece that came as large as a buffer.
-    Frame(Bytes),
+/// How much of what waits is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Extent {
+    /// Up to the last page, which waits for more.
+    #[default]
+    Pages,
+    Everything,
+    /// And synced.
+    Synced,
 }
 
 /// What was done.
@@ -53,35 +59,36 @@ pub(crate) enum Failed {
 
 impl Job {
     pub(crate) fn new(chunk: Chunk, checking: Option<Checking>) -> Job {
-        Job { chunk: Some(chunk), filled: 0, checking, sync: false, sniff: None }
+        Job { chunk: Some(chunk), checking, ..Job::default() }
     }
 
-    /// Copies as much into the buffer as fits, and says how much.
-    pub(crate) fn fill(&mut self, data: &[u8]) -> usize {
+    /// Copies as much into the buffer as fits, and says how much. `position` is where in the file the next byte goes that
+    /// waits.
+    pub(crate) fn fill(&mut self, data: &[u8], position: u64) -> usize {
         let Some(chunk) = &mut self.chunk else { return 0 };
-        let count = data.len().min(chunk.len() - self.filled);
-        chunk[self.filled..self.filled + count].copy_from_slice(&data[..count]);
+        if self.filled == 0 {
+            self.start = in_page(position);
+        }
+        let room = &mut chunk[self.start + self.filled..];
+        let count = data.len().min(room.len());
+        room[..count].copy_from_slice(&data[..count]);
         self.filled += count;
         count
     }
 
+    /// Whether the next bytes might not fit, and would have to wait beside the buffer.
     pub(crate) fn is_full(&self) -> bool {
-        self.chunk.as_ref().is_none_or(|chunk| self.filled == chunk.len())
-    }
-
-    pub(crate) fn bytes_of(&self, piece: &Piece) -> usize {
-        match piece {
-            Piece::Chunk => self.filled,
-            Piece::Frame(bytes) => bytes.len(),
-        }
+        self.chunk.as_ref().is_none_or(|chunk| chunk.len() - (self.start + self.filled) < UPLOAD_READ_BYTES)
     }
 
     /// Blocks.
-    fn work(&mut self, spooled: &mut Spooled, piece: &Piece) -> Result<Done, Failed> {
-        let bytes = match piece {
-            Piece::Chunk => self.chunk.as_ref().map_or(&[][..], |chunk| &chunk[..self.filled]),
-            Piece::Frame(bytes) => bytes,
+    fn work(&mut self, spooled: &mut Spooled) -> Result<Done, Failed> {
+        let all = self.chunk.as_ref().map_or(&[][..], |chunk| &chunk[self.start..][..self.filled]);
+        let rest = match self.extent {
+            Extent::Pages => in_page(spooled.position() + all.len() as u64).min(all.len()),
+            Extent::Everything | Extent::Synced => 0,
         };
+        let bytes = &all[..all.len() - rest];
         if let Some(checking) = &mut self.checking {
             checking.update(bytes);
         }
@@ -90,19 +97,31 @@ impl Job {
                 store::ErrorKind::Full => Failed::Full(error),
                 _ => Failed::Write(error),
             })?;
-        }
-        if matches!(piece, Piece::Chunk) {
-            self.filled = 0;
+            self.keep(rest);
         }
         let mut done = Done::default();
         if let Some((length, name)) = self.sniff.take() {
             done.format = look(spooled, length, &name)?;
         }
-        if self.sync {
+        if self.extent == Extent::Synced {
             done.synced = Some(spooled.sync().map_err(Failed::Sync)?);
         }
         Ok(done)
     }
+
+    /// Of what waits, only the last bytes still do. They are less than a page, or nothing was written before them.
+    fn keep(&mut self, rest: usize) {
+        let end = self.start + self.filled;
+        if let Some(chunk) = &mut self.chunk {
+            chunk.copy_within(end - rest..end, 0);
+        }
+        (self.start, self.filled) = (0, rest);
+    }
+}
+
+/// Where in its page a byte of a file lies.
+fn in_page(position: u64) -> usize {
+    (position % SPOOL_PAGE_BYTES as u64) as usize
 }
 
 /// Looks at the first bytes, once there are enough of them. Blocks.
@@ -141,19 +160,17 @@ impl Engine {
         &self,
         mut held: Held,
         job: &mut Job,
-        piece: Piece,
         left: u64,
     ) -> Result<(Held, Result<Done, Failed>), Error> {
         let room = self.room.clone();
-        let empty = Job { chunk: None, filled: 0, checking: None, sync: false, sniff: None };
-        let mut lent = std::mem::replace(job, empty);
+        let mut lent = std::mem::take(job);
         held.entry.desk().working = true;
         let worked = self.io.run(move || {
-            let bytes = lent.bytes_of(&piece) as u64;
+            let bytes = lent.filled as u64;
             let done = match held.spooled.as_mut() {
                 None => Ok(Done::default()),
                 Some(spooled) => match have_room(&held.entry, &room, bytes, left) {
-                    Ok(()) => lent.work(spooled, &piece),
+                    Ok(()) => lent.work(spooled),
                     Err(error) => Err(Failed::Full(error)),
                 },
             };

@@ -78,6 +78,10 @@ pub trait Blobs: Send + Sync + 'static {
     /// As of the store; what must be known of it stays in the spool, so that it can be called again.
     async fn abandon(&self, job: &Publication) -> Result<(), Error>;
 
+    /// Has a publication that is under way fail soon, because its upload is to end. Returns at once; a later publication
+    /// of the same upload is not touched.
+    fn stop(&self, _upload: SpoolId) {}
+
     /// Opens a blob. No byte is given that does not match the checksum that was written with it: such a read fails with
     /// [`std::io::ErrorKind::InvalidData`], is counted, and the key is among [`Blobs::reported`].
     ///
@@ -109,6 +113,12 @@ pub trait Blobs: Send + Sync + 'static {
     /// As of the store; an absent blob is fine.
     async fn quarantine(&self, key: &BlobKey) -> Result<(), Error>;
 
+    /// Removes what was put aside before this moment, for good. Gives how many files that were.
+    ///
+    /// # Errors
+    /// As of the store; it can be called again.
+    async fn empty_quarantine(&self, before: SystemTime) -> Result<u64, Error>;
+
     /// Takes the keys of blobs that readers found bad since the last call, for the scrub to look at.
     fn reported(&self) -> Vec<BlobKey> {
         Vec::new()
@@ -121,16 +131,25 @@ pub trait Blobs: Send + Sync + 'static {
     fn register(&self, registry: &mut Registry);
 }
 
-/// Blobs that readers found bad, until somebody looks at them.
-#[derive(Debug, Default)]
-pub(crate) struct BadBlobs {
-    waiting: Mutex<BTreeSet<BlobKey>>,
+/// What readers found bad, until somebody looks at it.
+#[derive(Debug)]
+pub(crate) struct Bad<K> {
+    waiting: Mutex<BTreeSet<K>>,
     found: Counter,
 }
 
-impl BadBlobs {
+/// Blobs that readers found bad.
+pub(crate) type BadBlobs = Bad<BlobKey>;
+
+impl<K> Default for Bad<K> {
+    fn default() -> Self {
+        Bad { waiting: Mutex::default(), found: Counter::default() }
+    }
+}
+
+impl<K: Ord + Clone> Bad<K> {
     /// Counts a bad block and remembers whose it is. Of too many the rest is found by the scrub.
-    pub(crate) fn report(&self, key: &BlobKey) {
+    pub(crate) fn report(&self, key: &K) {
         self.count();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < BAD_BLOBS_WAITING_MAX {
@@ -143,13 +162,20 @@ impl BadBlobs {
         self.found.inc();
     }
 
-    pub(crate) fn take(&self) -> Vec<BlobKey> {
+    pub(crate) fn take(&self) -> Vec<K> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *waiting).into_iter().collect()
     }
 
+    /// Shows how many bad blocks were found under a name of the metrics.
+    pub(crate) fn register_as(&self, name: &'static str, help: &'static str, registry: &mut Registry) {
+        registry.register(name, help, self.found.clone());
+    }
+}
+
+impl BadBlobs {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let help = "Blocks of stored files that did not match their checksum";
-        registry.register("blob_bad_blocks", help, self.found.clone());
+        self.register_as("blob_bad_blocks", help, registry);
     }
 }

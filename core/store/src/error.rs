@@ -12,7 +12,7 @@ use crate::RelPath;
 pub enum ErrorKind {
     /// No file of that name is there, or the name is none that a file could have.
     NotFound,
-    /// The name leads out of the folder it belongs to.
+    /// The name leads out of the folder it belongs to, or the address to where no request may go.
     Escapes,
     /// Something of that name is there, but no regular file: a folder, a pipe, a device, a socket.
     NotAFile,

@@ -1,5 +1,8 @@
 //! The threads that wait for disks.
 
+mod carry;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +13,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, ErrorKind};
+
+pub use carry::Carried;
 
 /// Runs work that blocks on a disk, so much of it at a time and the rest in line. A clone is the same line.
 #[derive(Clone, Debug)]
@@ -34,7 +39,7 @@ impl Io {
     }
 
     /// Runs `work` on a thread that may block. Work that has begun goes on to its end also when nobody waits for it any
-    /// more, and keeps its turn until then.
+    /// more, and keeps its turn until then. Who is [carried](Io::carry) does it where he is.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] when the work broke down or the runtime stops.
@@ -42,9 +47,14 @@ impl Io {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let stopped = |_| Error::new(ErrorKind::Io, "work with the disk was stopped");
+        if Io::is_here() {
+            let begun = Instant::now();
+            let done = catch_unwind(AssertUnwindSafe(work));
+            self.0.seconds.observe(begun.elapsed().as_secs_f64());
+            return done.map_err(|_| stopped());
+        }
         let in_line = InLine::of(&self.0.waiting);
-        let turn = Arc::clone(&self.0.threads).acquire_owned().await.map_err(|_| stopped(()))?;
+        let turn = Arc::clone(&self.0.threads).acquire_owned().await.map_err(|_| stopped())?;
         drop(in_line);
         let seconds = self.0.seconds.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -54,7 +64,7 @@ impl Io {
             drop(turn);
             done
         });
-        done.await.map_err(|_| stopped(()))
+        done.await.map_err(|_| stopped())
     }
 
     /// Adds how much waits and how long pieces of work take to the metrics.
@@ -66,6 +76,10 @@ impl Io {
         );
         registry.register("disk_work_seconds", "How long pieces of work took", self.0.seconds.clone());
     }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Io, "work with the disk was stopped")
 }
 
 /// Counts one who waits, also when he goes away.

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use budget::limits::{
@@ -25,15 +25,16 @@ use crate::blobs::{BadBlobs, Blobs, Checked, Listed, Publication};
 use crate::data::DataFolder;
 use crate::error::{Error, ErrorKind};
 use crate::hex;
-use crate::source::checked::{Ledger, Sums};
+use crate::source::checked::Sums;
 use crate::source::{Source, Validator};
 use crate::spool::{Spool, SpoolId, Whole, first_of, sync_folder};
 use crate::sums::BlockSums;
+use crate::sums::kept::{Beside, SUMS_SUFFIX, SumsFile, read_sums, write_sums};
 
+mod aside;
 mod look;
 
 const QUARANTINE_FOLDER: &str = "quarantine";
-const SUMS_SUFFIX: &str = ".sums";
 
 /// Blobs in the data folder. A clone is the same store.
 #[derive(Clone)]
@@ -115,8 +116,20 @@ impl Blobs for LocalBlobs {
             }
             self.0.open.remove(key);
         }
-        let key = key.clone();
-        self.run(move |shared| shared.open_anew(key)).await
+        let of = key.clone();
+        let (file, length) = match self.run(move |shared| shared.open_anew(of)).await? {
+            Found::Source(source) => return Ok(source),
+            Found::WithoutSums(file, length) => (file, length),
+        };
+        if self.mend_sums(digest(key)?, Arc::new(file), length).await? {
+            let of = key.clone();
+            if let Found::Source(source) = self.run(move |shared| shared.open_anew(of)).await? {
+                return Ok(source);
+            }
+        }
+        self.0.bad.report(key);
+        let said = format!("the blob {key} cannot be opened: it is not what it was");
+        Err(Error::new(ErrorKind::Corrupt, said))
     }
 
     async fn remove(&self, key: &BlobKey) -> Result<(), Error> {
@@ -130,13 +143,16 @@ impl Blobs for LocalBlobs {
     }
 
     async fn check(&self, key: &BlobKey) -> Result<Checked, Error> {
-        let key = key.clone();
-        self.run(move |shared| shared.check(&key)).await
+        self.look(key).await
     }
 
     async fn quarantine(&self, key: &BlobKey) -> Result<(), Error> {
         let key = key.clone();
         self.run(move |shared| shared.put_aside(&key)).await
+    }
+
+    async fn empty_quarantine(&self, before: SystemTime) -> Result<u64, Error> {
+        self.run(move |shared| shared.empty_quarantine(before)).await
     }
 
     fn reported(&self) -> Vec<BlobKey> {
@@ -153,6 +169,13 @@ impl Blobs for LocalBlobs {
         let help = "How long it took until a whole upload was durable as a blob";
         registry.register("blob_publish_seconds", help, self.0.publish_seconds.clone());
     }
+}
+
+/// What is under the name of a blob.
+enum Found {
+    Source(Source),
+    /// Its bytes, so many, whose checksums are gone or not whole.
+    WithoutSums(File, u64),
 }
 
 /// Where one blob lies.
@@ -226,24 +249,21 @@ impl Shared {
 
     /// Writes checksums so that they are under their name whole or not at all.
     fn publish_sums(&self, sums: &BlockSums, temporary: &Path, path: &Path) -> io::Result<()> {
-        let mut file = io::BufWriter::new(File::create(temporary)?);
-        sums.write(&mut file)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        write_sums(sums, temporary)?;
         fs::rename(temporary, path)
     }
 
-    fn open_anew(&self, key: BlobKey) -> Result<Source, Error> {
+    fn open_anew(&self, key: BlobKey) -> Result<Found, Error> {
         let id = digest(&key)?;
         let files = self.files(&id);
         let context = || format!("the blob {key} cannot be opened");
         let file = File::open(&files.bytes).map_err(|e| Error::io(context(), e))?;
         let length = file.metadata().map_err(|e| Error::io(context(), e))?.len();
-        let sums = read_sums(&files.sums, length).map_err(|e| Error::io(context(), e))?;
-        if sums.is_none() && !self.mend_sums(&id, &file, length)? {
-            self.bad.report(&key);
-            return Err(Error::new(ErrorKind::Corrupt, format!("{}: it is not what it was", context())));
+        if read_sums(&files.sums, length).map_err(|e| Error::io(context(), e))?.is_none() {
+            return Ok(Found::WithoutSums(file, length));
         }
-        let ledger = SumsFile { key: key.clone(), path: files.sums, length, bad: Arc::clone(&self.bad) };
+        let (at, bad) = (Beside::Named(files.sums), Arc::clone(&self.bad));
+        let ledger = SumsFile { what: "a blob", key: key.clone(), at, length, bad };
         let source =
             Source::checked(file, &format!("blobs/{key}"), Validator::fixed(key.as_str()), |stamp| {
                 Sums::new(stamp.length, self.verified, self.chunks.clone(), ledger)
@@ -252,7 +272,7 @@ impl Shared {
             return Err(Error::new(ErrorKind::Changed, format!("{}: it changes", context())));
         }
         self.open.insert(key, source.clone());
-        Ok(source)
+        Ok(Found::Source(source))
     }
 
     fn remove(&self, key: &BlobKey) -> Result<(), Error> {
@@ -268,27 +288,6 @@ impl Shared {
             }
         }
         if was_there { sync_folder(&files.folder) } else { Ok(()) }
-    }
-
-    fn put_aside(&self, key: &BlobKey) -> Result<(), Error> {
-        self.open.remove(key);
-        let files = self.files(&digest(key)?);
-        let mut was_there = false;
-        for path in [&files.bytes, &files.sums] {
-            let Some(name) = path.file_name() else { continue };
-            match fs::rename(path, self.quarantine.join(name)) {
-                Ok(()) => was_there = true,
-                Err(e) if is_absent(&e) => {}
-                Err(e) => return Err(Error::io(format!("the blob {key} cannot be put aside"), e)),
-            }
-        }
-        if !was_there {
-            return Ok(());
-        }
-        tracing::warn!(%key, folder = %self.quarantine.display(), "a blob was put aside");
-        // In this order: a loss of power may leave it in both places, and never in none.
-        sync_folder(&self.quarantine)?;
-        sync_folder(&files.folder)
     }
 
     fn list(&self, after: Option<&BlobKey>, max: usize) -> Result<Vec<Listed>, Error> {
@@ -327,41 +326,8 @@ impl Shared {
     }
 }
 
-/// Looks a checksum up in its file each time.
-struct SumsFile {
-    key: BlobKey,
-    path: PathBuf,
-    length: u64,
-    bad: Arc<BadBlobs>,
-}
-
-impl Ledger for SumsFile {
-    fn sum(&self, block: u64) -> io::Result<u32> {
-        let sums = read_sums(&self.path, self.length)?;
-        let sum = sums.and_then(|sums| sums.get(block));
-        sum.ok_or_else(|| {
-            self.bad.report(&self.key);
-            io::Error::new(io::ErrorKind::InvalidData, "the checksums are damaged")
-        })
-    }
-
-    fn is_bad(&self, block: u64) {
-        tracing::error!(key = %self.key, block, "a block of a blob does not match its checksum; it is not sent");
-        self.bad.report(&self.key);
-    }
-}
-
-/// The checksums of so many bytes; `None` when the file is not there or not whole.
-fn read_sums(path: &Path, length: u64) -> io::Result<Option<BlockSums>> {
-    match File::open(path) {
-        Ok(file) => BlockSums::read(&mut io::BufReader::with_capacity(4_096, file), length),
-        Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
 /// The name of a folder of blobs, if it is one and not before `first`.
-fn two_digits(name: &OsStr, first: Option<&str>) -> Option<String> {
+pub(crate) fn two_digits(name: &OsStr, first: Option<&str>) -> Option<String> {
     let name = name.to_str().filter(|name| hex::parse::<1>(name).is_some())?;
     (Some(name) >= first).then(|| name.to_owned())
 }
@@ -383,7 +349,7 @@ fn is_absent(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::NotFound
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

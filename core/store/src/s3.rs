@@ -7,29 +7,26 @@
 //!
 //! What is read comes by blocks of 1 MiB and stays on the local disk for a while. A block is compared with its checksum
 //! whenever it comes, and again before it is given after the time that [`S3Settings::verified`] says. Who waits for the
-//! bucket waits on a thread of [`threads`].
+//! bucket waits on threads of its own. All that is shared with origins, in [`crate::remote`].
 
 mod bucket;
-mod cache;
-mod connections;
 mod figures;
+mod http;
 mod jobs;
 mod leftovers;
+mod object;
 mod part;
 mod progress;
-mod remote;
 mod settings;
 mod sidecar;
-mod threads;
-mod transport;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use budget::BoundedMap;
-use budget::limits::S3_OPEN_MAX;
+use budget::limits::{S3_FETCHES_AHEAD_MAX, S3_FETCHES_MAX, S3_OPEN_MAX, S3_READERS_MAX};
 use futures_util::StreamExt;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -37,23 +34,32 @@ use prometheus_client::registry::Registry;
 pub use settings::S3Settings;
 
 use crate::blob::BlobKey;
-use crate::blobs::{Blobs, Checked, Listed, Publication};
+use crate::blobs::{BadBlobs, Blobs, Checked, Listed, Publication};
 use crate::data::DataFolder;
 use crate::error::{Error, ErrorKind};
+use crate::remote::blocks::{Crowd, OpenObject, Reading};
+use crate::remote::cache::{Blocks, ObjectId};
 use crate::source::{Source, Validator};
-use crate::spool::{Spool, Whole};
+use crate::spool::{Spool, SpoolId, Whole};
 use crate::sums::Summing;
 use bucket::Bucket;
-use cache::{BlockCache, ObjectId};
 use figures::Figures;
 use jobs::Jobs;
-use remote::{OpenObject, Reading};
+use object::Stored;
 use sidecar::{Known, Sidecar, is_sidecar, sidecar_key};
 
-/// Where blocks are kept, in the data folder.
-const CACHE_FOLDER: &str = "cache/blocks";
 /// The folders of the bucket that are ours, in the order of their names.
 const FOLDERS: [&str; 2] = ["audio", "images"];
+/// Where what nobody knows is put aside, under its key.
+const QUARANTINE_FOLDER: &str = "quarantine";
+
+/// How many may read from a bucket at the same time.
+const CROWD: Crowd = Crowd {
+    threads_name: "millpond-bucket",
+    readers_max: S3_READERS_MAX,
+    fetches_max: S3_FETCHES_MAX,
+    ahead_max: S3_FETCHES_AHEAD_MAX,
+};
 
 /// Blobs in a bucket. A clone is the same store.
 #[derive(Clone)]
@@ -63,7 +69,8 @@ struct Shared {
     bucket: Arc<Bucket>,
     jobs: Jobs,
     reading: Arc<Reading>,
-    open: BoundedMap<BlobKey, OpenObject>,
+    open: BoundedMap<BlobKey, OpenObject<Stored>>,
+    bad: Arc<BadBlobs>,
     figures: Figures,
     gauges: Gauges,
 }
@@ -76,22 +83,31 @@ struct Gauges {
 }
 
 impl S3Blobs {
-    /// The blobs of that bucket, for uploads of that spool; blocks are kept in the data folder. Nothing is asked of the
-    /// bucket yet: see [`S3Blobs::look`]. Blocks, and must be called within the runtime that everything runs on.
+    /// The blobs of that bucket, for uploads of that spool; blocks are kept in the data folder, in a cache of
+    /// [`S3Settings::cache_bytes`] that nobody else may have open. Nothing is asked of the bucket yet: see
+    /// [`S3Blobs::look`]. Blocks, and must be called within the runtime that everything runs on.
     ///
     /// # Errors
     /// When the settings make no sense, or the folder of the cache cannot be used.
     pub fn open(data: &DataFolder, spool: Spool, settings: &S3Settings) -> Result<Self, Error> {
+        S3Blobs::sharing(Blocks::open(data, settings.cache_bytes)?, spool, settings)
+    }
+
+    /// As [`S3Blobs::open`], with a cache that others use too, whatever the settings say of its size.
+    ///
+    /// # Errors
+    /// When the settings make no sense.
+    pub fn sharing(blocks: Blocks, spool: Spool, settings: &S3Settings) -> Result<Self, Error> {
         let bucket = Arc::new(Bucket::new(settings)?);
         let figures = Figures::new();
-        let cache = BlockCache::open(&data.path().join(CACHE_FOLDER), settings.cache_bytes)?;
-        let reading = Reading::new(Arc::clone(&bucket), cache, figures.clone(), settings.verified)?;
+        let reading = Reading::new(blocks, figures.blocks.clone(), settings.verified, CROWD)?;
         let jobs = Jobs::new(Arc::clone(&bucket), spool, figures.clone());
         Ok(S3Blobs(Arc::new(Shared {
             bucket,
             jobs,
             open: BoundedMap::new("open_blobs", S3_OPEN_MAX, reading.verified),
             reading: Arc::new(reading),
+            bad: Arc::default(),
             figures,
             gauges: Gauges::default(),
         })))
@@ -114,7 +130,7 @@ impl S3Blobs {
         let gauges = &self.0.gauges;
         gauges.jobs.set(whole(self.0.jobs.len()));
         gauges.connections.set(whole(self.0.bucket.connections().open()));
-        gauges.cache_bytes.set(i64::try_from(self.0.reading.cache.bytes()).unwrap_or(i64::MAX));
+        gauges.cache_bytes.set(i64::try_from(self.0.reading.blocks.bytes()).unwrap_or(i64::MAX));
     }
 
     /// What the sidecar says.
@@ -133,8 +149,8 @@ impl S3Blobs {
     /// Forgets what is known of an object here.
     async fn forget(&self, key: &BlobKey) -> Result<(), Error> {
         self.0.open.remove(key);
-        let (reading, id) = (Arc::clone(&self.0.reading), ObjectId::of(key));
-        let forgotten = tokio::task::spawn_blocking(move || reading.cache.forget_object(id)).await;
+        let (reading, id) = (Arc::clone(&self.0.reading), ObjectId::of(key.as_str().as_bytes()));
+        let forgotten = tokio::task::spawn_blocking(move || reading.blocks.forget_object(id)).await;
         forgotten.map_err(|_| Error::new(ErrorKind::Io, "work with the cache was stopped"))
     }
 }
@@ -162,17 +178,24 @@ impl Blobs for S3Blobs {
         abandoned
     }
 
+    fn stop(&self, upload: SpoolId) {
+        self.0.jobs.stop(upload);
+    }
+
     async fn open(&self, key: &BlobKey) -> Result<Source, Error> {
         let object = match self.0.open.get(key) {
             Some(object) => object,
             None => {
                 let known = self.known(key).await?;
-                let object = OpenObject::new(Arc::clone(&self.0.reading), key.clone(), known);
+                let (bucket, bad) = (Arc::clone(&self.0.bucket), Arc::clone(&self.0.bad));
+                let id = ObjectId::of(key.as_str().as_bytes());
+                let stored = Stored { bucket, bad, key: key.clone(), known };
+                let object = OpenObject::new(Arc::clone(&self.0.reading), id, stored);
                 self.0.open.insert(key.clone(), object.clone());
                 object
             }
         };
-        let known = object.known();
+        let known = &object.upstream().known;
         let (length, created) = (known.sums.length(), known.created);
         let validator = Validator::fixed(&known.id.to_string());
         self.measure();
@@ -251,7 +274,7 @@ impl Blobs for S3Blobs {
 
     async fn quarantine(&self, key: &BlobKey) -> Result<(), Error> {
         for key in [key.as_str().to_owned(), sidecar_key(key)] {
-            match self.0.bucket.copy(&key, &format!("quarantine/{key}")).await {
+            match self.0.bucket.copy(&key, &format!("{QUARANTINE_FOLDER}/{key}")).await {
                 Err(e) if e.kind != ErrorKind::NotFound => return Err(e),
                 Ok(()) | Err(_) => self.0.bucket.remove(&key).await?,
             }
@@ -259,8 +282,22 @@ impl Blobs for S3Blobs {
         self.forget(key).await
     }
 
+    async fn empty_quarantine(&self, before: SystemTime) -> Result<u64, Error> {
+        let mut removed = 0;
+        let mut objects = self.0.bucket.list(QUARANTINE_FOLDER, None);
+        while let Some(object) = objects.next().await {
+            let object = object?;
+            if object.modified < before {
+                self.0.bucket.remove(&object.key).await?;
+                tracing::info!(key = object.key, "what was in quarantine for long is gone");
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
     fn reported(&self) -> Vec<BlobKey> {
-        self.0.reading.bad.take()
+        self.0.bad.take()
     }
 
     fn is_remote(&self) -> bool {
@@ -269,7 +306,7 @@ impl Blobs for S3Blobs {
 
     fn register(&self, registry: &mut Registry) {
         self.0.open.register(registry);
-        self.0.reading.bad.register(registry);
+        self.0.bad.register(registry);
         self.0.figures.register(registry);
         let gauges = &self.0.gauges;
         registry.register("s3_uploads", "Uploads on their way into the bucket", gauges.jobs.clone());

@@ -99,6 +99,11 @@ impl Validator {
         Validator { tag: tag.into(), strong: true }
     }
 
+    /// The validator of bytes of which nobody promises that an equal tag means equal bytes.
+    pub(crate) fn weak(tag: &str) -> Self {
+        Validator { tag: tag.into(), strong: false }
+    }
+
     /// The opaque tag without quotes and without `W/`.
     pub fn tag(&self) -> &str {
         &self.tag
@@ -168,6 +173,11 @@ pub trait Remote: std::fmt::Debug + Send + Sync + 'static {
     /// These bytes will be read soon. Returns at once.
     fn will_need(&self, offset: u64, count: u64) {
         let _ = (offset, count);
+    }
+
+    /// Whether somebody who read found other bytes in their place. Returns at once, and asks nobody.
+    fn has_changed(&self) -> bool {
+        false
     }
 }
 
@@ -346,7 +356,9 @@ impl Source {
     fn current(&self) -> Result<Stamp, Error> {
         match &self.0.origin {
             Origin::Plain(file) | Origin::Checked(file, _) => look(file, &self.0.name),
-            // What lies elsewhere is asked for by a name that never means anything else.
+            Origin::Remote(remote) if remote.has_changed() => {
+                Err(Error::new(ErrorKind::Changed, format!("{} changed where it lies", self.0.name)))
+            }
             Origin::Remote(_) => Ok(self.0.stamp),
         }
     }

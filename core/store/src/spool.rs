@@ -30,6 +30,7 @@ use crate::sums::BlockSums;
 mod checkpoint;
 mod reader;
 mod spooled;
+mod way;
 
 pub use reader::SpoolReader;
 pub use spooled::{Spooled, Whole};

@@ -6,6 +6,9 @@ use budget::limits::BLOB_BLOCK_BYTES;
 
 use crate::error::{Error, ErrorKind};
 
+pub(crate) mod kept;
+pub(crate) mod through;
+
 // format: the first bytes of a file of checksums, with its version
 const MAGIC: [u8; 8] = *b"mpsums01";
 const HEAD_BYTES: usize = 24;
@@ -33,6 +36,11 @@ impl BlockSums {
             ));
         }
         Ok(BlockSums { length, sums })
+    }
+
+    /// How long those of so many bytes are when they are written down.
+    pub(crate) fn file_bytes(length: u64) -> u64 {
+        HEAD_BYTES as u64 + (length.div_ceil(BLOB_BLOCK_BYTES) + 1) * 4
     }
 
     /// The length of what they are the checksums of, in bytes.

@@ -13,11 +13,13 @@ use std::task::{Context, Poll, ready};
 use budget::limits::{SMALL_BODY_BYTES_MAX, STREAM_BYTES, TURN_BYTES};
 use budget::{Chunk, Chunks, Permit, Pool, Refused, Slot};
 use bytes::Bytes;
+use futures_util::Stream;
 use http_body::{Frame, SizeHint};
-use store::Source;
+use store::{Growing, Source};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
+use crate::following::follow;
 use crate::metrics::Outcome;
 use crate::registry::{Inner, Ticket};
 use crate::respond::Listener;
@@ -34,6 +36,7 @@ enum Kind {
     Small(Option<Bytes>),
     // Boxed, because most answers of a server are empty or small.
     Reading(Box<Reading>),
+    Following(Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>),
 }
 
 impl Body {
@@ -73,6 +76,16 @@ impl Body {
 }
 
 impl Body {
+    /// The bytes of something that is being made, from its start, in a registered stream.
+    pub(crate) fn following(
+        inner: &Arc<Inner>,
+        growing: Growing,
+        listener: Listener,
+    ) -> Result<Body, Refused> {
+        let ticket = inner.enter(listener)?;
+        Ok(Body(Kind::Following(Box::pin(follow(growing, inner.chunks.clone(), ticket)))))
+    }
+
     /// What the wire needs to know to send these bytes, if it may.
     pub(crate) fn offer(&self, window_bytes: u64) -> Option<Offer> {
         let Kind::Reading(reading) = &self.0 else { return None };
@@ -111,7 +124,7 @@ fn small(
 }
 
 /// Bytes on their way out, with the permit that they are held under.
-struct Filled {
+pub(crate) struct Filled {
     chunk: Chunk,
     filled: usize,
     #[expect(dead_code, reason = "held for its Drop")]
@@ -119,6 +132,13 @@ struct Filled {
     /// That of a body which is these bytes alone; a registered stream's is in its ticket.
     #[expect(dead_code, reason = "held for its Drop")]
     slot: Option<Slot<i64>>,
+}
+
+impl Filled {
+    /// So many bytes of a chunk of a registered stream.
+    pub(crate) fn new(chunk: Chunk, filled: usize, permit: Arc<Permit>) -> Filled {
+        Filled { chunk, filled, permit, slot: None }
+    }
 }
 
 impl AsRef<[u8]> for Filled {
@@ -217,7 +237,7 @@ impl Reading {
         if left == 0 {
             self.ticket.entry.set_outcome(Outcome::Complete);
         }
-        Ok(Bytes::from_owner(Filled { chunk, filled, permit, slot: None }))
+        Ok(Bytes::from_owner(Filled::new(chunk, filled, permit)))
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -241,6 +261,10 @@ impl http_body::Body for Body {
         match &mut self.0 {
             Kind::Empty => Poll::Ready(None),
             Kind::Small(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Following(pieces) => {
+                let next = ready!(pieces.as_mut().poll_next(context));
+                Poll::Ready(next.map(|piece| piece.map(Frame::data).map_err(io::Error::from)))
+            }
             Kind::Reading(reading) => {
                 let next = ready!(reading.poll_next(context));
                 Poll::Ready(next.map(|piece| piece.map(Frame::data).map_err(io::Error::from)))
@@ -253,6 +277,7 @@ impl http_body::Body for Body {
             Kind::Empty => true,
             Kind::Small(bytes) => bytes.is_none(),
             Kind::Reading(reading) => reading.is_over || reading.left == 0,
+            Kind::Following(_) => false,
         }
     }
 
@@ -261,6 +286,7 @@ impl http_body::Body for Body {
             Kind::Empty => 0,
             Kind::Small(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             Kind::Reading(reading) => reading.left,
+            Kind::Following(_) => return SizeHint::default(),
         })
     }
 }

@@ -18,6 +18,9 @@ pub enum Error {
     /// The source could not be read.
     #[error("the source could not be read: {0}")]
     Read(#[source] io::Error),
+    /// What was sent while it was being made could not be made to its end.
+    #[error("it could not be made to its end")]
+    Unfinished,
     /// The stream was ended on purpose.
     #[error("the stream was ended: {0}")]
     Ended(Ending),
@@ -49,7 +52,7 @@ impl Error {
     pub fn worth_retrying(&self) -> bool {
         match self {
             Error::Changed(_) | Error::Short { .. } => false,
-            Error::Read(_) | Error::Ended(_) => true,
+            Error::Read(_) | Error::Unfinished | Error::Ended(_) => true,
         }
     }
 }

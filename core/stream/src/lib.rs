@@ -13,6 +13,7 @@
 mod body;
 pub mod condition;
 mod error;
+mod following;
 mod metrics;
 mod peer;
 pub mod range;

@@ -244,6 +244,11 @@ impl Inner {
         self.metrics.chunk(bytes);
     }
 
+    /// A body waited for what it is to send: that is nobody's stall.
+    pub(crate) fn waited(&self, entry: &Entry) {
+        entry.moved_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
     /// Registers a stream, if there is a slot and memory for it. A picture takes none of the streams' slots.
     pub(crate) fn enter(self: &Arc<Self>, listener: Listener) -> Result<Ticket, Refused> {
         let slot = match listener.kind {

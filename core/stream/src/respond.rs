@@ -12,6 +12,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use httpdate::HttpDate;
+use store::Growing;
 
 use crate::body::Body;
 use crate::condition::{self, Decision};
@@ -109,6 +110,32 @@ impl Streams {
         if is_range {
             set(response.headers_mut(), CONTENT_RANGE, content_range(offset, count, segment.count));
         }
+        Ok(response)
+    }
+}
+
+impl Streams {
+    /// Answers a request for something that is being made: 200 without a length, a validator or ranges, which nobody
+    /// keeps. It breaks off when it cannot be made to its end.
+    ///
+    /// # Errors
+    /// As [`Streams::answer`].
+    pub fn answer_growing(
+        &self,
+        method: &Method,
+        growing: Growing,
+        content_type: HeaderValue,
+        listener: Listener,
+    ) -> Result<Response<Body>, Refused> {
+        let body = match *method {
+            Method::HEAD => Body::empty(),
+            _ => Body::following(&self.inner, growing, listener)?,
+        };
+        let mut response = Response::new(body);
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, content_type);
+        fields.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }
 }

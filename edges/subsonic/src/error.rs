@@ -172,7 +172,7 @@ impl From<catalog::Error> for Error {
         match error.kind() {
             Kind::NotFound => Self::not_found("Not found"),
             Kind::NotAllowed => Self::new(ErrorKind::NotAllowed, error.public().to_owned()),
-            Kind::Exists | Kind::Ambiguous | Kind::Invalid => {
+            Kind::Exists | Kind::Ambiguous | Kind::Invalid | Kind::Quota => {
                 Self::new(ErrorKind::Generic, error.public().to_owned())
             }
             Kind::Busy => Error {

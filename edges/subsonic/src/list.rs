@@ -10,6 +10,7 @@
 mod artists;
 mod drawn;
 mod pages;
+mod videos;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -35,6 +36,7 @@ use crate::reply::{Format, Writer};
 pub(crate) use artists::{Artists, View};
 pub(crate) use drawn::Drawn;
 pub(crate) use pages::Pages;
+pub(crate) use videos::Videos;
 
 /// How long it waits before it asks again, at most.
 const ASK_AGAIN: Duration = Duration::from_secs(2);

@@ -56,6 +56,7 @@ pub const ROUTES: &[Route] = &[
     route!("getAlbumList", Listen, lists::album_list),
     route!("getAlbumList2", Listen, lists::album_list2),
     route!("getRandomSongs", Listen, lists::random_songs),
+    route!("getVideos", Listen, lists::videos),
     route!("getStarred", Listen, lists::starred),
     route!("getStarred2", Listen, lists::starred2),
     route!("search2", Listen, search::search2),

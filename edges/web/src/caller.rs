@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, request};
+use axum::response::{IntoResponse, Response};
 use budget::limits;
-use catalog::{Identity, Refusal, TrackId, UnixMs, UserId};
+use catalog::{Identity, Refusal, SignIn, TrackId, UnixMs, UserId};
 use data_encoding::BASE64;
 use stream::Client;
 
@@ -55,26 +56,35 @@ pub(crate) async fn identify(
         return Ok(Some(Caller { identity, sent_by_browsers: false }));
     }
     // Boxed, because signing in may hash a password, and that future is larger than all the others.
-    Box::pin(by_secret(app, head)).await
+    Box::pin(by_secret(&app.sign_in, head)).await
+}
+
+/// Who sends this request, for faces that know no sign-in of their own; nobody when it shows nothing.
+///
+/// # Errors
+/// The answer to a request that shows something wrong.
+pub async fn who(sign_in: &SignIn, head: &request::Parts) -> Result<Option<Identity>, Response> {
+    let caller = by_secret(sign_in, head).await.map_err(IntoResponse::into_response)?;
+    Ok(caller.map(|caller| caller.identity))
 }
 
 /// Who shows a secret in a header; nobody when there is none.
-async fn by_secret(app: &App, head: &request::Parts) -> Result<Option<Caller>, Error> {
+async fn by_secret(sign_in: &SignIn, head: &request::Parts) -> Result<Option<Caller>, Error> {
     let from = client(head).address;
     if head.headers.contains_key(AUTHORIZATION) {
         return match authorization(&head.headers).ok_or(Refusal::Wrong)? {
             Shown::Key(key) => {
-                let identity = app.sign_in.key(&key, from).await?;
+                let identity = sign_in.key(&key, from).await?;
                 Ok(Some(Caller { identity, sent_by_browsers: false }))
             }
             Shown::Password { name, secret } => {
-                let identity = app.sign_in.password(&name, &secret, from).await?;
+                let identity = sign_in.password(&name, &secret, from).await?;
                 Ok(Some(Caller { identity, sent_by_browsers: true }))
             }
         };
     }
     let Some(token) = session_token(&head.headers) else { return Ok(None) };
-    let identity = app.sign_in.session(token, from).await?;
+    let identity = sign_in.session(token, from).await?;
     Ok(Some(Caller { identity, sent_by_browsers: true }))
 }
 

@@ -110,7 +110,9 @@ pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
         }
         Readers::Ourselves => {
             headers.append(VARY, HeaderValue::from_static("origin"));
-            headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+            // A rendition of a public origin has said already that it is for everybody.
+            let ours = HeaderValue::from_static("same-origin");
+            headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(ours);
             return;
         }
     };

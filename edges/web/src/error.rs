@@ -240,6 +240,7 @@ impl From<catalog::Error> for Error {
             ErrorKind::Ambiguous => Error::new(Code::Ambiguous, shown),
             ErrorKind::Invalid => Error::new(Code::Invalid, shown),
             ErrorKind::NotAllowed => Error::new(Code::NotAllowed, shown),
+            ErrorKind::Quota => Error::new(Code::Quota, shown),
             ErrorKind::Busy => {
                 Error::new(Code::Busy, "the database is busy").retry_after(limits::RETRY_AFTER)
             }

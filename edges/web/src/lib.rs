@@ -35,6 +35,7 @@ mod session;
 mod streams;
 mod tracks;
 mod uploads;
+mod videos;
 
 mod cors;
 mod gzip;
@@ -58,6 +59,7 @@ use store::Shelf;
 use stream::Streams;
 use tokio_util::sync::CancellationToken;
 
+pub use caller::who;
 pub use health::Health;
 pub use observe::{Observed, observe};
 pub use operations::Operations;

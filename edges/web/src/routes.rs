@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::gate::Gate;
 use crate::{
     App, account, audio, events, form, front, health, media, metrics, openapi, scan, session, streams,
-    tracks, uploads,
+    tracks, uploads, videos,
 };
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
@@ -88,6 +88,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(POST, "/me/app-passwords", OWN, |m| on(m, account::add_app_password)),
     Route::new(DELETE, "/me/app-passwords/{id}", OWN, |m| on(m, account::remove_app_password)),
     Route::new(GET, "/tracks", LISTEN, |m| on(m, tracks::list)),
+    Route::new(GET, "/videos", LISTEN, |m| on(m, videos::list)),
     Route::new(GET, "/tracks/{id}", LISTEN, |m| on(m, tracks::read)),
     Route::new(PATCH, "/tracks/{id}", CHANGE, |m| on(m, tracks::change)),
     Route::new(DELETE, "/tracks/{id}", CHANGE, |m| on(m, tracks::remove)),

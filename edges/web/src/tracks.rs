@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{ImageChange, Track, TrackChange, TrackId, Visibility};
+use catalog::{ImageChange, Page, Track, TrackChange, TrackId, Viewer, Visibility};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{BlobId, FileId};
 use utoipa::{IntoParams, ToSchema};
@@ -160,15 +160,26 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
+    page(&app, &caller, &query, async |viewer, after, rows| app.catalog.tracks(viewer, after, rows).await)
+        .await
+}
+
+/// One page of a list in the order of ids.
+pub(crate) async fn page(
+    app: &App,
+    caller: &Caller,
+    query: &PageQuery,
+    read: impl AsyncFnOnce(&Viewer, Option<TrackId>, usize) -> Result<Page<Track, TrackId>, catalog::Error>,
+) -> Result<Response, Error> {
     let rows = json::rows(query.limit)?;
     let bad_after = |_| Error::new(Code::Invalid, "after must be what next said");
-    let after = query.after.map(|after| after.parse::<TrackId>()).transpose().map_err(bad_after)?;
+    let after = query.after.as_ref().map(|after| after.parse::<TrackId>()).transpose().map_err(bad_after)?;
     let slot = app.listings.take(caller.identity.user.id.0)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let page = app.catalog.tracks(&caller.identity.viewer(), after, rows).await?;
+    let page = read(&caller.identity.viewer(), after, rows).await?;
     let text = page_text(page.rows, page.next)?;
     drop(permit);
-    Ok(held::listing(&app, slot, "application/json", text)?)
+    Ok(held::listing(app, slot, "application/json", text)?)
 }
 
 /// Writes the rows until the text is long enough; the key of the last one written is where the next page starts.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ingest::Ingest;
 use prometheus_client::registry::Registry;
-use store::{Blobs, ErrorKind, Io, LocalBlobs, Room, S3Blobs, S3Settings, Spool};
+use store::{Blobs, Blocks, ErrorKind, Io, LocalBlobs, Room, S3Blobs, S3Settings, Spool};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
@@ -21,7 +21,10 @@ pub(crate) struct Keeping {
     pub(crate) ingest: Ingest,
     /// The bucket, to be looked at once the server starts.
     bucket: Option<S3Blobs>,
-    io: Io,
+    /// What was read of the bucket lately.
+    pub(crate) blocks: Option<Blocks>,
+    /// The threads that wait for its disk.
+    pub(crate) io: Io,
     spool: Spool,
     room: Room,
 }
@@ -36,7 +39,7 @@ impl Keeping {
         let io = Io::new(store.io_threads);
         let spool = Spool::open(&home.data, io.clone()).map_err(|e| Error::failed(e.to_string()))?;
         let room = Room::new(home.data.path(), store.free_bytes_min);
-        let mut bucket = None;
+        let (mut bucket, mut blocks) = (None, None);
         let blobs: Arc<dyn Blobs> = if store.url == LOCAL {
             let local = LocalBlobs::open(&home.data, spool.clone(), Some(store.verified));
             Arc::new(local.map_err(|e| Error::failed(e.to_string()))?)
@@ -44,7 +47,9 @@ impl Keeping {
             let variable = |name: &str| std::env::var(name).ok();
             let mut access = S3Settings::read(&store.url, variable).map_err(|e| refused(&e))?;
             (access.cache_bytes, access.verified) = (store.cache_bytes, store.verified);
-            let s3 = S3Blobs::open(&home.data, spool.clone(), &access).map_err(|e| refused(&e))?;
+            let shared = Blocks::open(&home.data, access.cache_bytes).map_err(|e| refused(&e))?;
+            let s3 = S3Blobs::sharing(shared.clone(), spool.clone(), &access).map_err(|e| refused(&e))?;
+            blocks = Some(shared);
             bucket = Some(s3.clone());
             Arc::new(s3)
         };
@@ -66,7 +71,7 @@ impl Keeping {
                 free_bytes_min: store.free_bytes_min,
             },
         });
-        Ok(Keeping { blobs, ingest, bucket, io, spool, room })
+        Ok(Keeping { blobs, ingest, bucket, blocks, io, spool, room })
     }
 
     /// Adds all of its figures to the metrics.

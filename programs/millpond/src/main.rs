@@ -17,6 +17,7 @@ mod home;
 mod keeping;
 mod listen;
 mod logging;
+mod making;
 mod output;
 mod settings;
 mod spare;
@@ -25,6 +26,12 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // The server starts this program again for each child: not a command that anybody gives, and before anything else,
+    // because what is to be given away must not be there first.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == transform::guard::WORD) {
+        return transform::guard::main(args);
+    }
     allocator::settle();
     match commands::run() {
         Ok(code) => code,

@@ -22,6 +22,7 @@ use crate::figures;
 use crate::home::{Home, task_ended};
 use crate::keeping::Keeping;
 use crate::listen::{Deadlines, House, Proxies, acceptor};
+use crate::making::Making;
 use crate::settings::Settings;
 
 /// Everything that serves.
@@ -34,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) scanner: Scanner,
     /// What takes files in and keeps them.
     pub(crate) keeping: Keeping,
+    /// What makes renditions.
+    pub(crate) making: Making,
 }
 
 /// Opens the library folders and tells the database which there are.
@@ -73,16 +76,13 @@ pub(crate) async fn open_folders(rows: Vec<LibraryRow>, open_files: usize) -> Re
 ///
 /// # Errors
 /// A certificate that cannot be used, a base URL that the routes refuse, or a store for uploads that cannot be opened.
-pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares: Shares) -> Result<Parts> {
-    let chunks = Chunks::new(limits::CHUNK_BYTES, limits::CHUNKS_IDLE_MAX);
-    let rules = stream::Settings {
-        streams_max: settings.limits.streams,
-        streams_per_user_max: settings.limits.streams_per_user,
-        write_stall: settings.stream.write_stall,
-        segment_bytes_range: settings.stream.segment_bytes_range,
-        segment_bytes_whole: settings.stream.segment_bytes_whole,
-    };
-    let streams = Streams::new(rules, home.budget.clone(), chunks);
+pub(crate) async fn build(
+    home: &Home,
+    settings: &Settings,
+    folders: &Folders,
+    shares: Shares,
+) -> Result<Parts> {
+    let streams = streams(home, settings);
     let scanner = Scanner::new(home.inventory(), folders.clone(), home.budget.clone());
     let (operations, peaks) = (Operations::new(), Peaks::new());
     let mut house = House::new(
@@ -113,11 +113,15 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
 
     let keeping = Keeping::open(home, settings)?;
     keeping.register(&mut registry);
+    house.disk = Some(keeping.io.clone());
     let shelf = Shelf::new(folders.clone(), Arc::clone(&keeping.blobs));
+    let making = Making::open(home, settings, &keeping).await?;
+    making.register(&mut registry);
+    let cdn = making.face(home, settings, &shelf, &streams)?;
     let ingest = &keeping.ingest;
     let stop = &house.stop;
     let faces = Faces { home, settings, shelf: &shelf, ingest, streams: &streams, scanner: &scanner, stop };
-    house.router = faces.routes(registry, operations, peaks, listings);
+    house.router = faces.routes(registry, operations, peaks, listings, cdn);
     house.proxies = Proxies::new(&settings.server.trusted_proxies);
     house.prefix = settings.server.base_url.prefix().to_owned();
     house.deadlines = Deadlines {
@@ -130,7 +134,19 @@ pub(crate) fn build(home: &Home, settings: &Settings, folders: &Folders, shares:
     if let (Some(cert), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) {
         house.tls = Some(acceptor(cert, key)?);
     }
-    Ok(Parts { house: house.open(), streams, scanner, keeping })
+    Ok(Parts { house: house.open(), streams, scanner, keeping, making })
+}
+
+fn streams(home: &Home, settings: &Settings) -> Streams {
+    let rules = stream::Settings {
+        streams_max: settings.limits.streams,
+        streams_per_user_max: settings.limits.streams_per_user,
+        write_stall: settings.stream.write_stall,
+        segment_bytes_range: settings.stream.segment_bytes_range,
+        segment_bytes_whole: settings.stream.segment_bytes_whole,
+    };
+    let chunks = Chunks::new(limits::CHUNK_BYTES, limits::CHUNKS_IDLE_MAX);
+    Streams::new(rules, home.budget.clone(), chunks)
 }
 
 /// What the faces are made of.
@@ -152,6 +168,7 @@ impl Faces<'_> {
         operations: Operations,
         peaks: Peaks,
         listings: Slots<i64>,
+        cdn: Router,
     ) -> Router {
         let Faces { home, settings, shelf, ingest, streams, scanner, stop } = self;
         let watchers = Slots::new(
@@ -203,6 +220,6 @@ impl Faces<'_> {
             scanner: (*scanner).clone(),
             listings,
         });
-        web::observe(web.merge(subsonic), &observed)
+        web::observe(web.merge(subsonic).merge(cdn), &observed)
     }
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use tests::{Server, wait_until};
 
-use crate::asked;
 use crate::ground::{Ground, blobs, spool, wrong_blobs};
 use crate::sender::{Sender, Stopped};
+use crate::{asked, can_be_checked};
 
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// The reference upload: four pieces, and more than one block of checksums.
@@ -58,26 +58,28 @@ const CASES: &[Case] = &[
     Case { calls: "ftruncate,fallocate", of: Of::All, kills_min: 0, many: false },
 ];
 
-/// One of the cases needs it; that it is there is `cargo x test`'s business.
-fn strace_is_usable() -> Result<(), String> {
+/// That it is there is `cargo x test`'s business.
+pub(crate) fn strace_is_usable() -> Result<(), String> {
     let tried = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).output();
     match tried {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(error.to_string()),
+        Ok(output) => Err(format!("strace does not work: {}", String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(format!("no strace: {error}")),
     }
 }
 
 /// `strace` on a running server.
-struct Killer(Child);
+pub(crate) struct Killer(Child);
 
 impl Killer {
-    fn on(server: &Server, case: &Case, when: usize) -> Self {
+    /// Kills the server when one of its threads comes to such a call for that time; the call itself is not made any more.
+    /// With paths, only calls for these count.
+    pub(crate) fn on(server: &Server, calls: &str, paths: &[PathBuf], when: usize) -> Self {
         let mut command = Command::new("strace");
         command.args(["-f", "-p", &server.id().to_string(), "-o", "/dev/null"]);
-        command.args(["-e", &format!("trace={}", case.calls)]);
-        command.args(["-e", &format!("inject={}:signal=KILL:when={when}", case.calls)]);
-        for path in paths(server, case.of) {
+        command.args(["-e", &format!("trace={calls}")]);
+        command.args(["-e", &format!("inject={calls}:signal=KILL:when={when}")]);
+        for path in paths {
             command.arg("-P").arg(path);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -126,7 +128,7 @@ fn killed(ground: &Ground, sender: &mut Sender, case: &Case, when: usize) -> boo
         let begun = sender.begin(&server);
         assert!(matches!(begun, Stopped::Done), "{what}: {begun:?}");
     }
-    let killer = Killer::on(&server, case, when);
+    let killer = Killer::on(&server, case.calls, &paths(&server, case.of), when);
     let stopped = sender.live(&server, goal, &no);
     assert!(!matches!(stopped, Stopped::Wronged(_)), "{what}: {stopped:?}");
     // The killing call may be one of those that come after the answer.
@@ -150,8 +152,8 @@ fn killed(ground: &Ground, sender: &mut Sender, case: &Case, when: usize) -> boo
 
 #[test]
 fn p01_a_kill_at_every_call_that_changes_the_disk_loses_nothing() {
-    if let Err(why) = strace_is_usable() {
-        return println!("NOT CHECKED: no strace here: {why}");
+    if !can_be_checked(strace_is_usable()) {
+        return;
     }
     let ground = Ground::new();
     let mut sender = Sender::new("sender", &ground.mira, 1, FILE_BYTES..FILE_BYTES + 1);

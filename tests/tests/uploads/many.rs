@@ -37,11 +37,12 @@ fn p04_many_uploads_at_once_need_one_small_buffer_each() {
     let length = asked("MILLPOND_UPLOAD_MB", 20) * 1_000_000;
     let server = Server::start(&Options::default().config(&config("")));
     let tus = Tus::of(&server, &server.mira);
-    // What the first ones make, threads and connections of the database, stays.
+    // What the first ones make, threads with their stacks and connections of the database, stays. They are large enough
+    // to be taken in on disk threads.
     std::thread::scope(|scope| {
         for seed in 0..8 {
             let tus = &tus;
-            scope.spawn(move || uploaded(tus, &Noise::new(1_000 + seed, 1_000_000)));
+            scope.spawn(move || uploaded(tus, &Noise::new(1_000 + seed, 20_000_000)));
         }
     });
     let before = server.figures().resident_kib;

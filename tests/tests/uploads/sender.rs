@@ -138,6 +138,13 @@ impl Sender {
         made.err().unwrap_or(Stopped::Done)
     }
 
+    /// Asks how far his upload is, and holds the server to the answer from then on. Gives the offset.
+    pub(crate) fn ask(&mut self, server: &Server) -> Result<u64, Stopped> {
+        let Some(current) = &mut self.current else { return Ok(0) };
+        offset_after_an_end(&Tus::of(server, &self.login), current)?;
+        Ok(current.told)
+    }
+
     fn another(&mut self) -> Current {
         self.made += 1;
         let length = self.sizes.start + self.random.below(self.sizes.end - self.sizes.start);

@@ -30,6 +30,8 @@ pub const BLOB_BLOCK_BYTES: u64 = MIB;
 pub const BLOB_CHECK_BYTES: usize = 64 * 1024;
 /// …and how many of them are kept.
 pub const BLOB_CHECKS_IDLE_MAX: usize = 8;
+/// So much of a stored file is read to be checked before the disk thread is given to whoever waits for one.
+pub const BLOB_CHECK_STEP_BYTES: u64 = 16 * MIB;
 /// Stored files kept open for the next request, at most.
 pub const OPEN_BLOBS_MAX: usize = 512;
 /// Stored files found bad by a reader that wait to be looked at.
@@ -37,22 +39,37 @@ pub const BAD_BLOBS_WAITING_MAX: usize = 64;
 /// An upload asks the system to begin writing to disk after so many bytes, and to forget those that are there: what
 /// players use stays in memory, and the next sync has less to wait for.
 pub const SPOOL_FLUSH_BYTES: u64 = 4 * MIB;
+/// Bytes of an upload go past the page cache, from buffers at multiples of this to multiples of this in the file: the
+/// largest that a disk asks for.
+pub const SPOOL_PAGE_BYTES: usize = 4 * 1024;
+/// A disk that takes less per second in this way is better served by the page cache, which gives it larger pieces.
+pub const SPOOL_DIRECT_RATE_BYTES_MIN: u64 = 32 * MIB;
 /// Checksums of whole blocks that an upload keeps in memory before it writes them beside its bytes.
 pub const SPOOL_SUMS_WAITING_MAX: usize = 64;
 /// The upper bounds of the histograms of work with a disk, in seconds.
 pub const DISK_BUCKETS_SECONDS: [f64; 9] = [0.001, 0.004, 0.016, 0.064, 0.25, 1.0, 4.0, 16.0, 64.0];
 /// Open uploads of all users: each is an entry in memory.
 pub const UPLOADS_OPEN_MAX: usize = 10_000;
-/// The one buffer of a request that receives.
-pub const UPLOAD_CHUNK_BYTES: usize = 96 * 1024;
+/// The one buffer of a request that receives: what is written at once, and the unfinished page before it.
+pub const UPLOAD_CHUNK_BYTES: usize = 160 * 1024 + SPOOL_PAGE_BYTES;
+/// It is written when it has less room left than for this, a read of its connection.
+pub const UPLOAD_READ_BYTES: usize = super::HEADER_BYTES_MAX;
 /// What the permit of a request that receives stands for: its buffer, what the connection read ahead, hash states.
-pub const UPLOAD_BYTES: u64 = UPLOAD_CHUNK_BYTES as u64 + 64 * KIB;
+pub const UPLOAD_BYTES: u64 = (UPLOAD_CHUNK_BYTES + SPOOL_PAGE_BYTES) as u64 + 64 * KIB;
 /// Spare buffers for requests that receive.
 pub const UPLOAD_CHUNKS_IDLE_MAX: usize = 16;
 /// While bytes come, they are synced to disk after so many of them…
 pub const UPLOAD_SYNC_BYTES: u64 = 16 * MIB;
 /// …or after so much time, whichever is sooner.
 pub const UPLOAD_SYNC_MS: u64 = 1_000;
+/// A body of which so many bytes came…
+pub const RUSH_BYTES: usize = 4 * MIB as usize;
+/// …within this time is taken in on a disk thread, which then reads, hashes and writes without waking others…
+pub const RUSH_MS: u64 = 100;
+/// …until it has waited for more than half of such a time.
+pub const RUSH_WINDOW_MS: u64 = 50;
+/// There it waits so long for the next bytes before it asks the runtime to wake it.
+pub const RUSH_PATIENCE_MS: i64 = 5;
 /// A new request for an upload waits so long for the earlier one to flush.
 pub const UPLOAD_TAKE_OVER_MS: u64 = 1_000;
 /// Room on the disk is reserved in steps of this size for an upload of unknown length.
@@ -95,6 +112,8 @@ pub const UPLOAD_TEND_MS: u64 = 1_000;
 pub const UPLOAD_STOP_MS: u64 = 5_000;
 /// How often the completion of an upload is tried while its sender waits, when the same bytes are just being removed.
 pub const PUBLISH_BUSY_TRIES: u32 = 5;
+/// How often a user's space is counted before a length that was named is refused.
+pub const QUOTA_TRIES: u32 = 3;
 /// How often what is expired, doomed or without an owner is looked for.
 pub const REAP_EVERY_MS: u64 = 3_600_000;
 /// Rows that are looked at in one step of that.
@@ -103,6 +122,8 @@ pub const REAP_ROWS_MAX: usize = 100;
 pub const SPOOL_ORPHAN_MS: u64 = 3_600_000;
 /// A blob without a row is put in quarantine when it is older than this.
 pub const BLOB_ORPHAN_MS: u64 = 24 * 3_600_000;
+/// What was put in quarantine is removed after this time.
+pub const QUARANTINE_MS: u64 = 30 * 24 * 3_600_000;
 /// How long an upload that ended is remembered, so that its outcome can be asked for.
 pub const UPLOAD_REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
 /// Ended uploads of one user that are remembered, at most.

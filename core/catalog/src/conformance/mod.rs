@@ -43,6 +43,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     libraries::hidden_libraries_take_their_tracks_with_them(make().await).await;
 
     lists::tracks_come_in_pages_that_fit_together(make().await).await;
+    lists::videos_are_listed_by_themselves(make().await).await;
     lists::p04_a_page_holds_no_more_than_its_permit(make().await).await;
     lists::albums_come_in_every_order(make().await).await;
     lists::artists_come_by_their_sort_names(make().await).await;
@@ -78,6 +79,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 /// Those of uploads, of the bytes that are kept of them, and of their end.
 async fn of_what_is_sent(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     uploads::an_upload_is_its_owners_alone(make().await).await;
+    uploads::nobody_gets_more_bytes_than_he_may_have(make().await).await;
     uploads::a_phase_is_left_once(make().await).await;
     uploads::what_is_over_is_found_and_forgotten(make().await).await;
     uploads::an_upload_becomes_a_track(make().await).await;

@@ -11,7 +11,7 @@ use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{
     AlbumOrder, Asked, Begun, Item, LibrarySet, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
-    UploadId, Visibility,
+    UploadId, UploadRow, Visibility,
 };
 use crate::scan::FoundCover;
 
@@ -72,6 +72,35 @@ pub(super) async fn an_upload_is_its_owners_alone(catalog: Arc<dyn Catalog>) {
     assert_eq!(none.kind(), ErrorKind::NotFound);
 }
 
+pub(super) async fn nobody_gets_more_bytes_than_he_may_have(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let catalog = &house.catalog;
+    let unknown = |n| UploadRow { length: None, ..upload(&house.ann, n) };
+    catalog.add_upload_within(&upload(&house.ann, 1), 1_000).await.expect("it fits");
+    for (row, bytes_max) in [(upload(&house.ann, 2), 1_999), (unknown(2), 1_000)] {
+        let refused = catalog.add_upload_within(&row, bytes_max).await.expect_err("too much");
+        assert_eq!(refused.kind(), ErrorKind::Quota);
+        assert_eq!(catalog.upload(None, row.id).await.expect_err("not there").kind(), ErrorKind::NotFound);
+    }
+    catalog.add_upload_within(&upload(&house.bob, 3), 1_000).await.expect("his own space");
+    let row = unknown(2);
+    catalog.add_upload_within(&row, 1_001).await.expect("a byte of it fits");
+    let named = |bytes_max| UploadChange { length: Some(500), bytes_max, ..UploadChange::default() };
+    let refused = catalog.change_upload(row.id, &[Phase::Receiving], &named(Some(1_499))).await;
+    assert_eq!(refused.expect_err("too much").kind(), ErrorKind::Quota);
+    assert_eq!(catalog.upload(None, row.id).await.expect("as it was").length, None);
+    for bytes_max in [Some(1_500), Some(1_499), None] {
+        // What is known is not counted again.
+        let row = catalog.change_upload(row.id, &[Phase::Receiving], &named(bytes_max)).await;
+        assert_eq!(row.expect("it fits").length, Some(500));
+    }
+    // What is sent twice counts once when it is there.
+    for n in [5, 6] {
+        send(&house, &house.ann, n, 1).await;
+    }
+    assert_eq!(catalog.bytes_of_user(house.ann.id).await.expect("bytes"), 2_500);
+}
+
 pub(super) async fn a_phase_is_left_once(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
     let catalog = &house.catalog;
@@ -123,7 +152,7 @@ pub(super) async fn what_is_over_is_found_and_forgotten(catalog: Arc<dyn Catalog
     // The fourth has all its bytes: it may take its time.
     let id = |n| UploadId(SpoolId::from_bytes([n; 16]));
     catalog.begin_blob(id(4), &sound(4)).await.expect("bytes");
-    let numbers = |rows: Vec<crate::model::UploadRow>| rows.iter().map(|row| row.created).collect::<Vec<_>>();
+    let numbers = |rows: Vec<UploadRow>| rows.iter().map(|row| row.created).collect::<Vec<_>>();
     let open = catalog.open_uploads(None, 3).await.expect("a page");
     let rest = catalog.open_uploads(Some(open[2].id), 3).await.expect("a page");
     assert_eq!((numbers(open), numbers(rest)), (vec![1, 2, 3], vec![4, 5]));

@@ -20,6 +20,9 @@ pub trait Uploads: Send + Sync + 'static {
     /// Adds an upload, in any phase: one that asks first may be ready at once. `Exists` when there is one of that id,
     /// `Invalid` when its texts are too long.
     async fn add_upload(&self, row: &UploadRow) -> Result<()>;
+    /// The same, if its owner's bytes ([`Uploads::bytes_of_user`]) are no more than that with it, where one of unknown
+    /// length needs a byte at least; otherwise `Quota`, and nothing is added. Of several at once as many are added as fit.
+    async fn add_upload_within(&self, row: &UploadRow, bytes_max: u64) -> Result<()>;
     /// One upload. `NotFound` also when it is not that owner's; `None` is the server itself.
     async fn upload(&self, owner: Option<UserId>, id: UploadId) -> Result<UploadRow>;
     /// A user's uploads, ended ones too, last begun first; at most a page.

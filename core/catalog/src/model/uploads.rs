@@ -209,6 +209,9 @@ pub struct UploadChange {
     pub phase: Option<Phase>,
     /// How many bytes it will have.
     pub length: Option<u64>,
+    /// With a length that nobody knew before: what its owner's bytes may be with it; if they are more, nothing changes and
+    /// the error is `Quota`.
+    pub bytes_max: Option<u64>,
     /// When it goes if nothing more comes.
     pub expires: Option<UnixMs>,
     /// What its first bytes say: a media type of [`CONTENT_TYPES`](crate::scan::CONTENT_TYPES) or

@@ -9,7 +9,7 @@ use store::{Entry, LibraryFolder, Walk};
 use tokio::sync::mpsc;
 
 use super::beside::Beside;
-use super::tags::is_audio_name;
+use super::tags::is_media_name;
 use crate::error::Error;
 
 /// Files that go from one thread to the other at once.
@@ -17,7 +17,7 @@ const BATCH_ENTRIES: usize = 128;
 
 type Item = Result<(Entry, Arc<Beside>), store::Error>;
 
-/// The audio files of a folder in the byte order of their paths, each with the pictures beside it.
+/// The sound and video files of a folder in the byte order of their paths, each with the pictures beside it.
 pub(super) struct Entries {
     batches: mpsc::Receiver<Vec<Item>>,
     batch: VecDeque<Item>,
@@ -72,7 +72,7 @@ fn walk(mut walk: Walk, sender: &mpsc::Sender<Vec<Item>>) {
     let mut beside = Arc::new(Beside::default());
     while let Some(item) = walk.next() {
         let item = match item {
-            Ok(entry) if !is_audio_name(&entry.path) => continue,
+            Ok(entry) if !is_media_name(&entry.path) => continue,
             Ok(entry) => {
                 let parent = entry.path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
                 if place.as_deref() != Some(parent) {

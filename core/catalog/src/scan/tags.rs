@@ -25,10 +25,13 @@ use super::{flac, id3, iff, matroska, mp4, ogg};
 const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
 
 /// Extensions of files that a scan opens, in lower case.
-const EXTENSIONS: [&str; 10] = ["mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "wav", "aif", "aiff"];
+const EXTENSIONS: [&str; 16] = [
+    "mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "wav", "aif", "aiff", "weba", "mp4", "m4v", "mov",
+    "webm", "mkv",
+];
 
 /// Whether a scan opens files of that name.
-pub(super) fn is_audio_name(path: &RelPath) -> bool {
+pub(super) fn is_media_name(path: &RelPath) -> bool {
     let extension = path.file_name().rsplit_once('.').map(|(_, extension)| extension);
     extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
 }

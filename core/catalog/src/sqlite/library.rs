@@ -8,7 +8,7 @@ use store::FolderId;
 
 use super::rows::{self, CoverRow, LibraryTableRow};
 use super::sql::{has_cover, private_seen, seen, track_seen};
-use super::{Result, Scope, Sqlite, now};
+use super::{Result, Scope, Sqlite, now, tracks};
 use crate::access::Viewer;
 use crate::database::{Library, Page};
 use crate::error::Error;
@@ -124,7 +124,16 @@ impl Library for Sqlite {
         after: Option<TrackId>,
         rows_max: usize,
     ) -> Result<Page<Track, TrackId>> {
-        self.tracks_after(&Scope::of(viewer), after, rows_max).await
+        self.tracks_after(tracks::BY_ID, &Scope::of(viewer), after, rows_max).await
+    }
+
+    async fn videos(
+        &self,
+        viewer: &Viewer,
+        after: Option<TrackId>,
+        rows_max: usize,
+    ) -> Result<Page<Track, TrackId>> {
+        self.tracks_after(tracks::VIDEOS, &Scope::of(viewer), after, rows_max).await
     }
 
     async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track> {

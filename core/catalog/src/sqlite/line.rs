@@ -23,7 +23,8 @@ use crate::scan::Tags;
 
 /// A small change of an upload.
 pub(super) enum Job {
-    Add(Box<UploadRow>),
+    /// With what its owner may have.
+    Add(Box<UploadRow>, Option<u64>),
     Change(UploadId, Vec<Phase>, Box<UploadChange>),
     Begin(UploadId, Box<BlobRow>),
     Commit(UploadId, BlobKey, Option<Box<Tags>>),
@@ -220,7 +221,10 @@ async fn apart(tx: &mut Write, job: Job) -> Result<Result<Done>> {
 
 async fn one(tx: &mut Write, job: Job) -> Result<Done> {
     match job {
-        Job::Add(row) => super::uploads::add(tx, &row).await.map(|()| Done::Added),
+        Job::Add(row, bytes_max) => {
+            super::uploads::add(tx, &row, bytes_max).await?;
+            Ok(Done::Added)
+        }
         Job::Change(id, from, to) => {
             let row = super::uploads::change(tx, id, &from, &to).await?;
             Ok(Done::Changed(Box::new(row)))

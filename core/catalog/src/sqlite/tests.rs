@@ -82,6 +82,7 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("drawn albums", albums::DRAWN),
         ("artists", artists::BY_NAME),
         ("starred artists", artists::WITH_STAR),
+        ("videos", tracks::VIDEOS),
         ("tracks by words", search::TRACKS),
         ("albums by words", search::ALBUMS),
         ("artists by words", search::ARTISTS),

@@ -196,8 +196,21 @@ async fn write(tx: &mut Write, row: &UploadRow) -> Result<()> {
     Ok(())
 }
 
-/// Adds a row.
-pub(super) async fn add(tx: &mut Write, row: &UploadRow) -> Result<()> {
+/// Refuses so many bytes more for their owner than he may have. Changes come one after the other, so that nobody else's
+/// come in between.
+async fn check_space(tx: &mut Write, owner: UserId, more: u64, bytes_max: u64) -> Result<()> {
+    let used = unsigned(sqlx::query_scalar(blobs::BYTES_OF_USER).bind(owner.0).fetch_one(&mut **tx).await?);
+    if used.saturating_add(more) <= bytes_max {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Quota, format!("{used} bytes are there, and {more} more are over {bytes_max}")))
+}
+
+/// Adds a row, if its owner may have so many bytes.
+pub(super) async fn add(tx: &mut Write, row: &UploadRow, bytes_max: Option<u64>) -> Result<()> {
+    if let Some(bytes_max) = bytes_max {
+        check_space(tx, row.owner, row.length.unwrap_or(1), bytes_max).await?;
+    }
     // Who begins and ends uploads all day long fills no table: of his ended ones the last are remembered.
     sqlx::query(FORGET_OVERFLOW)
         .bind(row.owner.0)
@@ -246,6 +259,9 @@ pub(super) async fn change(
     if to.phase == Some(Phase::Publishing) || (to.phase == Some(Phase::Ready) && !row.is_part) {
         return Err(Error::invalid("an upload becomes that by what is done with its bytes"));
     }
+    if let (None, Some(length), Some(bytes_max)) = (row.length, to.length, to.bytes_max) {
+        check_space(tx, row.owner, length, bytes_max).await?;
+    }
     row.phase = to.phase.unwrap_or(row.phase);
     row.length = to.length.or(row.length);
     row.expires = to.expires.unwrap_or(row.expires);
@@ -271,6 +287,14 @@ fn other_answer() -> Error {
 }
 
 impl Sqlite {
+    async fn add_row(&self, row: &UploadRow, bytes_max: Option<u64>) -> Result<()> {
+        check(row)?;
+        match self.in_line(Job::Add(Box::new(row.clone()), bytes_max)).await? {
+            Done::Added => Ok(()),
+            _ => Err(other_answer()),
+        }
+    }
+
     async fn rows_of_uploads(
         &self,
         query: sqlx::query::QueryAs<'_, sqlx::Sqlite, UploadTableRow, sqlx::sqlite::SqliteArguments>,
@@ -286,11 +310,11 @@ fn not_in_phase(phase: Phase) -> Error {
 #[async_trait]
 impl Uploads for Sqlite {
     async fn add_upload(&self, row: &UploadRow) -> Result<()> {
-        check(row)?;
-        match self.in_line(Job::Add(Box::new(row.clone()))).await? {
-            Done::Added => Ok(()),
-            _ => Err(other_answer()),
-        }
+        self.add_row(row, None).await
+    }
+
+    async fn add_upload_within(&self, row: &UploadRow, bytes_max: u64) -> Result<()> {
+        self.add_row(row, Some(bytes_max)).await
     }
 
     async fn upload(&self, owner: Option<UserId>, id: UploadId) -> Result<UploadRow> {

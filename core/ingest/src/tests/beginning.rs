@@ -1,5 +1,6 @@
 use budget::limits::{UPLOAD_METADATA_BYTES_MAX, UPLOAD_WORDS_MAX};
 use catalog::{Asked, Phase, Viewer};
+use futures_util::future::join_all;
 
 use super::house::{House, Kept, ask, digest, png, wav, whole};
 use crate::{Ask, Created, ErrorKind, Limits};
@@ -66,6 +67,57 @@ async fn a_users_space_counts_what_is_open_and_what_is_kept() {
     drop(receiving);
     house.ingest.cancel(&house.ann, open).await.unwrap();
     house.create(Some(2_000), "e.wav").await;
+}
+
+#[tokio::test]
+async fn of_many_that_begin_at_once_as_many_are_taken_as_fit() {
+    let limits = Limits { bytes_per_user: 10_000, ..Limits::default() };
+    let house = House::with(Kept::Local, limits).await;
+    let quota = ErrorKind::Quota { max: 10_000 };
+    let begun = join_all((0..8).map(|_| house.ingest.create(&house.ann, ask(Some(4_000), "a.wav")))).await;
+    let refused: Vec<_> = begun.into_iter().filter_map(Result::err).map(|error| error.kind).collect();
+    assert_eq!(refused, vec![quota.clone(); 6]);
+    assert_eq!(house.ingest.0.table.len(), 2, "nothing is left of the others");
+    assert_eq!(house.catalog.bytes_of_user(house.ann.id).await.unwrap(), 8_000);
+    // Somebody else's space is his own.
+    house.ingest.create(&house.bob, ask(Some(10_000), "b.wav")).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_many_that_name_their_length_at_once_as_many_are_taken_as_fit() {
+    let limits = Limits { bytes_per_user: 10_000, ..Limits::default() };
+    let house = House::with(Kept::Local, limits).await;
+    let mut receiving = Vec::new();
+    for seed in 0..8 {
+        let id = house.create(None, "a.wav").await;
+        receiving.push(house.take(id).await);
+        let last = receiving.last_mut().unwrap();
+        last.append(whole(&wav(100, seed)), None).await.unwrap();
+    }
+    // What came counts, and what is named counts it once.
+    let named = join_all(receiving.iter_mut().map(|receiving| receiving.set_length(4_000))).await;
+    let refused: Vec<_> = named.into_iter().filter_map(Result::err).map(|error| error.kind).collect();
+    assert_eq!(refused, vec![ErrorKind::Quota { max: 10_000 }; 6]);
+    assert_eq!(house.catalog.bytes_of_user(house.ann.id).await.unwrap(), 8_000);
+}
+
+#[tokio::test]
+async fn bytes_that_a_user_has_twice_count_once_when_they_are_completed() {
+    for (again, expected) in [(1, Phase::Ready), (2, Phase::Failed)] {
+        let mut house = House::new().await;
+        house.send(&wav(4_000, 1), "a.wav", 4_000).await;
+        let id = house.create(Some(4_000), "b.wav").await;
+        let mut receiving = house.take(id).await;
+        receiving.append(whole(&wav(4_000, again)), None).await.unwrap();
+        drop(receiving);
+        house.settle().await;
+        assert_eq!(house.catalog.upload(None, id).await.unwrap().phase, Phase::Receiving);
+        // He may have less than when he began it.
+        house.limits.bytes_per_user = 5_000;
+        let house = house.restarted().await;
+        house.settle().await;
+        assert_eq!(house.catalog.upload(None, id).await.unwrap().phase, expected);
+    }
 }
 
 #[tokio::test]

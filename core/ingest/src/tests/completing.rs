@@ -1,5 +1,7 @@
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use budget::limits::UPLOAD_TAKE_OVER_MS;
 use catalog::{Asked, LibrarySet, Phase, Rights, Role};
 
 use super::house::{House, Kept, STORES, ask, digest, png, wav, whole};
@@ -124,6 +126,26 @@ async fn what_is_cancelled_while_it_is_published_is_no_track() {
     house.settle().await;
     house.is_clean();
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
+}
+
+/// The store is told to stop: else it would go on to send what nobody wants, and hold the upload for as long.
+#[tokio::test]
+async fn cancelling_stops_a_publication_that_is_under_way() {
+    let house = House::of(Kept::Far).await;
+    house.slow.store(true, Ordering::Relaxed);
+    let id = house.send(&wav(9_000, 2), "x.wav", 9_000).await;
+    let (ingest, entry) = (house.ingest.clone(), house.ingest.0.table.get(id).unwrap());
+    let publishing = tokio::spawn(async move { ingest.tend_once().await });
+    while house.slow.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    assert!(entry.is_held(), "it is in the store's hands");
+    let since = std::time::Instant::now();
+    house.ingest.cancel(&house.ann, id).await.unwrap();
+    assert!(since.elapsed() < Duration::from_millis(UPLOAD_TAKE_OVER_MS), "took {:?}", since.elapsed());
+    tokio::time::timeout(Duration::from_secs(20), publishing).await.unwrap().unwrap();
+    house.is_clean();
+    assert_eq!(house.catalog.upload(None, id).await.unwrap().phase, Phase::Cancelled);
 }
 
 /// Two seconds of sound with words before or behind it.

@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use budget::Budget;
@@ -21,7 +21,7 @@ use store::{
     Publication, Room, Source, Spool, Whole,
 };
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::{Ask, Created, Ingest, Limits, Parts, Receiving};
@@ -47,6 +47,7 @@ pub(crate) struct House {
     pub(crate) bob: User,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) hangs: Arc<AtomicBool>,
+    pub(crate) slow: Arc<AtomicBool>,
     pub(crate) memory: Option<MemoryBlobs>,
     pub(crate) limits: Limits,
     pub(crate) folder: TempDir,
@@ -66,13 +67,13 @@ impl House {
         let data = DataFolder::share(folder.path()).unwrap();
         let io = Io::new(4);
         let spool = Spool::open(&data, io.clone()).unwrap();
-        let (down, hangs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let [down, hangs, slow] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let memory = (kept != Kept::Local).then(|| MemoryBlobs::new(spool.clone()));
         let blobs: Arc<dyn Blobs> = match (&memory, kept) {
             (None, _) => Arc::new(LocalBlobs::open(&data, spool.clone(), None).unwrap()),
             (Some(memory), Kept::Far) => {
-                let (down, hangs) = (Arc::clone(&down), Arc::clone(&hangs));
-                Arc::new(Far { blobs: memory.clone(), down, hangs })
+                let [down, hangs, slow] = [&down, &hangs, &slow].map(Arc::clone);
+                Arc::new(Far { blobs: memory.clone(), down, hangs, slow, stopped: Notify::new() })
             }
             (Some(memory), _) => Arc::new(memory.clone()),
         };
@@ -82,7 +83,7 @@ impl House {
         let bob = catalog.add_user("bob", Role::User, "hash").await.unwrap();
         let room = Room::new(folder.path(), 0);
         let ingest = engine(&catalog, &spool, &room, &blobs, &limits);
-        House { ingest, catalog, spool, blobs, room, ann, bob, down, hangs, memory, limits, folder }
+        House { ingest, catalog, spool, blobs, room, ann, bob, down, hangs, slow, memory, limits, folder }
     }
 
     /// The same house with an engine that knows nothing yet, as after a start.
@@ -272,20 +273,20 @@ struct Far {
     down: Arc<AtomicBool>,
     /// What is to be forgotten is waited for without an end.
     hangs: Arc<AtomicBool>,
+    /// What is published next, after which this is false, takes for ever unless it is stopped.
+    slow: Arc<AtomicBool>,
+    stopped: Notify,
 }
 
 impl Far {
     fn reach(&self) -> Result<&MemoryBlobs, StoreError> {
-        if !self.down.load(Ordering::Relaxed) {
-            return Ok(&self.blobs);
-        }
-        Err(StoreError {
-            kind: store::ErrorKind::Unreachable,
-            context: "the line is cut".to_owned(),
-            source: None,
-            unseen: None,
-        })
+        if self.down.load(Ordering::Relaxed) { Err(cut()) } else { Ok(&self.blobs) }
     }
+}
+
+fn cut() -> StoreError {
+    let context = "the line is cut".to_owned();
+    StoreError { kind: store::ErrorKind::Unreachable, context, source: None, unseen: None }
 }
 
 #[async_trait]
@@ -293,7 +294,15 @@ impl Blobs for Far {
     fn advance(&self, _: &Publication, _: u64) {}
 
     async fn publish(&self, job: &Publication, whole: &Whole) -> Result<BlobKey, StoreError> {
+        if self.slow.swap(false, Ordering::Relaxed) {
+            self.stopped.notified().await;
+            return Err(cut());
+        }
         self.reach()?.publish(job, whole).await
+    }
+
+    fn stop(&self, _: store::SpoolId) {
+        self.stopped.notify_waiters();
     }
 
     async fn abandon(&self, job: &Publication) -> Result<(), StoreError> {
@@ -321,6 +330,10 @@ impl Blobs for Far {
 
     async fn quarantine(&self, key: &BlobKey) -> Result<(), StoreError> {
         self.reach()?.quarantine(key).await
+    }
+
+    async fn empty_quarantine(&self, before: SystemTime) -> Result<u64, StoreError> {
+        self.reach()?.empty_quarantine(before).await
     }
 
     fn is_remote(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use budget::limits::{MIB, SCRUB_AGAIN_MS, SCRUB_IDLE_MS, SCRUB_REST_MS, UPLOAD_CONCAT_BYTES_MAX};
+use budget::limits::{
+    MIB, QUARANTINE_MS, SCRUB_AGAIN_MS, SCRUB_IDLE_MS, SCRUB_REST_MS, UPLOAD_CONCAT_BYTES_MAX,
+};
 use catalog::{Phase, UploadChange, Viewer};
 use store::{BlobKey, SpoolId};
 
@@ -69,6 +71,26 @@ async fn what_no_row_ever_knew_is_put_aside_also_after_a_restart_in_between() {
     assert_eq!(house.blobs.list(None, 10).await.unwrap(), []);
     assert!(house.in_quarantine(&orphan), "a person can look at what nobody knew");
     assert!(!house.in_quarantine(&known), "what was known and is not needed any more is gone");
+}
+
+#[tokio::test]
+async fn what_is_in_quarantine_goes_after_a_month_and_not_before() {
+    let house = House::new().await;
+    let orphan = wav(9_000, 2);
+    house.send(&wav(9_000, 1), "x.wav", 9_000).await;
+    let key = house.orphan(&orphan).await;
+    // It was uploaded long ago, and is put aside now.
+    let long_ago = SystemTime::now() - Duration::from_millis(3 * QUARANTINE_MS);
+    let file = std::fs::File::options().write(true).open(house.blob_file(&orphan)).unwrap();
+    file.set_modified(long_ago).unwrap();
+    assert_eq!(house.catalog.doom_unknown(&[key]).await.unwrap(), 1);
+    let quarantine = house.folder.path().join("quarantine");
+    std::fs::write(quarantine.join("notes.txt"), "a person's own").unwrap();
+    for (after_ms, there) in [(0, true), (QUARANTINE_MS - 60_000, true), (QUARANTINE_MS + 60_000, false)] {
+        house.ingest.reap_once(SystemTime::now() + Duration::from_millis(after_ms)).await.unwrap();
+        assert_eq!(house.in_quarantine(&orphan), there, "after {after_ms} ms");
+    }
+    assert_eq!(walk(&quarantine), [quarantine.join("notes.txt")], "and its checksums");
 }
 
 #[tokio::test]

@@ -1,4 +1,8 @@
-use catalog::{BlobRow, MediaKind, Phase};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::symlink;
+
+use catalog::{BlobRow, MediaKind, Phase, UploadId};
+use futures_util::future::BoxFuture;
 use store::{BlobKey, Suffix};
 
 use super::house::{House, Kept, digest, wav, whole};
@@ -141,7 +145,55 @@ async fn p01_a_disk_that_fails_to_sync_ends_uploads_until_the_next_start() {
     house.take(id).await;
 }
 
+/// It is one rule, whoever opens an upload again and finds that what is known of it cannot be synced.
+#[tokio::test]
+async fn p01_a_checkpoint_that_cannot_be_synced_ends_uploads_whoever_meets_it() {
+    type Meet = fn(House, UploadId) -> BoxFuture<'static, House>;
+    let meetings: [(&str, u64, Meet); 3] = [
+        ("a request", 200_000, |house, id| {
+            Box::pin(async move {
+                house.ingest.take(&house.ann, id).await.unwrap_err();
+                house
+            })
+        }),
+        ("a completion", 500_000, |house, _| {
+            Box::pin(async move {
+                house.ingest.tend_once().await;
+                house
+            })
+        }),
+        ("a start", 200_000, |house, _| Box::pin(house.restarted())),
+    ];
+    for (who, sent, meet) in meetings {
+        let house = House::new().await;
+        let id = house.create(Some(500_000), "x.wav").await;
+        let mut receiving = house.take(id).await;
+        receiving.append(whole(&wav(500_000, 1)[..sent as usize]), None).await.unwrap();
+        drop(receiving);
+        let house = house.stopped().await;
+        if sent == 500_000 {
+            house.ingest.0.complete_later(&house.ingest.0.table.get(id).unwrap());
+        }
+        let _sealed = house.seal_checkpoint(id);
+        assert!(house.ingest.is_on());
+        let house = meet(house, id).await;
+        assert!(!house.ingest.is_on(), "{who} found it, and uploads go on");
+    }
+}
+
 impl House {
+    /// Puts the checkpoint of an upload where it can be read and not be written.
+    fn seal_checkpoint(&self, id: UploadId) -> std::fs::File {
+        let path = self.spool.folder().join(format!("{id}.state"));
+        let memory = rustix::fs::memfd_create("state", rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
+        let mut memory = std::fs::File::from(memory);
+        std::io::copy(&mut std::fs::File::open(&path).unwrap(), &mut memory).unwrap();
+        rustix::fs::fcntl_add_seals(&memory, rustix::fs::SealFlags::WRITE).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        symlink(format!("/proc/self/fd/{}", memory.as_raw_fd()), &path).unwrap();
+        memory
+    }
+
     /// As a process that is gone: nothing of it is open any more.
     async fn stopped(self) -> House {
         for entry in self.ingest.0.table.all() {
@@ -152,7 +204,7 @@ impl House {
         self
     }
 
-    async fn begin_blob(&self, id: catalog::UploadId, bytes: &[u8]) {
+    async fn begin_blob(&self, id: UploadId, bytes: &[u8]) {
         let row = BlobRow {
             id: digest(bytes),
             key: None,
@@ -166,7 +218,7 @@ impl House {
         self.catalog.begin_blob(id, &row).await.unwrap();
     }
 
-    async fn publish(&self, id: catalog::UploadId, bytes: &[u8]) {
+    async fn publish(&self, id: UploadId, bytes: &[u8]) {
         let row = self.catalog.upload(None, id).await.unwrap();
         assert_eq!(row.phase, Phase::Publishing);
         let whole = store::Whole { id: id.0, digest: digest(bytes), length: bytes.len() as u64 };

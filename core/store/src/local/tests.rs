@@ -1,5 +1,7 @@
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use budget::limits::BLOB_CHECK_STEP_BYTES;
+
 use super::*;
 use crate::Io;
 use crate::blob::Suffix;
@@ -9,8 +11,12 @@ use crate::memory::MemoryBlobs;
 const BLOCK: u64 = budget::limits::BLOB_BLOCK_BYTES;
 
 fn opened(path: &Path) -> (Spool, LocalBlobs) {
+    with_threads(path, 2)
+}
+
+fn with_threads(path: &Path, threads: usize) -> (Spool, LocalBlobs) {
     let data = DataFolder::share(path).unwrap();
-    let spool = Spool::open(&data, Io::new(2)).unwrap();
+    let spool = Spool::open(&data, Io::new(threads)).unwrap();
     let blobs = LocalBlobs::open(&data, spool.clone(), None).unwrap();
     (spool, blobs)
 }
@@ -206,6 +212,33 @@ async fn p02_an_open_blob_that_a_check_finds_bad_is_not_given_any_more() {
     assert!(!playing.is_checked(0, 1));
     let bad = playing.read_at(&mut [0; 10], 0).unwrap_err();
     assert_eq!(bad.kind(), io::ErrorKind::InvalidData);
+}
+
+/// One disk thread, as some have configured: whoever waits for it has it between two pieces of a check.
+#[tokio::test]
+async fn others_have_the_disk_while_a_large_blob_is_checked() {
+    for without_sums in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, blobs) = with_threads(folder.path(), 1);
+        let house = House { folder, spool, blobs };
+        let (key, files) = house.published(&bytes(3 * BLOB_CHECK_STEP_BYTES + 5)).await;
+        if without_sums {
+            fs::remove_file(&files.sums).unwrap();
+        }
+        let check = house.blobs.check(&key);
+        let others = async {
+            for _ in 0..2 {
+                house.spool.io().run(|| ()).await.unwrap();
+            }
+        };
+        tokio::pin!(check);
+        tokio::select! {
+            biased;
+            checked = &mut check => panic!("{checked:?} before the others had a turn ({without_sums})"),
+            () = others => {}
+        }
+        assert_eq!(check.await.unwrap(), Checked::Sound);
+    }
 }
 
 #[tokio::test]

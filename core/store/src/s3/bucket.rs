@@ -10,7 +10,7 @@ use budget::limits::{
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::{MultipartStore, PartId};
@@ -21,14 +21,17 @@ use object_store::{
     PutMultipartOptions, PutPayload, RetryConfig,
 };
 
-use super::connections::{Answer, Connections, Outgoing};
+use super::http::Http;
 use super::settings::S3Settings;
 use crate::error::{Error, ErrorKind};
+use crate::remote::connections::{Answer, Connections, Outgoing};
+use crate::remote::transport::Site;
+use crate::remote::trouble::Trouble;
 
 /// One bucket, or what lies under one prefix of it.
 pub(super) struct Bucket {
     store: AmazonS3,
-    connections: Connections,
+    http: Http,
     prefix: String,
     name: String,
 }
@@ -42,7 +45,7 @@ pub(super) struct Object {
 
 impl Bucket {
     pub(super) fn new(settings: &S3Settings) -> Result<Self, Error> {
-        let connections = Connections::new();
+        let http = Http::new()?;
         let retry = RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(S3_BACKOFF_MS / 5),
@@ -58,7 +61,7 @@ impl Bucket {
             .with_access_key_id(&settings.access_key_id)
             .with_secret_access_key(&settings.secret_access_key)
             .with_retry(retry)
-            .with_http_connector(connections.clone());
+            .with_http_connector(http.clone());
         if let Some(token) = &settings.session_token {
             builder = builder.with_token(token);
         }
@@ -69,11 +72,19 @@ impl Bucket {
         let store = builder
             .build()
             .map_err(|e| Error::new(ErrorKind::Format, format!("{name} cannot be used: {e}")))?;
-        Ok(Bucket { store, connections, prefix: settings.prefix.clone(), name })
+        Ok(Bucket { store, http, prefix: settings.prefix.clone(), name })
     }
 
     pub(super) fn connections(&self) -> &Connections {
-        &self.connections
+        &self.http.0
+    }
+
+    /// Sends a request that was signed.
+    async fn sent(&self, key: &str, request: Request<Outgoing>) -> Result<Response<Answer>, Error> {
+        let unreachable =
+            |e: Trouble| Error::new(ErrorKind::Unreachable, format!("{}/{key}: {e}", self.name));
+        let site = Site::of(request.uri()).map_err(unreachable)?;
+        self.http.0.send(&site, request).await.map_err(unreachable)
     }
 
     fn path(&self, key: &str) -> Path {
@@ -194,7 +205,7 @@ impl Bucket {
         let request = request
             .body(sent.body)
             .map_err(|e| Error::new(ErrorKind::Format, format!("no request for {key}: {e}")))?;
-        let answer = self.connections.send(request).await.map_err(|e| self.unreachable(key, &e))?;
+        let answer = self.sent(key, request).await?;
         let status = answer.status();
         let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let said = said(answer.into_body()).await;
@@ -260,7 +271,7 @@ impl Bucket {
             .uri(url.as_str())
             .body(body)
             .map_err(|e| Error::new(ErrorKind::Format, format!("no request for {key}: {e}")))?;
-        let answer = self.connections.send(request).await.map_err(|e| self.unreachable(key, &e))?;
+        let answer = self.sent(key, request).await?;
         let status = answer.status();
         Ok((status, said(answer.into_body()).await))
     }
@@ -297,19 +308,6 @@ impl Bucket {
             _ => ErrorKind::Unreachable,
         };
         Error::new(kind, format!("{}/{key}: {e}", self.name))
-    }
-
-    fn unreachable(&self, key: &str, e: &dyn std::error::Error) -> Error {
-        let mut said = e.to_string();
-        let mut cause = e.source();
-        while let Some(e) = cause {
-            let more = e.to_string();
-            if !said.contains(&more) {
-                said = format!("{said}: {more}");
-            }
-            cause = e.source();
-        }
-        Error::new(ErrorKind::Unreachable, format!("{}/{key}: {said}", self.name))
     }
 
     fn refused(&self, key: &str, status: StatusCode, said: &str) -> Error {

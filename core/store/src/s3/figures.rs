@@ -5,13 +5,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::remote::blocks::BlockFigures;
+
 /// The counters of one bucket. A clone counts in the same ones.
 #[derive(Clone)]
 pub(super) struct Figures {
     pub(super) sent_bytes: Counter,
-    pub(super) fetched_bytes: Counter,
-    pub(super) cache_hits: Counter,
-    pub(super) cache_misses: Counter,
+    pub(super) blocks: BlockFigures,
     pub(super) retries: Counter,
     pub(super) publish_seconds: Histogram,
 }
@@ -20,9 +20,7 @@ impl Figures {
     pub(super) fn new() -> Self {
         Figures {
             sent_bytes: Counter::default(),
-            fetched_bytes: Counter::default(),
-            cache_hits: Counter::default(),
-            cache_misses: Counter::default(),
+            blocks: BlockFigures::default(),
             retries: Counter::default(),
             publish_seconds: Histogram::new(DISK_BUCKETS_SECONDS),
         }
@@ -37,11 +35,11 @@ impl Figures {
             self.sent_bytes.clone(),
         );
         let help = "Bytes of blocks that came from the bucket";
-        registry.register_with_unit("s3_fetched", help, bytes(), self.fetched_bytes.clone());
+        registry.register_with_unit("s3_fetched", help, bytes(), self.blocks.fetched_bytes.clone());
         let help = "Blocks that readers found on the local disk";
-        registry.register("s3_cache_hits", help, self.cache_hits.clone());
+        registry.register("s3_cache_hits", help, self.blocks.hits.clone());
         let help = "Blocks that had to come from the bucket";
-        registry.register("s3_cache_misses", help, self.cache_misses.clone());
+        registry.register("s3_cache_misses", help, self.blocks.misses.clone());
         let help = "Pauses of uploads because the bucket could not be reached";
         registry.register("s3_retries", help, self.retries.clone());
         let help = "How long it took until a whole upload was durable as a blob";

@@ -81,13 +81,53 @@ impl Jobs {
         let job = self.job(publication);
         job.close();
         let mut progress = job.progress.lock().await;
-        let mut known = self.known(&job, progress.take()).await?;
-        let finished = self.finish(&job, &mut known, whole).await;
+        let held = progress.take();
+        let was_read = held.is_none();
+        let mut known = self.known(&job, held).await?;
+        let found = if was_read { self.find_again(&job, &mut known, whole).await } else { Ok(()) };
+        let finished = match found {
+            Ok(()) => self.finish(&job, &mut known, whole).await,
+            Err(e) => Err(e),
+        };
         let key = known.key();
         *progress = Some(known);
+        if finished.is_err() {
+            // Whoever stopped this attempt stopped this one alone: the upload may go on all the same.
+            job.stop.store(false, Ordering::Relaxed);
+        }
         finished?;
         self.forget(publication.spool);
         key
+    }
+
+    /// Has an attempt to publish fail soon, and sends nothing in the background any more.
+    pub(super) fn stop(&self, id: SpoolId) {
+        let job = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(job) = job {
+            job.stop.store(true, Ordering::Relaxed);
+            job.close();
+        }
+    }
+
+    /// What was written down as complete may be long ago, and who cleared up in the bucket since knew nothing of it: only
+    /// what is there now may be told. The spool has all that is not.
+    async fn find_again(&self, job: &Job, progress: &mut Progress, whole: &Whole) -> Result<(), Error> {
+        if !progress.complete {
+            return Ok(());
+        }
+        let key = progress.key()?;
+        let lengths =
+            [self.0.bucket.length(key.as_str()).await, self.0.bucket.length(&sidecar_key(&key)).await];
+        let is_gone = |found: &Result<u64, Error>| matches!(found, Err(e) if e.kind == ErrorKind::NotFound);
+        match lengths {
+            [Ok(length), Ok(_)] if length == whole.length => return Ok(()),
+            [Ok(_), Ok(_)] => {}
+            lengths if lengths.iter().any(is_gone) => {}
+            [Err(e), _] | [_, Err(e)] => return Err(Error { kind: ErrorKind::Unreachable, ..e }),
+        }
+        tracing::warn!(upload = %job.publication.spool, %key, "what was in the bucket is gone; it is sent again");
+        progress.restart(Some(whole.length));
+        self.write(job, progress).await
     }
 
     /// Forgets it, here and in the bucket. When the bucket cannot be told, the note of what was sent stays on the disk, so

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use budget::limits::{BLOB_BLOCK_BYTES, BLOB_CHECK_BYTES, SPOOL_FLUSH_BYTES, SPOOL_SUMS_WAITING_MAX};
@@ -11,6 +10,7 @@ use rustix::fs::Advice;
 use sha2::Digest;
 
 use super::checkpoint::{self, Checkpoint, Progress};
+use super::way::Way;
 use super::{Spool, SpoolId, lost};
 use crate::blob::BlobId;
 use crate::error::{Error, ErrorKind};
@@ -35,6 +35,7 @@ pub struct Spooled {
     spool: Spool,
     id: SpoolId,
     data: File,
+    way: Way,
     state: File,
     /// What is acknowledged, and in the slot of this generation.
     saved: Checkpoint,
@@ -60,7 +61,8 @@ impl Spooled {
     pub(super) fn new(spool: Spool, id: SpoolId, data: File, state: File, saved: Checkpoint) -> Self {
         let now = saved.progress.clone();
         let (flushed, waiting, health) = (now.length, Vec::new(), Health::Sound);
-        Spooled { spool, id, data, state, saved, now, waiting, flushed, health, sync_failed: false }
+        let way = Way::default();
+        Spooled { spool, id, data, way, state, saved, now, waiting, flushed, health, sync_failed: false }
     }
 
     pub(super) fn close_to_writes(&mut self) {
@@ -103,14 +105,11 @@ impl Spooled {
             self.write_sums().map_err(|e| self.failed("its checksums cannot be written", e, true))?;
         }
         while !bytes.is_empty() {
-            match self.data.write_at(bytes, self.now.length) {
+            match self.write_some(bytes) {
                 Ok(0) => {
                     return Err(self.failed("nothing can be written", io::ErrorKind::WriteZero.into(), true));
                 }
-                Ok(count) => {
-                    self.take(&bytes[..count]);
-                    bytes = &bytes[count..];
-                }
+                Ok(count) => bytes = &bytes[count..],
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(self.failed("its bytes cannot be written", e, true)),
             }
@@ -135,8 +134,23 @@ impl Spooled {
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        take(&mut self.now, bytes, |sum| self.waiting.push(sum));
+    /// Writes and takes in at least the first of `bytes`. They are hashed first: after a disk was waited for, the
+    /// processor has them no longer.
+    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (at, known) = (self.now.length, self.waiting.len());
+        let piece = self.way.piece(bytes, at);
+        let mut next = self.now.clone();
+        take(&mut next, piece, |sum| self.waiting.push(sum));
+        let written = self.way.write(&self.data, piece, at);
+        if written.as_ref().is_ok_and(|count| *count == piece.len()) {
+            self.now = next;
+            return written;
+        }
+        self.waiting.truncate(known);
+        if let Ok(count) = written {
+            take(&mut self.now, &piece[..count], |sum| self.waiting.push(sum));
+        }
+        written
     }
 
     /// Waits until everything that was written is on disk, then says so in the checkpoint, and waits for that too. The

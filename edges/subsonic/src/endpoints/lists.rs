@@ -8,7 +8,7 @@ use store::FolderId;
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
-use crate::list::{Drawn, Pages, Rows};
+use crate::list::{Drawn, Pages, Rows, Videos};
 use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist};
 use crate::params::Params;
 use crate::reply::Writer;
@@ -103,6 +103,12 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
     let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track, plain));
     let rows = Drawn::new(&reader, size, |track: &Track| track.id, draw, again, show);
     call.list("randomSongs", &Bare {})?.part("song", rows).answer().await
+}
+
+/// `getVideos`: all videos.
+pub(crate) async fn videos(call: Call) -> Answer {
+    let rows = Videos::new(&call.reader()?, call.plain());
+    call.list("videos", &Bare {})?.part("video", rows).answer().await
 }
 
 /// `getStarred`: what the user starred, albums as directories.

@@ -42,6 +42,7 @@ fn everything_else_travels_with_200() {
     check(catalog::Error::new(Kind::Invalid, "x"), 0, 200, None);
     check(catalog::Error::new(Kind::Exists, "x"), 0, 200, None);
     check(catalog::Error::new(Kind::Ambiguous, "x"), 0, 200, None);
+    check(catalog::Error::new(Kind::Quota, "x"), 0, 200, None);
     check(catalog::Error::new(Kind::Unavailable, "x"), 0, 200, None);
     check(catalog::Error::new(Kind::Busy, "x"), 0, 503, Some("2"));
     check(Error::missing("id"), 10, 200, None);

@@ -105,7 +105,7 @@ impl<'a> Child<'a> {
             duration: Some(seconds(track.duration_ms)),
             bit_rate: Some(track.bitrate_kbps),
             path: Some(track.path.as_str()),
-            is_video: Some(false),
+            is_video: Some(is_video(track)),
             user_rating: rated(track.play.rating),
             play_count: Some(track.play.plays),
             disc_number: track.disc,
@@ -113,7 +113,7 @@ impl<'a> Child<'a> {
             starred: track.play.starred.map(Moment),
             album_id: Some(Shown(track.album_id)),
             artist_id: Some(Shown(track.artist_id)),
-            kind: Some("music"),
+            kind: Some(if is_video(track) { "video" } else { "music" }),
             ..Child::default()
         };
         if plain { song } else { song.with_details(track) }
@@ -133,6 +133,15 @@ impl<'a> Child<'a> {
             album_artists: Some(link(track.album_artist_id, &track.album_artist)),
             display_album_artist: Some(&track.album_artist),
             ..self
+        }
+    }
+
+    /// A video, by itself: nothing of it is an album's.
+    pub(crate) fn of_video(track: &'a Track, plain: bool) -> Self {
+        Child {
+            parent: None,
+            cover_art: track.has_cover.then(|| track.id.to_string()),
+            ..Child::of(track, plain)
         }
     }
 
@@ -179,4 +188,8 @@ impl<'a> Child<'a> {
             ..Child::default()
         }
     }
+}
+
+fn is_video(track: &Track) -> bool {
+    track.content_type.starts_with("video/")
 }

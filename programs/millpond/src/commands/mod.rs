@@ -6,6 +6,7 @@ mod doctor;
 mod restore;
 mod scan;
 mod serve;
+mod sign;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -43,6 +44,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("user", given)) => user::run(given),
         Some(("backup", given)) => backup::run(given, &loaded(given)?),
         Some(("restore", given)) => restore::run(given, &loaded(given)?),
+        Some(("sign", given)) => sign::run(given, &loaded(given)?),
         Some(("doctor", given)) => Ok(doctor::run(loaded(given))),
         Some(("completions", given)) => completions::run(given, &mut tree()),
         _ => Err(Error::usage("no command was given").hint("`millpond --help` lists them")),
@@ -68,6 +70,7 @@ fn tree() -> Command {
             user::command(),
             backup::command(),
             restore::command(),
+            sign::command(),
             doctor::command(),
             completions::command(),
         ])

@@ -57,7 +57,7 @@ async fn serve(loaded: Loaded) -> Result<()> {
     let bound = settings.listen.iter().map(listen::bind).collect::<Result<Vec<Bound>>>()?;
     let (folders, missing) = wiring::open_libraries(&home, &settings.library, shares.open_files).await?;
     missing.iter().for_each(|line| tracing::warn!("{line}"));
-    let parts = wiring::build(&home, &settings, &folders, shares)?;
+    let parts = wiring::build(&home, &settings, &folders, shares).await?;
     tracing::info!(
         memory_limit_bytes = home.budget.limit_bytes(),
         connections = shares.connections,
@@ -81,6 +81,10 @@ async fn serve(loaded: Loaded) -> Result<()> {
     tasks.spawn(home.sign_in.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(parts.scanner.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(parts.keeping.ingest.clone().run(background.clone().cancelled_owned()));
+    let (transforms, end) = (parts.making.transforms, background.clone());
+    let (cache, closed) = (transforms.cache().clone(), background.clone());
+    tasks.spawn(async move { transforms.run(end.cancelled_owned()).await });
+    tasks.spawn(async move { cache.run(closed.cancelled_owned()).await });
     tasks.spawn(close_files(folders, background.clone()));
     tasks.spawn(spare::give_back(background.clone().cancelled_owned()));
     tasks.spawn(signals.reread.obey(given, effective, house.wire.clone(), background.clone()));

@@ -26,6 +26,7 @@ fn the_documented_lines_are_understood() {
         "millpond scan --data DIR",
         "millpond backup FILE --data DIR",
         "millpond restore FILE --data DIR",
+        "millpond sign /clips/a.mp4?width=700 --expires 1h --data DIR",
         "millpond doctor --data DIR",
         "millpond completions bash",
     ] {

@@ -22,7 +22,7 @@ use super::pulse::Pulse;
 use super::refuse::refuse;
 use super::socket::{Remote, Socket};
 use super::tls::Secure;
-use super::{House, http1, http2};
+use super::{House, http1, http2, rush};
 
 /// What a transport must be able to do.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Outlet + Unpin + Send + 'static {}
@@ -193,10 +193,11 @@ impl Caller {
             tls,
             line: line.clone(),
         });
-        let budget = self.house.budget.clone();
+        let (budget, heard) = (self.house.budget.clone(), Arc::clone(&pulse));
         let io = TokioIo::new(Conversation::new(transport, opening, pulse, budget, line));
         if !http2 {
-            return http1::speak(io, exchange).await;
+            let speech = Box::pin(http1::speak(io, exchange));
+            return rush::hear(speech, &heard, self.house.disk.as_ref()).await.unwrap_or(Err(Ended::Broken));
         }
         match Box::pin(http2::speak(io, exchange)).await {
             Outcome::Over(how) => Err(how),

@@ -6,12 +6,14 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use budget::{Budget, Permit, Pool, limits};
 use bytes::Bytes;
 use hyper::StatusCode;
 use stream::wire::{self, Line, Outlet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::pulse::Pulse;
 
@@ -67,6 +69,7 @@ pub(crate) struct Conversation<S> {
     opening: Opening,
     pulse: Arc<Pulse>,
     head: Head,
+    rush: Rush,
     line: Option<Arc<Line>>,
     outlives_hyper: bool,
 }
@@ -99,6 +102,26 @@ impl Head {
     }
 }
 
+/// How fast a body comes.
+struct Rush {
+    bytes: usize,
+    since: Instant,
+}
+
+impl Rush {
+    /// More of it came. Whether many bytes came in little time.
+    fn came(&mut self, count: usize) -> bool {
+        self.bytes += count;
+        if self.bytes < limits::RUSH_BYTES {
+            return false;
+        }
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.since);
+        *self = Rush { bytes: 0, since: now };
+        took <= Duration::from_millis(limits::RUSH_MS)
+    }
+}
+
 impl<S> Conversation<S> {
     /// Gives back `opening` first. Long heads take their memory from `budget`; blanks in what is written are the files
     /// that `line` sends.
@@ -111,7 +134,8 @@ impl<S> Conversation<S> {
     ) -> Self {
         let head = Head { budget, bytes: 0, permit: None };
         let outlives_hyper = !opening.is_http2();
-        Conversation { transport, opening, pulse, head, line, outlives_hyper }
+        let rush = Rush { bytes: 0, since: Instant::now() };
+        Conversation { transport, opening, pulse, head, rush, line, outlives_hyper }
     }
 
     /// So many bytes are on their way to hyper.
@@ -121,6 +145,9 @@ impl<S> Conversation<S> {
     fn noted(&mut self, count: usize) -> io::Result<()> {
         if !self.pulse.in_head() {
             self.head.ended();
+            if self.rush.came(count) {
+                self.pulse.rush();
+            }
             return Ok(());
         }
         let grown = self.head.grew(count);

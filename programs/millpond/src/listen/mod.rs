@@ -36,8 +36,10 @@ mod pulse;
 mod queue;
 mod refuse;
 mod request_body;
+mod rush;
 mod self_test;
 mod socket;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -48,6 +50,7 @@ use std::time::Duration;
 
 use axum::Router;
 use budget::{Budget, Slots, limits};
+use store::Io;
 use stream::wire::{Share, Wire};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -121,6 +124,8 @@ pub(crate) struct House {
     pub(crate) budget: Budget,
     /// Whether files go out without a copy.
     pub(crate) wire: Wire,
+    /// The threads that take large bodies in, if there are any.
+    pub(crate) disk: Option<Io>,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Every task of every connection.
@@ -145,6 +150,7 @@ impl House {
             proxied: Slots::new("proxied_requests", "requests_per_address", 0, per_address),
             wire: Wire::new(Share::ALL, budget.clone()),
             budget,
+            disk: None,
             metrics: Metrics::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

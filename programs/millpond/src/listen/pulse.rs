@@ -33,6 +33,8 @@ pub(crate) struct Pulse {
     unread: AtomicBool,
     /// The status of an answer that we owe for a head that never became a request; 0 for none.
     owed: AtomicU16,
+    /// Whether a body comes as fast as it can be taken.
+    rush: AtomicBool,
 }
 
 /// What the clock says.
@@ -59,6 +61,7 @@ impl Pulse {
             heads,
             unread: AtomicBool::new(false),
             owed: AtomicU16::new(0),
+            rush: AtomicBool::new(false),
         })
     }
 
@@ -137,6 +140,16 @@ impl Pulse {
     /// The connection ends with an answer of our own.
     pub(crate) fn owe(&self, status: StatusCode) {
         self.owed.store(status.as_u16(), Ordering::Relaxed);
+    }
+
+    /// Much of a body came in little time.
+    pub(crate) fn rush(&self) {
+        self.rush.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that happened since this was last asked.
+    pub(crate) fn take_rush(&self) -> bool {
+        self.rush.load(Ordering::Relaxed) && self.rush.swap(false, Ordering::Relaxed)
     }
 
     /// The status of that answer.

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::queue::Queue;
+use super::tcp::Tcp;
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) struct Socket {
 }
 
 enum Transport {
-    Tcp(TcpStream, Queue),
+    Tcp(Tcp, Queue),
     Unix(UnixStream),
 }
 
@@ -43,7 +44,7 @@ impl Socket {
     pub(crate) fn tcp(stream: TcpStream, peer: Arc<Peer>, budget: Budget) -> Self {
         // An improvement that a socket works without; one that is gone already says so at its first read.
         let _ = socket2::SockRef::from(&stream).set_tcp_nodelay(true);
-        let queue = Queue::new(budget);
+        let (stream, queue) = (Tcp::new(stream), Queue::new(budget));
         bound(&stream, Some(queue.piece_bytes()));
         Socket { transport: Transport::Tcp(stream, queue), peer }
     }
@@ -65,7 +66,10 @@ impl Socket {
     /// Readiness alone is not enough, since the runtime may report it once for nothing.
     pub(crate) async fn first_byte(&self) -> io::Result<()> {
         match &self.transport {
-            Transport::Tcp(stream, _) => stream.async_io(Interest::READABLE, || peek(stream)).await,
+            Transport::Tcp(stream, _) => {
+                let stream = stream.watched_now()?;
+                stream.async_io(Interest::READABLE, || peek(stream)).await
+            }
             Transport::Unix(stream) => stream.async_io(Interest::READABLE, || peek(stream)).await,
         }
     }
@@ -92,10 +96,13 @@ impl Socket {
         mut call: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let written = loop {
-            let tried = match &self.transport {
-                Transport::Tcp(stream, _) => stream
-                    .poll_write_ready(context)
-                    .map_ok(|()| stream.try_io(Interest::WRITABLE, || call(stream.as_fd()))),
+            let tried = match &mut self.transport {
+                Transport::Tcp(stream, _) => {
+                    let stream = stream.watched()?;
+                    stream
+                        .poll_write_ready(context)
+                        .map_ok(|()| stream.try_io(Interest::WRITABLE, || call(stream.as_fd())))
+                }
                 Transport::Unix(stream) => stream
                     .poll_write_ready(context)
                     .map_ok(|()| stream.try_io(Interest::WRITABLE, || call(stream.as_fd()))),
@@ -113,12 +120,12 @@ impl Socket {
 }
 
 /// Tells the kernel how much may wait in the socket before it says that there is no room.
-fn bound(stream: &TcpStream, piece_bytes: Option<u32>) {
+fn bound(stream: &Tcp, piece_bytes: Option<u32>) {
     #[cfg(target_os = "linux")]
-    if let Some(piece_bytes) = piece_bytes {
+    if let (Some(piece_bytes), Some(socket)) = (piece_bytes, stream.descriptor()) {
         let unsent_bytes = piece_bytes / limits::SOCKET_UNSENT_PARTS;
         // A socket that is gone already says so at its next write.
-        let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(unsent_bytes);
+        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(unsent_bytes);
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (stream, piece_bytes);
@@ -168,8 +175,8 @@ impl Outlet for Socket {
     }
 
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &self.transport {
-            Transport::Tcp(stream, _) => stream.poll_write_ready(context),
+        match &mut self.transport {
+            Transport::Tcp(stream, _) => stream.watched()?.poll_write_ready(context),
             Transport::Unix(stream) => stream.poll_write_ready(context),
         }
     }
@@ -186,7 +193,7 @@ impl AsyncRead for Socket {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Tcp(stream, _) => Pin::new(stream).poll_read(cx, into),
+            Transport::Tcp(stream, _) => stream.poll_read(cx, into),
             Transport::Unix(stream) => Pin::new(stream).poll_read(cx, into),
         }
     }
@@ -195,7 +202,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = match &mut self.transport {
-            Transport::Tcp(stream, _) => Pin::new(stream).poll_write(cx, bytes),
+            Transport::Tcp(stream, _) => Pin::new(stream.watched()?).poll_write(cx, bytes),
             Transport::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         };
         self.wrote(written)
@@ -207,7 +214,7 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = match &mut self.transport {
-            Transport::Tcp(stream, _) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Transport::Tcp(stream, _) => Pin::new(stream.watched()?).poll_write_vectored(cx, slices),
             Transport::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         };
         self.wrote(written)
@@ -223,7 +230,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Tcp(stream, _) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Tcp(stream, _) => Pin::new(stream.watched()?).poll_shutdown(cx),
             Transport::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -5,8 +5,8 @@
 
 use budget::limits;
 use stream::wire::Share;
-use tracing_subscriber::filter::LevelFilter;
 
+use super::checks::{anything, base_url, jobs, ladder_width, log_level, origin, parses, store_url};
 use super::types::{Address, Proxy};
 use crate::keeping::LOCAL;
 
@@ -35,6 +35,8 @@ pub(crate) struct Key {
 pub(crate) enum Kind {
     /// Any text.
     Text,
+    /// `true` or `false`.
+    Switch,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A file or folder; relative to the file that names it, else to the current folder.
@@ -49,6 +51,8 @@ pub(crate) enum Kind {
     List,
     /// Several files or folders, written like a list.
     Paths,
+    /// Several whole numbers, written like a list.
+    Counts,
 }
 
 /// The value of a key that nobody has set.
@@ -64,6 +68,10 @@ pub(crate) enum Standard {
     One(&'static str),
     /// A list without entries.
     Empty,
+    /// This list of numbers.
+    Numbers(&'static [u64]),
+    /// No.
+    No,
 }
 
 /// Which commands show a key's flag. Every command accepts every flag; help stays short this way.
@@ -92,7 +100,8 @@ impl Key {
             Kind::Text => "TEXT",
             Kind::Choice(_) => "WORD",
             Kind::Path | Kind::Paths => "PATH",
-            Kind::Count => "N",
+            Kind::Switch => "true|false",
+            Kind::Count | Kind::Counts => "N",
             Kind::Bytes => "BYTES",
             Kind::Millis => "MS",
             Kind::List => "ITEM",
@@ -109,6 +118,11 @@ impl Key {
     pub(crate) fn shown_default(&self) -> Option<String> {
         match self.standard {
             Standard::Unset | Standard::Empty => None,
+            Standard::No => Some("false".to_owned()),
+            Standard::Numbers(numbers) => {
+                let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
+                Some(texts.join(", "))
+            }
             Standard::Number(number) => Some(number.to_string()),
             Standard::Text(text) | Standard::One(text) => Some(text.to_owned()),
         }
@@ -116,46 +130,13 @@ impl Key {
 
     /// Whether it holds several values.
     pub(crate) fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::List | Kind::Paths)
+        matches!(self.kind, Kind::List | Kind::Paths | Kind::Counts)
     }
 }
 
 /// The key of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
-}
-
-fn anything(_: &str) -> Result<(), String> {
-    Ok(())
-}
-
-/// Whether the text is a value of a typed setting.
-fn parses<T: std::str::FromStr<Err = String>>(text: &str) -> Result<(), String> {
-    text.parse::<T>().map(drop)
-}
-
-fn base_url(text: &str) -> Result<(), String> {
-    web::BaseUrl::parse(text).map(drop).map_err(|e| format!("{}, as in https://example.org/music", e.why))
-}
-
-fn origin(text: &str) -> Result<(), String> {
-    web::Origins::parse(&[text]).map(drop).map_err(|e| format!("{}, as in https://player.example.org", e.why))
-}
-
-fn store_url(text: &str) -> Result<(), String> {
-    let is_bucket = text.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    (text == LOCAL || is_bucket)
-        .then_some(())
-        .ok_or_else(|| "it must be local, or a bucket such as s3://bucket or s3://bucket/prefix".to_owned())
-}
-
-fn log_level(text: &str) -> Result<(), String> {
-    // The filter takes a word that is no level for the name of a part, which would silence all others.
-    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
-    let filter = tracing_subscriber::EnvFilter::builder().parse(text);
-    (filter.is_ok() && text.split(',').all(is_known))
-        .then_some(())
-        .ok_or_else(|| "it must be a level such as info, or levels by part: info,catalog=debug".to_owned())
 }
 
 /// A key that only `serve` and `doctor` show.
@@ -406,6 +387,57 @@ pub(crate) const KEYS: &[Key] = &[
         "30s",
         "A request body of which nothing comes for this long is ended",
     ),
+    serving(
+        "cdn.sign",
+        Kind::Choice(&["off", "odd", "all"]),
+        Standard::Text("odd"),
+        "all",
+        "Which renditions need a signed address or a signed-in user: none, all but presets and the ladder, or all",
+    ),
+    serving(
+        "cdn.ladder",
+        Kind::Counts,
+        Standard::Numbers(&limits::LADDER_PIXELS),
+        "640",
+        "The widths in pixels that anybody may have made of a public source",
+    )
+    .checked(ladder_width),
+    serving(
+        "cdn.lenient",
+        Kind::Switch,
+        Standard::No,
+        "true",
+        "Drop options of an address that cannot be meant, and list them, instead of refusing it",
+    ),
+    serving(
+        "cache.bytes",
+        Kind::Bytes,
+        Standard::Number(limits::RENDITIONS_BYTES_MAX),
+        "100GiB",
+        "What renditions may take of the disk, those in the making included",
+    ),
+    serving(
+        "transform.ffmpeg",
+        Kind::Path,
+        Standard::Unset,
+        "/usr/bin/ffmpeg",
+        "The program that makes renditions; ffprobe lies beside it [default: the first in PATH]",
+    ),
+    serving(
+        "transform.sandbox",
+        Kind::Choice(&["on", "auto", "off"]),
+        Standard::Text("on"),
+        "auto",
+        "Make nothing without a sandbox, take what the system has of one, or use none",
+    ),
+    serving(
+        "transform.jobs_max",
+        Kind::Count,
+        Standard::Number(limits::JOBS_MAX as u64),
+        "4",
+        "Renditions in the making at once, where memory and processors allow as many",
+    )
+    .checked(jobs),
     everywhere(
         "log.level",
         Kind::Text,

@@ -10,7 +10,7 @@ use budget::limits;
 use toml::{Table, Value};
 
 use super::keys::{self, KEYS, Key, Kind, Standard};
-use super::{Log, Settings, value};
+use super::{Log, Settings, tables, value};
 use crate::error::{Error, Result};
 
 /// What the caller of the program said, before anybody looked at it.
@@ -101,7 +101,8 @@ pub(crate) fn load(given: &Given) -> Result<Loaded> {
         effective.push(line(key, &value, &origin));
         insert(&mut merged, key.name, value);
     }
-    for table in ["memory", "server", "limits", "store", "stream", "log"] {
+    effective.extend(tables::merge(&mut merged, &file, config.as_deref())?);
+    for table in ["memory", "server", "limits", "store", "stream", "cdn", "cache", "transform", "log"] {
         merged.entry(table).or_insert_with(|| Value::Table(Table::new()));
     }
     let settings: Settings = merged
@@ -142,7 +143,13 @@ fn resolve(
 fn check(key: &Key, value: &Value) -> std::result::Result<(), String> {
     match value {
         Value::String(text) => (key.check)(text),
+        // Of one number, and of each of a list.
+        Value::Integer(number) => (key.check)(&number.to_string()),
         Value::Array(entries) => {
+            let mut numbers = entries.iter().filter_map(Value::as_integer);
+            numbers.try_for_each(|number| {
+                (key.check)(&number.to_string()).map_err(|right| format!("`{number}`: {right}"))
+            })?;
             let mut texts = entries.iter().filter_map(Value::as_str);
             texts.try_for_each(|text| (key.check)(text).map_err(|right| format!("`{text}`: {right}")))
         }
@@ -179,6 +186,11 @@ fn standard(key: &Key, given: &Given) -> Result<Option<Value>> {
         Standard::Text(text) => Some(Value::String(text.to_owned())),
         Standard::One(text) => Some(Value::Array(vec![Value::String(text.to_owned())])),
         Standard::Empty => Some(Value::Array(Vec::new())),
+        Standard::Numbers(numbers) => {
+            let whole = |number: &u64| Value::Integer(i64::try_from(*number).unwrap_or(i64::MAX));
+            Some(Value::Array(numbers.iter().map(whole).collect()))
+        }
+        Standard::No => Some(Value::Boolean(false)),
     })
 }
 
@@ -233,7 +245,7 @@ fn read(path: &Path) -> Result<Table> {
     })?;
     let mut names = Vec::new();
     leaves("", &table, &mut names);
-    for name in names {
+    for name in names.into_iter().filter(|name| !tables::has(name)) {
         if name == "config" {
             return Err(Error::usage(format!(
                 "{shown}: a configuration file cannot name another with `config`"
@@ -338,6 +350,7 @@ fn check_together(settings: &Settings) -> Result<()> {
         return Err(Error::usage(format!("store.io_threads is {}", settings.store.io_threads))
             .hint(format!("it must be from 1 to {}", limits::IO_THREADS_MAX)));
     }
+    tables::check(&settings.cdn)?;
     let stream = &settings.stream;
     for (key, bytes) in [
         ("stream.segment_bytes_range", stream.segment_bytes_range),

@@ -1,12 +1,14 @@
 //! What the operator decides: one table of [`keys`], four layers (flag over variable over file over default), and
 //! the typed [`Settings`] that the rest of the program reads.
 
+mod checks;
 pub(crate) mod keys;
 mod layers;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod types;
-mod value;
+pub(crate) mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +45,12 @@ pub(crate) struct Settings {
     pub(crate) store: Store,
     /// `[stream]`
     pub(crate) stream: Stream,
+    /// `[cdn]`
+    pub(crate) cdn: cdn::Settings,
+    /// `[cache]`
+    pub(crate) cache: Cache,
+    /// `[transform]`
+    pub(crate) transform: Transform,
     /// `[log]`
     pub(crate) log: Log,
 }
@@ -136,6 +144,38 @@ pub(crate) struct Stream {
     /// How long a client may send nothing of its body.
     #[serde(rename = "body_stall_ms", deserialize_with = "millis")]
     pub(crate) body_stall: Duration,
+}
+
+/// `[cache]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cache {
+    /// What renditions may take of the disk, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// `[transform]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Transform {
+    /// The program; `None` is the first in `PATH`.
+    pub(crate) ffmpeg: Option<PathBuf>,
+    /// Whether a child must be shut in.
+    pub(crate) sandbox: Sandbox,
+    /// Children at once.
+    pub(crate) jobs_max: usize,
+}
+
+/// `transform.sandbox`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sandbox {
+    /// Without it nothing is made.
+    On,
+    /// As much of it as the system has.
+    Auto,
+    /// None.
+    Off,
 }
 
 /// `[log]`

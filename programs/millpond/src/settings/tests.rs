@@ -34,7 +34,8 @@ fn said(file: Option<&str>, variables: &[(&str, &str)], flags: &[(&'static str, 
 fn sample(key: &keys::Key) -> (String, String) {
     let text = key.example.to_owned();
     let toml = match key.kind {
-        Kind::Count => text.clone(),
+        Kind::Count | Kind::Switch => text.clone(),
+        Kind::Counts => format!("[{text}]"),
         Kind::List | Kind::Paths => format!("[{text:?}]"),
         _ => format!("{text:?}"),
     };
@@ -152,6 +153,13 @@ fn a_bad_value_names_the_key_where_it_came_from_and_what_would_be_right() {
         ("log.format", "xml", "text, json"),
         ("store.url", "s3://", "s3://bucket"),
         ("store.url", "/srv/blobs", "s3://bucket"),
+        ("cdn.sign", "some", "off, odd, all"),
+        ("cdn.ladder", "640,many", "a list of whole numbers"),
+        ("cdn.ladder", "640,5", "from 10 to 8192 pixels"),
+        ("cdn.lenient", "yes", "true or false"),
+        ("transform.sandbox", "maybe", "on, auto, off"),
+        ("transform.jobs_max", "11", "from 1 to 10"),
+        ("transform.jobs_max", "0", "from 1 to 10"),
     ];
     for (name, text, right) in cases {
         let key = keys::find(name).unwrap();
@@ -196,4 +204,84 @@ fn numbers_have_units_and_lists_have_entries() {
     assert!(settings.library[0].is_absolute() && settings.library[0].ends_with("music"), "beside the file");
     let array = loaded(None, &[("MILLPOND_LIBRARY", "[\"/a, b\", \"/c\"]")], &[]).unwrap().settings;
     assert_eq!(array.library, [PathBuf::from("/a, b"), PathBuf::from("/c")]);
+}
+
+/// A file with an origin of these lines.
+fn origin(lines: &str) -> String {
+    format!("[[cdn.origin]]\nname = \"clips\"\npath = \"/clips/\"\n{lines}")
+}
+
+#[test]
+fn tables_of_the_file_are_read_shown_and_refused_by_name() {
+    let far = "url = \"https://a.example/\"\nttl = { ok_ms = \"2h\", server_error_ms = 500 }\n\
+               auth = { kind = \"bearer\", token = \"sesame\" }\n";
+    let file = origin("folder = \"clips\"\npublic = true\n")
+        + &origin(far).replace("clips\"\n", "far\"\n").replace("/clips/", "/far/")
+        + "[cdn]\nladder = [640, 320]\nlenient = true\n[cdn.preset.poster]\nmode = \"frame\"\ntime = \"1m\"\n\
+           [cdn.responsive]\nhints = false\nbreakpoints = [{ preset = \"poster\" }]";
+    let loaded = loaded(Some(&file), &[], &[]).unwrap();
+    let cdn = &loaded.settings.cdn;
+    assert!(cdn.lenient && !cdn.responsive.hints);
+    assert_eq!(
+        (cdn.ladder.widths(), cdn.preset.names().as_str()),
+        (&[320, 640][..], "desktop, mobile, poster, tablet, thumbnail")
+    );
+    let folder = cdn.origin[0].folder.as_ref().unwrap();
+    assert!(folder.is_absolute() && folder.ends_with("clips"), "beside the file: {folder:?}");
+    assert_eq!(cdn.origin[1].ttl.ok, Duration::from_secs(7_200));
+    assert_eq!(cdn.origin[1].ttl.server_error, Duration::from_millis(500));
+    let shown = loaded.effective.join("\n");
+    for line in [
+        "cdn.origin far = /far/ from url \"https://a.example/\", not public",
+        "cdn.preset.poster = mode=frame time=60s",
+        "cdn.responsive = ",
+        "cdn.ladder = [640, 320]",
+    ] {
+        assert!(shown.contains(line), "{line} is not in:\n{shown}");
+    }
+    assert!(!shown.contains("sesame") && !format!("{:?}", loaded.settings).contains("sesame"));
+}
+
+#[test]
+fn a_table_of_the_file_that_cannot_be_meant_is_named() {
+    let over = |path: &str| origin("folder = \"/c\"\n").replace("/clips/", path);
+    for (file, expected) in [
+        (origin("foldr = \"/c\"\n"), "cdn.origin clips: unknown field `foldr`"),
+        (origin(""), "cdn.origin clips: it must have exactly one of folder, url, store = true and s3"),
+        (
+            origin("url = \"nowhere\"\n"),
+            "cdn.origin clips: it must be like https://media.example/videos/{path}",
+        ),
+        (over("/rest/"), "cdn.origin clips: its path /rest/ lies over /rest"),
+        (over("/api/clips/"), "lies over /api"),
+        (over("/tracks/"), "lies over /tracks"),
+        (over("/media/"), "lies over /media"),
+        (over("/cdn-cgi/"), "lies over /cdn-cgi"),
+        (over("/health/"), "lies over /health"),
+        (over("/"), "lies over all other routes"),
+        ("[cdn.origin]\nname = \"a\"".to_owned(), "cdn.origin is no list"),
+        (
+            "[cdn.preset.small]\nwidht = 90".to_owned(),
+            "cdn.preset.small: `widht` is no option; did you mean `width`?",
+        ),
+        ("[cdn]\npreset = 5".to_owned(), "cdn.preset is no table"),
+        ("[cdn.responsive]\nhint = true".to_owned(), "cdn.responsive: unknown field `hint`"),
+        ("[cdn.origins]\na = 5".to_owned(), "there is no key `cdn.origins.a`"),
+        ("[cdn]\nsing = \"odd\"".to_owned(), "there is no key `cdn.sing`"),
+    ] {
+        let said = said(Some(&file), &[], &[]);
+        assert!(said.contains(expected), "{file}\n→ {said}");
+    }
+}
+
+#[test]
+fn no_route_of_the_server_can_be_taken_by_an_origin() {
+    for route in web::ROUTES {
+        let first = route.path.split('/').nth(1).unwrap();
+        if first.is_empty() {
+            continue;
+        }
+        let file = origin("folder = \"/c\"\n").replace("/clips/", &format!("/{first}/x/"));
+        assert!(said(Some(&file), &[], &[]).contains(&format!("lies over /{first}")), "{}", route.path);
+    }
 }

@@ -10,7 +10,8 @@ use super::keys::{Key, Kind};
 /// A sentence that says what would be right.
 pub(crate) fn from_texts(key: &Key, texts: &[String]) -> Result<Value, String> {
     if key.is_list() {
-        return Ok(Value::Array(texts.iter().cloned().map(Value::String).collect()));
+        let list = Value::Array(texts.iter().cloned().map(Value::String).collect());
+        return from_file(key, &list);
     }
     let text = texts.last().map_or("", String::as_str);
     from_text(key, text)
@@ -30,7 +31,12 @@ pub(crate) fn from_variable(key: &Key, text: &str) -> Result<Value, String> {
         return from_file(key, table.get("list").unwrap_or(&Value::Boolean(false)));
     }
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    Ok(Value::Array(entries.map(|entry| Value::String(entry.to_owned())).collect()))
+    from_file(key, &Value::Array(entries.map(|entry| Value::String(entry.to_owned())).collect()))
+}
+
+/// The milliseconds that a text means.
+pub(crate) fn millis(text: &str) -> Option<u64> {
+    with_unit(text, TIME_UNITS)
 }
 
 /// What the file says; numbers may be numbers or texts with units.
@@ -46,6 +52,12 @@ pub(crate) fn from_file(key: &Key, value: &Value) -> Result<Value, String> {
                 Err(expected(key))
             }
         }
+        (Kind::Counts, Value::Array(entries)) => {
+            let numbers: Option<Vec<Value>> = entries.iter().map(count).collect();
+            numbers.map(Value::Array).ok_or_else(|| expected(key))
+        }
+        (Kind::Counts, one) => count(one).map(|one| Value::Array(vec![one])).ok_or_else(|| expected(key)),
+        (Kind::Switch, Value::Boolean(on)) => Ok(Value::Boolean(*on)),
         (Kind::List | Kind::Paths, Value::String(one)) => Ok(Value::Array(vec![Value::String(one.clone())])),
         (Kind::Count | Kind::Bytes | Kind::Millis, Value::Integer(number)) if *number >= 0 => {
             Ok(value.clone())
@@ -56,6 +68,16 @@ pub(crate) fn from_file(key: &Key, value: &Value) -> Result<Value, String> {
     }
 }
 
+/// A whole number from 0, from a number or a text.
+fn count(value: &Value) -> Option<Value> {
+    let number = match value {
+        Value::Integer(number) => u64::try_from(*number).ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    number.and_then(|number| i64::try_from(number).ok()).map(Value::Integer)
+}
+
 fn from_text(key: &Key, text: &str) -> Result<Value, String> {
     if text.is_empty() {
         return Err(expected(key));
@@ -63,10 +85,11 @@ fn from_text(key: &Key, text: &str) -> Result<Value, String> {
     let number = match key.kind {
         Kind::Text | Kind::Path => return Ok(Value::String(text.to_owned())),
         Kind::Choice(words) if words.contains(&text) => return Ok(Value::String(text.to_owned())),
+        Kind::Switch => return text.parse().map(Value::Boolean).map_err(|_| expected(key)),
         Kind::Count => text.parse().ok(),
         Kind::Bytes => with_unit(text, BYTE_UNITS),
         Kind::Millis => with_unit(text, TIME_UNITS),
-        Kind::Choice(_) | Kind::List | Kind::Paths => None,
+        Kind::Choice(_) | Kind::List | Kind::Paths | Kind::Counts => None,
     };
     number.and_then(|n: u64| i64::try_from(n).ok()).map(Value::Integer).ok_or_else(|| expected(key))
 }
@@ -77,6 +100,8 @@ fn expected(key: &Key) -> String {
         Kind::Text => "a text".to_owned(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
         Kind::Path => "a path".to_owned(),
+        Kind::Switch => "true or false".to_owned(),
+        Kind::Counts => "a list of whole numbers".to_owned(),
         Kind::Count => "a whole number from 0".to_owned(),
         Kind::Bytes => "a number of bytes, with a unit if you like (KiB, MiB, GiB, KB, MB, GB)".to_owned(),
         Kind::Millis => "a number of milliseconds, or a number with ms, s, min or h".to_owned(),

@@ -21,11 +21,23 @@ fn covered<'a>(file: &'a [u8], tags: &Tags) -> Option<&'a [u8]> {
 
 #[test]
 fn files_are_opened_by_their_extension() {
-    for name in ["a.mp3", "a.MP3", "x/a.b.flac", "a.oga", "a.m4b", "a.aif", "a.AIFF"] {
-        assert!(is_audio_name(&path(name)), "{name}");
+    for name in [
+        "a.mp3",
+        "a.MP3",
+        "x/a.b.flac",
+        "a.oga",
+        "a.m4b",
+        "a.aif",
+        "a.AIFF",
+        "a.mp4",
+        "a.MKV",
+        "a.webm",
+        "a.mov",
+    ] {
+        assert!(is_media_name(&path(name)), "{name}");
     }
-    for name in ["a.jpg", "mp3", "a.mp3.txt", "x.mp3/readme", "a.mp4", "a.", "a.aac"] {
-        assert!(!is_audio_name(&path(name)), "{name}");
+    for name in ["a.jpg", "mp3", "a.mp3.txt", "x.mp3/readme", "mp4", "a.mp4.part", "a.", "a.aac"] {
+        assert!(!is_media_name(&path(name)), "{name}");
     }
 }
 

@@ -20,6 +20,7 @@ fn with_parameters(name: &str, track: &str) -> String {
         | "getArtists"
         | "getGenres"
         | "getRandomSongs"
+        | "getVideos"
         | "getStarred"
         | "getStarred2"
         | "getPlaylists" => "",

@@ -7,6 +7,7 @@ mod endings;
 mod identity;
 mod parking;
 mod protocols;
+mod rush;
 mod wire;
 
 use std::net::SocketAddr;

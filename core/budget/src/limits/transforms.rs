@@ -1,0 +1,230 @@
+//! The limits of what is made of media.
+
+use super::{KIB, MIB};
+
+// --- recipes ----------------------------------------------------------------------------------------------
+
+/// The least width or height that may be asked for, in pixels.
+pub const EDGE_PIXELS_MIN: u64 = 10;
+/// The greatest width or height that may be asked for, in pixels.
+pub const EDGE_PIXELS_MAX: u64 = 8_192;
+/// The latest start and the longest length of a clip, in milliseconds: a day.
+pub const CLIP_MS_MAX: u64 = 24 * 3_600_000;
+/// Frames in a second that may be asked for.
+pub const FPS_MAX: u64 = 120;
+/// The least bitrate that may be asked for.
+pub const BITRATE_KBPS_MIN: u64 = 8;
+/// The greatest bitrate that may be asked for.
+pub const BITRATE_KBPS_MAX: u64 = 100_000;
+/// Pictures in one spritesheet.
+pub const SPRITE_FRAMES_MAX: u64 = 400;
+/// Peaks of a waveform that may be asked for.
+pub const WAVEFORM_PEAKS_MAX: u64 = 16_384;
+/// Options in one address.
+pub const OPTIONS_MAX: usize = 64;
+/// The options of one address, as text.
+pub const OPTIONS_BYTES_MAX: usize = (4 * KIB) as usize;
+/// What an error says of the name of an option that is none.
+pub const OPTION_NAME_CHARS_MAX: usize = 40;
+/// What lists the options that were dropped, in a field of the answer.
+pub const OPTION_WARNINGS_BYTES_MAX: usize = KIB as usize;
+/// The widths that anybody may have made, in pixels. Key: `cdn.ladder`.
+pub const LADDER_PIXELS: [u64; 7] = [160, 320, 480, 640, 854, 1_280, 1_920];
+/// Widths in a ladder.
+pub const LADDER_STEPS_MAX: usize = 64;
+/// Presets, breakpoints or origins in a configuration.
+pub const CDN_TABLES_MAX: usize = 1_000;
+/// How long the signature of a rendition's address is valid when nobody says.
+pub const RENDITION_LINK_MS: u64 = 24 * 3_600_000;
+/// How long it may be valid: a year and a day.
+pub const RENDITION_LINK_MS_MAX: u64 = 367 * 24 * 3_600_000;
+
+/// The quality of a cover, as JPEG encoders count it, to 100.
+pub const COVER_JPEG_QUALITY: u8 = 85;
+/// What is read of a picture at once.
+pub const PICTURE_READ_BYTES: usize = (16 * KIB) as usize;
+
+// --- children ---------------------------------------------------------------------------------------------
+
+/// Children at once when memory and processors allow as many.
+pub const JOBS_MAX: usize = 10;
+/// Children at once that there may always be, if their memory fits.
+pub const JOBS_MIN: usize = 2;
+/// A rendition for which nobody waits any more goes on for so long, in case that somebody comes back: players ask for
+/// one file in several requests.
+pub const FLIGHT_LINGER_MS: u64 = 10_000;
+/// How long a rendition waits for its turn before all who wait for it are told to come back later.
+pub const FLIGHT_WAIT_MS: u64 = 30_000;
+/// Renditions that one address may have in the making, those that wait for a turn included.
+pub const FLIGHTS_PER_ADDRESS_MAX: usize = 8;
+/// What is reserved for a look at a source by ffprobe.
+pub const PROBE_BYTES: u64 = 40 * MIB;
+/// How long that may take.
+pub const PROBE_MS: u64 = 30_000;
+/// The kernel's own bound on a child counts what it asked for, also where it never wrote: stacks and the allocator's
+/// stock. It stands so far above what was reserved.
+pub const CHILD_MEMORY_ROOM_BYTES: u64 = 96 * MIB;
+/// Processor time that a child may always take…
+pub const CHILD_CPU_SECONDS_MIN: u64 = 120;
+/// …and for each second of what it makes.
+pub const CHILD_CPU_SHARE: u64 = 60;
+/// What a second pass may make longer than what it is made of, beside an eighth.
+pub const SECOND_PASS_BYTES: u64 = MIB;
+/// What was found out about sources, by validator.
+pub const PROBES_KEPT_MAX: usize = 1_000;
+/// How long that is remembered.
+pub const PROBES_KEPT_MS: u64 = 3_600_000;
+/// The upper bounds of the histograms of how long renditions wait and are made.
+pub const RENDITION_BUCKETS_SECONDS: [f64; 10] =
+    [0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0];
+/// The upper bounds of the histogram of what children had at their peak.
+pub const CHILD_BUCKETS_BYTES: [f64; 8] = [
+    33_554_432.0,
+    67_108_864.0,
+    100_663_296.0,
+    134_217_728.0,
+    201_326_592.0,
+    335_544_320.0,
+    469_762_048.0,
+    671_088_640.0,
+];
+/// What is read of a child at once.
+pub const CHILD_READ_BYTES: usize = (64 * KIB) as usize;
+/// Renditions that wait to be made; beyond that the answer is 503.
+pub const FLIGHTS_WAITING_MAX: usize = 100;
+/// A child that made nothing for so long is ended.
+pub const CHILD_STALL_MS: u64 = 300_000;
+/// How much longer a child has after it was told that its processor time is over.
+pub const CHILD_CPU_GRACE_SECONDS: u64 = 5;
+/// Descriptors that a child may have open.
+pub const CHILD_FILES_MAX: u64 = 64;
+/// By how much a child steps back behind the server when both want the processor.
+pub const CHILD_NICE: i32 = 10;
+/// How often the memory of a child is looked at: at first often, because short ones are over soon.
+pub const CHILD_LOOK_MS_MIN: u64 = 10;
+/// How often it is looked at later.
+pub const CHILD_LOOK_MS: u64 = 250;
+/// What is kept of one line that a child says.
+pub const CHILD_LINE_BYTES_MAX: usize = KIB as usize;
+/// What is read of a file in which the kernel tells about a child.
+pub const CHILD_ABOUT_BYTES_MAX: usize = (4 * KIB) as usize;
+/// Children that wait to be started; the next one waits to wait.
+pub const CHILDREN_STARTING_MAX: usize = 16;
+/// How long ffmpeg may take to say what it is.
+pub const FFMPEG_ANSWER_MS: u64 = 30_000;
+/// What is kept of that.
+pub const FFMPEG_ANSWER_BYTES_MAX: usize = KIB as usize;
+/// Connections over which one child reads a served source.
+pub const SERVED_CONNECTIONS_MAX: usize = 4;
+/// The head of a request of a child.
+pub const SERVED_HEAD_BYTES_MAX: usize = (8 * KIB) as usize;
+/// What is read of a served source at once.
+pub const SERVED_READ_BYTES: usize = (64 * KIB) as usize;
+/// What waits in a socket towards a child.
+pub const SERVED_SEND_BYTES: usize = (64 * KIB) as usize;
+/// What is kept of the words of a child, from the end.
+pub const CHILD_WORDS_BYTES_MAX: usize = (8 * KIB) as usize;
+/// Pixels of one frame of a source; a larger one is refused before anything is allocated for it.
+pub const SOURCE_PIXELS_MAX: u64 = 40_000_000;
+/// Streams in a source beyond which it is refused.
+pub const SOURCE_STREAMS_MAX: usize = 32;
+
+// --- answers ----------------------------------------------------------------------------------------------
+
+/// What is made within so long is given whole, with a length and ranges; after that it is given as it comes.
+pub const RENDITION_PATIENCE_MS: u64 = 1_000;
+/// How long a request waits that can only be answered with the whole; after that it is told to come back.
+pub const RENDITION_WAIT_MS: u64 = 60_000;
+/// When it is told to.
+pub const RENDITION_RETRY_SECONDS: u64 = 10;
+/// Files of folder origins that stay open.
+pub const ORIGIN_FILES_OPEN_MAX: usize = 256;
+
+// --- renditions on disk -----------------------------------------------------------------------------------
+
+/// How long what an origin gave is fresh.
+pub const ORIGIN_OK_MS: u64 = 24 * 3_600_000;
+/// How long an origin's redirect is followed without asking again.
+pub const ORIGIN_REDIRECT_MS: u64 = 300_000;
+/// How long it is remembered that an origin has something not.
+pub const ORIGIN_CLIENT_ERROR_MS: u64 = 60_000;
+/// How long it is remembered that an origin failed.
+pub const ORIGIN_SERVER_ERROR_MS: u64 = 10_000;
+/// What renditions may take of the disk in bytes, those in the making included. Key: `cache.bytes`.
+pub const RENDITIONS_BYTES_MAX: u64 = 10 * 1_024 * MIB;
+
+// --- plans ------------------------------------------------------------------------------------------------
+
+/// First bytes of a source that tell its demuxer.
+pub const DEMUXER_HEAD_BYTES: usize = 4 * 1_024;
+/// The longest print of ffprobe that is read.
+pub const PROBE_JSON_BYTES_MAX: usize = (64 * KIB) as usize;
+/// Pixels of one frame of a rendition: the largest frame that a level of H.264 has (6.2).
+pub const RENDITION_PIXELS_MAX: u64 = 139_264 * 256;
+/// Pixels of a whole spritesheet.
+pub const SHEET_PIXELS_MAX: u64 = 40_000_000;
+/// The longest edge of a JPEG (ITU-T T.81 section B.2.2).
+pub const JPEG_EDGE_PIXELS_MAX: u64 = 65_500;
+/// Frames in a second of a rendition when nothing was asked; a source with more is thinned.
+pub const FPS_UNASKED_MAX: u32 = 60;
+/// How much of a video a fragment holds while it is made, so that the first one is there soon.
+pub const FRAGMENT_MS: u64 = 250;
+/// How much of sound alone a fragment holds; it is made many times faster than it is heard.
+pub const SOUND_FRAGMENT_MS: u64 = 1_000;
+/// How long a segment of HLS is.
+pub const SEGMENT_MS: u64 = 4_000;
+/// From one whole picture of a video to the next, at most.
+pub const KEYFRAME_MS: u64 = 4_000;
+/// Pictures of a spritesheet that lie so far from each other are taken from keyframes alone.
+pub const SPRITE_KEYFRAMES_MS: u64 = 4_000;
+/// What a file on disk is rounded up to, as file systems give room in blocks.
+pub const DISK_BLOCK_BYTES: u64 = 4 * KIB;
+/// Renditions that are kept at most, however small they are, so that their index stays small. Fewer when
+/// `memory.limit` has no room for so long an index.
+pub const RENDITIONS_KEPT_MAX: usize = 100_000;
+/// Renditions for which there is always room in the index.
+pub const RENDITIONS_KEPT_MIN: usize = 1_000;
+/// What one entry of the index takes of memory at most, with what is remembered of those that were evicted: 53 bytes
+/// when all are there, and nearly twice that when a table was just doubled.
+pub const RENDITION_INDEX_BYTES: u64 = 96;
+/// Room on the disk is asked for in steps of so many bytes when a rendition becomes longer than was thought.
+pub const RENDITION_GROW_BYTES: u64 = 8 * MIB;
+/// Renditions that stay open, and whose checked blocks stay known, when nobody reads them.
+pub const RENDITIONS_OPEN_MAX: usize = 256;
+/// How long one stays open when nobody asks for it.
+pub const RENDITION_OPEN_MS: u64 = 60_000;
+/// Tags of one rendition.
+pub const RENDITION_TAGS_MAX: usize = 32;
+/// The longest tag, media type, mode or name of an origin, in bytes.
+pub const RENDITION_WORD_BYTES_MAX: usize = 256;
+/// The longest path of a source, in bytes.
+pub const RENDITION_PATH_BYTES_MAX: usize = 2_048;
+/// Rows of the cache's database that are read or changed at once.
+pub const CACHE_PAGE_ROWS_MAX: usize = 500;
+/// Pages that one connection to the cache's database keeps in memory.
+pub const CACHE_DATABASE_BYTES: u64 = 512 * KIB;
+/// Connections that read the cache's database at the same time; one more writes.
+pub const CACHE_READERS_MAX: u32 = 2;
+/// How often the cache does what can wait: it writes down what was used, and removes what is too old.
+pub const CACHE_TIDY_MS: u64 = 30_000;
+/// Uses that wait to be written down; further ones are forgotten, and cost a rendition its place in the line at most.
+pub const CACHE_USES_WAITING_MAX: usize = 4_096;
+/// Purges that are remembered for renditions that were in the making then.
+pub const CACHE_PURGES_KEPT_MAX: usize = 256;
+/// Paths whose version is remembered.
+pub const CACHE_VERSIONS_MAX: usize = 100_000;
+/// Failures that are remembered, so that what cannot be made is not tried again and again.
+pub const FAILURES_KEPT_MAX: usize = 10_000;
+/// How long what was made is fresh. Its source's validator is part of its key, so that nothing old is ever found under
+/// a new one; this bounds how long it is told to others. Key: `cache.ttl.ok`.
+pub const FRESH_OK_MS: u64 = 86_400_000;
+/// How long an origin's redirect is fresh. Key: `cache.ttl.redirects`.
+pub const FRESH_REDIRECT_MS: u64 = 300_000;
+/// How long an origin's refusal is fresh, and how long a failed job is not tried again. Key: `cache.ttl.client_error`.
+pub const FRESH_CLIENT_ERROR_MS: u64 = 60_000;
+/// How long an origin's failure is fresh. Key: `cache.ttl.server_error`.
+pub const FRESH_SERVER_ERROR_MS: u64 = 10_000;
+/// How long it is remembered that bytes are nothing that can be changed: they will not get better.
+pub const FRESH_UNSUPPORTED_MS: u64 = 3_600_000;
+/// How long what is no longer fresh may be given while it is made anew.
+pub const STALE_MS: u64 = 86_400_000;

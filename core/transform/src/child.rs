@@ -1,0 +1,349 @@
+//! ffmpeg and ffprobe as children: found, started through the guard, watched, and gone when nobody holds them.
+//!
+//! A [`Child`] is a handle. The process belongs to a task of its own, which alone waits for it: it reads what the child
+//! says, serves it its input, and reaps it. Dropping the handle kills the process and all that it started, at once.
+
+mod find;
+mod leash;
+mod start;
+mod supervise;
+mod words;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::Source;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::argv::Argv;
+use crate::error::{Error, ErrorKind};
+use crate::guard::Fed;
+use crate::sandbox::{Protection, Sandbox};
+use leash::Leash;
+pub use words::Progress;
+
+/// Which program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// What changes media.
+    Ffmpeg,
+    /// What looks at them.
+    Ffprobe,
+}
+
+/// What a child may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Memory of its own, in bytes. Text of shared libraries is not among it.
+    pub memory_bytes: u64,
+    /// Processor time, in seconds.
+    pub cpu_seconds: u64,
+    /// The length of a file that it writes, in bytes. What goes through a pipe has no cap here.
+    pub file_bytes: u64,
+}
+
+/// The program that becomes a guard when its arguments begin with the given ones.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    program: PathBuf,
+}
+
+impl Guard {
+    /// The running program itself, which calls [`guard::main`](crate::guard::main) when its first argument is
+    /// [`guard::WORD`](crate::guard::WORD). It is found also when it was replaced by a newer one.
+    pub fn this_program() -> Guard {
+        Guard::other(Path::new("/proc/self/exe"))
+    }
+
+    /// Another program that does so.
+    pub fn other(program: &Path) -> Guard {
+        Guard { program: program.to_owned() }
+    }
+}
+
+/// Where ffmpeg is looked for and how it is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `transform.ffmpeg`: its path; without one it is looked for on `PATH`. ffprobe is expected beside it.
+    pub ffmpeg: Option<PathBuf>,
+    /// `transform.sandbox`.
+    pub sandbox: Sandbox,
+    /// What children are started through.
+    pub guard: Guard,
+}
+
+/// What a child reads.
+#[derive(Debug)]
+pub enum ChildInput {
+    /// Nothing.
+    Nothing,
+    /// A regular file: its standard input, which it may open again as `/proc/self/fd/0`.
+    File(File),
+    /// What is read for it by ranges, at `http://127.0.0.1:`[`SERVED_PORT`](crate::guard::SERVED_PORT)`/`.
+    Served(Source),
+}
+
+impl ChildInput {
+    /// The file, where all its bytes may be given as they are; otherwise they are served, and each is checked.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn of(source: &Source) -> io::Result<ChildInput> {
+        match source.file().filter(|_| source.is_checked(0, source.len())) {
+            Some(file) => Ok(ChildInput::File(file.try_clone_to_owned()?.into())),
+            None => Ok(ChildInput::Served(source.clone())),
+        }
+    }
+
+    fn fed(&self) -> Fed {
+        match self {
+            ChildInput::Nothing => Fed::Nothing,
+            ChildInput::File(_) => Fed::Descriptor,
+            ChildInput::Served(_) => Fed::Served,
+        }
+    }
+}
+
+/// Where a child writes.
+#[derive(Debug)]
+pub enum ChildOutput {
+    /// Into a pipe, which is read by [`Output`].
+    Pipe,
+    /// Into a regular file: its standard output, which it may open again as `/proc/self/fd/1`.
+    File(File),
+}
+
+/// How a child ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It did what it was told.
+    Done,
+    /// It ended with an error of its own.
+    Failed,
+    /// It wanted more memory than it was allowed, or the machine had none.
+    OutOfMemory,
+    /// It took more processor time than it was allowed.
+    OutOfTime,
+    /// It wrote a longer file than it was allowed.
+    OutOfRoom,
+    /// Its input could not be read any more, and it was ended.
+    Source(Arc<io::Error>),
+    /// It was ended by us.
+    Cut,
+    /// What must keep it apart could not be put up; the program was never run.
+    Unguarded,
+}
+
+/// What is left of a child.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its last words.
+    pub words: String,
+    /// The most memory that it had, in bytes, shared libraries included, as far as it was seen: it is looked at a few
+    /// times a second and at its last progress.
+    pub peak_bytes: u64,
+    /// Processor time that it took, in milliseconds; the kernel counts in hundredths of a second.
+    pub cpu_ms: u64,
+    /// From its start to its end, in milliseconds.
+    pub wall_ms: u64,
+    /// What of a served input was given to it, in bytes.
+    pub served_bytes: u64,
+}
+
+impl Ended {
+    /// Nothing for a child that did what it was told; otherwise what to tell those who wait for it.
+    ///
+    /// # Errors
+    /// `Failed`, `TooLarge` for a limit that it met, `Source`, `Gone`, `NoFfmpeg`.
+    pub fn result(&self) -> Result<(), Error> {
+        let (kind, context) = match &self.outcome {
+            Outcome::Done => return Ok(()),
+            Outcome::Failed => (ErrorKind::Failed, "ffmpeg cannot do this with these bytes".to_owned()),
+            Outcome::OutOfMemory => {
+                (ErrorKind::TooLarge, "ffmpeg needs more memory for this than is allowed".to_owned())
+            }
+            Outcome::OutOfTime => {
+                (ErrorKind::TooLarge, "ffmpeg needs more time for this than is allowed".to_owned())
+            }
+            Outcome::OutOfRoom => {
+                (ErrorKind::TooLarge, "the result would be larger than is allowed".to_owned())
+            }
+            Outcome::Source(e) => (ErrorKind::Source, format!("the source cannot be read: {}", e.kind())),
+            Outcome::Cut => (ErrorKind::Gone, "ffmpeg was ended".to_owned()),
+            Outcome::Unguarded => (ErrorKind::NoFfmpeg, "ffmpeg cannot be kept apart here".to_owned()),
+        };
+        let words = match &self.outcome {
+            Outcome::Source(e) => format!("{e}; {}", self.words),
+            _ => self.words.clone(),
+        };
+        Err(Error::new(kind, context).with_words(words))
+    }
+}
+
+/// ffmpeg and ffprobe, and what starts them. A clone is the same.
+#[derive(Clone, Debug)]
+pub struct Ffmpeg(Arc<Shared>);
+
+#[derive(Clone, Debug)]
+struct Shared {
+    ffmpeg: PathBuf,
+    ffprobe: PathBuf,
+    version: String,
+    protection: Protection,
+    starter: start::Starter,
+}
+
+impl Ffmpeg {
+    /// The path of ffmpeg.
+    pub fn path(&self) -> &Path {
+        &self.0.ffmpeg
+    }
+
+    /// What it calls itself, in one line.
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// What every child is kept from.
+    pub fn protection(&self) -> Protection {
+        self.0.protection
+    }
+
+    /// Whether a child can be served its input. Otherwise it must be a file.
+    pub fn can_serve(&self) -> bool {
+        self.0.protection.network
+    }
+
+    /// Starts a child. It is gone when the handle is dropped.
+    ///
+    /// # Errors
+    /// `NoFfmpeg` for a served input where [`Ffmpeg::can_serve`] is false; `Io` when the system has no process or
+    /// descriptor left.
+    pub async fn start(
+        &self,
+        program: Program,
+        argv: &Argv,
+        input: ChildInput,
+        output: ChildOutput,
+        caps: Caps,
+    ) -> Result<Child, Error> {
+        let args = argv.words().to_vec();
+        self.start_with(program, args, input, output, caps).await
+    }
+
+    /// Starts a child with arguments that no plan has: what a sandbox is for.
+    ///
+    /// # Errors
+    /// As [`Ffmpeg::start`].
+    #[doc(hidden)]
+    pub async fn start_unplanned(
+        &self,
+        args: &[&str],
+        input: ChildInput,
+        output: ChildOutput,
+        caps: Caps,
+    ) -> Result<Child, Error> {
+        let args = args.iter().map(Into::into).collect();
+        self.start_with(Program::Ffmpeg, args, input, output, caps).await
+    }
+
+    /// Returns when every child is gone that was started, and nobody starts another meanwhile.
+    pub async fn settled(&self) {
+        let children = &self.0.starter.children;
+        children.close();
+        children.wait().await;
+        children.reopen();
+    }
+
+    fn path_of(&self, program: Program) -> &Path {
+        match program {
+            Program::Ffmpeg => &self.0.ffmpeg,
+            Program::Ffprobe => &self.0.ffprobe,
+        }
+    }
+}
+
+/// A process that runs. Dropping it kills it with everything that it started.
+#[derive(Debug)]
+pub struct Child {
+    leash: Arc<Leash>,
+    output: Option<Output>,
+    progress: watch::Receiver<Progress>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Child {
+    /// Its output, once; none for a child that writes into a file.
+    pub fn take_output(&mut self) -> Option<Output> {
+        self.output.take()
+    }
+
+    /// How far it is. ffprobe does not say.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.leash.id()
+    }
+
+    /// Kills it. [`Child::wait`] then says [`Outcome::Cut`].
+    pub fn cut(&self) {
+        self.leash.cut();
+    }
+
+    /// For how long it has made nothing: no byte of output was read, and its progress stood still.
+    pub fn idle(&self) -> Duration {
+        self.leash.idle()
+    }
+
+    /// Returns when it has made nothing for so long.
+    pub async fn stalled(&self, after: Duration) {
+        while let Some(left) = after.checked_sub(self.idle()).filter(|left| !left.is_zero()) {
+            tokio::time::sleep_until(Instant::now() + left).await;
+        }
+    }
+
+    /// Returns when it is gone and reaped. It can be asked again. Whoever waits without reading the output of a child
+    /// may wait for ever.
+    pub async fn wait(&self) -> Ended {
+        let mut ended = self.ended.clone();
+        let found = ended.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
+        // The task was dropped with its runtime, and killed the process then.
+        found.unwrap_or_else(supervise::cut_short)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.leash.cut();
+    }
+}
+
+/// The bytes that a child makes. A child whose output nobody reads waits; one whose output was dropped fails.
+#[derive(Debug)]
+pub struct Output {
+    pipe: pipe::Receiver,
+    leash: Arc<Leash>,
+}
+
+impl Output {
+    /// Reads what there is, and waits for the first byte; 0 is the end, which says nothing about how the child ends.
+    ///
+    /// # Errors
+    /// Of the pipe.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.pipe.read(buffer).await?;
+        self.leash.moved();
+        Ok(count)
+    }
+}

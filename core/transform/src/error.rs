@@ -1,0 +1,120 @@
+//! What can go wrong between a recipe and a rendition.
+
+use std::fmt;
+use std::time::Duration;
+
+use budget::Refused;
+
+/// What kind of failure it is, for those who decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The source is none of the formats that are read, or is broken.
+    Unsupported,
+    /// A picture was asked of something that has none.
+    NoPicture,
+    /// Sound was asked of something that has none.
+    NoSound,
+    /// What was asked for lies behind the end of the source.
+    BehindTheEnd,
+    /// It needs more than there is at any time; the context names the need and the limit.
+    TooLarge,
+    /// Not now: too many wait, or there is no memory or room on the disk.
+    Busy {
+        /// When asking again makes sense.
+        retry_after: Duration,
+        /// Whether it is the caller's own limit.
+        is_callers: bool,
+    },
+    /// The child made nothing for [`CHILD_STALL_MS`](budget::limits::CHILD_STALL_MS).
+    Stalled,
+    /// The child ended with an error.
+    Failed,
+    /// There is no ffmpeg here, or not what it needs to run safely.
+    NoFfmpeg,
+    /// The source could not be read.
+    Source,
+    /// Nobody waited any more, or the server stops.
+    Gone,
+    /// The operating system failed in another way.
+    Io,
+}
+
+/// A failure with what it happened to. It can be told to everybody who waits for the same rendition.
+///
+/// The context is for whoever asked: it names no file of this machine and nothing that a child said. What a child said
+/// is for logs.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// What kind of failure it is.
+    pub kind: ErrorKind,
+    /// What happened, in one line.
+    pub context: String,
+    /// The last words of a child, for the log.
+    pub words: String,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, context: impl Into<String>) -> Error {
+        Error { kind, context: context.into(), words: String::new() }
+    }
+
+    pub(crate) fn with_words(mut self, words: impl Into<String>) -> Error {
+        self.words = words.into();
+        self
+    }
+
+    /// Whether the same recipe of the same bytes would fail in the same way again.
+    pub fn is_lasting(&self) -> bool {
+        match self.kind {
+            ErrorKind::Unsupported
+            | ErrorKind::NoPicture
+            | ErrorKind::NoSound
+            | ErrorKind::BehindTheEnd
+            | ErrorKind::TooLarge
+            | ErrorKind::Failed
+            | ErrorKind::Stalled => true,
+            ErrorKind::Busy { .. }
+            | ErrorKind::NoFfmpeg
+            | ErrorKind::Source
+            | ErrorKind::Gone
+            | ErrorKind::Io => false,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Error {
+        let kind = match refused.fault {
+            budget::Fault::Never => ErrorKind::TooLarge,
+            fault => ErrorKind::Busy {
+                retry_after: refused.retry_after,
+                is_callers: fault == budget::Fault::Caller,
+            },
+        };
+        Error::new(kind, refused.to_string())
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Error {
+        let kind = match error.kind {
+            store::ErrorKind::Full => {
+                ErrorKind::Busy { retry_after: budget::limits::RETRY_AFTER, is_callers: false }
+            }
+            store::ErrorKind::NotFound
+            | store::ErrorKind::Changed
+            | store::ErrorKind::Corrupt
+            | store::ErrorKind::Unreachable => ErrorKind::Source,
+            _ => ErrorKind::Io,
+        };
+        Error::new(kind, error.shown()).with_words(error.to_string())
+    }
+}

@@ -1,0 +1,165 @@
+//! One rendition in the making, and those who wait for it.
+//!
+//! A flight belongs to a task of its own and to nobody who waits: whoever came first may leave, and the others stay.
+//! Each holds a [`Flight`]; when the last one is dropped and nobody comes back within [`FLIGHT_LINGER_MS`], the task
+//! ends what it does.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use budget::limits::FLIGHT_LINGER_MS;
+use store::Growing;
+use tokio::sync::{Notify, watch};
+
+use crate::cache::Made;
+use crate::error::{Error, ErrorKind};
+use crate::recipe::Key;
+
+/// How far a rendition has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Whether its turn has come.
+    pub has_begun: bool,
+    /// What is made, in milliseconds of media.
+    pub made_ms: u64,
+    /// How much there will be, when it is known.
+    pub whole_ms: Option<u64>,
+    /// Bytes that were made.
+    pub bytes: u64,
+}
+
+/// What the task and those who wait share.
+pub(crate) struct Running {
+    key: Key,
+    waiting: AtomicUsize,
+    someone_left: Notify,
+    progress: watch::Sender<Progress>,
+    /// The bytes as they come, once there are any that may be read.
+    growing: OnceLock<Growing>,
+    ended: watch::Sender<Option<Result<Made, Error>>>,
+}
+
+impl Running {
+    pub(crate) fn new(key: Key) -> Arc<Running> {
+        Arc::new(Running {
+            key,
+            waiting: AtomicUsize::new(0),
+            someone_left: Notify::new(),
+            progress: watch::Sender::new(Progress::default()),
+            growing: OnceLock::new(),
+            ended: watch::Sender::new(None),
+        })
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// One more who waits.
+    pub(crate) fn join(self: &Arc<Self>) -> Flight {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        Flight(Arc::clone(self))
+    }
+
+    /// Says how far it is.
+    pub(crate) fn tell(&self, tell: impl FnOnce(&mut Progress)) {
+        self.progress.send_modify(tell);
+    }
+
+    /// Lets those who wait read what is there.
+    pub(crate) fn show(&self, growing: Growing) {
+        // There is one file to a flight, so this is the first and only time.
+        let _ = self.growing.set(growing);
+        self.progress.send_modify(|_| {});
+    }
+
+    /// Tells all how it ended.
+    pub(crate) fn end(&self, outcome: Result<Made, Error>) {
+        self.ended.send_replace(Some(outcome));
+    }
+
+    /// Returns when nobody has waited for a while.
+    pub(crate) async fn abandoned(&self) {
+        loop {
+            let left = self.someone_left.notified();
+            if self.waiting.load(Ordering::SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(FLIGHT_LINGER_MS)).await;
+                if self.waiting.load(Ordering::SeqCst) == 0 {
+                    return;
+                }
+            } else {
+                left.await;
+            }
+        }
+    }
+}
+
+/// A place among those who wait for one rendition. A clone is one more.
+pub struct Flight(Arc<Running>);
+
+impl Flight {
+    /// What is being made.
+    pub fn key(&self) -> Key {
+        self.0.key
+    }
+
+    /// Waits until it is made, for so long; `None` when it takes longer.
+    ///
+    /// # Errors
+    /// How it failed, which all who wait are told alike.
+    pub async fn made(&self, within: Duration) -> Result<Option<Made>, Error> {
+        let mut ended = self.0.ended.subscribe();
+        let outcome = match tokio::time::timeout(within, ended.wait_for(Option::is_some)).await {
+            Err(_) => return Ok(None),
+            Ok(Err(_)) => None,
+            Ok(Ok(outcome)) => outcome.clone(),
+        };
+        let gone = || Err(Error::new(ErrorKind::Gone, "the server stopped making it"));
+        outcome.unwrap_or_else(gone).map(Some)
+    }
+
+    /// Waits until there are bytes to be read as they come, or it has ended, for so long.
+    ///
+    /// # Errors
+    /// As [`Flight::made`].
+    pub async fn growing(&self, within: Duration) -> Result<Option<Growing>, Error> {
+        let mut progress = self.0.progress.subscribe();
+        let shown = async { progress.wait_for(|_| self.0.growing.get().is_some()).await.is_ok() };
+        tokio::select! {
+            biased;
+            is_shown = shown => Ok(if is_shown { self.0.growing.get().cloned() } else { None }),
+            ended = self.made(within) => ended.map(|_| None),
+        }
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        *self.0.progress.borrow()
+    }
+
+    /// Hears of every step of its progress.
+    pub fn watch(&self) -> watch::Receiver<Progress> {
+        self.0.progress.subscribe()
+    }
+}
+
+impl Clone for Flight {
+    fn clone(&self) -> Self {
+        self.0.join()
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.0.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.someone_left.notify_one();
+        }
+    }
+}
+
+impl std::fmt::Debug for Flight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Flight").field(&self.0.key).finish()
+    }
+}

@@ -1,0 +1,48 @@
+//! Bytes changed: videos resized, frames, spritesheets and sound taken out of them, each made once and kept for a while.
+//!
+//! **Promise.** A rendition is visible under its name only when it is whole. However many ask for it, it is made once at a
+//! time, by one child process whose memory was reserved before it began, and which ends when nobody waits any more. What
+//! is kept never takes more of the disk than was allowed, what is being made included.
+//!
+//! **Flow.** A face parses a request into a [`Recipe`], which is numbers alone → the [`Key`] of recipe and source says
+//! whether it is kept → if not, it is planned from what a probe said about the source, admitted by its memory, and made
+//! by ffmpeg in a sandbox → its bytes go to the spool, where whoever waits may read them as they come → whole, they are
+//! published.
+//!
+//! **Not here.** Addresses, rights, signatures, HTTP: faces know them. How bytes are kept: `store` does.
+
+mod argv;
+mod cache;
+mod child;
+mod error;
+mod flight;
+pub mod guard;
+mod metrics;
+mod picture;
+mod plan;
+mod probe;
+mod recipe;
+mod sandbox;
+mod served;
+mod sniff;
+mod transforms;
+mod waveform;
+mod work;
+
+pub use argv::{Argv, Input, Light};
+pub use cache::{Cache, CacheSettings, Entry, Filling, Lifetimes, Made, Purged, Room, Select};
+pub use child::{
+    Caps, Child, ChildInput, ChildOutput, Ended, Ffmpeg, Guard, Outcome, Output, Program,
+    Progress as ChildProgress, Settings as FfmpegSettings,
+};
+pub use error::{Error, ErrorKind};
+pub use flight::{Flight, Progress};
+pub use plan::{Finish, PEAKS_HZ, Plan, Segments, cell_size, faststart_args, plan, segment, segment_sound};
+pub use probe::{AudioTrack, Probe, Rate, VideoTrack, probe_args};
+pub use recipe::{
+    Audio, Bitrate, Clip, Codec, Cover, Crop, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Quality, Recipe,
+    Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
+};
+pub use sandbox::{Protection, Sandbox};
+pub use sniff::Demuxer;
+pub use transforms::{Material, Parts, Transforms};

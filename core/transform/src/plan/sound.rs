@@ -1,0 +1,133 @@
+//! Sound.
+
+use budget::limits::SOUND_FRAGMENT_MS;
+
+use crate::argv::{Argv, Filter, Graph, Input};
+use crate::error::{Error, ErrorKind};
+use crate::plan::memory::{Load, pass_bytes};
+use crate::plan::video::fragments;
+use crate::plan::{Finish, PEAKS_HZ, Plan, Span, bytes_of};
+use crate::probe::{AudioTrack, Probe};
+use crate::recipe::{Audio, Clip, Codec, Encoding, Speed};
+
+pub(super) fn track(probe: &Probe) -> Result<&AudioTrack, Error> {
+    probe.audio.as_ref().ok_or_else(|| Error::new(ErrorKind::NoSound, "the source has no sound"))
+}
+
+pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, Error> {
+    let track = track(probe)?;
+    let span = Span::of(asked.clip, probe.duration_ms)?;
+    let argv = span.seek(Argv::ffmpeg().reading(probe.demuxer, input)).source(input);
+    let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-threads", "1"]);
+    let rate_hz = out_rate_hz(asked.encoding, track.sample_rate_hz);
+    let kbps = bitrate_kbps(asked, track, rate_hz);
+    let argv = shape(asked.encoding, track, rate_hz, argv);
+    let argv = match asked.encoding {
+        Encoding::M4a | Encoding::Aac => argv.fixed(&["-c:a", "aac", "-b:a"]).kbps(kbps),
+        Encoding::Mp3 => argv.fixed(&["-c:a", "libmp3lame", "-b:a"]).kbps(kbps),
+        Encoding::Opus => argv.fixed(&["-c:a", "libopus", "-b:a"]).kbps(kbps),
+        Encoding::Vorbis => argv.fixed(&["-c:a", "libvorbis", "-b:a"]).kbps(kbps),
+        Encoding::Flac => argv.fixed(&["-c:a", "flac"]),
+    };
+    let argv = match asked.encoding {
+        Encoding::M4a => fragments(argv, SOUND_FRAGMENT_MS),
+        Encoding::Aac => argv.fixed(&["-f", "adts"]),
+        // Both of these headers are written for tags and for gaps, and need a file to come back to.
+        Encoding::Mp3 => argv.fixed(&["-id3v2_version", "0", "-write_xing", "0", "-f", "mp3"]),
+        Encoding::Opus | Encoding::Vorbis => argv.fixed(&["-f", "ogg"]),
+        Encoding::Flac => argv.fixed(&["-f", "flac"]),
+    };
+    let out_ms = span.guess_ms(probe);
+    let finish = match asked.encoding {
+        Encoding::M4a | Encoding::Flac => Finish::Faststart,
+        Encoding::Aac | Encoding::Mp3 | Encoding::Opus | Encoding::Vorbis => Finish::Publish,
+    };
+    let pass = if asked.encoding == Encoding::M4a { pass_bytes(out_ms, 0, true) } else { 0 };
+    Ok(Plan {
+        argv: argv.into_pipe(),
+        reserve_bytes: Load::sound().reading(probe).reserve_bytes().max(pass),
+        out_bytes_guess: bytes_of(u64::from(kbps), out_ms),
+        out_ms,
+        finish,
+        picture: None,
+    })
+}
+
+/// Samples to count peaks of.
+pub(super) fn samples(probe: &Probe, input: Input) -> Result<Plan, Error> {
+    let track = track(probe)?;
+    let span = Span::of(Clip::default(), probe.duration_ms)?;
+    let argv = Argv::ffmpeg().reading(probe.demuxer, input).source(input);
+    let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-ac", "1", "-ar"]);
+    let argv = argv.number(u64::from(PEAKS_HZ)).fixed(&["-c:a", "pcm_s16le", "-f", "s16le"]).into_pipe();
+    let out_ms = span.guess_ms(probe);
+    Ok(Plan {
+        argv,
+        reserve_bytes: Load::sound().reading(probe).reserve_bytes(),
+        out_bytes_guess: out_ms * 2 * u64::from(PEAKS_HZ) / 1_000,
+        out_ms,
+        finish: Finish::Peaks,
+        picture: None,
+    })
+}
+
+/// The sound of a video, as its container wants it.
+pub(super) fn within(codec: Codec, track: &AudioTrack, argv: Argv) -> Argv {
+    let (encoding, words): (_, &[_]) = match codec {
+        Codec::H264 | Codec::H265 | Codec::Av1 => (Encoding::M4a, &["-c:a", "aac", "-b:a", "128k"]),
+        Codec::Vp9 => (Encoding::Opus, &["-c:a", "libopus", "-b:a", "96k"]),
+    };
+    shape(encoding, track, out_rate_hz(encoding, track.sample_rate_hz), argv).fixed(words)
+}
+
+/// Sound that keeps its pitch. One filter goes down to half the speed.
+pub(super) fn tempo(speed: Option<Speed>) -> Graph {
+    let mut graph = Graph::default();
+    let Some(speed) = speed else { return graph };
+    let mut thousandths = u32::from(speed.hundredths()) * 10;
+    while thousandths < 500 {
+        graph.push(Filter::Tempo(500));
+        thousandths *= 2;
+    }
+    graph.push(Filter::Tempo(thousandths));
+    graph
+}
+
+/// Channels and samples. What loses anyway is mixed down to two channels; FLAC keeps the eight that it can.
+fn shape(encoding: Encoding, track: &AudioTrack, rate_hz: u32, argv: Argv) -> Argv {
+    let argv = match (encoding, track.channels) {
+        (Encoding::Flac, 9..) => argv.fixed(&["-ac", "8"]),
+        (Encoding::Flac, _) | (_, 1 | 2) => argv,
+        _ => argv.fixed(&["-ac", "2"]),
+    };
+    argv.fixed(&["-ar"]).number(u64::from(rate_hz))
+}
+
+/// The sample rate, the source's own where the encoder has it.
+fn out_rate_hz(encoding: Encoding, own_hz: u32) -> u32 {
+    const USUAL_HZ: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
+    match encoding {
+        Encoding::Opus => 48_000,
+        Encoding::Flac if [88_200, 96_000, 176_400, 192_000].contains(&own_hz) => own_hz,
+        _ if USUAL_HZ.contains(&own_hz) => own_hz,
+        _ if own_hz > 48_000 && own_hz.is_multiple_of(11_025) => 44_100,
+        _ => 48_000,
+    }
+}
+
+/// What was asked, or what sounds like the source to most, within what the encoder takes.
+fn bitrate_kbps(asked: &Audio, track: &AudioTrack, rate_hz: u32) -> u32 {
+    let channels = if track.channels == 1 { 1 } else { 2 };
+    let is_low = rate_hz < 32_000;
+    let (usual, least, most) = match asked.encoding {
+        Encoding::M4a | Encoding::Aac => (80, 8, 6 * rate_hz / 1_000),
+        Encoding::Mp3 if is_low => (64, 8, 160 / channels),
+        Encoding::Mp3 => (96, 32 / channels, 320 / channels),
+        Encoding::Opus => (64, 6, 256),
+        Encoding::Vorbis if is_low => (32, 16, 32),
+        Encoding::Vorbis => (80, 32, 190),
+        // About half of what it is without compression.
+        Encoding::Flac => return rate_hz / 1_000 * 12 * u32::from(track.channels.min(8)),
+    };
+    asked.bitrate.map_or(usual * channels, |bitrate| bitrate.kbps()).clamp(least * channels, most * channels)
+}

@@ -1,0 +1,286 @@
+//! What is to be made, in numbers alone.
+//!
+//! Whatever a user wrote was parsed into these types before it came here, and nothing of his text is left: each value is
+//! a number within its range or one of a few words. Two recipes that are equal make the same rendition, so what is left
+//! to chance in an address (the order of options, an odd width) is decided here.
+
+use std::fmt::{self, Write as _};
+
+use budget::limits::SPRITE_FRAMES_MAX;
+use sha2::{Digest as _, Sha256};
+use store::Validator;
+
+mod parts;
+
+pub use parts::{
+    Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Picture, Quality, Rotation, Size, Speed, Unfit,
+};
+
+/// How renditions are encoded. It is part of every key: another number makes what was kept under the old one unfindable.
+// format: part of each key in the cache
+const PROFILE: u32 = 1;
+
+/// A derivation of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Recipe {
+    /// A video, as MP4.
+    Video(Video),
+    /// One picture of a video.
+    Frame(Frame),
+    /// Pictures at equal distances, in one JPEG.
+    Sprite(Sprite),
+    /// Its sound.
+    Audio(Audio),
+    /// How loud it is over time.
+    Waveform(Waveform),
+    /// A picture made smaller, without ffmpeg.
+    Cover(Cover),
+}
+
+/// A video.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Video {
+    /// Which part.
+    pub clip: Clip,
+    /// How large.
+    pub size: Size,
+    /// Without its sound.
+    pub is_mute: bool,
+    /// How it is encoded.
+    pub codec: Codec,
+    /// How good it looks.
+    pub quality: Quality,
+    /// At most so many bits of picture in a second.
+    pub bitrate: Option<Bitrate>,
+    /// So many frames in a second.
+    pub fps: Option<Fps>,
+    /// Faster or slower than it was.
+    pub speed: Option<Speed>,
+    /// Turned.
+    pub rotation: Option<Rotation>,
+    /// Cut.
+    pub crop: Option<Crop>,
+}
+
+/// One picture of a video.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// When, in milliseconds.
+    pub at_ms: u64,
+    /// How large.
+    pub size: Size,
+    /// How it is encoded.
+    pub picture: Picture,
+}
+
+/// Pictures at equal distances, each into a frame of `size`, row by row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sprite {
+    /// Of which part.
+    pub clip: Clip,
+    /// How large each of them.
+    pub size: Size,
+    frames: u16,
+    columns: u16,
+}
+
+impl Sprite {
+    /// So many pictures, so many in a row.
+    ///
+    /// # Errors
+    /// [`Unfit`] for none, for more than [`SPRITE_FRAMES_MAX`], and for more columns than pictures.
+    pub fn new(clip: Clip, size: Size, frames: u64, columns: u64) -> Result<Sprite, Unfit> {
+        let unfit = Unfit { expected: "1 to 400 pictures, and at most so many columns" };
+        let fits = (1..=SPRITE_FRAMES_MAX).contains(&frames) && (1..=frames).contains(&columns);
+        match (u16::try_from(frames), u16::try_from(columns)) {
+            (Ok(frames), Ok(columns)) if fits => Ok(Sprite { clip, size, frames, columns }),
+            _ => Err(unfit),
+        }
+    }
+
+    /// How many pictures.
+    pub fn frames(&self) -> u16 {
+        self.frames
+    }
+
+    /// How many in a row.
+    pub fn columns(&self) -> u16 {
+        self.columns
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> u16 {
+        self.frames.div_ceil(self.columns)
+    }
+}
+
+/// Sound.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Audio {
+    /// Which part.
+    pub clip: Clip,
+    /// How it is encoded.
+    pub encoding: Encoding,
+    /// In kbit/s; what the encoding is usually given without one, and nothing for FLAC.
+    pub bitrate: Option<Bitrate>,
+}
+
+/// How loud it is over time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Waveform {
+    /// Peaks as numbers, so many of them.
+    Peaks(u16),
+    /// A picture of them.
+    Drawn {
+        /// How wide.
+        width: Edge,
+        /// How high.
+        height: Edge,
+    },
+}
+
+/// A picture whose longer edge has at most so many pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cover {
+    /// In pixels.
+    pub edge: Edge,
+}
+
+impl Recipe {
+    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `waveform`, `cover`.
+    pub const fn mode(&self) -> &'static str {
+        match self {
+            Recipe::Video(_) => "video",
+            Recipe::Frame(_) => "frame",
+            Recipe::Sprite(_) => "spritesheet",
+            Recipe::Audio(_) => "audio",
+            Recipe::Waveform(_) => "waveform",
+            Recipe::Cover(_) => "cover",
+        }
+    }
+
+    /// The media type of what it makes.
+    pub const fn content_type(&self) -> &'static str {
+        match self {
+            Recipe::Video(Video { codec: Codec::Vp9, .. }) => "video/webm",
+            Recipe::Video(_) => "video/mp4",
+            Recipe::Frame(frame) => frame.picture.content_type(),
+            Recipe::Sprite(_) | Recipe::Cover(_) => "image/jpeg",
+            Recipe::Audio(audio) => audio.encoding.content_type(),
+            Recipe::Waveform(Waveform::Peaks(_)) => "application/json",
+            Recipe::Waveform(Waveform::Drawn { .. }) => "image/png",
+        }
+    }
+
+    /// The ending of a file of it.
+    pub const fn suffix(&self) -> &'static str {
+        match self {
+            Recipe::Video(Video { codec: Codec::Vp9, .. }) => "webm",
+            Recipe::Video(_) => "mp4",
+            Recipe::Frame(frame) => frame.picture.suffix(),
+            Recipe::Sprite(_) | Recipe::Cover(_) => "jpg",
+            Recipe::Audio(audio) => audio.encoding.suffix(),
+            Recipe::Waveform(Waveform::Peaks(_)) => "json",
+            Recipe::Waveform(Waveform::Drawn { .. }) => "png",
+        }
+    }
+
+    /// Whether it can be played while it is being made.
+    pub const fn grows(&self) -> bool {
+        matches!(self, Recipe::Video(_) | Recipe::Audio(_))
+    }
+
+    /// Every value of it in one fixed order: equal texts are equal recipes. It is what keys are made of, and what a log
+    /// says.
+    pub fn canonical(&self) -> String {
+        // Every field of every variant is named in a pattern, so that a new one cannot be forgotten here.
+        match self {
+            Recipe::Video(video) => canonical_video(video),
+            Recipe::Frame(Frame { at_ms, size, picture }) => {
+                format!("frame at={at_ms} {} format={}", size_text(*size), picture.suffix())
+            }
+            Recipe::Sprite(Sprite { clip, size, frames, columns }) => {
+                let (clip, size) = (clip_text(*clip), size_text(*size));
+                format!("spritesheet {clip} {size} frames={frames} columns={columns}")
+            }
+            Recipe::Audio(Audio { clip, encoding, bitrate }) => {
+                let kbps = number(bitrate.map(Bitrate::kbps));
+                format!("audio {} format={} kbps={kbps}", clip_text(*clip), encoding.suffix())
+            }
+            Recipe::Waveform(Waveform::Peaks(count)) => format!("waveform peaks={count}"),
+            Recipe::Waveform(Waveform::Drawn { width, height }) => {
+                format!("waveform width={} height={}", width.pixels(), height.pixels())
+            }
+            Recipe::Cover(Cover { edge }) => format!("cover edge={}", edge.pixels()),
+        }
+    }
+}
+
+fn canonical_video(video: &Video) -> String {
+    let Video { clip, size, is_mute, codec, quality, bitrate, fps, speed, rotation, crop } = video;
+    let mut text = format!(
+        "video {} {} audio={} codec={} quality={} kbps={} fps={} speed={} rotate={}",
+        clip_text(*clip),
+        size_text(*size),
+        u8::from(!is_mute),
+        codec.word(),
+        quality.word(),
+        number(bitrate.map(Bitrate::kbps)),
+        number(fps.map(Fps::get)),
+        number(speed.map(Speed::hundredths)),
+        number(rotation.map(Rotation::degrees)),
+    );
+    if let Some(Crop { width, height, x, y }) = crop {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " crop={}x{}+{x}+{y}", width.pixels(), height.pixels());
+    }
+    text
+}
+
+fn clip_text(clip: Clip) -> String {
+    format!("start={} length={}", clip.start_ms(), number(clip.length_ms()))
+}
+
+fn size_text(Size { width, height, fit }: Size) -> String {
+    let (width, height) = (number(width.map(Edge::pixels)), number(height.map(Edge::pixels)));
+    format!("width={width} height={height} fit={}", fit.word())
+}
+
+fn number(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// What a rendition is found by: the hash of its recipe, of how renditions are encoded, and of the source's validator.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The key of what `recipe` makes of the source with this validator.
+    pub fn of(recipe: &Recipe, source: &Validator) -> Key {
+        let strength = if source.is_strong() { "strong" } else { "weak" };
+        let text = format!("{PROFILE}\n{}\n{strength} {}", recipe.canonical(), source.tag());
+        Key(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The key with these bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Key {
+        Key(bytes)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

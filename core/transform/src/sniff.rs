@@ -1,0 +1,194 @@
+//! Which demuxer reads a source, by its first bytes.
+//!
+//! ffmpeg is never left to find that out by itself: a playlist that calls itself a video would be read as a playlist,
+//! and what it names would be opened. It is told one demuxer of this list, none of which opens anything else, and a
+//! source whose first bytes fit none is refused before a process starts.
+//!
+//! Sources: ISO 14496-12 section 4.3, RFC 8794, ISO 13818-1 section 2.4.3.2 (transport) and 2.5.3.3 (program stream),
+//! ISO 11172-3 section 2.4.1.3, ISO 13818-7 section 6.2 (ADTS), RFC 3533, RFC 9639, EBU Tech 3306, ID3 2.4 section 3.1.
+
+/// A reader of a container that may be named to ffmpeg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Demuxer {
+    /// MP4, QuickTime and what else is made of ISO boxes.
+    Mov,
+    /// Matroska and WebM.
+    Matroska,
+    /// AVI.
+    Avi,
+    /// MPEG transport streams.
+    MpegTs,
+    /// MPEG program streams.
+    MpegPs,
+    /// Flash video.
+    Flv,
+    /// Ogg, whatever is in it.
+    Ogg,
+    /// RIFF/WAVE, and RF64 beyond 4 GiB.
+    Wav,
+    /// AIFF and AIFF-C.
+    Aiff,
+    /// FLAC in its own container.
+    Flac,
+    /// MPEG audio, layers I to III.
+    Mp3,
+    /// AAC by itself (ADTS).
+    Aac,
+    /// Animated GIF.
+    Gif,
+}
+
+/// A transport packet, and one with a time stamp before it as cameras write them.
+const TS_PACKET_BYTES: [(usize, usize); 2] = [(0, 188), (4, 192)];
+
+impl Demuxer {
+    /// All of them.
+    pub const ALL: [Demuxer; 13] = [
+        Demuxer::Mov,
+        Demuxer::Matroska,
+        Demuxer::Avi,
+        Demuxer::MpegTs,
+        Demuxer::MpegPs,
+        Demuxer::Flv,
+        Demuxer::Ogg,
+        Demuxer::Wav,
+        Demuxer::Aiff,
+        Demuxer::Flac,
+        Demuxer::Mp3,
+        Demuxer::Aac,
+        Demuxer::Gif,
+    ];
+
+    /// The one for a source with these first bytes; [`DEMUXER_HEAD_BYTES`](budget::limits::DEMUXER_HEAD_BYTES) of them
+    /// are enough.
+    pub fn of(head: &[u8]) -> Option<Demuxer> {
+        Some(match head {
+            [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] if !is_still(brand) => Demuxer::Mov,
+            // QuickTime of before there was a type; a text never begins with a zero.
+            [0, _, _, _, kind @ ..]
+                if [b"moov", b"mdat", b"wide", b"skip"].iter().any(|known| kind.starts_with(*known)) =>
+            {
+                Demuxer::Mov
+            }
+            [0x1a, 0x45, 0xdf, 0xa3, ..] => Demuxer::Matroska,
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Demuxer::Avi,
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+            | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Demuxer::Wav,
+            [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Demuxer::Aiff,
+            [b'O', b'g', b'g', b'S', 0, ..] => Demuxer::Ogg,
+            [b'f', b'L', b'a', b'C', ..] => Demuxer::Flac,
+            [b'F', b'L', b'V', 1, ..] => Demuxer::Flv,
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Demuxer::Gif,
+            [0, 0, 1, 0xba, ..] => Demuxer::MpegPs,
+            [b'I', b'D', b'3', ..] => return behind_tag(head),
+            _ if is_transport(head) => Demuxer::MpegTs,
+            _ => return elementary(head),
+        })
+    }
+
+    /// Its name for `-f`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Demuxer::Mov => "mov",
+            Demuxer::Matroska => "matroska",
+            Demuxer::Avi => "avi",
+            Demuxer::MpegTs => "mpegts",
+            Demuxer::MpegPs => "mpeg",
+            Demuxer::Flv => "flv",
+            Demuxer::Ogg => "ogg",
+            Demuxer::Wav => "wav",
+            Demuxer::Aiff => "aiff",
+            Demuxer::Flac => "flac",
+            Demuxer::Mp3 => "mp3",
+            Demuxer::Aac => "aac",
+            Demuxer::Gif => "gif",
+        }
+    }
+}
+
+/// Pictures in ISO boxes. There is one frame in them, of any size, in tiles.
+fn is_still(brand: &[u8]) -> bool {
+    [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"].iter().any(|still| brand.starts_with(*still))
+}
+
+/// What comes behind an ID3 tag. A tag with a cover is longer than the head; nearly always it is MP3.
+fn behind_tag(head: &[u8]) -> Option<Demuxer> {
+    let [_, _, _, _, _, flags, a, b, c, d, ..] = *head else { return None };
+    if (a | b | c | d) & 0x80 != 0 {
+        return None;
+    }
+    let size = [a, b, c, d].iter().fold(0_usize, |size, byte| size << 7 | usize::from(*byte));
+    let end = 10 + size + if flags & 0x10 == 0 { 0 } else { 10 };
+    match head.get(end..) {
+        None | Some([]) => Some(Demuxer::Mp3),
+        Some([b'f', b'L', b'a', b'C', ..]) => Some(Demuxer::Flac),
+        Some(rest) => elementary(rest).or(Some(Demuxer::Mp3)),
+    }
+}
+
+fn is_transport(head: &[u8]) -> bool {
+    TS_PACKET_BYTES.iter().any(|(first, packet)| (0..3).all(|n| head.get(first + n * packet) == Some(&0x47)))
+}
+
+/// Sound without a container: two frames of the same kind behind each other, or one that fills what there is.
+fn elementary(head: &[u8]) -> Option<Demuxer> {
+    let (demuxer, length) = frame(head)?;
+    match head.get(length..) {
+        None | Some([]) => Some(demuxer),
+        Some(next) => frame(next).filter(|(other, _)| *other == demuxer).map(|_| demuxer),
+    }
+}
+
+/// Which frame begins here, and how long it is.
+fn frame(bytes: &[u8]) -> Option<(Demuxer, usize)> {
+    match *bytes {
+        // Layer 0 is ADTS: 13 bits of length behind the header's 30th.
+        [0xff, second, _, fourth, fifth, sixth, ..] if second & 0xf6 == 0xf0 => {
+            let length = usize::from(fourth & 3) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5);
+            (length > 7).then_some((Demuxer::Aac, length))
+        }
+        [0xff, second, third, _, ..] if second & 0xe0 == 0xe0 => {
+            mpeg_frame_bytes(second, third).map(|length| (Demuxer::Mp3, length))
+        }
+        _ => None,
+    }
+}
+
+/// The length of a frame of MPEG audio with these two bytes in its header.
+fn mpeg_frame_bytes(second: u8, third: u8) -> Option<usize> {
+    const KBPS_1: [[u16; 14]; 3] = [
+        [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+        [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+        [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+    ];
+    const KBPS_2: [[u16; 14]; 2] = [
+        [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+        [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+    ];
+    // The version: 0 is 2.5, 1 is reserved, 2 is 2, 3 is 1. The layer: 3 is I, 2 is II, 1 is III, 0 is not MPEG audio.
+    let (version, layer) = (second >> 3 & 3, usize::from(second >> 1 & 3));
+    let (rate, padding) = (usize::from(third >> 2 & 3), usize::from(third >> 1 & 1));
+    if version == 1 || layer == 0 || rate == 3 {
+        return None;
+    }
+    let layer = 3 - layer; // 0 is layer I.
+    let table = if version == 3 { KBPS_1[layer] } else { KBPS_2[layer.min(1)] };
+    // 0 is "free" and 15 forbidden.
+    let kbps = usize::from(third >> 4).checked_sub(1).and_then(|index| table.get(index))?;
+    let halvings = match version {
+        3 => 0,
+        2 => 1,
+        _ => 2,
+    };
+    let hertz = [44_100, 48_000, 32_000][rate] >> halvings;
+    let bits = usize::from(*kbps) * 1_000;
+    let length = match (layer, version) {
+        (0, _) => (12 * bits / hertz + padding) * 4,
+        (1, _) | (2, 3) => 144 * bits / hertz + padding,
+        _ => 72 * bits / hertz + padding,
+    };
+    (length > 4).then_some(length)
+}
+
+#[cfg(test)]
+mod tests;

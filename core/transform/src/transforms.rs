@@ -1,0 +1,260 @@
+//! Where renditions are asked for: what is kept is given, what is being made is joined, the rest takes off.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use budget::limits::{
+    CHILD_READ_BYTES, FLIGHTS_PER_ADDRESS_MAX, FLIGHTS_WAITING_MAX, JOBS_MAX, JOBS_MIN, PRESSURE_CHECK_MS,
+    PROBES_KEPT_MAX, PROBES_KEPT_MS,
+};
+use budget::{BoundedMap, Budget, Chunks, Slots, Turns, network_of};
+use prometheus_client::registry::Registry;
+use store::Source;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cache::{Cache, Made};
+use crate::child::Ffmpeg;
+use crate::error::{Error, ErrorKind};
+use crate::flight::{Flight, Running};
+use crate::metrics::Metrics;
+use crate::probe::Probe;
+use crate::recipe::{Key, Recipe};
+
+/// What a rendition is made of.
+#[derive(Clone, Debug)]
+pub struct Material {
+    /// Its bytes.
+    pub source: Source,
+    /// Where it comes from: `library`, `uploads`, or the name of an origin.
+    pub origin: Box<str>,
+    /// What it is called there, for purging, tags and logs. It is never opened.
+    pub path: Box<str>,
+    /// What else its renditions are purged by.
+    pub tags: Vec<String>,
+    /// A run of its bytes that is a picture by itself, as offset and count. Only a cover is made of one.
+    pub part: Option<(u64, u64)>,
+}
+
+impl Material {
+    /// All of a source.
+    pub fn whole(source: Source, origin: &str, path: &str) -> Material {
+        Material { source, origin: origin.into(), path: path.into(), tags: Vec::new(), part: None }
+    }
+
+    /// What its renditions are found by.
+    fn key(&self, recipe: &Recipe) -> Key {
+        match self.part {
+            Some((offset, count)) => {
+                Key::of(recipe, &self.source.validator().derived(&format!("{offset}-{count}")))
+            }
+            None => Key::of(recipe, self.source.validator()),
+        }
+    }
+}
+
+/// What the maker of renditions is made of.
+pub struct Parts {
+    /// The law.
+    pub budget: Budget,
+    /// Where renditions are kept.
+    pub cache: Cache,
+    /// What makes them, if it is here.
+    pub ffmpeg: Option<Ffmpeg>,
+    /// `transform.jobs_max`: children at once; 0 is as many as the processors are good for.
+    pub jobs_max: usize,
+}
+
+/// The maker of renditions. A clone is the same.
+#[derive(Clone)]
+pub struct Transforms(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) budget: Budget,
+    pub(crate) cache: Cache,
+    pub(crate) ffmpeg: Option<Ffmpeg>,
+    pub(crate) turns: Turns,
+    /// Pictures are made here, by as many as there are processors, and never wait for a video.
+    pub(crate) picture_turns: Turns,
+    /// What is read of children.
+    pub(crate) chunks: Chunks,
+    pub(crate) metrics: Metrics,
+    pub(crate) probes: BoundedMap<Box<str>, Arc<Probe>>,
+    flights_max: usize,
+    askers: Slots<IpAddr>,
+    /// What is being made. It is bounded by refusing what is new; nothing that runs is ever forgotten.
+    flights: Mutex<HashMap<Key, Arc<Running>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Transforms {
+    /// A maker with nothing in the making.
+    pub fn new(parts: Parts) -> Transforms {
+        let Parts { budget, cache, ffmpeg, jobs_max } = parts;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs_max = match jobs_max {
+            // A child waits for its input and its output now and then, and memory decides in the end.
+            0 => 2 * processors,
+            configured => configured,
+        };
+        let jobs_max = jobs_max.clamp(JOBS_MIN, JOBS_MAX);
+        Transforms(Arc::new(Inner {
+            budget,
+            cache,
+            ffmpeg,
+            turns: Turns::new(jobs_max),
+            picture_turns: Turns::new(processors),
+            chunks: Chunks::new(CHILD_READ_BYTES, JOBS_MAX),
+            metrics: Metrics::default(),
+            probes: BoundedMap::new("probes", PROBES_KEPT_MAX, Duration::from_millis(PROBES_KEPT_MS)),
+            flights_max: jobs_max + FLIGHTS_WAITING_MAX,
+            askers: Slots::new("renditions", "renditions_per_address", 0, FLIGHTS_PER_ADDRESS_MAX),
+            flights: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    /// Whether there is an ffmpeg; without one, covers alone are made.
+    pub fn has_ffmpeg(&self) -> bool {
+        self.0.ffmpeg.is_some()
+    }
+
+    /// What is kept of this, without making it.
+    ///
+    /// # Errors
+    /// Of the disk; and what a former attempt failed of, while that is remembered.
+    pub async fn find(&self, material: &Material, recipe: &Recipe) -> Result<Option<Made>, Error> {
+        let key = material.key(recipe);
+        let found = self.0.cache.get(key).await;
+        self.0.metrics.looked_up(matches!(found, Ok(Some(_))));
+        found
+    }
+
+    /// Joins those who wait for this rendition, or begins it. What is kept ends at once.
+    ///
+    /// # Errors
+    /// `Busy` when too many are in the making, or too many for this address. A join is never refused.
+    pub fn make(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<Flight, Error> {
+        let key = material.key(&recipe);
+        let mut flights = self.0.flights();
+        if let Some(running) = flights.get(&key) {
+            self.0.metrics.joined();
+            return Ok(running.join());
+        }
+        if self.0.stop.is_cancelled() {
+            return Err(Error::new(ErrorKind::Gone, "the server stops"));
+        }
+        if flights.len() >= self.0.flights_max {
+            self.0.metrics.refused("queue");
+            return Err(busy("too many renditions wait to be made"));
+        }
+        let slot =
+            self.0.askers.take(network_of(address)).inspect_err(|_| self.0.metrics.refused("address"))?;
+        let running = Running::new(key);
+        flights.insert(key, Arc::clone(&running));
+        let flight = running.join();
+        drop(flights);
+        let inner = Arc::clone(&self.0);
+        self.0.tasks.spawn(async move {
+            let place = Place { inner: Arc::clone(&inner), running: Arc::clone(&running) };
+            let outcome = tokio::select! {
+                biased;
+                () = inner.stop.cancelled() => Err(Error::new(ErrorKind::Gone, "the server stops")),
+                () = running.abandoned() => Err(Error::new(ErrorKind::Gone, "nobody waited any more")),
+                outcome = inner.make(&running, &material, &recipe) => outcome,
+            };
+            inner.metrics.ended(&recipe, &outcome);
+            if let Err(e) = &outcome {
+                tracing::warn!(origin = %material.origin, path = %material.path, recipe = recipe.canonical(),
+                    error = %e, words = %e.words, "a rendition could not be made");
+            }
+            // Whoever comes from now on finds what is kept, or begins anew.
+            drop(place);
+            running.end(outcome);
+            drop(slot);
+        });
+        Ok(flight)
+    }
+
+    /// What is known about a source: remembered, or looked at now.
+    ///
+    /// # Errors
+    /// `Unsupported`, `NoFfmpeg`, `Busy`, `Source`.
+    pub async fn probe(&self, material: &Material) -> Result<Arc<Probe>, Error> {
+        self.0.probe(material).await
+    }
+
+    /// Where renditions are kept, to be purged.
+    pub fn cache(&self) -> &Cache {
+        &self.0.cache
+    }
+
+    /// Renditions that are being made or wait to be.
+    pub fn flights(&self) -> usize {
+        self.0.flights().len()
+    }
+
+    /// Follows the pressure until it is time to stop; then ends all children.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut looks = tokio::time::interval(Duration::from_millis(PRESSURE_CHECK_MS));
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                _ = looks.tick() => {
+                    let level = self.0.budget.pressure();
+                    self.0.turns.follow(level);
+                    self.0.picture_turns.follow(level);
+                }
+            }
+        }
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        if let Some(ffmpeg) = &self.0.ffmpeg {
+            ffmpeg.settled().await;
+        }
+    }
+
+    /// Adds the figures to the metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry, &self.0);
+        self.0.askers.register(registry);
+        self.0.probes.register(registry);
+        self.0.cache.register(registry);
+    }
+}
+
+impl Inner {
+    pub(crate) fn flights(&self) -> MutexGuard<'_, HashMap<Key, Arc<Running>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn busy(why: &str) -> Error {
+    let kind = ErrorKind::Busy { retry_after: budget::limits::RETRY_AFTER, is_callers: false };
+    Error::new(kind, why)
+}
+
+/// A flight's place in the map. It goes on every outcome, a panic included.
+struct Place {
+    inner: Arc<Inner>,
+    running: Arc<Running>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.inner.flights().remove(&self.running.key());
+    }
+}
+
+impl std::fmt::Debug for Transforms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transforms").field("flights", &self.flights()).finish()
+    }
+}

@@ -1,0 +1,238 @@
+//! What an answer says beside the bytes: what was understood, where they come from, who may keep them.
+
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AGE, CACHE_CONTROL, CONTENT_DISPOSITION,
+    CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
+use http_body::{Frame, SizeHint};
+use serde_json::json;
+use transform::{Flight, Made, Material};
+
+use crate::error::{Code, Refused};
+use crate::hints::HINT_FIELDS;
+use crate::options::{Asked, Extras};
+use crate::sources::Found;
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const RESIZED: HeaderName = HeaderName::from_static("cf-resized");
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+const DERIVATIVE: HeaderName = HeaderName::from_static("x-derivative");
+const WARNINGS: HeaderName = HeaderName::from_static("x-param-warnings");
+const PENDING: HeaderName = HeaderName::from_static("x-transform-pending");
+
+/// Where a rendition comes from, in the words of `Cache-Status` (RFC 9211).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It was kept.
+    Hit,
+    /// It was made for this request, or one that came a moment before.
+    Made,
+    /// It is being made.
+    Growing,
+}
+
+impl Told {
+    const fn status(self) -> &'static str {
+        match self {
+            Told::Hit => "millpond; hit",
+            Told::Made => "millpond; fwd=miss; stored",
+            Told::Growing => "millpond; fwd=miss",
+        }
+    }
+}
+
+/// The fields that every rendition has.
+pub(crate) fn describe(fields: &mut HeaderMap, asked: &Asked, found: &Found, told: Told) {
+    fields.insert(CACHE_STATUS, HeaderValue::from_static(told.status()));
+    if let Some(preset) = asked.preset.as_deref().and_then(|preset| HeaderValue::try_from(preset).ok()) {
+        fields.insert(DERIVATIVE, preset);
+    }
+    if asked.by_hints {
+        let mut vary = fields.get(VARY).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        for field in HINT_FIELDS {
+            let comma = if vary.is_empty() { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(vary, "{comma}{field}");
+        }
+        set(fields, VARY, HeaderValue::try_from(vary).ok());
+    }
+    beside(fields, &asked.extras, found.is_public);
+}
+
+/// What was said beside the recipe, and who may read the answer.
+pub(crate) fn beside(fields: &mut HeaderMap, extras: &Extras, is_public: bool) {
+    for (name, value) in extras.playback.fields() {
+        fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    set(fields, WARNINGS, extras.warnings_field());
+    if let Some(name) = &extras.filename {
+        let value = format!("inline; filename=\"{}\"", name.as_str());
+        set(fields, CONTENT_DISPOSITION, HeaderValue::try_from(value).ok());
+    }
+    if is_public {
+        everybody(fields);
+    }
+}
+
+fn everybody(fields: &mut HeaderMap) {
+    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    fields.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    let exposed =
+        "Accept-Ranges, Cache-Status, Content-Length, Content-Range, ETag, X-Derivative, X-Param-Warnings";
+    fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+}
+
+/// Who may keep it, and for how long (RFC 9111, RFC 5861). What needs a sign-in is each browser's own.
+pub(crate) fn cacheable(fields: &mut HeaderMap, made: &Made, is_public: bool) {
+    fields.insert(AGE, HeaderValue::from(made.age().as_secs()));
+    if !made.tags.is_empty() {
+        set(fields, CACHE_TAG, HeaderValue::try_from(made.tags.join(",")).ok());
+    }
+    if is_public {
+        let fresh_ms = u64::try_from(made.fresh_until - made.created).unwrap_or(0);
+        let stale = budget::limits::STALE_MS / 1_000;
+        let value = format!("public, max-age={}, stale-while-revalidate={stale}", fresh_ms / 1_000);
+        set(fields, CACHE_CONTROL, HeaderValue::try_from(value).ok());
+    }
+}
+
+/// Whether the client asked for an answer at once (RFC 7240 section 4.1).
+pub(crate) fn prefers_async(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// Whether the client can use bytes whose number is not known: it wants all of them, and is not Safari, which plays
+/// nothing that has no ranges.
+pub(crate) fn takes_what_grows(head: &request::Parts) -> bool {
+    let wants_all = match head.headers.get(RANGE) {
+        None => true,
+        Some(range) => range.as_bytes() == b"bytes=0-",
+    };
+    let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let is_safari =
+        agent.contains("AppleCoreMedia") || (agent.contains("Safari/") && !agent.contains("Chrom"));
+    wants_all && !is_safari
+}
+
+/// 202: what is being made, and where it will be.
+pub(crate) fn accepted(flight: &Flight, head: &request::Parts) -> Response {
+    let progress = flight.progress();
+    let place = head.uri.path_and_query().map_or("/", |place| place.as_str());
+    let text = json!({
+        "status": if progress.has_begun { "processing" } else { "queued" },
+        "jobId": flight.key().to_string(),
+        "made_ms": progress.made_ms,
+        "whole_ms": progress.whole_ms,
+    });
+    let mut response = json(StatusCode::ACCEPTED, &text);
+    let fields = response.headers_mut();
+    fields.insert(RETRY_AFTER, HeaderValue::from(budget::limits::RENDITION_RETRY_SECONDS));
+    fields.insert(PENDING, HeaderValue::from_static("true"));
+    set(fields, LOCATION, HeaderValue::try_from(place).ok());
+    response
+}
+
+/// `debug=view`: what was understood.
+pub(crate) fn view(asked: &Asked, material: &Material) -> Response {
+    let warnings: Vec<String> = asked.extras.warnings.iter().map(ToString::to_string).collect();
+    let text = json!({
+        "recipe": asked.recipe.canonical(),
+        "mode": asked.recipe.mode(),
+        "derivative": asked.preset,
+        "free": asked.is_free,
+        "origin": material.origin,
+        "source_bytes": material.source.len(),
+        "source_tag": material.source.validator().tag(),
+        "warnings": warnings,
+    });
+    json(StatusCode::OK, &text)
+}
+
+/// The one shape of what is said instead of a rendition.
+pub(crate) fn refusal(refused: &Refused) -> Response {
+    let Code { status, resized, word } = refused.code();
+    let text = json!({ "error": { "code": word, "message": refused.to_string(), "hint": refused.hint() } });
+    let mut response = json(status, &text);
+    let fields = response.headers_mut();
+    if let Some(code) = resized {
+        set(fields, RESIZED, HeaderValue::try_from(format!("err={code}")).ok());
+    }
+    if let Some(after) = refused.retry_after() {
+        fields.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+    }
+    everybody(fields);
+    response
+}
+
+/// What a page of another origin is told before it asks: originals and renditions of public origins are for everybody, and
+/// all others say so themselves by what they do not say.
+pub(crate) async fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let fields = response.headers_mut();
+    everybody(fields);
+    fields.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
+    fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Range, If-Range, Prefer"));
+    fields.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
+}
+
+/// In place of what may be there: others may have said something before.
+fn set(fields: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    if let Some(value) = value {
+        fields.insert(name, value);
+    }
+}
+
+fn json(status: StatusCode, text: &serde_json::Value) -> Response {
+    let mut response = Response::new(Body::from(text.to_string()));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A body that holds a place among those who wait for what it sends.
+pub(crate) struct Held {
+    body: stream::Body,
+    #[expect(dead_code, reason = "held for its Drop")]
+    flight: Flight,
+}
+
+impl Held {
+    pub(crate) fn new(body: stream::Body, flight: Flight) -> Held {
+        Held { body, flight }
+    }
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

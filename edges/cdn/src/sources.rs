@@ -1,0 +1,339 @@
+//! From what an address says of a source to the source: the operator's list, and the catalog for tracks and videos.
+//!
+//! A path is compared with the beginnings of the list, and what follows is a name beneath a folder, at a server or in a
+//! bucket; it is never opened as it came. Of several origins with one path the next is asked when one has no such file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use budget::limits::ORIGIN_FILES_OPEN_MAX;
+use catalog::{Catalog, Identity, TrackId};
+use percent_encoding::percent_decode_str;
+use store::{
+    ErrorKind, FolderId, Folders, Private, RelPath, RemoteAuth, RemoteBeliefs, RemoteOrigin, RemotePath,
+    RemoteSettings, Remotes, S3Settings, Shelf, Source,
+};
+use transform::Material;
+
+use crate::address::SourceAt;
+use crate::error::Refused;
+use crate::settings::{Auth, Origin, Place, Settings};
+
+/// A source that was found, and who may see it.
+pub(crate) struct Found {
+    pub(crate) material: Material,
+    /// Whether everybody may see it.
+    pub(crate) is_public: bool,
+    /// Its media type, for who wants it as it is.
+    pub(crate) content_type: String,
+}
+
+/// All origins of the configuration, ready to be asked.
+pub struct Sources {
+    settings: Settings,
+    folders: Folders,
+    remotes: BTreeMap<String, RemoteOrigin>,
+    catalog: Arc<dyn Catalog>,
+    shelf: Shelf,
+}
+
+impl Sources {
+    /// Opens the folders and makes ready the servers of the list; no server is asked for anything yet. Blocks for a
+    /// moment. `variable` is where keys of buckets come from that the list does not name.
+    ///
+    /// # Errors
+    /// A folder that cannot be opened, or settings of an origin that make no sense, by its name.
+    pub fn open(
+        settings: Settings,
+        remotes: Option<&Remotes>,
+        catalog: Arc<dyn Catalog>,
+        shelf: Shelf,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Sources, String> {
+        let folders = Folders::new(ORIGIN_FILES_OPEN_MAX);
+        let roots: Vec<(FolderId, PathBuf)> = (0..)
+            .zip(&settings.origin)
+            .filter_map(|(number, origin)| match origin.place()? {
+                Place::Folder(path) => Some((FolderId(number), path.clone())),
+                _ => None,
+            })
+            .collect();
+        if let Some((folder, error)) = folders.set(roots).into_iter().next() {
+            let name =
+                usize::try_from(folder.0).ok().and_then(|at| settings.origin.get(at)).map(|o| &*o.name);
+            return Err(format!("cdn.origin {}: {error}", name.unwrap_or_default()));
+        }
+        let mut dialled = BTreeMap::new();
+        for origin in &settings.origin {
+            if let (Some(remote), Some(remotes)) = (remote(origin, &variable)?, remotes) {
+                let opened = RemoteOrigin::new(remotes, &remote)
+                    .map_err(|e| format!("cdn.origin {}: {e}", origin.name))?;
+                dialled.insert(origin.name.clone(), opened);
+            }
+        }
+        Ok(Sources { settings, folders, remotes: dialled, catalog, shelf })
+    }
+
+    /// What the operator says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Finds a source that this person may see.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(crate) async fn find(&self, at: &SourceAt<'_>, who: Option<&Identity>) -> Result<Found, Refused> {
+        match at {
+            SourceAt::Media(id) => self.track(id, who).await,
+            SourceAt::Path(path) => self.listed(path, who).await,
+            SourceAt::Url(url) => {
+                let found =
+                    self.settings.origin.iter().find_map(|origin| Some((origin, below(origin, url)?)));
+                let (origin, rest) = found.ok_or(Refused::NotListed)?;
+                self.of(origin, 0, rest, who).await
+            }
+        }
+    }
+
+    async fn track(&self, id: &str, who: Option<&Identity>) -> Result<Found, Refused> {
+        let who = who.ok_or(Refused::SignInNeeded)?;
+        let id: TrackId = id.parse().map_err(|_| Refused::NotFound)?;
+        let track = self.catalog.playing(&who.viewer(), id).await?;
+        let source = self.shelf.open(&track.place()).await?;
+        let from = if track.file_id().is_some() { "uploads" } else { "library" };
+        let material = Material::whole(source, from, &id.to_string());
+        Ok(Found { material, is_public: false, content_type: track.content_type.to_owned() })
+    }
+
+    async fn listed(&self, path: &str, who: Option<&Identity>) -> Result<Found, Refused> {
+        let mut refused = Refused::NotListed;
+        for (origin, rest) in self.settings.origins_of(path) {
+            let number = self.settings.origin.iter().position(|other| std::ptr::eq(other, origin));
+            match self.of(origin, number.unwrap_or(0), rest, who).await {
+                Err(e @ (Refused::NotFound | Refused::OriginUnreachable | Refused::OriginFailed)) => {
+                    refused = e
+                }
+                found => return found,
+            }
+        }
+        Err(refused)
+    }
+
+    async fn of(
+        &self,
+        origin: &Origin,
+        number: usize,
+        rest: &str,
+        who: Option<&Identity>,
+    ) -> Result<Found, Refused> {
+        if !origin.public && who.is_none() {
+            return Err(Refused::SignInNeeded);
+        }
+        let (source, media_type) = match origin.place().ok_or(Refused::NotListed)? {
+            Place::Store => {
+                let id = rest.split('/').next().unwrap_or_default();
+                let found = self.track(id, who).await?;
+                return Ok(Found { is_public: origin.public, ..found });
+            }
+            Place::Folder(_) => {
+                let decoded = percent_decode_str(rest).decode_utf8().map_err(|_| Refused::NotFound)?;
+                let path = RelPath::parse(&decoded).map_err(|_| Refused::NotFound)?;
+                let folder = FolderId(i64::try_from(number).map_err(|_| Refused::Broken)?);
+                (self.folders.open(folder, &path).await?, None)
+            }
+            Place::Url(_) | Place::S3 { .. } => {
+                let remote = self.remotes.get(&origin.name).ok_or(Refused::OriginUnreachable)?;
+                let found = remote.open(&RemotePath::parse(rest)?).await?;
+                (found.source, found.media_type)
+            }
+        };
+        let content_type = media_type.map_or_else(|| by_suffix(rest).to_owned(), String::from);
+        let material = Material { tags: Vec::new(), ..Material::whole(source, &origin.name, rest) };
+        Ok(Found { material, is_public: origin.public, content_type })
+    }
+
+    /// Opens the source of a material again, for who wants the original.
+    pub(crate) fn original(found: &Found) -> Source {
+        found.material.source.clone()
+    }
+}
+
+/// What of an absolute address follows the beginning of an origin's.
+fn below<'a>(origin: &Origin, url: &'a str) -> Option<&'a str> {
+    let Some(Place::Url(template)) = origin.place() else { return None };
+    let (before, _) = template.as_str().split_once("{path}").unwrap_or((template.as_str(), ""));
+    let rest = url.strip_prefix(before.trim_end_matches('/'))?.strip_prefix('/')?;
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// How an origin that is no folder is dialled.
+fn remote(
+    origin: &Origin,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<RemoteSettings>, String> {
+    let wrong = |why: String| format!("cdn.origin {}: {why}", origin.name);
+    let mut settings = match origin.place() {
+        Some(Place::Url(template)) => {
+            let base = template.as_str().strip_suffix("{path}").unwrap_or(template.as_str());
+            if base.contains('{') {
+                return Err(wrong("{path} must stand at the end of its url".to_owned()));
+            }
+            let auth = auth(origin, &variable).map_err(wrong)?;
+            RemoteSettings { auth, ..RemoteSettings::new(&origin.name, base.trim_end_matches('/')) }
+        }
+        Some(Place::S3 { .. }) => {
+            let url = origin.s3.as_deref().unwrap_or_default();
+            let said = |name: &str| said(origin, name).or_else(|| variable(name));
+            let bucket = S3Settings::read(url, said).map_err(|e| wrong(e.to_string()))?;
+            RemoteSettings::bucket(&origin.name, &bucket)
+        }
+        _ => return Ok(None),
+    };
+    if !origin.private.is_empty() {
+        settings.private = Private::Listed(origin.private.clone());
+    }
+    if let Some(connections) = origin.connections_max {
+        settings.connections_max = connections.max(1);
+    }
+    settings.beliefs = RemoteBeliefs {
+        ok: settings.beliefs.ok.min(origin.ttl.ok),
+        client_error: origin.ttl.client_error,
+        server_error: origin.ttl.server_error,
+    };
+    Ok(Some(settings))
+}
+
+/// What the list says of a bucket under the name of a variable.
+fn said(origin: &Origin, name: &str) -> Option<String> {
+    let region = origin.region.clone();
+    match (name, &origin.auth) {
+        ("AWS_ENDPOINT_URL_S3", _) => origin.endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()),
+        ("AWS_REGION", Auth::Sigv4 { region: of_auth, .. }) => of_auth.clone().or(region),
+        ("AWS_REGION", _) => region,
+        ("AWS_ACCESS_KEY_ID", Auth::Sigv4 { access_key_id, .. }) => access_key_id.clone(),
+        ("AWS_SECRET_ACCESS_KEY", Auth::Sigv4 { secret_access_key, .. }) => {
+            secret_access_key.as_ref().map(|key| key.reveal().to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn auth(origin: &Origin, variable: impl Fn(&str) -> Option<String>) -> Result<RemoteAuth, String> {
+    Ok(match &origin.auth {
+        Auth::None => RemoteAuth::None,
+        Auth::Basic { user, password } => {
+            RemoteAuth::Basic { user: user.clone(), password: password.reveal().to_owned() }
+        }
+        Auth::Bearer { token } => RemoteAuth::Bearer(token.reveal().to_owned()),
+        Auth::Header { name, value } => {
+            RemoteAuth::Header { name: name.clone(), value: value.reveal().to_owned() }
+        }
+        Auth::Sigv4 { .. } => {
+            let needed = |name: &str| {
+                let value = said(origin, name).or_else(|| variable(name));
+                value.ok_or_else(|| format!("its signature needs the variable {name}"))
+            };
+            RemoteAuth::SigV4 {
+                region: needed("AWS_REGION")?,
+                access_key_id: needed("AWS_ACCESS_KEY_ID")?,
+                secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
+                session_token: variable("AWS_SESSION_TOKEN"),
+            }
+        }
+    })
+}
+
+/// The media type of an original that only has a name.
+fn by_suffix(path: &str) -> &'static str {
+    let suffix = path.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
+    match suffix.as_deref() {
+        Some("mp4" | "m4v") => "video/mp4",
+        Some("mov") => "video/quicktime",
+        Some("webm") => "video/webm",
+        Some("mkv") => "video/x-matroska",
+        Some("mp3") => "audio/mpeg",
+        Some("m4a") => "audio/mp4",
+        Some("flac") => "audio/flac",
+        Some("wav") => "audio/wav",
+        Some("ogg" | "oga" | "opus") => "audio/ogg",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
+        Some("gif") => "image/gif",
+        // Whatever else it is, no browser is to take it for a page.
+        _ => "application/octet-stream",
+    }
+}
+
+impl From<store::Error> for Refused {
+    fn from(error: store::Error) -> Refused {
+        use store::TroubleKind as Trouble;
+        if let Some(trouble) = error.trouble() {
+            return match trouble.kind {
+                Trouble::Status(404 | 410) => Refused::NotFound,
+                Trouble::Status(status) if status < 500 => Refused::OriginRefused,
+                Trouble::Status(_) => Refused::OriginFailed,
+                Trouble::Name => Refused::OriginName,
+                Trouble::Address | Trouble::Redirect => Refused::NotListed,
+                Trouble::Connect | Trouble::Time | Trouble::Closed => Refused::OriginUnreachable,
+                Trouble::Garbled | Trouble::Broken | Trouble::Lie | Trouble::NoRanges => Refused::OriginLied,
+                Trouble::TooLarge => {
+                    Refused::NeverFits("the source is larger than is read from elsewhere".to_owned())
+                }
+                Trouble::Changed => Refused::SourceChanged,
+                Trouble::Busy => Refused::Busy {
+                    retry_after: trouble.refused().map_or(budget::limits::RETRY_AFTER, |r| r.retry_after),
+                },
+            };
+        }
+        match error.kind {
+            ErrorKind::NotFound | ErrorKind::Escapes | ErrorKind::NotAFile => Refused::NotFound,
+            ErrorKind::Changed => Refused::SourceChanged,
+            ErrorKind::Unreachable => Refused::OriginUnreachable,
+            _ => Refused::Broken,
+        }
+    }
+}
+
+impl From<catalog::Error> for Refused {
+    fn from(error: catalog::Error) -> Refused {
+        match error.kind() {
+            catalog::ErrorKind::NotFound => Refused::NotFound,
+            catalog::ErrorKind::Busy => Refused::Busy { retry_after: budget::limits::RETRY_AFTER },
+            _ => Refused::Broken,
+        }
+    }
+}
+
+impl From<transform::Error> for Refused {
+    fn from(error: transform::Error) -> Refused {
+        use transform::ErrorKind as Kind;
+        match error.kind {
+            Kind::Unsupported => Refused::NotMedia,
+            Kind::NoPicture => Refused::NoPicture,
+            Kind::NoSound => Refused::NoSound,
+            Kind::BehindTheEnd => Refused::BehindTheEnd(error.context),
+            Kind::TooLarge => Refused::NeverFits(error.context),
+            Kind::Busy { retry_after, is_callers: true } => Refused::TooMany { retry_after },
+            Kind::Busy { retry_after, is_callers: false } => Refused::Busy { retry_after },
+            Kind::Stalled => Refused::Stalled,
+            Kind::Failed => Refused::Failed(error.context),
+            Kind::NoFfmpeg => Refused::NoFfmpeg,
+            Kind::Source => Refused::OriginUnreachable,
+            Kind::Gone => Refused::Busy { retry_after: budget::limits::RETRY_AFTER },
+            Kind::Io => Refused::Broken,
+        }
+    }
+}
+
+impl From<budget::Refused> for Refused {
+    fn from(refused: budget::Refused) -> Refused {
+        match refused.fault {
+            budget::Fault::Caller => Refused::TooMany { retry_after: refused.retry_after },
+            budget::Fault::Server => Refused::Busy { retry_after: refused.retry_after },
+            budget::Fault::Never => Refused::NeverFits(refused.to_string()),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! libFuzzer around `fuzz::renditions`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::renditions(data));

@@ -1,0 +1,124 @@
+//! What makes renditions, and where their sources are.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::response::Response;
+use catalog::{Identity, SignIn};
+use hyper::http::request;
+use prometheus_client::registry::Registry;
+use store::{Blocks, Remotes, Renditions, Shelf};
+use stream::Streams;
+use transform::{Cache, CacheSettings, Ffmpeg, FfmpegSettings, Guard, Transforms};
+
+use crate::error::{Error, Result};
+use crate::home::Home;
+use crate::keeping::Keeping;
+use crate::settings::{Sandbox, Settings};
+
+/// All of it.
+pub(crate) struct Making {
+    /// What makes renditions, with where they are kept.
+    pub(crate) transforms: Transforms,
+    remotes: Option<Remotes>,
+}
+
+impl Making {
+    /// Opens the cache of renditions, and finds ffmpeg. Without one the server runs, and says what it lacks.
+    ///
+    /// # Errors
+    /// Of the disk, and of an index of renditions that cannot be begun.
+    pub(crate) async fn open(home: &Home, settings: &Settings, keeping: &Keeping) -> Result<Making> {
+        let failed = |e: &dyn std::fmt::Display| Error::failed(e.to_string());
+        let renditions = Renditions::open(&home.data, keeping.io.clone()).map_err(|e| failed(&e))?;
+        let rules = CacheSettings { bytes_max: settings.cache.bytes, ..CacheSettings::default() };
+        let cache = Cache::open(&home.data, renditions, &home.budget, rules).await;
+        let cache = cache.map_err(|e| Error::failed(format!("{e}: {}", e.words)))?;
+        let transforms = Transforms::new(transform::Parts {
+            budget: home.budget.clone(),
+            cache,
+            ffmpeg: ffmpeg(settings).await,
+            jobs_max: settings.transform.jobs_max,
+        });
+        let dials = settings.cdn.origin.iter().any(|origin| origin.url.is_some() || origin.s3.is_some());
+        let remotes = match dials {
+            true => Some(remotes(home, settings, keeping)?),
+            false => None,
+        };
+        Ok(Making { transforms, remotes })
+    }
+
+    /// The routes of renditions over the sources of the configuration.
+    ///
+    /// # Errors
+    /// An origin that cannot be opened, by its name.
+    pub(crate) fn face(
+        &self,
+        home: &Home,
+        settings: &Settings,
+        shelf: &Shelf,
+        streams: &Streams,
+    ) -> Result<Router> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let (catalog, remotes) = (Arc::clone(&home.catalog), self.remotes.as_ref());
+        let sources = cdn::Sources::open(settings.cdn.clone(), remotes, catalog, shelf.clone(), variable);
+        Ok(cdn::router(cdn::Parts {
+            sources: sources.map_err(Error::failed)?,
+            transforms: self.transforms.clone(),
+            streams: streams.clone(),
+            signer: cdn::Signer::new(&home.data.secret()),
+            door: Arc::new(Door(home.sign_in.clone())),
+        }))
+    }
+
+    /// Adds all of its figures to the metrics.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.transforms.register(registry);
+        if let Some(remotes) = &self.remotes {
+            remotes.register(registry);
+        }
+    }
+}
+
+async fn ffmpeg(settings: &Settings) -> Option<Ffmpeg> {
+    let sandbox = match settings.transform.sandbox {
+        Sandbox::On => transform::Sandbox::On,
+        Sandbox::Auto => transform::Sandbox::Auto,
+        Sandbox::Off => transform::Sandbox::Off,
+    };
+    let wanted =
+        FfmpegSettings { ffmpeg: settings.transform.ffmpeg.clone(), sandbox, guard: Guard::this_program() };
+    match Ffmpeg::find(wanted).await {
+        Ok(ffmpeg) => {
+            let kept = ffmpeg.protection().to_string();
+            tracing::info!(ffmpeg = ffmpeg.version(), sandbox = %kept, "renditions are made by ffmpeg");
+            Some(ffmpeg)
+        }
+        Err(e) => {
+            tracing::warn!(error = %e, words = %e.words, "no ffmpeg: videos and sound are served as they are");
+            None
+        }
+    }
+}
+
+/// The blocks of a bucket for uploads and those of origins share one place and one bound.
+fn remotes(home: &Home, settings: &Settings, keeping: &Keeping) -> Result<Remotes> {
+    let blocks = match &keeping.blocks {
+        Some(blocks) => blocks.clone(),
+        None => {
+            Blocks::open(&home.data, settings.store.cache_bytes).map_err(|e| Error::failed(e.to_string()))?
+        }
+    };
+    Remotes::new(blocks, home.budget.clone()).map_err(|e| Error::failed(e.to_string()))
+}
+
+/// Who asks for a rendition: whoever the JSON API would take him for.
+struct Door(SignIn);
+
+#[async_trait]
+impl cdn::Door for Door {
+    async fn who(&self, head: &request::Parts) -> std::result::Result<Option<Identity>, Response> {
+        web::who(&self.0, head).await
+    }
+}

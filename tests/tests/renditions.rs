@@ -1,0 +1,248 @@
+//! Renditions by address, from outside: three spellings, who may have what made, and what is said instead.
+
+#![allow(clippy::expect_used, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tests::http::{self, Answer};
+use tests::{Options, Server, eventually};
+
+/// A folder of clips that is an origin for everybody, and another for those who signed in.
+struct House {
+    server: Server,
+    clips: tempfile::TempDir,
+}
+
+impl House {
+    fn new(more: &str) -> House {
+        let clips = tempfile::tempdir().expect("a folder");
+        for folder in ["public", "private"] {
+            std::fs::create_dir(clips.path().join(folder)).expect("a folder");
+        }
+        video(&clips.path().join("public/a.mp4"), "640x360", 4);
+        video(&clips.path().join("private/b.mp4"), "320x180", 1);
+        let root = clips.path().display();
+        let config = format!(
+            "{more}\n[[cdn.origin]]\nname = \"clips\"\npath = \"/clips/\"\nfolder = \"{root}/public\"\npublic = true\n\
+             [[cdn.origin]]\nname = \"own\"\npath = \"/own/\"\nfolder = \"{root}/private\"\n"
+        );
+        let options = Options {
+            libraries: vec![clips.path().join("private")],
+            tracks: 1,
+            ..Options::default().config(&config)
+        };
+        House { server: Server::start(&options), clips }
+    }
+
+    fn get(&self, target: &str) -> Answer {
+        self.server.get(target, &[])
+    }
+
+    fn signed_in(&self, target: &str) -> Answer {
+        self.server.get(target, &[("Authorization", &self.server.mira.bearer())])
+    }
+
+    fn sign(&self, target: &str) -> String {
+        let output = self.server.command(&["sign", target], "");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let line = text.lines().last().unwrap_or_default().to_owned();
+        assert!(line.contains("signature="), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        line[line.find(target.split('?').next().expect("a path")).expect("the path")..].to_owned()
+    }
+}
+
+fn video(path: &Path, size: &str, seconds: u32) {
+    let picture = format!("testsrc2=size={size}:rate=15:duration={seconds}");
+    let sound = format!("sine=frequency=440:duration={seconds}");
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound])
+        .args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-threads",
+            "1",
+        ])
+        .arg(path)
+        .status();
+    assert!(made.expect("ffmpeg runs").success());
+}
+
+/// What ffprobe says of the first stream: codec, width, height.
+fn seen(bytes: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), bytes).expect("it is written");
+    let fields = "stream=codec_name,width,height";
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "0", "-show_entries", fields, "-of", "csv=p=0"])
+        .arg(file.path())
+        .output()
+        .expect("ffprobe runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Asks until it is whole, since the first who ask get it as it grows.
+fn whole(house: &House, target: &str) -> Answer {
+    let mut answer = house.get(target);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    eventually("it is kept", Duration::from_secs(60), || {
+        answer = house.get(target);
+        answer.header("cache-status") == "millpond; hit"
+    });
+    answer
+}
+
+#[test]
+fn every_spelling_gives_what_it_names() {
+    let house = House::new("");
+    let table = [
+        ("/clips/a.mp4?width=320", "video/mp4", "h264,320,180"),
+        ("/clips/a.mp4?w=160&mode=frame", "image/jpeg", "mjpeg,160,90"),
+        ("/clips/a.mp4?derivative=thumbnail", "image/png", "png,640,360"),
+        ("/cdn-cgi/media/mode=frame,width=160/clips/a.mp4", "image/jpeg", "mjpeg,160,90"),
+        ("/cdn-cgi/media/mode=audio/clips/a.mp4", "audio/mp4", "aac"),
+        ("/cdn-cgi/media/mode=spritesheet,width=160/clips/a.mp4", "image/jpeg", "mjpeg,160,1800"),
+    ];
+    for (target, content_type, expected) in table {
+        let answer = whole(&house, target);
+        assert_eq!(answer.header("content-type"), content_type, "{target}");
+        assert!(seen(&answer.body).starts_with(expected), "{target} is {}", seen(&answer.body));
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{target}");
+        assert!(answer.header("cache-control").starts_with("public, max-age="), "{}", answer.head());
+        let tag = answer.header("etag").to_owned();
+        let same = house.server.get(target, &[("If-None-Match", &tag)]);
+        assert_eq!(same.status, 304, "{target}");
+        let part = house.server.get(target, &[("Range", "bytes=10-19"), ("If-Range", &tag)]);
+        assert_eq!((part.status, part.body.as_slice()), (206, &answer.body[10..20]), "{target}");
+    }
+    let two = [whole(&house, "/clips/a.mp4?width=160&mode=frame"), whole(&house, table[3].0)];
+    assert_eq!(two[0].header("etag"), two[1].header("etag"), "two spellings are one rendition");
+    let original = house.get("/clips/a.mp4");
+    let file = std::fs::read(house.clips.path().join("public/a.mp4")).expect("the file");
+    assert_eq!((original.status, original.body == file), (200, true));
+}
+
+#[test]
+fn who_may_have_what_made() {
+    let house = House::new("");
+    let (video, track) =
+        ("/clips/a.mp4?width=322", house.signed_in("/videos").json()["tracks"][0]["id"].clone());
+    let media = format!("/media/{}/frame.jpg", track.as_str().expect("a video of the library"));
+    let refused = house.get(video);
+    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (403, Some("not_signed")));
+    assert!(refused.text().contains("160, 320, 480"), "the ladder is named: {}", refused.text());
+    assert!(refused.text().contains("millpond sign"), "{}", refused.text());
+    let signed = house.sign("/clips/a.mp4?width=322");
+    let forged = signed.replace("width=322", "width=324");
+    assert_eq!(house.get(&forged).json()["error"]["code"], "signature_wrong");
+    assert_eq!(house.get(&signed).status, 200);
+    eventually("it is kept", Duration::from_secs(60), || house.get(video).status == 200);
+    for (target, stranger, user) in [
+        ("/own/b.mp4?width=160", 401, 200),
+        (&*media, 401, 200),
+        ("/own/b.mp4", 401, 200),
+        ("/other/a.mp4?width=160", 404, 404),
+    ] {
+        assert_eq!((house.get(target).status, house.signed_in(target).status), (stranger, user), "{target}");
+    }
+}
+
+#[test]
+fn p07_what_is_asked_wrongly_is_refused_by_name_and_starts_no_child() {
+    let house = House::new("");
+    std::fs::write(house.clips.path().join("public/list.mp4"), "#EXTM3U\n#EXTINF:9,\n/etc/passwd\n")
+        .expect("a file");
+    std::os::unix::fs::symlink("/etc/passwd", house.clips.path().join("public/link.mp4")).expect("a link");
+    let table = [
+        ("/clips/a.mp4?width=9", 400, "bad_option", "width"),
+        ("/clips/a.mp4?width=99999", 400, "bad_option", "width"),
+        ("/clips/a.mp4?bogus=1&width=320", 400, "bad_option", "bogus"),
+        ("/cdn-cgi/media/mode=video,time=-5s/clips/a.mp4", 400, "bad_option", "time"),
+        ("/cdn-cgi/media/mode=frame,format=exe/clips/a.mp4", 400, "bad_option", "format"),
+        ("/clips/a.mp4?crop=10:10:0:0,drawtext=textfile=/etc/passwd", 400, "bad_option", "crop"),
+        ("/clips/a.mp4?width=320&signature=x&expires=1", 200, "", ""),
+        ("/clips/none.mp4?width=320", 404, "not_found", "source"),
+        ("/clips/..%2fprivate%2fb.mp4?width=320", 404, "not_found", "source"),
+        ("/clips/link.mp4?width=320", 404, "not_found", "source"),
+        ("/clips/list.mp4?width=320", 415, "not_media", "audio or video"),
+        ("/cdn-cgi/media/width=320/http://127.0.0.1:1/a.mp4", 403, "source_not_listed", "list"),
+        ("/cdn-cgi/media/width=320/file:///etc/passwd", 403, "source_not_listed", "list"),
+        ("/cdn-cgi/media/mode=frame,time=9m/clips/a.mp4", 403, "not_signed", "sign"),
+    ];
+    for (target, status, code, word) in table {
+        let answer = house.get(target);
+        if status == 200 {
+            assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+            continue;
+        }
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+        assert_eq!(answer.json()["error"]["code"], code, "{target}: {}", answer.text());
+        assert!(answer.text().contains(word), "{target} names `{word}`: {}", answer.text());
+        assert_eq!(answer.has("cf-resized"), status == 400 || status == 404 || status == 415, "{target}");
+    }
+    let begun = house.server.metric("transform_jobs_running");
+    assert!(begun <= 1.0, "{begun}");
+}
+
+#[test]
+fn a_strangers_many_widths_make_nothing() {
+    let house = House::new("");
+    let before = ended(&house.server);
+    let mut connection = http::Connection::open(house.server.address).expect("a connection");
+    for width in 0..10_000 {
+        let target = format!("/clips/a.mp4?width={}", 1_921 + width % 6_000);
+        connection.send("GET", &target, &[], b"").expect("a request");
+        let answer = connection.read(false).expect("an answer");
+        assert_eq!(answer.status, 403, "{target}");
+    }
+    assert_eq!(ended(&house.server), before);
+    assert_eq!(house.server.metric("renditions_in_flight"), 0.0);
+}
+
+/// How many renditions were begun and have ended.
+fn ended(server: &Server) -> f64 {
+    let text = server.metrics();
+    let lines = text.lines().filter(|line| line.starts_with("millpond_renditions_ended_total"));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+#[test]
+fn p03_a_kill_in_the_middle_leaves_nothing_that_is_half() {
+    let mut house = House::new("[stream]\nwire = \"auto\"\n");
+    video(&house.clips.path().join("public/long.mp4"), "1280x720", 60);
+    let address = house.server.address;
+    let asking = std::thread::spawn(move || {
+        let mut connection = http::Connection::open(address).expect("a connection");
+        // The answer breaks off when the server is killed.
+        connection.send("GET", "/clips/long.mp4?width=640", &[], b"").expect("a request");
+        connection.read(false).is_ok_and(|answer| answer.whole)
+    });
+    eventually("it is being made", Duration::from_secs(60), || {
+        house.server.metric("transform_jobs_running") > 0.0
+    });
+    let making = house.server.data.join("cache/making");
+    eventually("some of it is there", Duration::from_secs(60), || {
+        let files = std::fs::read_dir(&making).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).any(|file| file.len() > 100_000)
+    });
+    house.server.kill();
+    assert!(!asking.join().expect("the client ends"), "half a video is no whole answer");
+    let (data, config) = (house.server.data.clone(), house.server.config.clone());
+    let people = Some((house.server.admin.clone(), house.server.mira.clone()));
+    let text = std::fs::read_to_string(config).expect("the configuration");
+    let again = Server::start(&Options { data: Some(data), people, ..Options::default().config(&text) });
+    assert_eq!(std::fs::read_dir(&making).expect("the folder").count(), 0, "nothing is left of it");
+    let begun = Instant::now();
+    let answer = again.get("/clips/long.mp4?mode=frame&width=160", &[]);
+    assert_eq!((answer.status, seen(&answer.body).as_str()), (200, "mjpeg,160,90"), "{:?}", begun.elapsed());
+    let half = again.get("/clips/long.mp4?width=640", &[("Range", "bytes=0-1")]);
+    assert_ne!(half.header("cache-status"), "millpond; hit", "what was half made is not kept");
+}
