@@ -180,6 +180,14 @@ impl Transforms {
         Ok(flight)
     }
 
+    /// Lets a flight go on to its end, though nobody waits for it any more.
+    pub fn go_on(&self, flight: Flight) {
+        self.0.tasks.spawn(async move {
+            // How it ends is told to those who ask again.
+            let _ = flight.made(Duration::MAX).await;
+        });
+    }
+
     /// What is known about a source: remembered, or looked at now.
     ///
     /// # Errors

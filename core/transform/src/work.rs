@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use budget::limits::{
-    CHILD_CPU_SECONDS_MIN, CHILD_CPU_SHARE, CHILD_MEMORY_ROOM_BYTES, CHILD_STALL_MS, DEMUXER_HEAD_BYTES,
-    FLIGHT_WAIT_MS, PROBE_BYTES, PROBE_JSON_BYTES_MAX, PROBE_MS, SECOND_PASS_BYTES,
+    BLOB_CHECK_BYTES, CHILD_CPU_SECONDS_MIN, CHILD_CPU_SHARE, CHILD_MEMORY_ROOM_BYTES, CHILD_STALL_MS,
+    DEMUXER_HEAD_BYTES, FLIGHT_WAIT_MS, PROBE_BYTES, PROBE_JSON_BYTES_MAX, PROBE_MS, SECOND_PASS_BYTES,
 };
 use budget::{Permit, Pool, Turn, Turns};
 use bytes::Bytes;
+use store::Source;
 
 use crate::argv::{Argv, Input};
 use crate::cache::{Entry, Filling, Made};
@@ -74,7 +75,7 @@ impl Inner {
         let demuxer = demuxer_of(material).await?;
         let ffmpeg = self.ffmpeg()?;
         let _permit = self.budget.wait(Pool::Transforms, PROBE_BYTES).await?;
-        let (input, from) = fed(material)?;
+        let (input, from) = fed(material, ffmpeg).await?;
         let caps = caps(PROBE_BYTES, 0);
         let argv = probe_args(demuxer, from);
         let mut child = ffmpeg.start(Program::Ffprobe, &argv, input, ChildOutput::Pipe, caps).await?;
@@ -116,6 +117,19 @@ impl Inner {
 
 const UNREADABLE: &str = "this is no audio or video that can be read";
 
+/// Reads every byte, so that each block is known to be right.
+fn read_through(source: &Source) -> std::io::Result<()> {
+    let (mut buffer, mut offset) = (vec![0; BLOB_CHECK_BYTES], 0);
+    while offset < source.len() {
+        offset += source.read_at(&mut buffer, offset)? as u64;
+    }
+    Ok(())
+}
+
+fn unread(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Source, "the source cannot be read").with_words(error.to_string())
+}
+
 /// What reads the material, by its first bytes.
 async fn demuxer_of(material: &Material) -> Result<Demuxer, Error> {
     let source = material.source.clone();
@@ -131,15 +145,19 @@ async fn demuxer_of(material: &Material) -> Result<Demuxer, Error> {
         head.truncate(filled);
         Ok::<_, std::io::Error>(head)
     });
-    let head =
-        read.await.map_err(std::io::Error::other).and_then(|read| read).map_err(|e| {
-            Error::new(ErrorKind::Source, "the source cannot be read").with_words(e.to_string())
-        })?;
+    let head = read.await.map_err(std::io::Error::other).and_then(|read| read).map_err(unread)?;
     Demuxer::of(&head).ok_or_else(|| Error::new(ErrorKind::Unsupported, UNREADABLE))
 }
 
-/// The material as a child gets it, and where it finds it.
-fn fed(material: &Material) -> Result<(ChildInput, Input), Error> {
+/// The material as a child gets it, and where it finds it. Bytes that must be checked are served to it, block by block;
+/// where a child cannot be served anything, a file is read through before, and given when all its blocks were right.
+async fn fed(material: &Material, ffmpeg: &Ffmpeg) -> Result<(ChildInput, Input), Error> {
+    let source = &material.source;
+    if !ffmpeg.can_serve() && source.has_file() && !source.is_checked(0, source.len()) {
+        let read = source.clone();
+        let through = source.run(0, source.len(), move || read_through(&read));
+        through.await.map_err(std::io::Error::other).and_then(|read| read).map_err(unread)?;
+    }
     let input = ChildInput::of(&material.source)
         .map_err(|e| Error::new(ErrorKind::Io, "the source cannot be given on").with_words(e.to_string()))?;
     let from = match &input {
@@ -200,7 +218,7 @@ impl Work<'_> {
         inner.ffmpeg()?;
         let _turn = inner.turn(&inner.turns).await?;
         let probe = inner.probe_now(self.material).await?;
-        let (input, from) = fed(self.material)?;
+        let (input, from) = fed(self.material, inner.ffmpeg()?).await?;
         let plan = plan(self.recipe, &probe, from)?;
         let permit =
             inner.budget.wait(Pool::Transforms, plan.reserve_bytes).await.inspect_err(|refused| {

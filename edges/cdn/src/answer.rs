@@ -195,6 +195,18 @@ fn set(fields: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
     }
 }
 
+/// A small text that follows from the source, for whoever may see that.
+pub(crate) fn text(content_type: &'static str, text: String, is_public: bool) -> Response {
+    let mut response = Response::new(Body::from(text));
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if is_public {
+        everybody(fields);
+    }
+    response
+}
+
 fn json(status: StatusCode, text: &serde_json::Value) -> Response {
     let mut response = Response::new(Body::from(text.to_string()));
     *response.status_mut() = status;

@@ -9,15 +9,16 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_WAIT_MS};
-use catalog::Identity;
+use catalog::{Action, Identity, Verdict, access};
 use http::{HeaderValue, request};
 use stream::{Client, Disposition, Kind, Listener, Peer, Segment, Streams};
-use transform::{Flight, Made, Transforms};
+use transform::{Flight, Made, Recipe, Transforms};
 
 use crate::address::Address;
 use crate::answer::{self, Told};
 use crate::error::Refused;
 use crate::hints::Hints;
+use crate::map::map;
 use crate::options::{Asked, Rules, Spoken, Wanted};
 use crate::sign::Signer;
 use crate::sources::{Found, Sources};
@@ -94,8 +95,14 @@ impl Face {
             Spoken::Original(extras) => return self.original(head, found, &extras, who),
             Spoken::Rendition(asked) => asked,
         };
-        if asked.wanted != Wanted::Rendition {
-            return Err(Refused::NotFound);
+        match asked.wanted {
+            Wanted::Rendition => {}
+            Wanted::Map => {
+                self.may_make(path, query, &asked, &found, who)?;
+                return self.map(&asked, &found, query).await;
+            }
+            // What a player of HLS asks for is refused by name until it is made here.
+            _ => return Err(Refused::NotFound),
         }
         if asked.extras.debug_view {
             return Ok(answer::view(&asked, &found.material));
@@ -117,7 +124,8 @@ impl Face {
         who: Option<&Identity>,
     ) -> Result<(), Refused> {
         let settings = self.parts.sources.settings();
-        if who.is_some() || !settings.sign.is_needed(asked.is_free, found.is_public) {
+        let is_allowed = access::judge(who.map(|who| &*who.user), Action::Transform) == Verdict::Allowed;
+        if is_allowed || !settings.sign.is_needed(asked.is_free, found.is_public) {
             return Ok(());
         }
         match self.parts.signer.check(path, query, now_ms()) {
@@ -125,6 +133,14 @@ impl Face {
             Err(crate::BadSignature::Missing) => Err(Refused::Unsigned(settings.ladder.clone())),
             Err(bad) => Err(bad.into()),
         }
+    }
+
+    /// Where the pictures of a sheet are. It is small, and made anew each time.
+    async fn map(&self, asked: &Asked, found: &Found, query: &str) -> Result<Response, Refused> {
+        let Recipe::Sprite(sprite) = &asked.recipe else { return Err(Refused::NotFound) };
+        let probe = self.parts.transforms.probe(&found.material).await?;
+        let (cell, step_ms) = transform::cell_size(sprite, &probe)?;
+        Ok(answer::text("text/vtt; charset=utf-8", map(sprite, cell, step_ms, query), found.is_public))
     }
 
     async fn make(
@@ -139,7 +155,7 @@ impl Face {
         material.tags.extend(asked.preset.iter().map(|preset| format!("derivative:{preset}")));
         let flight = transforms.make(material, asked.recipe.clone(), client(head).address)?;
         if answer::prefers_async(&head.headers) {
-            return Ok(hold(flight, head));
+            return Ok(self.hold(flight, head));
         }
         // What is there in a moment is given whole, with a length and ranges.
         if let Some(made) = flight.made(Duration::from_millis(RENDITION_PATIENCE_MS)).await? {
@@ -161,7 +177,7 @@ impl Face {
         }
         match flight.made(wait).await? {
             Some(made) => self.send(head, &made, asked, &found, who, Told::Made),
-            None => Ok(hold(flight, head)),
+            None => Ok(self.hold(flight, head)),
         }
     }
 
@@ -187,6 +203,13 @@ impl Face {
         Ok(response)
     }
 
+    /// 202 (RFC 7240 section 4.1): it is being made, and goes on though nobody waits on this connection.
+    fn hold(&self, flight: Flight, head: &request::Parts) -> Response {
+        let response = answer::accepted(&flight, head);
+        self.parts.transforms.go_on(flight);
+        response
+    }
+
     /// The source as it is.
     fn original(
         &self,
@@ -204,16 +227,6 @@ impl Face {
         answer::beside(response.headers_mut(), extras, found.is_public);
         Ok(response)
     }
-}
-
-/// 202 (RFC 7240 section 4.1): it is being made, and goes on though nobody waits on this connection.
-fn hold(flight: Flight, head: &request::Parts) -> Response {
-    let response = answer::accepted(&flight, head);
-    // It ends with the flight, whose time and number are bounded.
-    tokio::spawn(async move {
-        let _ = flight.made(Duration::MAX).await;
-    });
-    response
 }
 
 fn client(head: &request::Parts) -> Client {

@@ -16,6 +16,7 @@ mod answer;
 mod error;
 mod face;
 mod hints;
+mod map;
 mod options;
 mod presets;
 mod settings;

@@ -64,6 +64,10 @@ impl Sources {
                 usize::try_from(folder.0).ok().and_then(|at| settings.origin.get(at)).map(|o| &*o.name);
             return Err(format!("cdn.origin {}: {error}", name.unwrap_or_default()));
         }
+        if let Some(origin) = settings.origin.iter().find(|origin| origin.proxy || !origin.cache) {
+            let why = "proxy = true and cache = false are not served yet; without them renditions of it are";
+            return Err(format!("cdn.origin {}: {why}", origin.name));
+        }
         let mut dialled = BTreeMap::new();
         for origin in &settings.origin {
             if let (Some(remote), Some(remotes)) = (remote(origin, &variable)?, remotes) {
