@@ -10,8 +10,9 @@ use crate::{Server, wait_until};
 
 /// Threads of file reads end when they had nothing to do for a while.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-/// One writer and four readers have the database and its log open each; with them its index in memory and the lock.
-const DATABASE_MAX: usize = 12;
+/// One writer and four readers have the database and its log open each; with them its index in memory and the lock. One
+/// writer and two readers have the index of renditions open likewise.
+const DATABASE_MAX: usize = 12 + 7;
 /// A figure that stays for so long is at rest.
 const STILL: Duration = Duration::from_millis(300);
 
