@@ -68,7 +68,11 @@ fn assert_never_sent(tus: &Tus, bytes: &[u8], digest: &str, place: usize, what: 
     let bad = place / BLOCK_BYTES;
     // Twice: the second time nothing is new any more.
     for turn in 0..2 {
-        let answer = tus.audio(digest).expect("an answer");
+        let answer = match tus.audio(digest) {
+            // The first block is the bad one: the connection may break before even the head is on its way.
+            Err(_) if bad == 0 => continue,
+            answer => answer.expect("an answer"),
+        };
         let right = bytes.starts_with(&answer.body) && answer.body.len() <= bad * BLOCK_BYTES;
         let refused = answer.status >= 400;
         assert!(refused || (right && !answer.whole), "{what}, turn {turn}: {} ({right})", answer.head());
