@@ -34,7 +34,8 @@ async fn whoever_waits_for_something_else_goes_back() {
     assert!(matches!(io.carry(Box::pin(pending::<()>())).await.unwrap(), Carried::Back(_)));
     // He says himself that he waits.
     let waits = poll_fn(|context| {
-        Io::wait_here(|| std::thread::park_timeout(Duration::from_millis(1)));
+        // sleep: whoever wakes himself has unparked this thread, and parking would be no wait.
+        Io::wait_here(|| std::thread::sleep(Duration::from_millis(1)));
         context.waker().wake_by_ref();
         Poll::<()>::Pending
     });
