@@ -125,7 +125,16 @@ fn every_spelling_gives_what_it_names() {
     }
     let two = [whole(&house, "/clips/a.mp4?width=160&mode=frame"), whole(&house, table[3].0)];
     assert_eq!(two[0].header("etag"), two[1].header("etag"), "two spellings are one rendition");
+    let asks = [("Origin", "https://page.example"), ("Access-Control-Request-Method", "GET")];
+    let told = house.server.send("OPTIONS", "/clips/a.mp4?width=320", &asks, b"");
+    let everybody = |answer: &Answer| answer.header("access-control-allow-origin") == "*";
+    assert!(told.status == 204 && everybody(&told), "a page of another origin may ask: {}", told.head());
+    assert_eq!(told.header("access-control-allow-methods"), "GET, HEAD");
     let original = house.get("/clips/a.mp4");
+    assert_eq!(original.header("cross-origin-resource-policy"), "cross-origin");
+    let own = house.signed_in("/own/b.mp4");
+    assert!(!everybody(&own), "{}", own.head());
+    assert_eq!(own.header("cross-origin-resource-policy"), "same-origin");
     let file = std::fs::read(house.clips.path().join("public/a.mp4")).expect("the file");
     assert_eq!((original.status, original.body == file), (200, true));
 }

@@ -7,9 +7,9 @@ use crate::options::{Bad, Rules, Spoken, find};
 use crate::sign::{is_signature, unsigned};
 
 /// The beginning of Cloudflare's spelling.
-const CLOUDFLARE: &str = "/cdn-cgi/media/";
+pub(crate) const CLOUDFLARE: &str = "/cdn-cgi/media/";
 /// The beginning of our own.
-const MEDIA: &str = "/media/";
+pub(crate) const MEDIA: &str = "/media/";
 
 /// An address, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,12 +14,13 @@ use http::{HeaderValue, request};
 use stream::{Client, Disposition, Kind, Listener, Peer, Segment, Streams};
 use transform::{Flight, Made, Recipe, Transforms};
 
-use crate::address::Address;
+use crate::address::{Address, CLOUDFLARE, MEDIA};
 use crate::answer::{self, Told};
 use crate::error::Refused;
 use crate::hints::Hints;
 use crate::map::map;
 use crate::options::{Asked, Rules, Spoken, Wanted};
+use crate::settings::Settings;
 use crate::sign::Signer;
 use crate::sources::{Found, Sources};
 
@@ -52,22 +53,28 @@ struct Face {
     rules: Rules,
 }
 
+/// What the paths of all routes begin with. These routes say themselves who may read their answers.
+pub fn paths(settings: &Settings) -> Vec<String> {
+    let origins = settings.origin.iter().map(|origin| origin.path.as_str());
+    let mut paths: Vec<String> = [CLOUDFLARE, MEDIA].into_iter().chain(origins).map(str::to_owned).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
 /// The routes: Cloudflare's spelling, our own, and one for each path of an origin.
 pub fn router(parts: Parts) -> Router {
     let settings = parts.sources.settings();
-    let mut paths: Vec<String> =
-        settings.origin.iter().map(|origin| format!("{}{{*rest}}", origin.path)).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let face = Arc::new(Face { rules: settings.rules(), parts });
-    let fixed = ["/cdn-cgi/media/{*rest}".to_owned(), "/media/{id}/{*file}".to_owned()];
-    fixed.into_iter().chain(paths).fold(Router::new(), |router, path| {
+    let (paths, rules) = (paths(settings), settings.rules());
+    let face = Arc::new(Face { rules, parts });
+    paths.into_iter().fold(Router::new(), |router, path| {
         let face = Arc::clone(&face);
         let serve = move |request: Request| {
             let face = Arc::clone(&face);
             async move { face.serve(request).await }
         };
-        router.route(&path, axum::routing::get(serve.clone()).options(answer::preflight))
+        router
+            .route(&format!("{path}{{*rest}}"), axum::routing::get(serve.clone()).options(answer::preflight))
     })
 }
 
@@ -220,7 +227,7 @@ impl Face {
     ) -> Result<Response, Refused> {
         let content_type = HeaderValue::try_from(&found.content_type)
             .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-        let segment = Segment::whole(Sources::original(&found), content_type, Disposition::Inline);
+        let segment = Segment::whole(found.material.source.clone(), content_type, Disposition::Inline);
         let listener = listener(head, who, Kind::Media, &found.material.path);
         let response = self.parts.streams.answer(&head.method, &head.headers, segment, listener)?;
         let mut response = response.map(Body::new);

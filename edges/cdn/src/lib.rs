@@ -25,7 +25,7 @@ mod sources;
 
 pub use address::{Address, SourceAt, ours, split_query};
 pub use error::{Code, Refused};
-pub use face::{Door, Parts, router};
+pub use face::{Door, Parts, paths, router};
 pub use hints::{Device, HINT_FIELDS, Hints};
 pub use options::{
     Asked, Bad, Extras, Name, Playback, Preload, Rules, Spelling, Spoken, Wanted, print, reference,

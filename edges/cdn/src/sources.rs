@@ -12,7 +12,7 @@ use catalog::{Catalog, Identity, TrackId};
 use percent_encoding::percent_decode_str;
 use store::{
     ErrorKind, FolderId, Folders, Private, RelPath, RemoteAuth, RemoteBeliefs, RemoteOrigin, RemotePath,
-    RemoteSettings, Remotes, S3Settings, Shelf, Source,
+    RemoteSettings, Remotes, S3Settings, Shelf,
 };
 use transform::Material;
 
@@ -154,13 +154,8 @@ impl Sources {
             }
         };
         let content_type = media_type.map_or_else(|| by_suffix(rest).to_owned(), String::from);
-        let material = Material { tags: Vec::new(), ..Material::whole(source, &origin.name, rest) };
+        let material = Material::whole(source, &origin.name, rest);
         Ok(Found { material, is_public: origin.public, content_type })
-    }
-
-    /// Opens the source of a material again, for who wants the original.
-    pub(crate) fn original(found: &Found) -> Source {
-        found.material.source.clone()
     }
 }
 

@@ -31,6 +31,7 @@ const EXPOSED_UPLOADS: HeaderValue = HeaderValue::from_static(
      Tus-Checksum-Algorithm, Repr-Digest",
 );
 const ANY: HeaderValue = HeaderValue::from_static("*");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 const ALLOWED: &str = "Range, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, \
                        X-Request-ID, X-Requested-With";
@@ -52,15 +53,26 @@ pub(crate) enum Readers {
     Senders(HeaderValue),
     /// Our own pages alone.
     Ourselves,
+    /// Whoever the route says; it answers preflights too.
+    TheRoutes,
 }
 
 /// Decides it from the path and the query alone, so that a preflight and its request agree.
-pub(crate) fn readers(uri: &Uri, headers: &HeaderMap, prefix: &str, listed: &Origins) -> Readers {
+pub(crate) fn readers(
+    uri: &Uri,
+    headers: &HeaderMap,
+    prefix: &str,
+    listed: &Origins,
+    routes_that_say: &[String],
+) -> Readers {
     let path = uri.path();
     let path = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path);
     let audio = path.strip_prefix("/tracks/").is_some_and(|rest| rest.ends_with("/audio"));
     if path.starts_with("/rest/") || (audio && caller::is_link(uri.query())) {
         return Readers::Everyone;
+    }
+    if routes_that_say.iter().any(|beginning| path.starts_with(beginning.as_str())) {
+        return Readers::TheRoutes;
     }
     match headers.get(ORIGIN) {
         Some(origin) if listed.has(origin) => {
@@ -86,7 +98,7 @@ pub(crate) fn preflight(readers: &Readers) -> Response {
         Readers::Everyone => ("GET, HEAD, POST, OPTIONS", ALLOWED),
         Readers::Listed(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_LISTED),
         Readers::Senders(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_UPLOADS),
-        Readers::Ourselves => return answer,
+        Readers::Ourselves | Readers::TheRoutes => return answer,
     };
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
@@ -110,9 +122,11 @@ pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
         }
         Readers::Ourselves => {
             headers.append(VARY, HeaderValue::from_static("origin"));
-            // A rendition of a public origin has said already that it is for everybody.
-            let ours = HeaderValue::from_static("same-origin");
-            headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(ours);
+            headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
+            return;
+        }
+        Readers::TheRoutes => {
+            headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(SAME_ORIGIN);
             return;
         }
     };
@@ -146,11 +160,14 @@ mod tests {
             ("/uploadsx", app, Readers::Listed(HeaderValue::from_static(app))),
             ("/me", "https://app.example.evil.example", Readers::Ourselves),
             ("/me", "null", Readers::Ourselves),
+            ("/music/clips/a.mp4?width=320", evil, Readers::TheRoutes),
+            ("/clips/a.mp4", app, Readers::TheRoutes),
+            ("/clipsx", evil, Readers::Ourselves),
         ];
         for (uri, origin, expected) in cases {
             let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
             assert_eq!(
-                readers(&uri.parse().unwrap(), &headers, "/music", &listed),
+                readers(&uri.parse().unwrap(), &headers, "/music", &listed, &["/clips/".to_owned()]),
                 expected,
                 "{uri} {origin}"
             );

@@ -46,6 +46,8 @@ pub struct Observed {
     pub base_url: BaseUrl,
     /// `server.cors_origins`.
     pub cors_origins: Origins,
+    /// Beginnings of paths whose routes say themselves who may read an answer, and answer preflights.
+    pub readers_by_route: Arc<[String]>,
 }
 
 /// Puts the layers around all routes of this router and its fallback. A panic in a handler ends its request with 500.
@@ -94,7 +96,8 @@ impl Service<Request> for Watched {
             method = %asked.method,
             path = request.uri().path()
         );
-        let is_preflight = cors::is_preflight(&asked.method, request.headers());
+        let is_preflight =
+            asked.readers != cors::Readers::TheRoutes && cors::is_preflight(&asked.method, request.headers());
         // It runs when it is polled, and not before.
         let handler = (!is_preflight).then(|| self.route.call(request));
         let passed = async move {
@@ -162,6 +165,7 @@ impl Asked {
                 headers,
                 observed.base_url.prefix(),
                 &observed.cors_origins,
+                &observed.readers_by_route,
             ),
             gzip: gzip::Asked::by(request.method(), headers),
         }

@@ -193,6 +193,7 @@ impl Faces<'_> {
             budget: home.budget.clone(),
             base_url: base_url.clone(),
             cors_origins: cors_origins.clone(),
+            readers_by_route: cdn::paths(&settings.cdn).into(),
         };
         let web = web::router(web::Parts {
             catalog: Arc::clone(&home.catalog),

@@ -13,6 +13,7 @@ fn observed() -> Observed {
         budget: Budget::new(256 * MIB).unwrap(),
         base_url: BaseUrl::default(),
         cors_origins: Origins::default(),
+        readers_by_route: Vec::new().into(),
     }
 }
 

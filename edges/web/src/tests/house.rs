@@ -163,6 +163,7 @@ impl House {
             budget: budget.clone(),
             base_url: wishes.base_url,
             cors_origins: wishes.cors_origins,
+            readers_by_route: Vec::new().into(),
         };
         let router = crate::observe(crate::router(parts).merge(wishes.beside), &observed);
         let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };

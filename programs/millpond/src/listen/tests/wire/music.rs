@@ -110,6 +110,7 @@ impl Music {
             budget: self.budget.clone(),
             base_url: BaseUrl::default(),
             cors_origins: Origins::parse(&[PAGE]).unwrap(),
+            readers_by_route: Vec::new().into(),
         };
         observe(routes, &observed)
     }
