@@ -1,5 +1,7 @@
 use std::future::{pending, poll_fn};
 
+use rustix::event::{Timespec, poll};
+
 use super::*;
 use crate::error::ErrorKind;
 
@@ -34,8 +36,9 @@ async fn whoever_waits_for_something_else_goes_back() {
     assert!(matches!(io.carry(Box::pin(pending::<()>())).await.unwrap(), Carried::Back(_)));
     // He says himself that he waits.
     let waits = poll_fn(|context| {
-        // sleep: whoever wakes himself has unparked this thread, and parking would be no wait.
-        Io::wait_here(|| std::thread::sleep(Duration::from_millis(1)));
+        // As a socket is waited for. Parking would be no wait: whoever wakes himself has unparked this thread.
+        let moment = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        Io::wait_here(|| poll(&mut [], Some(&moment))).unwrap();
         context.waker().wake_by_ref();
         Poll::<()>::Pending
     });
