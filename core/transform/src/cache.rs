@@ -221,9 +221,7 @@ impl Cache {
         if let Some(error) = self.failure(&key) {
             return Err(error);
         }
-        let found = self.find(key).await;
-        self.0.figures.looked_up(found.as_ref().is_ok_and(Option::is_some));
-        found
+        self.find(key).await
     }
 
     async fn find(&self, key: Key) -> Result<Option<Made>, Error> {

@@ -62,24 +62,6 @@ impl Error {
         self.words = words.into();
         self
     }
-
-    /// Whether the same recipe of the same bytes would fail in the same way again.
-    pub fn is_lasting(&self) -> bool {
-        match self.kind {
-            ErrorKind::Unsupported
-            | ErrorKind::NoPicture
-            | ErrorKind::NoSound
-            | ErrorKind::BehindTheEnd
-            | ErrorKind::TooLarge
-            | ErrorKind::Failed
-            | ErrorKind::Stalled => true,
-            ErrorKind::Busy { .. }
-            | ErrorKind::NoFfmpeg
-            | ErrorKind::Source
-            | ErrorKind::Gone
-            | ErrorKind::Io => false,
-        }
-    }
 }
 
 impl fmt::Display for Error {

@@ -95,7 +95,7 @@ impl Running {
     }
 }
 
-/// A place among those who wait for one rendition. A clone is one more.
+/// A place among those who wait for one rendition.
 pub struct Flight(Arc<Running>);
 
 impl Flight {
@@ -136,17 +136,6 @@ impl Flight {
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         *self.0.progress.borrow()
-    }
-
-    /// Hears of every step of its progress.
-    pub fn watch(&self) -> watch::Receiver<Progress> {
-        self.0.progress.subscribe()
-    }
-}
-
-impl Clone for Flight {
-    fn clone(&self) -> Self {
-        self.0.join()
     }
 }
 

@@ -10,7 +10,7 @@ use budget::limits::{
     BLOB_CHECK_BYTES, CHILD_CPU_SECONDS_MIN, CHILD_CPU_SHARE, CHILD_MEMORY_ROOM_BYTES, CHILD_STALL_MS,
     DEMUXER_HEAD_BYTES, FLIGHT_WAIT_MS, PROBE_BYTES, PROBE_JSON_BYTES_MAX, PROBE_MS, SECOND_PASS_BYTES,
 };
-use budget::{Permit, Pool, Turn, Turns};
+use budget::{Pool, Turn, Turns};
 use bytes::Bytes;
 use store::Source;
 
@@ -220,7 +220,7 @@ impl Work<'_> {
         let probe = inner.probe_now(self.material).await?;
         let (input, from) = fed(self.material, inner.ffmpeg()?).await?;
         let plan = plan(self.recipe, &probe, from)?;
-        let permit =
+        let _permit =
             inner.budget.wait(Pool::Transforms, plan.reserve_bytes).await.inspect_err(|refused| {
                 inner.metrics.refused(if refused.fault == budget::Fault::Never { "never" } else { "memory" });
             })?;
@@ -240,7 +240,7 @@ impl Work<'_> {
             }
             Finish::Faststart => {
                 let (first, cost) = self.write(&plan, input).await?;
-                let (second, more) = self.again(&plan, &first, &permit).await?;
+                let (second, more) = self.again(&plan, &first).await?;
                 drop(first);
                 self.keep(second, cost + more).await
             }
@@ -271,12 +271,7 @@ impl Work<'_> {
     }
 
     /// The second pass: a file whose front is right, made of what came out of the first.
-    async fn again(
-        &self,
-        plan: &Plan,
-        first: &Filling,
-        _held: &Permit,
-    ) -> Result<(Filling, Duration), Error> {
+    async fn again(&self, plan: &Plan, first: &Filling) -> Result<(Filling, Duration), Error> {
         let argv = faststart_args(self.recipe)
             .ok_or_else(|| Error::new(ErrorKind::Io, "a recipe without a second pass has none"))?;
         // Its index is written otherwise, and may be longer; what it does not need goes back.

@@ -1,8 +1,6 @@
 //! `/health`: whether everything that the server leans on holds, and in words what does not.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,7 +35,7 @@ struct Inner {
     folders: Folders,
     last: Mutex<Last>,
     disk: Probe<Check>,
-    ffmpeg: Probe<Check>,
+    has_ffmpeg: bool,
     libraries: Mutex<Probes>,
 }
 
@@ -109,8 +107,14 @@ impl Check {
 
 impl Health {
     /// Looks at the disk of this data folder, at this catalog, at the memory limit of this budget and at these library
-    /// folders.
-    pub fn new(data: PathBuf, catalog: Arc<dyn Catalog>, budget: Budget, folders: Folders) -> Self {
+    /// folders. `has_ffmpeg` is whether the start found one that it can keep apart.
+    pub fn new(
+        data: PathBuf,
+        catalog: Arc<dyn Catalog>,
+        budget: Budget,
+        folders: Folders,
+        has_ffmpeg: bool,
+    ) -> Self {
         Health(Arc::new(Inner {
             data,
             catalog,
@@ -118,7 +122,7 @@ impl Health {
             folders,
             last: Mutex::default(),
             disk: Probe::default(),
-            ffmpeg: Probe::default(),
+            has_ffmpeg,
             libraries: Mutex::default(),
         }))
     }
@@ -147,12 +151,12 @@ impl Health {
     }
 
     async fn check(&self) -> Report {
-        let (disk, ffmpeg, libraries, database) = tokio::join!(
+        let (disk, libraries, database) = tokio::join!(
             self.check_disk(),
-            self.check_ffmpeg(),
             check_libraries(&self.0.folders, &self.0.libraries),
             self.check_database()
         );
+        let ffmpeg = check_ffmpeg(self.0.has_ffmpeg);
         let memory = check_memory(memory::process().resident_bytes, self.0.budget.limit_bytes());
         let all = [&disk, &database, &ffmpeg, &memory, &libraries];
         let degraded = all.iter().any(|check| check.status == Status::Degraded);
@@ -164,11 +168,6 @@ impl Health {
     async fn check_disk(&self) -> Check {
         let data = self.0.data.clone();
         self.0.disk.ask(move || look_at_disk(&data)).await.unwrap_or_else(no_answer)
-    }
-
-    async fn check_ffmpeg(&self) -> Check {
-        let path = std::env::var_os("PATH");
-        self.0.ffmpeg.ask(move || look_for_ffmpeg(path.as_deref())).await.unwrap_or_else(no_answer)
     }
 
     async fn check_database(&self) -> Check {
@@ -241,22 +240,11 @@ fn look_at_disk(data: &Path) -> Check {
     Check { free_bytes: Some(free_bytes), ..Check::new(why) }
 }
 
-/// Whether the programs are where a child would be looked for. They are found by looking, never by starting one.
-fn look_for_ffmpeg(path: Option<&OsStr>) -> Check {
-    let missing: Vec<&str> = ["ffmpeg", "ffprobe"].into_iter().filter(|name| !is_in(path, name)).collect();
-    let why = (!missing.is_empty()).then(|| {
-        let names = missing.join(" and ");
-        format!("{names} not found in PATH: transcoding, renditions of videos and stems of compressed files are not available")
-    });
-    Check::new(why)
-}
-
-/// Whether a program of this name lies in one of these folders.
-fn is_in(path: Option<&OsStr>, name: &str) -> bool {
-    let runs = |file: PathBuf| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    path.is_some_and(|path| std::env::split_paths(path).any(|folder| runs(folder.join(name))))
+/// What was found at the start, since that is what children are started with.
+fn check_ffmpeg(is_there: bool) -> Check {
+    let why = "ffmpeg and ffprobe were not found at the start, or cannot be kept apart here: renditions of videos and \
+               sound are not available; `millpond doctor` says which";
+    Check::new((!is_there).then(|| why.to_owned()))
 }
 
 fn check_memory(resident_bytes: u64, limit_bytes: u64) -> Check {

@@ -81,15 +81,18 @@ impl Making {
     }
 }
 
-async fn ffmpeg(settings: &Settings) -> Option<Ffmpeg> {
+/// Where ffmpeg is looked for, and how it is run.
+pub(crate) fn ffmpeg_settings(settings: &Settings) -> FfmpegSettings {
     let sandbox = match settings.transform.sandbox {
         Sandbox::On => transform::Sandbox::On,
         Sandbox::Auto => transform::Sandbox::Auto,
         Sandbox::Off => transform::Sandbox::Off,
     };
-    let wanted =
-        FfmpegSettings { ffmpeg: settings.transform.ffmpeg.clone(), sandbox, guard: Guard::this_program() };
-    match Ffmpeg::find(wanted).await {
+    FfmpegSettings { ffmpeg: settings.transform.ffmpeg.clone(), sandbox, guard: Guard::this_program() }
+}
+
+async fn ffmpeg(settings: &Settings) -> Option<Ffmpeg> {
+    match Ffmpeg::find(ffmpeg_settings(settings)).await {
         Ok(ffmpeg) => {
             let kept = ffmpeg.protection().to_string();
             tracing::info!(ffmpeg = ffmpeg.version(), sandbox = %kept, "renditions are made by ffmpeg");

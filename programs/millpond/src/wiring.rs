@@ -120,7 +120,16 @@ pub(crate) async fn build(
     let cdn = making.face(home, settings, &shelf, &streams)?;
     let ingest = &keeping.ingest;
     let stop = &house.stop;
-    let faces = Faces { home, settings, shelf: &shelf, ingest, streams: &streams, scanner: &scanner, stop };
+    let faces = Faces {
+        home,
+        settings,
+        shelf: &shelf,
+        ingest,
+        streams: &streams,
+        scanner: &scanner,
+        making: &making,
+        stop,
+    };
     house.router = faces.routes(registry, operations, peaks, listings, cdn);
     house.proxies = Proxies::new(&settings.server.trusted_proxies);
     house.prefix = settings.server.base_url.prefix().to_owned();
@@ -157,6 +166,7 @@ struct Faces<'a> {
     ingest: &'a Ingest,
     streams: &'a Streams,
     scanner: &'a Scanner,
+    making: &'a Making,
     stop: &'a CancellationToken,
 }
 
@@ -170,7 +180,7 @@ impl Faces<'_> {
         listings: Slots<i64>,
         cdn: Router,
     ) -> Router {
-        let Faces { home, settings, shelf, ingest, streams, scanner, stop } = self;
+        let Faces { home, settings, shelf, ingest, streams, scanner, making, stop } = self;
         let watchers = Slots::new(
             "upload_watchers",
             "upload_watchers_per_user",
@@ -186,6 +196,7 @@ impl Faces<'_> {
             Arc::clone(&home.catalog),
             home.budget.clone(),
             shelf.folders().clone(),
+            making.transforms.has_ffmpeg(),
         );
         let observed = Observed {
             operations: operations.clone(),

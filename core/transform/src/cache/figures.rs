@@ -9,8 +9,6 @@ use crate::error::Error;
 
 #[derive(Default)]
 pub(super) struct Figures {
-    hits: Counter,
-    misses: Counter,
     kept: Counter,
     not_kept: Counter,
     refused: Counter,
@@ -22,11 +20,6 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn looked_up(&self, is_there: bool) {
-        let counter = if is_there { &self.hits } else { &self.misses };
-        counter.inc();
-    }
-
     pub(super) fn kept(&self, is_kept: bool) {
         let counter = if is_kept { &self.kept } else { &self.not_kept };
         counter.inc();
@@ -54,8 +47,6 @@ impl Figures {
 
     fn register(&self, registry: &mut Registry) {
         for (name, help, counter) in [
-            ("rendition_cache_hits", "Renditions that were asked for and kept", &self.hits),
-            ("rendition_cache_misses", "Renditions that were asked for and not kept", &self.misses),
             ("renditions_kept", "Renditions that were put into the cache", &self.kept),
             ("renditions_not_kept", "Renditions that were made and not put into the cache", &self.not_kept),
             ("rendition_room_refused", "Times that there was no room on the disk", &self.refused),

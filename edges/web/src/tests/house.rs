@@ -343,7 +343,7 @@ fn parts(
         stop: wishes.stop.clone(),
         registry: Arc::new(registry),
         operations,
-        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone()),
+        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone(), true),
         base_url: wishes.base_url.clone(),
         cors_origins: wishes.cors_origins.clone(),
     }

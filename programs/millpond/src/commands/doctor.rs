@@ -10,11 +10,13 @@ use budget::{Budget, limits, memory};
 use catalog::sqlite::Sqlite;
 use clap::Command;
 use store::{DataFolder, ErrorKind, LibraryFolder};
+use transform::Ffmpeg;
 
 use super::{small_runtime, with_keys};
 use crate::descriptors;
 use crate::error::Result;
 use crate::listen;
+use crate::making::ffmpeg_settings;
 use crate::output::say;
 use crate::settings::keys::Scope;
 use crate::settings::{Loaded, Settings};
@@ -95,7 +97,7 @@ pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(folder);
     findings.extend(database(&settings.data));
     findings.extend(libraries(&settings.library));
-    findings.push(ffmpeg(std::env::var_os("PATH").as_deref()));
+    findings.push(ffmpeg(settings));
     findings.extend(listeners(settings, served));
     findings.extend(certificate(settings));
     findings.push(memory_limit(settings));
@@ -198,16 +200,16 @@ fn libraries(roots: &[PathBuf]) -> Vec<Finding> {
     roots.iter().map(look).collect()
 }
 
-/// Only looks for the program: starting one is another part's right.
-fn ffmpeg(path: Option<&std::ffi::OsStr>) -> Finding {
-    let is_program = |file: &PathBuf| {
-        file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-    };
-    let found = path
-        .and_then(|path| std::env::split_paths(path).map(|folder| folder.join("ffmpeg")).find(is_program));
+/// Finds it as a start would, which runs both programs once, shut in as every child is.
+fn ffmpeg(settings: &Settings) -> Finding {
+    let found = small_runtime().map(|runtime| runtime.block_on(Ffmpeg::find(ffmpeg_settings(settings))));
     match found {
-        Some(file) => ok(format!("ffmpeg: {}", file.display())),
-        None => warn("ffmpeg: not in PATH; everything works but what changes media", "install ffmpeg"),
+        Ok(Ok(ffmpeg)) => ok(format!("ffmpeg: {}; children have {}", ffmpeg.version(), ffmpeg.protection())),
+        Ok(Err(e)) => warn(
+            format!("ffmpeg: {e}; everything works but what changes media"),
+            "install ffmpeg, name it by transform.ffmpeg, or see transform.sandbox",
+        ),
+        Err(e) => fail(format!("ffmpeg: {}", e.what), e.hint.unwrap_or_default()),
     }
 }
 
