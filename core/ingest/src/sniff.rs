@@ -4,6 +4,7 @@
 //! EBU Tech 3306 (RF64), ISO 14496-12 section 4.3 (`ftyp`), RFC 8794 (EBML).
 
 use budget::limits::SNIFF_BYTES;
+use catalog::scan::mpeg_frame_bytes;
 
 use crate::name;
 
@@ -276,39 +277,11 @@ fn has_mpeg_frames(head: &[u8], whole: bool) -> bool {
 
 /// The length of the frame that begins here, and what must be the same in the next one.
 fn mpeg_frame(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
-    const BITRATES_1: [[u16; 14]; 3] = [
-        [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
-        [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
-        [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-    ];
-    const BITRATES_2: [[u16; 14]; 3] = [
-        [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
-        [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-        [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-    ];
     let [0xff, second, third, _, ..] = *bytes else { return None };
     if second & 0xe0 != 0xe0 {
         return None;
     }
-    // The version: 0 is 2.5, 1 is reserved, 2 is 2, 3 is 1. The layer: 3 is I, 2 is II, 1 is III, 0 is not MPEG audio.
-    let (version, layer) = (second >> 3 & 3, second >> 1 & 3);
-    let (rate, padding) = (third >> 2 & 3, usize::from(third >> 1 & 1));
-    if version == 1 || layer == 0 || rate == 3 {
-        return None;
-    }
-    let layer = 3 - layer; // 0 is layer I.
-    let table = if version == 3 { &BITRATES_1 } else { &BITRATES_2 };
-    // 0 is "free" and 15 forbidden.
-    let kbps =
-        usize::from(third >> 4).checked_sub(1).and_then(|index| table[usize::from(layer)].get(index))?;
-    let hertz = [44_100, 48_000, 32_000][usize::from(rate)] >> usize::from(3 - version.max(1)).min(2);
-    let bits = usize::from(*kbps) * 1_000;
-    let frame_bytes = match (layer, version) {
-        (0, _) => (12 * bits / hertz + padding) * 4,
-        (1, _) | (2, 3) => 144 * bits / hertz + padding,
-        _ => 72 * bits / hertz + padding,
-    };
-    (frame_bytes > 4).then_some((frame_bytes, [second & 0xfe, third & 0x0c]))
+    mpeg_frame_bytes(second, third).map(|frame_bytes| (frame_bytes, [second & 0xfe, third & 0x0c]))
 }
 
 /// A word for what was refused, so that its sender knows what he took.

@@ -5,7 +5,9 @@
 //! source whose first bytes fit none is refused before a process starts.
 //!
 //! Sources: ISO 14496-12 section 4.3, RFC 8794, ISO 13818-1 section 2.4.3.2 (transport) and 2.5.3.3 (program stream),
-//! ISO 11172-3 section 2.4.1.3, ISO 13818-7 section 6.2 (ADTS), RFC 3533, RFC 9639, EBU Tech 3306, ID3 2.4 section 3.1.
+//! ISO 13818-7 section 6.2 (ADTS), RFC 3533, RFC 9639, EBU Tech 3306, ID3 2.4 section 3.1.
+
+use catalog::scan::mpeg_frame_bytes;
 
 /// A reader of a container that may be named to ffmpeg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,42 +154,6 @@ fn frame(bytes: &[u8]) -> Option<(Demuxer, usize)> {
         }
         _ => None,
     }
-}
-
-/// The length of a frame of MPEG audio with these two bytes in its header.
-fn mpeg_frame_bytes(second: u8, third: u8) -> Option<usize> {
-    const KBPS_1: [[u16; 14]; 3] = [
-        [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
-        [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
-        [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-    ];
-    const KBPS_2: [[u16; 14]; 2] = [
-        [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
-        [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-    ];
-    // The version: 0 is 2.5, 1 is reserved, 2 is 2, 3 is 1. The layer: 3 is I, 2 is II, 1 is III, 0 is not MPEG audio.
-    let (version, layer) = (second >> 3 & 3, usize::from(second >> 1 & 3));
-    let (rate, padding) = (usize::from(third >> 2 & 3), usize::from(third >> 1 & 1));
-    if version == 1 || layer == 0 || rate == 3 {
-        return None;
-    }
-    let layer = 3 - layer; // 0 is layer I.
-    let table = if version == 3 { KBPS_1[layer] } else { KBPS_2[layer.min(1)] };
-    // 0 is "free" and 15 forbidden.
-    let kbps = usize::from(third >> 4).checked_sub(1).and_then(|index| table.get(index))?;
-    let halvings = match version {
-        3 => 0,
-        2 => 1,
-        _ => 2,
-    };
-    let hertz = [44_100, 48_000, 32_000][rate] >> halvings;
-    let bits = usize::from(*kbps) * 1_000;
-    let length = match (layer, version) {
-        (0, _) => (12 * bits / hertz + padding) * 4,
-        (1, _) | (2, 3) => 144 * bits / hertz + padding,
-        _ => 72 * bits / hertz + padding,
-    };
-    (length > 4).then_some(length)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod inventory;
 mod matroska;
 mod merge;
 mod mp4;
+mod mpeg;
 mod ogg;
 mod pass;
 mod picture;
@@ -40,5 +41,6 @@ mod words;
 pub(crate) use words::{clean, genres};
 
 pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
+pub use mpeg::mpeg_frame_bytes;
 pub use scanner::{Asked, Counts, Report, Scanner, Status};
 pub use tags::read_tags;
