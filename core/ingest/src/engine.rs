@@ -204,14 +204,35 @@ impl Ingest {
     /// Gives an upload up: its bytes go, and a request that sends some is ended.
     ///
     /// # Errors
-    /// As [`Ingest::status`]; `Gone` also when it is ready: then it is a track, and removed as one.
+    /// As [`Ingest::status`]; `Gone` also when it is ready: then it is a track, and removed as one. A picture is no track,
+    /// and goes unless a track shows it.
     pub async fn cancel(&self, who: &User, id: UploadId) -> Result<(), Error> {
+        self.take_back(who, id, UnixMs::MIN).await
+    }
+
+    /// As [`Ingest::cancel`], but a picture that its sender had before `since` stays.
+    ///
+    /// # Errors
+    /// As [`Ingest::cancel`].
+    pub async fn take_back(&self, who: &User, id: UploadId, since: UnixMs) -> Result<(), Error> {
         let engine = &self.0;
         let row = engine.open_or_ready(who, id).await?;
-        if row.phase == Phase::Ready {
-            return Err(Error::gone("this upload is ready; remove its track instead"));
+        if row.phase != Phase::Ready {
+            // One that is still being published is nobody's picture yet, and would become one.
+            match engine.end(&row, UploadChange::to(Phase::Cancelled), Ended::Cancelled).await {
+                Err(error) if error.kind == ErrorKind::Gone => {}
+                ended => return ended,
+            }
         }
-        engine.end(&row, UploadChange::to(Phase::Cancelled), Ended::Cancelled).await
+        let row = engine.open_or_ready(who, id).await?;
+        let Some(blob) = row.blob.filter(|_| row.track.is_none()) else {
+            return Err(Error::gone("this upload is ready; remove its track instead"));
+        };
+        if !engine.catalog.remove_media(who.id, blob, since).await? {
+            return Err(Error::gone("this picture is shown by a track, was there before, or is gone"));
+        }
+        self.sweep_soon();
+        Ok(())
     }
 
     /// Follows an upload: the receiver has its state now, and is told of every change until it ends.
@@ -269,7 +290,11 @@ impl Engine {
             Phase::Cancelled => Err(Error::gone("this upload was cancelled")),
             Phase::Expired => Err(Error::gone("this upload has expired")),
             Phase::Receiving if row.expires <= now_ms() && self.lives_until(id) <= Some(now_ms()) => {
-                Err(Error::gone("this upload has expired"))
+                // Its room, its slot and its bytes go with the first who asks, and not only when somebody looks around.
+                match self.end(&row, UploadChange::to(Phase::Expired), Ended::Expired).await {
+                    Err(error) if error.kind != ErrorKind::Gone => Err(error),
+                    _ => Err(Error::gone("this upload has expired")),
+                }
             }
             Phase::Receiving | Phase::Checking | Phase::Publishing => Ok(row),
             Phase::Ready if row.is_part => Err(Error::gone("this part was joined with others")),

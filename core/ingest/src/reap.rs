@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{
-    BLOB_ORPHAN_MS, QUARANTINE_MS, REAP_EVERY_MS, REAP_ROWS_MAX, REMOVAL_FAILURES_MAX, REMOVAL_RETRY_MS,
-    REMOVAL_RETRY_MS_MAX, SPOOL_ORPHAN_MS, UPLOAD_REMEMBERED_MS,
+    BLOB_ORPHAN_MS, EXPIRED_EVERY_MS, QUARANTINE_MS, REAP_EVERY_MS, REAP_ROWS_MAX, REMOVAL_FAILURES_MAX,
+    REMOVAL_RETRY_MS, REMOVAL_RETRY_MS_MAX, SPOOL_ORPHAN_MS, UPLOAD_REMEMBERED_MS,
 };
 use catalog::{DoomedBlob, Phase, TrackId, UploadChange, UploadId, Viewer};
 use store::BlobKey;
@@ -51,6 +51,8 @@ impl Engine {
             }
             let every = tokio::time::sleep(Duration::from_millis(REAP_EVERY_MS));
             tokio::pin!(every);
+            let mut looks = tokio::time::interval(Duration::from_millis(EXPIRED_EVERY_MS));
+            looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             let mut failures = u32::from(reaped.is_err());
             loop {
                 let swept = tokio::select! {
@@ -60,6 +62,8 @@ impl Engine {
                         self.remove_doomed().await
                     }
                     () = self.sweep.notified() => self.remove_doomed().await,
+                    // What expired takes a slot, room and bytes from its sender until it goes.
+                    _ = looks.tick() => self.reap_expired(SystemTime::now()).await,
                 };
                 match swept {
                     Ok(()) => failures = 0,

@@ -83,6 +83,13 @@ struct Parked {
     since: Instant,
 }
 
+impl Parked {
+    /// Whether something lies behind the acknowledged bytes.
+    fn is_dirty(&self) -> bool {
+        self.provisional || self.spooled.position() > self.spooled.acked()
+    }
+}
+
 impl Entry {
     pub(crate) fn new(
         row: &UploadRow,
@@ -238,6 +245,7 @@ impl Entry {
         if self.is_held() {
             return None;
         }
+        let is_whole = self.is_whole();
         let desk = self.desk();
         if desk.over {
             return Some(Chore::Clear);
@@ -254,10 +262,14 @@ impl Entry {
         if desk.unwanted {
             return desk.retry_at.is_none_or(|at| at <= now).then_some(Chore::GiveUp);
         }
-        let parked = desk.parked.as_ref()?;
-        if parked.provisional || parked.spooled.position() > parked.spooled.acked() {
+        if desk.parked.as_ref().is_some_and(Parked::is_dirty) {
             return Some(Chore::Flush);
         }
+        // Its last request may have broken off behind the last byte, and nobody need come back for it.
+        if is_whole {
+            return Some(Chore::Complete);
+        }
+        let parked = desk.parked.as_ref()?;
         (now.duration_since(parked.since) >= parked_max).then_some(Chore::Close)
     }
 

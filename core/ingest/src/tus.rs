@@ -118,7 +118,10 @@ impl Call<'_> {
         let concat = concat.map(|text| fields::concat(text).map(|read| (text, read))).transpose()?;
         let metadata = fields::one(self.headers, &fields::UPLOAD_METADATA)?.unwrap_or_default();
         let mut ask = asked::by_metadata(metadata)?;
-        let check = digest::upload_checksum(self.headers)?;
+        if let Some(promised) = digest::repr_digest(self.headers)? {
+            ask.asked.sha256 = Some(promised);
+        }
+        let check = self.checksum()?;
         let with_bytes = fields::is_type(self.headers, OFFSET_STREAM);
         if !with_bytes && !body.is_end_stream() {
             return Err(other_type().into());
@@ -157,6 +160,7 @@ impl Call<'_> {
         match self.receive(id, 0, None, body, check).await {
             Ok(received) => {
                 fleeting.keep();
+                answer.headers_mut().remove(fields::UPLOAD_EXPIRES);
                 received.tell(answer.headers_mut());
                 Ok(answer)
             }
@@ -231,11 +235,16 @@ impl Call<'_> {
         let offset = fields::number(self.headers, &fields::UPLOAD_OFFSET)?
             .ok_or_else(|| Error::bad_request("Upload-Offset is missing"))?;
         let length = fields::number(self.headers, &fields::UPLOAD_LENGTH)?;
-        let check = digest::upload_checksum(self.headers)?;
+        let check = self.checksum()?;
         let received = self.receive(id, offset, length, body, check).await?;
         let mut answer = bare(StatusCode::NO_CONTENT);
         received.tell(answer.headers_mut());
         Ok(answer)
+    }
+
+    /// What the bytes of this request must hash to, in the protocol's own words or in those of RFC 9530.
+    fn checksum(&self) -> Result<Option<Checksum>, Error> {
+        Ok(digest::upload_checksum(self.headers)?.or(digest::content_digest(self.headers)?))
     }
 
     /// The bytes from `at` on. The upload is complete as soon as it has its length.

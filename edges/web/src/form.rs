@@ -12,7 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use budget::limits;
-use catalog::{Asked, UploadId, User};
+use catalog::{Asked, UnixMs, UploadId, User};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -86,9 +86,9 @@ async fn receive(app: &App, who: &User, request: Request) -> Result<Response, Er
     let parts = Multipart::new(Guarded::new(body, Arc::clone(&watch)), boundary);
     let mut form = Form { ingest: &app.ingest, who, asked: Asked::default(), file: None, image: Image::None };
     match form.fill(parts, &watch).await {
-        Ok(()) => form.end(app).await,
+        Ok(()) => form.end().await,
         Err(error) => {
-            form.abandon(app).await;
+            form.abandon().await;
             // Whatever came of it further in, this is why.
             Err(watch.verdict().unwrap_or(error))
         }
@@ -112,11 +112,17 @@ enum File {
     Had(UploadId),
 }
 
+/// An upload that a form made for its picture.
+struct Brought {
+    upload: UploadId,
+    since: UnixMs,
+}
+
 /// The picture of a form.
 enum Image {
     None,
-    /// It is here, by this upload if it was not before. A remote store may not have it yet.
-    Kept(BlobId, Option<UploadId>),
+    /// It is here, by this upload if the server was not told before that it is. A remote store may not have it yet.
+    Kept(BlobId, Option<Brought>),
     /// It was left out, for this reason.
     Refused(String),
 }
@@ -138,6 +144,9 @@ impl Form<'_> {
                     return Err(Error::new(Code::Invalid, "file is there twice"));
                 }
                 "file" => self.file(&mut field, watch).await?,
+                "image" if !matches!(self.image, Image::None) => {
+                    return Err(Error::new(Code::Invalid, "image is there twice"));
+                }
                 "image" => self.image(&mut field, watch).await?,
                 name => {
                     let text = small(name, &mut field, watch).await?;
@@ -178,7 +187,7 @@ impl Form<'_> {
         let is_chosen = !filename.is_empty();
         let named = ingest::name::file_name(&filename);
         self.image = match self.picture(filename, field, watch).await {
-            Ok((id, upload)) => Image::Kept(id, upload),
+            Ok((id, brought)) => Image::Kept(id, brought),
             // Browsers send an empty part when no picture was chosen.
             Err(error) if error.kind == ErrorKind::Empty && !is_chosen => Image::None,
             Err(error) if is_about_picture(&error.kind) => {
@@ -194,7 +203,7 @@ impl Form<'_> {
         filename: String,
         field: &mut Field<'static>,
         watch: &Arc<Watch>,
-    ) -> Result<(BlobId, Option<UploadId>), ingest::Error> {
+    ) -> Result<(BlobId, Option<Brought>), ingest::Error> {
         let no_picture = || {
             let said = "it is no picture in JPEG, PNG, WebP or GIF";
             ingest::Error::new(ErrorKind::NotMedia, said)
@@ -216,7 +225,8 @@ impl Form<'_> {
         match received {
             Ok(row) => {
                 fleeting.keep();
-                Ok((row.blob.ok_or_else(no_picture)?, Some(id)))
+                let brought = Brought { upload: id, since: row.created };
+                Ok((row.blob.ok_or_else(no_picture)?, Some(brought)))
             }
             Err(error) => {
                 fleeting.cancel().await;
@@ -226,14 +236,14 @@ impl Form<'_> {
     }
 
     /// All parts are here.
-    async fn end(mut self, app: &App) -> Result<Response, Error> {
+    async fn end(mut self) -> Result<Response, Error> {
         let missing = match (&self.file, &self.asked.title) {
             (None, _) => Some("file"),
             (_, None) => Some("title"),
             _ => None,
         };
         if let Some(missing) = missing {
-            self.abandon(app).await;
+            self.abandon().await;
             return Err(Error::new(Code::Missing, format!("the form has no {missing}")));
         }
         if let Image::Kept(id, _) = &self.image {
@@ -255,7 +265,7 @@ impl Form<'_> {
                     }
                     Err(error) => {
                         fleeting.cancel().await;
-                        self.abandon(app).await;
+                        self.abandon().await;
                         return Err(error.into());
                     }
                 }
@@ -273,28 +283,17 @@ impl Form<'_> {
     }
 
     /// Nothing of it is wanted: nothing of it stays.
-    async fn abandon(&mut self, app: &App) {
+    async fn abandon(&mut self) {
         if let Some(File::There(receiving, fleeting)) = self.file.take() {
             drop(receiving);
             fleeting.cancel().await;
         }
-        if let Image::Kept(id, upload) = std::mem::replace(&mut self.image, Image::None) {
-            // One that is still being published is nobody's picture yet, and would become one.
-            if let Some(upload) = upload
-                && let Err(error) = self.ingest.cancel(self.who, upload).await
-                && error.kind != ErrorKind::Gone
-            {
-                tracing::warn!(%upload, %error, "the upload of a picture without a track goes on");
-            }
-            match app.catalog.remove_media(self.who.id, id).await {
-                Ok(_) => self.ingest.sweep_soon(),
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "a picture without a track stays"
-                    );
-                }
-            }
+        // A picture that the sender had before stays his.
+        if let Image::Kept(_, Some(Brought { upload, since })) =
+            std::mem::replace(&mut self.image, Image::None)
+            && let Err(error) = self.ingest.take_back(self.who, upload, since).await
+        {
+            tracing::warn!(%upload, %error, "a picture without a track stays");
         }
     }
 }

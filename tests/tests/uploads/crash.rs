@@ -21,7 +21,11 @@ fn p01_no_acknowledged_byte_is_lost_by_kills_at_random_moments() {
     let mut senders: Vec<Sender> = (0..3)
         .map(|which| {
             let login = if which == 0 { &ground.admin } else { &ground.mira };
-            Sender::new(&format!("sender {which}"), login, seed.wrapping_add(which << 8), 100_000..4_000_000)
+            // One sends files so large and fast that disk threads hear him, in one request each.
+            let sizes = if which == 2 { 6_000_000..30_000_000 } else { 100_000..4_000_000 };
+            let mut sender = Sender::new(&format!("sender {which}"), login, seed.wrapping_add(which << 8), sizes);
+            sender.piece_bytes = (which == 2).then_some(30_000_000);
+            sender
         })
         .collect();
     let mut slowest = Duration::ZERO;

@@ -116,6 +116,8 @@ pub const PUBLISH_BUSY_TRIES: u32 = 5;
 pub const QUOTA_TRIES: u32 = 3;
 /// How often what is expired, doomed or without an owner is looked for.
 pub const REAP_EVERY_MS: u64 = 3_600_000;
+/// So often uploads that expired are ended: until then they count against their sender.
+pub const EXPIRED_EVERY_MS: u64 = 60_000;
 /// Rows that are looked at in one step of that.
 pub const REAP_ROWS_MAX: usize = 100;
 /// A spool file without a row is removed when it is older than this.

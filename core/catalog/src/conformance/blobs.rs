@@ -10,7 +10,7 @@ use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{
-    Begun, ImageChange, Item, Phase, TrackChange, TrackId, UPLOADS, UploadChange, Visibility,
+    Begun, ImageChange, Item, Phase, TrackChange, TrackId, UPLOADS, UnixMs, UploadChange, User, Visibility,
 };
 
 pub(super) async fn equal_bytes_are_one_blob_that_goes_with_its_last_track(catalog: Arc<dyn Catalog>) {
@@ -295,8 +295,8 @@ pub(super) async fn a_picture_goes_with_the_last_track_that_shows_it(catalog: Ar
     }
     assert!(catalog.album(&bob, one.album_id).await.expect("the album").has_cover);
     catalog.cover(&bob, Item::Artist(one.artist_id)).await.expect("the artist's cover");
-    let kept = catalog.remove_media(house.ann.id, hash(9)).await.expect("an answer");
-    assert_eq!(kept, None, "a picture that is shown stays");
+    let taken = async |who: &User, n| catalog.remove_media(who.id, hash(n), 0).await.expect("an answer");
+    assert!(!taken(&house.ann, 9).await, "a picture that is shown stays");
     catalog.change_track(&ann, one.id, &TrackChange::title("x")).await.expect("a change of something else");
     let changed = catalog.change_track(&ann, one.id, &set(8)).await.expect("another picture");
     assert_eq!(changed.image, Some(hash(8)));
@@ -311,13 +311,12 @@ pub(super) async fn a_picture_goes_with_the_last_track_that_shows_it(catalog: Ar
     assert_eq!(all, [key(2), key(8), key(9)]);
 
     send_as(&house, upload(&house.ann, 7), &picture(7)).await;
-    assert_eq!(catalog.remove_media(house.bob.id, hash(7)).await.expect("an answer"), None, "not his");
-    assert_eq!(
-        catalog.remove_media(house.ann.id, hash(1)).await.expect("an answer"),
-        None,
-        "a track plays it"
-    );
-    assert_eq!(catalog.remove_media(house.ann.id, hash(7)).await.expect("an answer"), Some(key(7)));
+    assert!(!taken(&house.bob, 7).await, "not his");
+    assert!(!taken(&house.ann, 1).await, "a track plays it");
+    let later = catalog.remove_media(house.ann.id, hash(7), UnixMs::MAX).await.expect("an answer");
+    assert!(!later, "she had it before");
+    assert!(taken(&house.ann, 7).await);
+    assert!(doomed(catalog).await.contains(&key(7)));
     assert_eq!(catalog.bytes_of_user(house.ann.id).await.expect("bytes"), 1_000, "one track is left");
     // A track of a folder can have a picture too, and keeps it through a scan.
     let files = [file("A", "One", 1, "scanned")];

@@ -78,9 +78,10 @@ pub trait Uploads: Send + Sync + 'static {
     /// `NotFound` for everyone but its owner and admins who manage; `NotAllowed` for a file of a library's folder, which
     /// is never ours to remove.
     async fn remove_track(&self, viewer: &Viewer, id: TrackId) -> Result<Vec<BlobKey>>;
-    /// Takes bytes from a user that no track of his plays or shows: a picture that was not wanted in the end. Gives the
-    /// key if nobody else refers to them. Bytes that he does not have, or that a track of his needs, are left alone.
-    async fn remove_media(&self, owner: UserId, id: BlobId) -> Result<Option<BlobKey>>;
+    /// Takes bytes from a user that no track of his plays or shows, and whether he had them: a picture that was not wanted
+    /// in the end. Bytes that he had before `since`, or that a track of his needs, are left alone. What nobody else refers
+    /// to is doomed now.
+    async fn remove_media(&self, owner: UserId, id: BlobId, since: UnixMs) -> Result<bool>;
 
     /// The doomed, the oldest first, from the first one behind `after`.
     async fn doomed_blobs(&self, after: Option<&DoomedBlob>, rows_max: usize) -> Result<Vec<DoomedBlob>>;

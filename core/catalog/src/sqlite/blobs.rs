@@ -80,7 +80,8 @@ const DISOWN_SOUND: &str = "DELETE FROM media WHERE blob = ?1 AND owner = ?2
 // A picture may be shown by a track that has no owner, or another one.
 const DISOWN_PICTURE: &str = "DELETE FROM media WHERE blob = ?1 AND owner = ?2
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE cover_blob = ?1)";
-const HAS: &str = "SELECT EXISTS (SELECT 1 FROM media WHERE owner = ?1 AND blob = ?2)
+const HAS: &str = "SELECT EXISTS (SELECT 1 FROM media WHERE owner = ?1 AND blob = ?2 AND created >= ?3)
+    AND NOT EXISTS (SELECT 1 FROM tracks WHERE blob = ?2 AND owner = ?1)
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE cover_blob = ?2)";
 
 pub(super) const OLDEST_DOOMED: &str =
@@ -268,17 +269,16 @@ impl Sqlite {
         Ok(unsigned(sqlx::query_scalar(BYTES_OF_USER).bind(owner.0).fetch_one(&self.readers).await?))
     }
 
-    pub(super) async fn take_media(&self, owner: UserId, id: BlobId) -> Result<Option<BlobKey>> {
+    pub(super) async fn take_media(&self, owner: UserId, id: BlobId, since: UnixMs) -> Result<bool> {
         let mut tx = self.write().await?;
-        let has: bool =
-            sqlx::query_scalar(HAS).bind(owner.0).bind(&id.as_bytes()[..]).fetch_one(&mut *tx).await?;
-        if !has {
-            return Ok(None);
+        let has = sqlx::query_scalar(HAS).bind(owner.0).bind(&id.as_bytes()[..]).bind(since);
+        if !has.fetch_one(&mut *tx).await? {
+            return Ok(false);
         }
         disown_sound(&mut tx, id, Some(owner)).await?;
-        let doomed = release(&mut tx, &[id]).await?;
+        release(&mut tx, &[id]).await?;
         tx.commit().await?;
-        Ok(doomed.into_iter().next())
+        Ok(true)
     }
 
     pub(super) async fn oldest_doomed(

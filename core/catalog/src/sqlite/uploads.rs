@@ -385,8 +385,8 @@ impl Uploads for Sqlite {
         self.remove_one_track(viewer, id).await
     }
 
-    async fn remove_media(&self, owner: UserId, id: BlobId) -> Result<Option<BlobKey>> {
-        self.take_media(owner, id).await
+    async fn remove_media(&self, owner: UserId, id: BlobId, since: UnixMs) -> Result<bool> {
+        self.take_media(owner, id, since).await
     }
 
     async fn doomed_blobs(&self, after: Option<&DoomedBlob>, rows_max: usize) -> Result<Vec<DoomedBlob>> {

@@ -1,11 +1,12 @@
 use std::time::{Duration, SystemTime};
 
 use budget::limits::{BLOB_ORPHAN_MS, SPOOL_ORPHAN_MS, UPLOAD_LIFETIME_MS, UPLOAD_REMEMBERED_MS};
-use catalog::{Phase, Viewer};
+use catalog::{Phase, UploadChange, Viewer};
 use store::SpoolId;
 
 use super::house::{House, Kept, STORES, digest, line, wav, whole};
 use crate::ErrorKind;
+use crate::engine::now_ms;
 
 fn in_ms(ms: u64) -> SystemTime {
     SystemTime::now() + Duration::from_millis(ms)
@@ -32,6 +33,20 @@ async fn an_upload_to_which_nothing_comes_expires() {
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
     house.ingest.reap_once(in_ms(UPLOAD_LIFETIME_MS + 2 * UPLOAD_REMEMBERED_MS)).await.unwrap();
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::NotFound);
+}
+
+/// Nobody need wait until somebody looks around: whoever asks for it frees what it took.
+#[tokio::test]
+async fn who_asks_for_an_expired_upload_ends_it() {
+    let house = House::new().await;
+    let id = house.create(Some(500_000), "x.wav").await;
+    let change = UploadChange { expires: Some(now_ms() - 1), ..UploadChange::default() };
+    house.catalog.change_upload(id, &[Phase::Receiving], &change).await.unwrap();
+    let count = async || house.catalog.open_uploads_of(house.ann.id).await.unwrap();
+    assert_eq!(count().await, 1);
+    assert_eq!(house.ingest.cancel(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
+    assert_eq!(count().await, 0);
+    house.is_clean();
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn all_bytes_without_an_end_are_completed_all_the_same() {
     let mut receiving = house.take(id).await;
     receiving.append(whole(&bytes), None).await.unwrap();
     drop(receiving);
-    assert_eq!(house.ingest.status(&house.ann, id).await.unwrap().offset, 50_000);
+    // Nobody comes back to ask.
     house.settle().await;
     house.is_track(id, &bytes).await;
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use budget::limits::RUSH_WINDOW_MS;
+use budget::limits::{RUSH_PATIENCE_MS, RUSH_WINDOW_MS};
 
 use super::{Io, stopped};
 use crate::error::Error;
@@ -81,15 +81,18 @@ impl Io {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return Carried::Over(output);
             }
+            if self.0.waiting.get() > 0 {
+                return Carried::Back(future);
+            }
             if !bell.rung.load(Ordering::Acquire) {
                 let paused = Instant::now();
-                // A bell that rings in between is remembered, and ends this at once.
-                std::thread::park_timeout(window);
+                // A bell that rings in between is remembered, and ends this at once. Who gets in line rings none.
+                std::thread::park_timeout(Duration::from_millis(RUSH_PATIENCE_MS.unsigned_abs()));
                 waited += paused.elapsed();
             }
             waited += WAITED.take();
             let passed = since.elapsed();
-            if self.0.waiting.get() > 0 || (passed >= window && waited > passed / 2) {
+            if passed >= window && waited > passed / 2 {
                 return Carried::Back(future);
             }
             if passed >= window {

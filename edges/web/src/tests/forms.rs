@@ -1,7 +1,9 @@
 //! Tracks as HTML forms send them, in the words of the audio platform.
 
 use axum::body::Body;
+use data_encoding::HEXLOWER;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::house::{Answer, House, Who, Wishes, png, wav, with};
 
@@ -66,6 +68,8 @@ async fn a_form_that_is_wrong_is_refused_in_the_platforms_words_and_leaves_nothi
     let wav = wav(20);
     let file: (&str, Option<&str>, &[u8]) = ("file", Some("a.wav"), &wav);
     let title: (&str, Option<&str>, &[u8]) = ("title", None, b"T");
+    let png = png();
+    let picture: (&str, Option<&str>, &[u8]) = ("image", Some("c.png"), &png);
     let long = vec![b'x'; 10_000];
     let cases: Vec<(Vec<u8>, u16, &str)> = vec![
         (form(&[file]), 422, "no title"),
@@ -74,6 +78,7 @@ async fn a_form_that_is_wrong_is_refused_in_the_platforms_words_and_leaves_nothi
         (form(&[title, ("file", Some("a.mp3"), b"only a text")]), 400, "no audio"),
         (form(&[title, ("file", Some("a.mp3"), b"")]), 400, ""),
         (form(&[title, file, file]), 400, "twice"),
+        (form(&[title, picture, file, picture]), 400, "image is there twice"),
         (form(&[title, file, ("tags", None, b"not json")]), 400, "tags"),
         (form(&[file, ("title", None, &long)]), 400, "longer than"),
         (form(&[title, file])[..20_000].to_vec(), 400, "broke"),
@@ -91,7 +96,29 @@ async fn a_form_that_is_wrong_is_refused_in_the_platforms_words_and_leaves_nothi
             0,
             "{i}: nothing is left open"
         );
+        assert_eq!(house.catalog.bytes_of_user(house.bob.id).await.unwrap(), 0, "{i}: nothing is kept");
     }
+}
+
+#[tokio::test]
+async fn a_form_that_fails_takes_no_picture_along_that_was_there_before() {
+    let (house, png) = (House::new().await, png());
+    let mut put = house.request(Who::Plain, "PUT", "/uploads?filename=c.png");
+    *put.body_mut() = Body::from(png.clone());
+    let sent = house.send(put).await.json();
+    let file_id = HEXLOWER.encode(&Sha256::digest(&png)[..8]);
+    let (upload, image) = (&sent["upload_id"], format!("/images/{file_id}"));
+    assert_eq!(house.get(Who::Plain, &image).await.status, 200);
+    let refused =
+        send_form(&house, form(&[("image", Some("c.png"), &png), ("file", Some("a.wav"), &wav(20))]));
+    assert_eq!(refused.await.status, 422, "it has no title");
+    assert_eq!(house.get(Who::Plain, &image).await.status, 200, "the picture is still there");
+    // Its owner gives it up by its upload, since it has no track.
+    let path = format!("/uploads/{}", upload.as_str().unwrap());
+    let gone = house.send(house.request(Who::Plain, "DELETE", &path)).await;
+    assert_eq!(gone.status, 204, "{:?}", gone.body);
+    assert_eq!(house.get(Who::Plain, &image).await.status, 404);
+    assert_eq!(house.catalog.bytes_of_user(house.bob.id).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -85,6 +85,9 @@ async fn tus_goes_from_creation_to_a_track() {
     assert_eq!(sound.header("content-type"), "audio/wav");
 }
 
+/// The SHA-256 of nothing.
+const OTHER_DIGEST: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+
 #[tokio::test]
 async fn a_request_that_breaks_a_rule_of_tus_gets_the_status_of_the_rule() {
     let house = House::with(Wishes {
@@ -133,6 +136,7 @@ async fn a_request_that_breaks_a_rule_of_tus_gets_the_status_of_the_rule() {
             460,
             "checksum_mismatch",
         ),
+        ("PATCH", open, &[TUS, OCTETS, zero, ("content-digest", OTHER_DIGEST)], 460, "checksum_mismatch"),
         ("PATCH", unknown, &[TUS, OCTETS, zero], 404, "not_found"),
         ("HEAD", unknown, &[TUS], 404, ""),
         ("DELETE", unknown, &[TUS], 404, "not_found"),
@@ -314,6 +318,10 @@ async fn a_plain_upload_is_a_track_and_is_asked_for_first() {
     let again =
         ask(&house, "POST", "/uploads", &[("repr-digest", &right), ("upload-complete", "?0")], b"").await;
     assert_eq!(again.header("upload-complete"), "?1", "{:?}", again.body);
+    let length = wav.len().to_string();
+    let fields = [TUS, ("upload-length", &*length), ("repr-digest", &*right)];
+    let again = ask(&house, "POST", "/uploads", &fields, b"").await;
+    assert_eq!(again.header("upload-offset"), length, "tus asks first as well");
     let mut stranger = house.request(Who::Other, "POST", "/uploads");
     stranger = with(with(stranger, "repr-digest", &right), "upload-complete", "?0");
     assert_eq!(house.send(stranger).await.header("upload-complete"), "?0");

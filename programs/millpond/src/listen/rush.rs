@@ -23,7 +23,11 @@ where
         match (heard.await, disk) {
             (None, Some(disk)) => match disk.carry(hearing).await.ok()? {
                 Carried::Over(heard) => return Some(heard),
-                Carried::Back(back) => hearing = back,
+                Carried::Back(back) => {
+                    // What came while it was carried is no reason to carry it again.
+                    pulse.take_rush();
+                    hearing = back;
+                }
             },
             (heard, _) => return heard,
         }
