@@ -106,6 +106,7 @@ impl House {
             budget: parts.budget.clone(),
             scanner: parts.scanner.clone(),
             listings: Slots::new("listings", "listings_per_user", 0, 0),
+            covers: transform::Covers::default(),
         });
         let request = Request::post(format!("/rest/{endpoint}"))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

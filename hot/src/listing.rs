@@ -93,6 +93,7 @@ async fn parts(folder: &Path) -> Result<(subsonic::Parts, String)> {
         budget: budget.clone(),
         scanner: Scanner::new(catalog, folders, budget),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
+        covers: transform::Covers::default(),
     };
     Ok((parts, key))
 }

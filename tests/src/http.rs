@@ -127,6 +127,15 @@ impl Connection {
     /// What the system says; `InvalidData` when what comes is no HTTP; a body that breaks off is no error here.
     pub fn read(&mut self, to_head: bool) -> io::Result<Answer> {
         let mut answer = self.read_head()?;
+        self.read_rest(&mut answer, to_head)?;
+        Ok(answer)
+    }
+
+    /// Reads the body of an answer whose head was read.
+    ///
+    /// # Errors
+    /// As [`Connection::read`].
+    pub fn read_rest(&mut self, answer: &mut Answer, to_head: bool) -> io::Result<()> {
         if to_head || matches!(answer.status, 100..=199 | 204 | 304) {
             answer.whole = true;
         } else if answer.header("transfer-encoding").eq_ignore_ascii_case("chunked") {
@@ -137,7 +146,7 @@ impl Connection {
         } else {
             answer.whole = self.stream.read_to_end(&mut answer.body).is_ok();
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// Reads status and fields of an answer and leaves its body where it is.

@@ -8,13 +8,15 @@
 //! speaks HTTP/1.1 by hand, so that a test can be wrong on purpose; [`Nginx`] is the peer to compare with and the
 //! proxy to stand behind; [`Seaweed`] is the S3 server, behind a [`SlowLine`] if need be; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
 //! in a memory group, over music that is [`LongMusic`]; [`Rest`] is what must be given back; [`Probe`] asks for little
-//! while others ask for much; [`Tus`] uploads [`sound`]; [`wait_until`] is the only place that waits.
+//! while others ask for much; [`Tus`] uploads [`sound`]; a [`Viewer`] wants one [`rendition`], and [`Children`] sees what
+//! processes that takes; [`wait_until`] is the only place that waits.
 //!
 //! **Not here.** The promises themselves: they stand in `tests/`, one file for each subject.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a harness says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "the harness reads small files of its own whole")]
 
+mod children;
 pub mod clients;
 pub mod http;
 mod library;
@@ -25,14 +27,17 @@ pub mod people;
 mod probe;
 mod program;
 mod random;
+pub mod rendition;
 mod rest;
 mod seaweed;
 mod server;
 mod slow_line;
 pub mod sound;
 pub mod tus;
+pub mod viewer;
 mod wait;
 
+pub use children::{Children, Started};
 pub use library::{Library, Song};
 pub use listening::{Demands, Listening, wall};
 pub use long_music::{LongMusic, Track};
@@ -46,4 +51,5 @@ pub use seaweed::Seaweed;
 pub use server::{Options, Server};
 pub use slow_line::SlowLine;
 pub use tus::Tus;
+pub use viewer::Viewer;
 pub use wait::{eventually, wait_until};

@@ -63,6 +63,8 @@ const ROWS: &[Row] = &[
     row("DELETE", "/me/app-passwords/{id}", "/me/app-passwords/{app-password}", "", [401, 401, 204, 404, 404]),
     row("GET", "/tracks", "/tracks", "", OWN),
     row("GET", "/videos", "/videos", "", OWN),
+    // A song is no video, whoever asks.
+    row("GET", "/videos/{id}", "/videos/{shared}", "", [401, 401, 404, 404, 404]),
     row("GET", "/tracks/{id}", "/tracks/{shared}", "", OWN),
     row("GET", "/tracks/{id}", "/tracks/{private}", "", MINE),
     row("PATCH", "/tracks/{id}", "/tracks/{shared}", r#"{"title":"First Ripple"}"#, ADMIN),
@@ -94,6 +96,11 @@ const ROWS: &[Row] = &[
     row("DELETE", "/streams/{id}", "/streams/999999", "", [401, 401, 403, 403, 404]),
     row("GET", "/scan", "/scan", "", ADMIN),
     row("POST", "/scan", "/scan", "", [401, 401, 403, 403, 202]),
+    row("POST", "/cdn/sign", "/cdn/sign", r#"{"url":"/media/{shared}/waveform.png"}"#, OWN),
+    row("POST", "/cdn/purge", "/cdn/purge", r#"{"tags":["of-nothing"]}"#, ADMIN),
+    // Whoever has the key of a job was told it; of one that is none everybody learns the same.
+    row("GET", "/renditions/{key}", "/renditions/0", "", [404; 5]),
+    row("GET", "/renditions/{key}/events", "/renditions/0/events", "", [404; 5]),
 ];
 
 /// What a Subsonic client is told: well, or an error code.
@@ -136,6 +143,8 @@ const SUBSONIC_ROWS: &[SubsonicRow] = &[
     ("getAlbumList2", "type=newest", LISTEN),
     ("getRandomSongs", "", LISTEN),
     ("getVideos", "", LISTEN),
+    // A song is no video, whoever asks.
+    ("getVideoInfo", "id={shared}", [No(10), No(44), No(70), No(70), No(70)]),
     ("getStarred", "", LISTEN),
     ("getStarred2", "", LISTEN),
     ("search2", "query=ripple", LISTEN),
@@ -253,8 +262,9 @@ impl House {
 
 #[test]
 fn p08_every_route_of_the_api_has_a_row() {
-    let routes: BTreeSet<_> =
-        web::ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+    let own = web::ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned()));
+    let of_renditions = cdn::ROUTES.iter().map(|route| (route.method.to_string(), route.path.to_owned()));
+    let routes: BTreeSet<_> = own.chain(of_renditions).collect();
     let rows: BTreeSet<_> = ROWS.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
     assert_eq!(routes, rows, "the tables of routes and of expectations have the same rows");
 }

@@ -27,6 +27,9 @@ const ASKED: &[(&str, &str)] = &[
     ("getAlbumList", "type=newest"),
     ("getAlbumList2", "type=alphabeticalByName"),
     ("getRandomSongs", "size=5"),
+    ("getVideos", ""),
+    // A song is no video: a failure.
+    ("getVideoInfo", "id={track}"),
     ("getStarred", ""),
     ("getStarred2", ""),
     ("search2", "query=ripple"),

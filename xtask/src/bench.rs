@@ -2,6 +2,7 @@
 
 pub mod gate;
 mod ingest;
+mod renditions;
 mod report;
 mod scan;
 mod wire;
@@ -54,6 +55,11 @@ pub const BENCHES: &[Bench] = &[
         name: "ingest",
         about: "one big upload beside @tus/server and rustus: bytes per CPU second",
         run: ingest::run,
+    },
+    Bench {
+        name: "renditions",
+        about: "renditions beside the bare ffmpeg commands: CPU and wall, the first media byte, hits, memory of each job",
+        run: renditions::run,
     },
 ];
 

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub use clips::Video;
 pub use random::Random;
 pub use tags::{Format, SongTags, tagged};
 
@@ -128,13 +129,8 @@ fn write_dated(path: &Path, bytes: &[u8], age_s: u64) -> Result<u64> {
 /// # Errors
 /// As [`generate`].
 pub fn kept(options: &Options) -> Result<PathBuf> {
-    let corpora = files::target().join("corpus");
-    let folder = corpora.join(format!("{}-{}", options.tracks, options.seed));
-    files::write(&corpora.join("lock"), "")?;
-    let locked = std::fs::File::open(corpora.join("lock")).and_then(|file| file.lock().map(|()| file));
-    // Held to the end, so that two tests that want the same library make it once.
-    let _lock =
-        locked.map_err(|error| Error::because(ErrorKind::Io, "locking the generated libraries", error))?;
+    let _lock = locked()?;
+    let folder = home().join(format!("{}-{}", options.tracks, options.seed));
     let complete = folder.with_extension("complete");
     if !complete.is_file() {
         files::remove_folder(&folder)?;
@@ -142,6 +138,19 @@ pub fn kept(options: &Options) -> Result<PathBuf> {
         files::write(&complete, "")?;
     }
     Ok(folder)
+}
+
+/// Where generated files are kept: a folder for each library and each video.
+pub fn home() -> PathBuf {
+    files::target().join("corpus")
+}
+
+/// Held while something is looked for there and made, so that two tests that want the same make it once.
+fn locked() -> Result<std::fs::File> {
+    let path = home().join("lock");
+    files::write(&path, "")?;
+    let locked = std::fs::File::open(&path).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| Error::because(ErrorKind::Io, "locking the generated files", error))
 }
 
 #[cfg(test)]

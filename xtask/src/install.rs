@@ -221,14 +221,14 @@ pub fn upload_clients() -> Result<(PathBuf, PathBuf)> {
     Ok((node, python.join("bin/python")))
 }
 
-/// The folder that has `playwright-core`, which drives the browser of the distribution, and the build of `tus-js-client`
-/// for pages, in its `node_modules`.
+/// The folder that has `playwright-core`, which drives the browser of the distribution, and the builds of `tus-js-client`
+/// and `hls.js` for pages, in its `node_modules`.
 ///
 /// # Errors
 /// As [`need`] and [`node_environment`].
 pub fn browser() -> Result<PathBuf> {
     need(&[Tool::Chromium])?;
-    node_environment("browser", &["playwright-core@1.65.1", "tus-js-client@4.3.1"])
+    node_environment("browser", &["playwright-core@1.65.1", "tus-js-client@4.3.1", "hls.js@1.7.4"])
 }
 
 /// The `cargo-deny` program, which checks licences, bans and sources.

@@ -26,7 +26,8 @@ pub const PROOFS: &[Proof] = &[
     Proof { name: "hostile", about: "every attack, with 10,000 aborted downloads", run: hostile },
     Proof {
         name: "law",
-        about: "1,000 listeners, a scan, syncs of 100,000 tracks and 50 uploads at once in one memory group",
+        about: "1,000 listeners, a scan, syncs of 100,000 tracks, 50 uploads, 20 renditions and 200 pages of covers at once in \
+                one memory group",
         run: law,
     },
     Proof {
@@ -39,6 +40,12 @@ pub const PROOFS: &[Proof] = &[
         name: "uploads",
         about: "50 uploads of 100 MB at once, and one of 5 GB in 256 MiB of memory, to the disk and to a bucket",
         run: uploads,
+    },
+    Proof {
+        name: "renditions",
+        about: "200 viewers of 40 renditions, 1,000 of one, and all that fit at once, in 512 MiB with the children; 10,000 \
+                requests cut, 100 kills, and 5 GiB asked of a cache of 1 GiB",
+        run: renditions,
     },
 ];
 
@@ -146,6 +153,13 @@ fn uploads(_: u64) -> Result<()> {
     part_of_whole_server("uploads", "many::", &asked)?;
     install::s3_server()?;
     part_of_whole_server("uploads", "far_memory::", &[("MILLPOND_FAR_MB", "5000")])
+}
+
+fn renditions(_: u64) -> Result<()> {
+    whole_server("rendition_load", &[("MILLPOND_RENDITIONS", "long")])?;
+    part_of_whole_server("rendition_faults", "cuts::", &[("MILLPOND_ABORTS", "10000")])?;
+    part_of_whole_server("rendition_cache", "kills::", &[("MILLPOND_KILLS", "100")])?;
+    part_of_whole_server("rendition_cache", "bound::", &[("MILLPOND_CACHE_MIB", "1024")])
 }
 
 /// Runs one file of the whole-server tests against a release build, with what makes it the long form.

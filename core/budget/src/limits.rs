@@ -4,6 +4,7 @@
 //! Units come last in each name.
 
 mod database;
+mod proxies;
 mod remotes;
 mod transforms;
 mod uploads;
@@ -11,6 +12,7 @@ mod uploads;
 use std::time::Duration;
 
 pub use database::*;
+pub use proxies::*;
 pub use remotes::*;
 pub use transforms::*;
 pub use uploads::*;

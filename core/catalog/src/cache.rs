@@ -23,13 +23,17 @@ use sqlx::sqlite::{
 use crate::error::Error;
 use crate::model::UnixMs;
 
+mod answers;
+mod purges;
 mod rows;
 mod select;
 #[cfg(test)]
 mod tests;
 
+pub use answers::{Answer, Answers};
+pub use purges::AskedPurge;
 pub use rows::{ByFile, ByUse, Row, slot_of};
-use rows::{GET, PUT, RawRow, bytes_of, signed, unwritable};
+use rows::{FORMER, GET, PUT, RawRow, bytes_of, signed, unwritable};
 pub use select::Select;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -89,6 +93,21 @@ impl Index {
         found.map(Row::try_from).transpose()
     }
 
+    /// The last rendition that was made of another version of a source by the same recipe.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn former(&self, origin: &str, path: &str, recipe: i64, key: &[u8; 32]) -> Result<Option<Row>> {
+        let found: Option<RawRow> = sqlx::query_as(FORMER)
+            .bind(origin)
+            .bind(path)
+            .bind(recipe)
+            .bind(&key[..])
+            .fetch_optional(&self.readers)
+            .await?;
+        found.map(Row::try_from).transpose()
+    }
+
     /// Puts a row in. Gives the file of the row that had its slot before, if there was one.
     ///
     /// # Errors
@@ -116,6 +135,7 @@ impl Index {
             .bind(row.created)
             .bind(signed(row.cost_ms))
             .bind(row.fresh_until)
+            .bind(row.recipe)
             .execute(&mut *tx)
             .await?;
         sqlx::query("INSERT OR IGNORE INTO tags (tag, slot) SELECT value, ?1 FROM json_each(?2)")
@@ -136,6 +156,19 @@ impl Index {
             "UPDATE made SET used = max(used, ?2) WHERE slot IN (SELECT value FROM json_each(?1))",
             slots,
             now,
+        )
+        .await
+    }
+
+    /// Writes down that these are fresh until then, unless they are for longer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn renew(&self, slots: &[i64], fresh_until: UnixMs) -> Result<()> {
+        self.on_each(
+            "UPDATE made SET fresh_until = max(fresh_until, ?2) WHERE slot IN (SELECT value FROM json_each(?1))",
+            slots,
+            fresh_until,
         )
         .await
     }
@@ -175,6 +208,20 @@ impl Index {
             .fetch_all(&self.writer)
             .await?;
         found.into_iter().map(|(slot, file)| Ok((slot, bytes_of(file)?))).collect()
+    }
+
+    /// What the files of rows take of the disk, in bytes, by their slots.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn room_bytes(&self, slots: &[i64]) -> Result<u64> {
+        let sql =
+            "SELECT ifnull(sum(room_bytes), 0) FROM made WHERE slot IN (SELECT value FROM json_each(?1))";
+        let bytes: i64 = sqlx::query_scalar(sql)
+            .bind(serde_json::to_string(slots).map_err(unwritable)?)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(u64::try_from(bytes).unwrap_or(0))
     }
 
     /// The slots of rows by the files that they name.

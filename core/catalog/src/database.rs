@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::FolderId;
+use store::{FolderId, Stamp};
 
 use crate::access::Viewer;
 use crate::error::Error;
 use crate::model::{
     Album, AlbumId, AlbumOrder, AppPasswordId, Artist, ArtistId, Cover, CredentialRow, Genre, Item, KeyId,
-    LibraryRow, LibrarySet, Playlist, PlaylistId, RandomFilter, Rights, Role, Track, TrackChange, TrackId,
-    UnixMs, User, UserId,
+    LibraryRow, LibrarySet, Look, Playlist, PlaylistId, RandomFilter, Rights, Role, Track, TrackChange,
+    TrackId, UnixMs, UnseenVideo, User, UserId, Video,
 };
 use crate::scan::Inventory;
 
@@ -30,9 +30,15 @@ pub struct Page<Row, Cursor> {
 }
 
 /// Everything that faces and programs need of the database.
-pub trait Catalog: Users + Credentials + Library + Annotations + Playlists + Inventory + Uploads {}
+pub trait Catalog:
+    Users + Credentials + Library + Looks + Annotations + Playlists + Inventory + Uploads
+{
+}
 
-impl<T: Users + Credentials + Library + Annotations + Playlists + Inventory + Uploads> Catalog for T {}
+impl<T> Catalog for T where
+    T: Users + Credentials + Library + Looks + Annotations + Playlists + Inventory + Uploads
+{
+}
 
 /// Users and what they see.
 #[async_trait]
@@ -128,7 +134,9 @@ pub trait Library: Send + Sync + 'static {
         viewer: &Viewer,
         after: Option<TrackId>,
         rows_max: usize,
-    ) -> Result<Page<Track, TrackId>>;
+    ) -> Result<Page<Video, TrackId>>;
+    /// One of these; `NotFound` also for a track that is none.
+    async fn video(&self, viewer: &Viewer, id: TrackId) -> Result<Video>;
     /// One track; `NotFound` also when the viewer may not see it.
     async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track>;
     /// The same for sending its bytes, of which players ask one range after another: never older than a change that was
@@ -227,6 +235,17 @@ pub trait Library: Send + Sync + 'static {
     async fn cover(&self, viewer: &Viewer, item: Item) -> Result<Cover>;
     /// When anything that lists show changed last.
     async fn changed(&self) -> Result<UnixMs>;
+}
+
+/// What is in videos, as somebody told who looked at the files.
+#[async_trait]
+pub trait Looks: Send + Sync + 'static {
+    /// The next video behind `after` at which nobody has looked since it came or changed. None is given whose file is
+    /// missing, or whose library is hidden.
+    async fn unseen_video(&self, after: Option<TrackId>) -> Result<Option<UnseenVideo>>;
+    /// Remembers what a look told of the bytes with this stamp. `false`, and nothing is kept, when the track has others by
+    /// now, or is gone.
+    async fn looked(&self, id: TrackId, stamp: &Stamp, look: &Look) -> Result<bool>;
 }
 
 /// Stars, ratings, plays.

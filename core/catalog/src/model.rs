@@ -6,11 +6,13 @@ use std::str::FromStr;
 use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
 
 mod uploads;
+mod videos;
 
 pub use uploads::{
     Asked, Begun, BlobRow, DoomedBlob, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
     UploadId, UploadRow,
 };
+pub use videos::{Caption, Look, MovingPicture, Sound, UnseenVideo, Video, VideoFacts};
 
 /// A moment: milliseconds since 1970 in UTC.
 pub type UnixMs = i64;

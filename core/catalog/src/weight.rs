@@ -2,11 +2,11 @@
 
 use budget::limits::{
     KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX, LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX,
-    TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
+    SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX, VIDEO_WORD_BYTES_MAX,
 };
 use store::{BlobKey, RelPath};
 
-use crate::model::{Album, Artist, Asked, Genre, Playlist, Track, UploadRow};
+use crate::model::{Album, Artist, Asked, Genre, Look, Playlist, Sound, Track, UploadRow, Video};
 use crate::scan::Known;
 
 // format: PATH_MAX of Linux.
@@ -23,7 +23,9 @@ const _: () = {
     let genre = TAG_GENRE_CHARS_MAX as u64 * CHAR_BYTES_MAX + size_of::<String>() as u64;
     let row = texts + TAG_GENRES_MAX as u64 * genre + 2 * PATH_BYTES_MAX + size_of::<Track>() as u64;
     assert!(row <= LISTING_ROW_BYTES_MAX);
-    let page = LISTING_ROWS_BYTES_MAX as u64 + LISTING_ROW_BYTES_MAX;
+    // What a look told of a video comes beside its row.
+    let look = SOURCE_STREAMS_MAX * (size_of::<Sound>() + 2 * VIDEO_WORD_BYTES_MAX) + size_of::<Look>();
+    let page = LISTING_ROWS_BYTES_MAX as u64 + LISTING_ROW_BYTES_MAX + look as u64;
     assert!(page + PAGE_TEXT_BYTES_MAX as u64 <= LISTING_BYTES);
 };
 
@@ -49,6 +51,20 @@ impl Weight for Track {
         let Track { path, blob, title, album, artist, album_artist, suffix, .. } = self;
         let key = blob.as_ref().map_or("", BlobKey::as_str);
         genres + sum::<Self>(&[path.as_str(), key, title, album, artist, album_artist, suffix])
+    }
+}
+
+impl Weight for Video {
+    fn held_bytes(&self) -> usize {
+        let told = match &self.look {
+            Look::Coming => 0,
+            Look::Unreadable(why) => why.len(),
+            // Codecs and languages are short words, two to each stream at most.
+            Look::Told(facts) => {
+                (facts.sounds.len() + facts.captions.len()) * (size_of::<Sound>() + 2 * VIDEO_WORD_BYTES_MAX)
+            }
+        };
+        self.track.held_bytes() + size_of::<Look>() + told
     }
 }
 

@@ -53,13 +53,13 @@ pub use memory::MemoryBlobs;
 pub use path::RelPath;
 pub use place::{Place, Shelf};
 pub use remote::{
-    Blocks, Found, Origin, Origins, Private, RemoteAuth, RemoteBeliefs, RemoteOrigin, RemotePath,
-    RemoteSettings, RemoteWaits, Remotes, Trouble, TroubleKind,
+    Blocks, Forward, Forwarded, Found, Origin, Origins, Private, RemoteAuth, RemoteBelief, RemoteBeliefs,
+    RemoteOrigin, RemotePath, RemoteSettings, RemoteWaits, Remotes, Trouble, TroubleKind,
 };
 pub use renditions::{Hold, Making, Published, RenditionId, Renditions};
 pub use room::{Reserved, Room};
 pub use s3::{S3Blobs, S3Settings};
-pub use source::{Remote, Source, SourceReader, Stamp, Validator};
+pub use source::{Pieces, Remote, Source, SourceReader, Stamp, Validator};
 pub use spool::{Spool, SpoolId, SpoolReader, Spooled, Whole};
 pub use sums::BlockSums;
 pub use walk::{Entry, Walk};

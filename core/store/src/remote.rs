@@ -5,7 +5,7 @@
 //! [`client`] sends requests for one origin, looks again at each redirect, and takes no answer that [`answer`] finds to
 //! contradict itself. [`origin`] opens files; what is read of them comes by [`blocks`] of 1 MiB, each fetched once for all
 //! who want it, and stays in the [`cache`] on the local disk, which a bucket of the store shares. [`origins`] asks one
-//! place after the other.
+//! place after the other, and [`forward`] sends on what somebody asks of an origin whose every request is passed on.
 
 mod answer;
 mod auth;
@@ -14,6 +14,7 @@ pub(crate) mod cache;
 mod client;
 pub(crate) mod connections;
 mod figures;
+mod forward;
 mod guard;
 pub(crate) mod names;
 mod origin;
@@ -27,8 +28,9 @@ pub(crate) mod trouble;
 
 pub use auth::RemoteAuth;
 pub use cache::Blocks;
+pub use forward::{Forward, Forwarded};
 pub use guard::Private;
-pub use origin::{Found, RemoteOrigin, Remotes};
+pub use origin::{Found, RemoteBelief, RemoteOrigin, Remotes};
 pub use origins::{Origin, Origins};
 pub use settings::{RemoteBeliefs, RemoteSettings, RemoteWaits};
 pub use target::RemotePath;

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use budget::limits::VALIDATOR_SETTLE_MS;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use rustix::fs::{Advice, FileType, Stat};
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::runtime::Handle;
@@ -179,7 +182,20 @@ pub trait Remote: std::fmt::Debug + Send + Sync + 'static {
     fn has_changed(&self) -> bool {
         false
     }
+
+    /// Whether they come only from the first to the last: then none of them is given by [`Remote::read_at`].
+    fn comes_whole(&self) -> bool {
+        false
+    }
+
+    /// All of them, from the first to the last: exactly as many as the length says, or an error.
+    fn whole(&self) -> BoxFuture<'_, io::Result<Pieces>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
 }
+
+/// Bytes as they come.
+pub type Pieces = BoxStream<'static, io::Result<Bytes>>;
 
 impl Source {
     /// Takes a handle that was opened without blocking, if it is a regular file.
@@ -219,6 +235,23 @@ impl Source {
     /// Whether there is a file that the kernel can send.
     pub fn has_file(&self) -> bool {
         self.file().is_some()
+    }
+
+    /// Whether there is no reading from anywhere: the bytes lie where they are given only from the first to the last.
+    pub fn comes_whole(&self) -> bool {
+        matches!(&self.0.origin, Origin::Remote(remote) if remote.comes_whole())
+    }
+
+    /// All bytes of a source that [comes only whole](Source::comes_whole), from the first to the last: exactly as many as
+    /// its length says, or an error. Each call asks for them anew.
+    ///
+    /// # Errors
+    /// Why they cannot be had; `Unsupported` for a source that can be read from anywhere.
+    pub async fn whole(&self) -> io::Result<Pieces> {
+        match &self.0.origin {
+            Origin::Remote(remote) => remote.whole().await,
+            Origin::Plain(_) | Origin::Checked(..) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// The file, if there is one. Of a file with checksums only that may be sent for which [`Source::is_resident`] was
@@ -349,7 +382,7 @@ impl Source {
     }
 
     /// Whether nothing at all changed, names included. One that was replaced under its name is not the same.
-    pub(crate) fn is_as_opened(&self) -> bool {
+    pub fn is_as_opened(&self) -> bool {
         self.current().is_ok_and(|stamp| stamp == self.0.stamp)
     }
 

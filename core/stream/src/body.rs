@@ -6,6 +6,7 @@
 //! HTTP/2 and everything that some layer changed keep it.
 
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,12 +16,13 @@ use budget::{Chunk, Chunks, Permit, Pool, Refused, Slot};
 use bytes::Bytes;
 use futures_util::Stream;
 use http_body::{Frame, SizeHint};
-use store::{Growing, Source};
+use store::{Growing, Pieces, Source};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::following::follow;
 use crate::metrics::Outcome;
+use crate::passing::pass;
 use crate::registry::{Inner, Ticket};
 use crate::respond::Listener;
 use crate::wire::Offer;
@@ -76,14 +78,21 @@ impl Body {
 }
 
 impl Body {
-    /// The bytes of something that is being made, from its start, in a registered stream.
+    /// The bytes of something that is being made, all from its start or these, in a registered stream.
     pub(crate) fn following(
         inner: &Arc<Inner>,
         growing: Growing,
+        part: Option<Range<u64>>,
         listener: Listener,
     ) -> Result<Body, Refused> {
         let ticket = inner.enter(listener)?;
-        Ok(Body(Kind::Following(Box::pin(follow(growing, inner.chunks.clone(), ticket)))))
+        Ok(Body(Kind::Following(Box::pin(follow(growing, part, inner.chunks.clone(), ticket)))))
+    }
+
+    /// The bytes of somebody else's answer as they come, in a registered stream.
+    pub(crate) fn passing(inner: &Arc<Inner>, pieces: Pieces, listener: Listener) -> Result<Body, Refused> {
+        let ticket = inner.enter(listener)?;
+        Ok(Body(Kind::Following(Box::pin(pass(pieces, ticket)))))
     }
 
     /// What the wire needs to know to send these bytes, if it may.

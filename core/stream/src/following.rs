@@ -4,6 +4,7 @@
 //! it is whole. Waiting for the maker is not the client's stall.
 
 use std::future::poll_fn;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,18 +24,22 @@ use crate::registry::Ticket;
 struct Following {
     growing: Growing,
     position: u64,
+    /// Where it ends, though more may come; without it, where the whole ends.
+    end: Option<u64>,
     chunks: Chunks,
     ticket: Ticket,
     is_over: bool,
 }
 
-/// The bytes as they come, until all are there.
+/// The bytes as they come, until all are there, or all of `part`.
 pub(crate) fn follow(
     growing: Growing,
+    part: Option<Range<u64>>,
     chunks: Chunks,
     ticket: Ticket,
 ) -> impl Stream<Item = Result<Bytes, Error>> {
-    let following = Following { growing, position: 0, chunks, ticket, is_over: false };
+    let (position, end) = part.map_or((0, None), |part| (part.start, Some(part.end)));
+    let following = Following { growing, position, end, chunks, ticket, is_over: false };
     futures_util::stream::unfold(following, |mut following| async move {
         if following.is_over {
             return None;
@@ -51,6 +56,9 @@ pub(crate) fn follow(
 
 impl Following {
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.end.is_some_and(|end| end <= self.position) {
+            return Ok(None);
+        }
         let reached = match self.more().await? {
             Growth::So(length) => length,
             Growth::Whole(length) if length <= self.position => return Ok(None),
@@ -58,6 +66,7 @@ impl Following {
             Growth::Failed => return Err(Error::Unfinished),
         };
         let (growing, position, mut chunk) = (self.growing.clone(), self.position, self.chunks.lend());
+        let reached = self.end.map_or(reached, |end| end.min(reached));
         let there = usize::try_from(reached.saturating_sub(position)).unwrap_or(usize::MAX);
         let wanted = there.min(chunk.len());
         let permit = Arc::clone(&self.ticket.permit);

@@ -15,6 +15,7 @@ pub mod condition;
 mod error;
 mod following;
 mod metrics;
+mod passing;
 mod peer;
 pub mod range;
 mod registry;
@@ -25,6 +26,7 @@ pub mod wire;
 
 pub use body::Body;
 pub use error::{Ending, Error};
+pub use passing::Foreign;
 pub use peer::{Client, Peer};
 pub use registry::{Settings, StreamFigures, Streams};
 pub use respond::{Kind, Listener};

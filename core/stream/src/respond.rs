@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use httpdate::HttpDate;
-use store::Growing;
+use store::{Growing, Pieces};
 
 use crate::body::Body;
 use crate::condition::{self, Decision};
@@ -115,6 +116,15 @@ impl Streams {
 }
 
 impl Streams {
+    /// The body of an answer that another server gives, as it comes. Status and fields are the caller's, who says by
+    /// [`Foreign`](crate::Foreign) that nobody else changes them.
+    ///
+    /// # Errors
+    /// As [`Streams::answer`].
+    pub fn pass(&self, pieces: Pieces, listener: Listener) -> Result<Body, Refused> {
+        Body::passing(&self.inner, pieces, listener)
+    }
+
     /// Answers a request for something that is being made: 200 without a length, a validator or ranges, which nobody
     /// keeps. It breaks off when it cannot be made to its end.
     ///
@@ -129,15 +139,42 @@ impl Streams {
     ) -> Result<Response<Body>, Refused> {
         let body = match *method {
             Method::HEAD => Body::empty(),
-            _ => Body::following(&self.inner, growing, listener)?,
+            _ => Body::following(&self.inner, growing, None, listener)?,
         };
-        let mut response = Response::new(body);
-        let fields = response.headers_mut();
-        fields.insert(CONTENT_TYPE, content_type);
-        fields.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
-        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(passing(body, content_type))
+    }
+
+    /// The same for a part of it that is something by itself, and that is there already: it has a length.
+    ///
+    /// # Errors
+    /// As [`Streams::answer`].
+    pub fn answer_part(
+        &self,
+        method: &Method,
+        growing: Growing,
+        part: Range<u64>,
+        content_type: HeaderValue,
+        listener: Listener,
+    ) -> Result<Response<Body>, Refused> {
+        let length = HeaderValue::from(part.end.saturating_sub(part.start));
+        let body = match *method {
+            Method::HEAD => Body::empty(),
+            _ => Body::following(&self.inner, growing, Some(part), listener)?,
+        };
+        let mut response = passing(body, content_type);
+        response.headers_mut().insert(CONTENT_LENGTH, length);
         Ok(response)
     }
+}
+
+/// An answer that nobody keeps.
+fn passing(body: Body, content_type: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(body);
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, content_type);
+    fields.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn select(method: &Method, headers: &HeaderMap, ranges: bool, length: u64) -> Selection {

@@ -13,7 +13,7 @@ use budget::limits::SOURCE_PIXELS_MAX;
 pub use graph::Light;
 pub(crate) use graph::{Filter, Graph};
 
-use crate::sniff::Demuxer;
+use crate::sniff::{DECODERS, Demuxer};
 
 /// Where the child reads its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl Argv {
         Argv::default().fixed(&["-hide_banner", "-loglevel", "error"])
     }
 
-    /// Options for reading: one decoder thread, frames of no more pixels than are allowed, one protocol and one demuxer,
-    /// also for what is read inside of what is read.
+    /// Options for reading: one decoder thread, frames of no more pixels than are allowed, decoders of the list alone, one
+    /// protocol and one demuxer, also for what is read inside of what is read.
     pub(crate) fn reading(self, demuxer: Demuxer, input: Input) -> Argv {
         let protocols = match input {
             Input::Descriptor => "file",
@@ -58,6 +58,7 @@ impl Argv {
         };
         self.fixed(&["-threads", "1", "-max_pixels"])
             .number(SOURCE_PIXELS_MAX)
+            .fixed(&["-codec_whitelist", DECODERS])
             .fixed(&["-protocol_whitelist", protocols, "-format_whitelist", demuxer.name()])
             .fixed(&["-f", demuxer.name()])
     }
@@ -110,6 +111,11 @@ impl Argv {
     /// A time or a length, in seconds to the thousandth.
     pub(crate) fn seconds(self, ms: u64) -> Argv {
         self.text(format!("{}.{:03}", ms / 1_000, ms % 1_000))
+    }
+
+    /// A time or a length, in seconds to the millionth.
+    pub(crate) fn micros(self, us: u64) -> Argv {
+        self.text(format!("{}.{:06}", us / 1_000_000, us % 1_000_000))
     }
 
     pub(crate) fn kbps(self, kbps: u32) -> Argv {

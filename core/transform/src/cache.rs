@@ -11,13 +11,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use budget::limits::{
-    CACHE_PAGE_ROWS_MAX, CACHE_USES_WAITING_MAX, FAILURES_KEPT_MAX, FRESH_CLIENT_ERROR_MS, FRESH_OK_MS,
-    FRESH_REDIRECT_MS, FRESH_SERVER_ERROR_MS, FRESH_UNSUPPORTED_MS, RENDITION_INDEX_BYTES,
-    RENDITIONS_BYTES_MAX, RENDITIONS_KEPT_MAX, RENDITIONS_KEPT_MIN, STALE_MS,
+    CACHE_PAGE_ROWS_MAX, CACHE_USES_WAITING_MAX, FAILURES_KEPT_MAX, FRESH_UNSUPPORTED_MS,
+    RENDITION_INDEX_BYTES, RENDITIONS_BYTES_MAX, RENDITIONS_KEPT_MAX, RENDITIONS_KEPT_MIN, STALE_MS,
 };
 use budget::{BoundedMap, Budget, Permit, Pool};
 use catalog::UnixMs;
@@ -33,6 +32,7 @@ use crate::recipe::Key;
 
 mod books;
 mod figures;
+mod fresh;
 mod hold;
 mod open;
 mod purge;
@@ -44,49 +44,14 @@ mod tidy;
 
 use books::Books;
 use figures::Figures;
+pub use fresh::Lifetimes;
 use hold::Ground;
 use open::Open;
-pub use purge::Purged;
 use purge::Purges;
+pub use purge::{OnPurge, Purged, ask_to_purge, purge_unserved};
 pub use room::{Entry, Filling, Room};
 
 const DATABASE_FILE: &str = "cache.db";
-
-/// How long answers are fresh, by their status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// What was made, or came with a 2xx.
-    pub ok: Duration,
-    /// 3xx.
-    pub redirects: Duration,
-    /// 4xx.
-    pub client_error: Duration,
-    /// 5xx.
-    pub server_error: Duration,
-}
-
-impl Default for Lifetimes {
-    fn default() -> Self {
-        Lifetimes {
-            ok: Duration::from_millis(FRESH_OK_MS),
-            redirects: Duration::from_millis(FRESH_REDIRECT_MS),
-            client_error: Duration::from_millis(FRESH_CLIENT_ERROR_MS),
-            server_error: Duration::from_millis(FRESH_SERVER_ERROR_MS),
-        }
-    }
-}
-
-impl Lifetimes {
-    /// How long an answer with this status is fresh.
-    pub fn of(&self, status: u16) -> Duration {
-        match status {
-            0..300 => self.ok,
-            300..400 => self.redirects,
-            400..500 => self.client_error,
-            _ => self.server_error,
-        }
-    }
-}
 
 /// What may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,17 +60,11 @@ pub struct CacheSettings {
     pub bytes_max: u64,
     /// How many renditions may be kept, whatever their length.
     pub entries_max: usize,
-    /// `cache.ttl`.
-    pub lifetimes: Lifetimes,
 }
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        CacheSettings {
-            bytes_max: RENDITIONS_BYTES_MAX,
-            entries_max: RENDITIONS_KEPT_MAX,
-            lifetimes: Lifetimes::default(),
-        }
+        CacheSettings { bytes_max: RENDITIONS_BYTES_MAX, entries_max: RENDITIONS_KEPT_MAX }
     }
 }
 
@@ -166,10 +125,10 @@ struct Shared {
     /// Counts purges: what was opened in an earlier age may not be what a row says now.
     age: AtomicU64,
     purges: Mutex<Purges>,
+    on_purge: OnceLock<OnPurge>,
     /// Slots that were used and wait to be written down.
     uses: Mutex<Vec<i64>>,
     failures: BoundedMap<Key, (Instant, Error)>,
-    lifetimes: Lifetimes,
     tasks: TaskTracker,
     figures: Figures,
     budget: Budget,
@@ -200,9 +159,9 @@ impl Cache {
             open: Mutex::default(),
             age: AtomicU64::new(0),
             purges: Mutex::default(),
+            on_purge: OnceLock::new(),
             uses: Mutex::default(),
             failures: BoundedMap::new("rendition_failures", FAILURES_KEPT_MAX, lifetime),
-            lifetimes: settings.lifetimes,
             tasks: TaskTracker::new(),
             figures: Figures::default(),
             budget: budget.clone(),
@@ -230,7 +189,9 @@ impl Cache {
         for _ in 0..2 {
             let age = self.age();
             let found = self.standing().get(&key, age);
+            // Whoever changes a file, changes its times: what was compared of it before counts no more then.
             if let Some(made) = found
+                && made.source.is_as_opened()
                 && self.books().touch(slot)
             {
                 self.used(slot);
@@ -263,28 +224,27 @@ impl Cache {
         Ok(None)
     }
 
+    /// Lets go of what is kept under a key that nobody asks for any more. Nobody is told, since it concerns nobody.
+    ///
+    /// # Errors
+    /// Of the disk and the database; it goes when its room is needed.
+    pub async fn release(&self, key: Key) -> Result<(), Error> {
+        let closed = self.standing().remove(&key);
+        drop(closed);
+        self.forget(&[slot_of(key.as_bytes())]).await
+    }
+
     /// How making this failed lately.
     pub fn failure(&self, key: &Key) -> Option<Error> {
         let (until, error) = self.0.failures.get(key)?;
         (Instant::now() < until).then_some(error)
     }
 
-    /// Remembers for a while that this cannot be made, as long as its kind of failure lasts. What may be gone at the next
-    /// attempt, as want of memory, is not remembered.
-    pub fn failed(&self, key: Key, error: &Error) {
-        let lifetimes = &self.0.lifetimes;
-        let lifetime = match error.kind {
-            // Bytes are what they are, and the key is theirs.
-            ErrorKind::Unsupported
-            | ErrorKind::NoPicture
-            | ErrorKind::NoSound
-            | ErrorKind::BehindTheEnd
-            | ErrorKind::TooLarge => Duration::from_millis(FRESH_UNSUPPORTED_MS),
-            ErrorKind::Failed | ErrorKind::Stalled => lifetimes.client_error,
-            ErrorKind::Source => lifetimes.server_error,
-            ErrorKind::Busy { .. } | ErrorKind::NoFfmpeg | ErrorKind::Gone | ErrorKind::Io => return,
-        };
-        self.0.failures.insert(key, (Instant::now() + lifetime, error.clone()));
+    /// Remembers for a while that this cannot be made, as long as its kind of failure lasts.
+    pub fn failed(&self, key: Key, error: &Error, lifetimes: &Lifetimes) {
+        if let Some(lifetime) = lifetimes.of_failure(&error.kind) {
+            self.0.failures.insert(key, (Instant::now() + lifetime, error.clone()));
+        }
     }
 
     /// What is taken of the disk, in bytes, and how many renditions are kept.
@@ -345,7 +305,9 @@ impl Cache {
     async fn forget(&self, slots: &[i64]) -> Result<(), Error> {
         let _turn = self.turn().await?;
         self.settle().await?;
-        slots.iter().for_each(|slot| self.books().forget(*slot));
+        for slot in slots {
+            self.books().forget(*slot);
+        }
         self.settle().await
     }
 }

@@ -3,6 +3,7 @@
 //! A [`Child`] is a handle. The process belongs to a task of its own, which alone waits for it: it reads what the child
 //! says, serves it its input, and reaps it. Dropping the handle kills the process and all that it started, at once.
 
+mod ended;
 mod find;
 mod leash;
 mod start;
@@ -22,9 +23,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::argv::Argv;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::guard::Fed;
 use crate::sandbox::{Protection, Sandbox};
+pub use ended::{Ended, Outcome};
 use leash::Leash;
 pub use words::Progress;
 
@@ -117,75 +119,6 @@ pub enum ChildOutput {
     Pipe,
     /// Into a regular file: its standard output, which it may open again as `/proc/self/fd/1`.
     File(File),
-}
-
-/// How a child ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It did what it was told.
-    Done,
-    /// It ended with an error of its own.
-    Failed,
-    /// It wanted more memory than it was allowed, or the machine had none.
-    OutOfMemory,
-    /// It took more processor time than it was allowed.
-    OutOfTime,
-    /// It wrote a longer file than it was allowed.
-    OutOfRoom,
-    /// Its input could not be read any more, and it was ended.
-    Source(Arc<io::Error>),
-    /// It was ended by us.
-    Cut,
-    /// What must keep it apart could not be put up; the program was never run.
-    Unguarded,
-}
-
-/// What is left of a child.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Its last words.
-    pub words: String,
-    /// The most memory that it had, in bytes, shared libraries included, as far as it was seen: it is looked at a few
-    /// times a second and at its last progress.
-    pub peak_bytes: u64,
-    /// Processor time that it took, in milliseconds; the kernel counts in hundredths of a second.
-    pub cpu_ms: u64,
-    /// From its start to its end, in milliseconds.
-    pub wall_ms: u64,
-    /// What of a served input was given to it, in bytes.
-    pub served_bytes: u64,
-}
-
-impl Ended {
-    /// Nothing for a child that did what it was told; otherwise what to tell those who wait for it.
-    ///
-    /// # Errors
-    /// `Failed`, `TooLarge` for a limit that it met, `Source`, `Gone`, `NoFfmpeg`.
-    pub fn result(&self) -> Result<(), Error> {
-        let (kind, context) = match &self.outcome {
-            Outcome::Done => return Ok(()),
-            Outcome::Failed => (ErrorKind::Failed, "ffmpeg cannot do this with these bytes".to_owned()),
-            Outcome::OutOfMemory => {
-                (ErrorKind::TooLarge, "ffmpeg needs more memory for this than is allowed".to_owned())
-            }
-            Outcome::OutOfTime => {
-                (ErrorKind::TooLarge, "ffmpeg needs more time for this than is allowed".to_owned())
-            }
-            Outcome::OutOfRoom => {
-                (ErrorKind::TooLarge, "the result would be larger than is allowed".to_owned())
-            }
-            Outcome::Source(e) => (ErrorKind::Source, format!("the source cannot be read: {}", e.kind())),
-            Outcome::Cut => (ErrorKind::Gone, "ffmpeg was ended".to_owned()),
-            Outcome::Unguarded => (ErrorKind::NoFfmpeg, "ffmpeg cannot be kept apart here".to_owned()),
-        };
-        let words = match &self.outcome {
-            Outcome::Source(e) => format!("{e}; {}", self.words),
-            _ => self.words.clone(),
-        };
-        Err(Error::new(kind, context).with_words(words))
-    }
 }
 
 /// ffmpeg and ffprobe, and what starts them. A clone is the same.

@@ -1,9 +1,11 @@
 //! What can go wrong between a recipe and a rendition.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use budget::Refused;
+use store::{Trouble, TroubleKind};
 
 /// What kind of failure it is, for those who decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,10 @@ pub enum ErrorKind {
     NoFfmpeg,
     /// The source could not be read.
     Source,
+    /// Whoever has the source did not send what was promised: another length, another range, no end.
+    Lied,
+    /// The source became another one while it was read. What is made of it now has another key.
+    Changed,
     /// Nobody waited any more, or the server stops.
     Gone,
     /// The operating system failed in another way.
@@ -58,11 +64,36 @@ impl Error {
         Error { kind, context: context.into(), words: String::new() }
     }
 
+    /// Of a source that cannot be read, also when the reason lies with another server.
+    pub(crate) fn unread(error: &io::Error) -> Error {
+        let trouble = error.get_ref().and_then(|error| error.downcast_ref::<Trouble>());
+        if let Some(refused) = trouble.and_then(Trouble::refused) {
+            return refused.clone().into();
+        }
+        let (kind, context) = match trouble.map(|trouble| trouble.kind) {
+            Some(TroubleKind::Changed) => (ErrorKind::Changed, CHANGED),
+            Some(TroubleKind::Lie | TroubleKind::Broken | TroubleKind::Garbled | TroubleKind::NoRanges) => {
+                (ErrorKind::Lied, "the source is not what its server promised")
+            }
+            _ => (ErrorKind::Source, "the source cannot be read"),
+        };
+        Error::new(kind, context).with_words(error.to_string())
+    }
+
+    /// With what a child said beside what is known already.
+    pub(crate) fn and_words(mut self, words: &str) -> Error {
+        let between = if words.is_empty() { "" } else { "; " };
+        self.words = format!("{}{between}{words}", self.words);
+        self
+    }
+
     pub(crate) fn with_words(mut self, words: impl Into<String>) -> Error {
         self.words = words.into();
         self
     }
 }
+
+const CHANGED: &str = "the source changed while it was read";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,13 +119,15 @@ impl From<Refused> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         let kind = match error.kind {
+            store::ErrorKind::Changed => {
+                return Error::new(ErrorKind::Changed, CHANGED).with_words(error.to_string());
+            }
             store::ErrorKind::Full => {
                 ErrorKind::Busy { retry_after: budget::limits::RETRY_AFTER, is_callers: false }
             }
-            store::ErrorKind::NotFound
-            | store::ErrorKind::Changed
-            | store::ErrorKind::Corrupt
-            | store::ErrorKind::Unreachable => ErrorKind::Source,
+            store::ErrorKind::NotFound | store::ErrorKind::Corrupt | store::ErrorKind::Unreachable => {
+                ErrorKind::Source
+            }
             _ => ErrorKind::Io,
         };
         Error::new(kind, error.shown()).with_words(error.to_string())

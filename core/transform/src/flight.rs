@@ -4,7 +4,7 @@
 //! Each holds a [`Flight`]; when the last one is dropped and nobody comes back within [`FLIGHT_LINGER_MS`], the task
 //! ends what it does.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ pub struct Progress {
 pub(crate) struct Running {
     key: Key,
     waiting: AtomicUsize,
+    /// All who ever waited.
+    came: AtomicUsize,
+    /// It comes to its end also when nobody waits.
+    goes_on: AtomicBool,
     someone_left: Notify,
     progress: watch::Sender<Progress>,
     /// The bytes as they come, once there are any that may be read.
@@ -45,6 +49,8 @@ impl Running {
         Arc::new(Running {
             key,
             waiting: AtomicUsize::new(0),
+            came: AtomicUsize::new(0),
+            goes_on: AtomicBool::new(false),
             someone_left: Notify::new(),
             progress: watch::Sender::new(Progress::default()),
             growing: OnceLock::new(),
@@ -59,7 +65,13 @@ impl Running {
     /// One more who waits.
     pub(crate) fn join(self: &Arc<Self>) -> Flight {
         self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.came.fetch_add(1, Ordering::SeqCst);
         Flight(Arc::clone(self))
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// Says how far it is.
@@ -79,13 +91,19 @@ impl Running {
         self.ended.send_replace(Some(outcome));
     }
 
+    fn is_left(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0 && !self.goes_on.load(Ordering::SeqCst)
+    }
+
     /// Returns when nobody has waited for a while.
     pub(crate) async fn abandoned(&self) {
         loop {
             let left = self.someone_left.notified();
-            if self.waiting.load(Ordering::SeqCst) == 0 {
+            if self.is_left() {
+                let came = self.came.load(Ordering::SeqCst);
                 tokio::time::sleep(Duration::from_millis(FLIGHT_LINGER_MS)).await;
-                if self.waiting.load(Ordering::SeqCst) == 0 {
+                // Who came and left in the meantime may well come again.
+                if self.is_left() && self.came.load(Ordering::SeqCst) == came {
                     return;
                 }
             } else {
@@ -133,9 +151,56 @@ impl Flight {
         }
     }
 
+    /// What happens to it from now on. The first piece of news is how it stands.
+    pub fn follow(self) -> News {
+        let mut progress = self.0.progress.subscribe();
+        progress.mark_changed();
+        News { progress, ended: self.0.ended.subscribe(), flight: self, told: None }
+    }
+
+    /// Lets it come to its end, though nobody waits for it any more.
+    pub fn go_on(&self) {
+        self.0.goes_on.store(true, Ordering::SeqCst);
+    }
+
     /// How far it has come.
     pub fn progress(&self) -> Progress {
         *self.0.progress.borrow()
+    }
+}
+
+/// What happens to a rendition in the making, one piece after another. Whoever has this waits for it.
+#[derive(Debug)]
+pub struct News {
+    flight: Flight,
+    progress: watch::Receiver<Progress>,
+    ended: watch::Receiver<Option<Result<Made, Error>>>,
+    told: Option<Progress>,
+}
+
+impl News {
+    /// Waits for the next piece: how far it has come, or how it ended. It may be given up and called again.
+    pub async fn next(&mut self) -> Result<Progress, Result<Made, Error>> {
+        let gone = || Err(Error::new(ErrorKind::Gone, "the server stopped making it"));
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.ended.wait_for(Option::is_some) => {
+                    return Err(ended.ok().and_then(|ended| ended.clone()).unwrap_or_else(gone));
+                }
+                Ok(()) = self.progress.changed() => {
+                    let progress = *self.progress.borrow_and_update();
+                    if self.told.replace(progress) != Some(progress) {
+                        return Ok(progress);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is being made.
+    pub fn key(&self) -> Key {
+        self.flight.key()
     }
 }
 

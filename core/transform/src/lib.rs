@@ -16,6 +16,7 @@ mod cache;
 mod child;
 mod error;
 mod flight;
+mod fragments;
 pub mod guard;
 mod metrics;
 mod picture;
@@ -30,18 +31,23 @@ mod waveform;
 mod work;
 
 pub use argv::{Argv, Input, Light};
-pub use cache::{Cache, CacheSettings, Entry, Filling, Lifetimes, Made, Purged, Room, Select};
+pub use cache::{
+    Cache, CacheSettings, Entry, Filling, Lifetimes, Made, OnPurge, Purged, Room, Select, ask_to_purge,
+    purge_unserved,
+};
 pub use child::{
     Caps, Child, ChildInput, ChildOutput, Ended, Ffmpeg, Guard, Outcome, Output, Program,
     Progress as ChildProgress, Settings as FfmpegSettings,
 };
 pub use error::{Error, ErrorKind};
-pub use flight::{Flight, Progress};
-pub use plan::{Finish, PEAKS_HZ, Plan, Segments, cell_size, faststart_args, plan, segment, segment_sound};
-pub use probe::{AudioTrack, Probe, Rate, VideoTrack, probe_args};
+pub use flight::{Flight, News, Progress};
+pub use fragments::{Wanted, of_growing, of_whole};
+pub use picture::{Covers, Shown};
+pub use plan::{Finish, PEAKS_HZ, Plan, Segments, Variant, cell_size, faststart_args, plan};
+pub use probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoLooks, VideoTrack, probe_args};
 pub use recipe::{
-    Audio, Bitrate, Clip, Codec, Cover, Crop, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Quality, Recipe,
-    Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
+    Audio, Bitrate, Clip, Codec, Cover, Crop, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Piece, Quality,
+    Recipe, Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;

@@ -40,6 +40,7 @@ pub(crate) struct Metrics {
     hits: Counter,
     misses: Counter,
     joins: Counter,
+    stale: Counter,
     refusals: Family<Reason, Counter>,
     ended: Family<Outcome, Counter>,
     wait_seconds: Histogram,
@@ -54,6 +55,7 @@ impl Default for Metrics {
             hits: Counter::default(),
             misses: Counter::default(),
             joins: Counter::default(),
+            stale: Counter::default(),
             refusals: Family::default(),
             ended: Family::default(),
             wait_seconds: Histogram::new(RENDITION_BUCKETS_SECONDS),
@@ -73,6 +75,10 @@ impl Metrics {
 
     pub(crate) fn joined(&self) {
         self.joins.inc();
+    }
+
+    pub(crate) fn given_stale(&self, is_given: bool) {
+        self.stale.inc_by(u64::from(is_given));
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {
@@ -99,13 +105,26 @@ impl Metrics {
         self.child_cpu_seconds.get_or_create(&mode).inc_by(cpu.as_secs_f64());
     }
 
+    /// Shows what can happen before it does, so that an alert sees the first time.
+    fn begin(&self) {
+        for reason in ["queue", "wait", "memory", "never", "address"] {
+            drop(self.refusals.get_or_create(&Reason { reason }));
+        }
+        for outcome in ["made", "failed", "stalled", "source", "io", "no_ffmpeg"] {
+            drop(self.ended.get_or_create(&Outcome { mode: "video", outcome }));
+        }
+    }
+
     pub(crate) fn register(&self, registry: &mut Registry, inner: &Arc<Inner>) {
+        self.begin();
         let hits = "Renditions that were kept already";
         registry.register("rendition_hits", hits, self.hits.clone());
         let misses = "Renditions that were asked for and not kept";
         registry.register("rendition_misses", misses, self.misses.clone());
         let joins = "Requests that joined a rendition in the making";
         registry.register("rendition_joins", joins, self.joins.clone());
+        let stale = "Renditions of a former version that were given while a new one was made";
+        registry.register("rendition_stale", stale, self.stale.clone());
         let refusals = "Renditions that were refused before they began, by reason";
         registry.register("rendition_refusals", refusals, self.refusals.clone());
         let ended = "Renditions that were begun, by how they ended";
@@ -134,6 +153,8 @@ const fn name(kind: &ErrorKind) -> &'static str {
         ErrorKind::Failed => "failed",
         ErrorKind::NoFfmpeg => "no_ffmpeg",
         ErrorKind::Source => "source",
+        ErrorKind::Lied => "lied",
+        ErrorKind::Changed => "changed",
         ErrorKind::Gone => "gone",
         ErrorKind::Io => "io",
     }
@@ -152,11 +173,26 @@ impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(inner) = self.0.upgrade() else { return Ok(()) };
         let turns = inner.turns.figures();
+        let (flights, waiting) = {
+            let flights = inner.flights();
+            (flights.len(), flights.values().map(|running| running.waiting()).sum())
+        };
         let figures = [
-            ("renditions_in_flight", "Renditions that are being made or wait to be", inner.flights().len()),
+            ("renditions_in_flight", "Renditions that are being made or wait to be", flights),
+            (
+                "renditions_in_flight_max",
+                "Renditions that may be, before more are refused",
+                inner.flights_max,
+            ),
+            ("rendition_waiters", "Requests that wait for a rendition or read it as it grows", waiting),
             ("transform_jobs_allowed", "Children that may run at once", turns.allowed),
             ("transform_jobs_running", "Children that run", turns.running),
             ("transform_jobs_waiting", "Renditions that wait for their turn", turns.waiting),
+            (
+                "transform_copies",
+                "Sources that are copied whole because no child can read them",
+                inner.copies.count(),
+            ),
         ];
         for (name, help, number) in figures {
             let gauge = ConstGauge::new(number as f64);

@@ -3,6 +3,8 @@
 //! What decoding takes is known from the head of the picture, and reserved before anything is decoded. Both look at the
 //! bytes of the source as they are asked for; nothing holds the file.
 
+mod covers;
+
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use budget::limits::{COVER_JPEG_QUALITY, PICTURE_READ_BYTES, SOURCE_PIXELS_MAX};
@@ -12,6 +14,8 @@ use store::{Source, SourceReader};
 
 use crate::error::{Error, ErrorKind};
 use crate::recipe::Edge;
+
+pub use covers::{Covers, Shown};
 
 /// A run of bytes of a source that is a picture: all of a file, or what a song has inside.
 #[derive(Clone, Debug)]

@@ -22,13 +22,17 @@ use crate::recipe::{Clip, Recipe, Waveform};
 
 pub use pass::faststart_args;
 pub use pictures::cell_size;
-pub use segments::{Segments, segment, segment_sound};
+pub use segments::{Segments, Variant};
 
 /// What happens to what a child wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
     /// It is the rendition.
     Publish,
+    /// It is MP4 in fragments, and what stands before the first of them is the rendition.
+    Front,
+    /// It is MP4 in fragments, and they are the rendition without what stands before them.
+    Fragments,
     /// It can be read while it grows, and its front cannot be right: [`faststart_args`] make the rendition of it.
     Faststart,
     /// It is samples of sound, [`PEAKS_HZ`] in a second, signed 16 bits, little end first. Whoever reads them makes the
@@ -68,6 +72,7 @@ pub fn plan(recipe: &Recipe, probe: &Probe, input: Input) -> Result<Plan, Error>
         Recipe::Sprite(asked) => pictures::sprite(asked, probe, input),
         Recipe::Audio(asked) => sound::plan(asked, probe, input),
         Recipe::Waveform(Waveform::Peaks(_) | Waveform::Drawn { .. }) => sound::samples(probe, input),
+        Recipe::Piece(piece) => segments::plan(piece, probe, input),
         Recipe::Cover(_) => Err(Error::new(ErrorKind::Unsupported, "a cover is not made by ffmpeg")),
     }
 }

@@ -1,12 +1,15 @@
 //! What a source is, as ffprobe tells it.
 
 mod json;
+mod looks;
 
 use std::fmt;
 
 use crate::argv::{Argv, Input, Light};
 use crate::error::Error;
-use crate::sniff::Demuxer;
+use crate::sniff::{Demuxer, refused_decoder};
+
+pub use looks::VideoLooks;
 
 /// Frames in a second, as a fraction: 30000/1001.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +44,13 @@ impl Rate {
         self.frames.div_ceil(self.seconds)
     }
 
+    /// Whether both are one rate, told with other rounding: 2997/100 and 30000/1001.
+    pub(crate) fn is_about(self, other: Rate) -> bool {
+        let ours = u64::from(self.frames) * u64::from(other.seconds);
+        let theirs = u64::from(other.frames) * u64::from(self.seconds);
+        ours.abs_diff(theirs) * 100 <= ours
+    }
+
     /// How long a frame is seen.
     pub fn frame_ms(self) -> u64 {
         (1_000 * u64::from(self.seconds)).div_ceil(u64::from(self.frames))
@@ -53,7 +63,8 @@ impl fmt::Display for Rate {
     }
 }
 
-/// The pictures of a source. Of several tracks it is the first that is no attached cover.
+/// The pictures of a source. Of several tracks it is the one that the source means to be seen, else the first; an attached
+/// cover is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoTrack {
     /// Its number among all streams.
@@ -68,6 +79,12 @@ pub struct VideoTrack {
     pub pixel_aspect: (u32, u32),
     /// How often the picture changes, if that is known.
     pub fps: Option<Rate>,
+    /// Whether its frames come at distances of their own, as phones and screen recorders write them.
+    pub is_variable: bool,
+    /// Whether each frame is two moments, one in the odd lines and one in the even.
+    pub is_interlaced: bool,
+    /// How its colours are written.
+    pub matrix: Matrix,
     /// How it is turned for showing, clockwise: 0, 90, 180 or 270.
     pub rotation_degrees: u16,
     /// Bits of one colour.
@@ -78,17 +95,53 @@ pub struct VideoTrack {
     pub duration_ms: Option<u64>,
 }
 
-/// The sound of a source.
+/// How brightness and two differences become red, green and blue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Matrix {
+    /// ITU-R BT.601: standard definition, and every JPEG and WebP.
+    Bt601,
+    /// ITU-R BT.709: high definition.
+    Bt709,
+    /// ITU-R BT.2020: wide gamut.
+    Bt2020,
+    /// They are written as such.
+    Rgb,
+}
+
+impl Matrix {
+    /// What players guess of a picture that does not say it.
+    pub(crate) fn guessed(height: u32) -> Matrix {
+        if height >= HD_LINES { Matrix::Bt709 } else { Matrix::Bt601 }
+    }
+}
+
+/// From so many lines on, players take a picture that says nothing for one of high definition.
+const HD_LINES: u32 = 720;
+
+/// A track of sound of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioTrack {
     /// Its number among all streams.
     pub index: u32,
     /// ffmpeg's name of its codec: `aac`.
     pub codec: Box<str>,
+    /// ISO 639 or BCP 47, as the source has it.
+    pub language: Option<Box<str>>,
     /// How many.
     pub channels: u16,
     /// Samples in a second.
     pub sample_rate_hz: u32,
+}
+
+/// A track of text of a source: subtitles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextTrack {
+    /// Its number among all streams.
+    pub index: u32,
+    /// ffmpeg's name of its codec: `subrip`.
+    pub codec: Box<str>,
+    /// ISO 639 or BCP 47, as the source has it.
+    pub language: Option<Box<str>>,
 }
 
 /// What a source is.
@@ -100,8 +153,12 @@ pub struct Probe {
     pub duration_ms: Option<u64>,
     /// Its pictures, if it has some.
     pub video: Option<VideoTrack>,
-    /// Its sound, if it has some.
+    /// Its sound, if it has some: of several tracks the one that the source means to be heard, else the first.
     pub audio: Option<AudioTrack>,
+    /// All of its tracks of sound.
+    pub sounds: Vec<AudioTrack>,
+    /// All of its tracks of text.
+    pub texts: Vec<TextTrack>,
     /// How long it is in bytes, as ffprobe saw it.
     pub size_bytes: u64,
     /// It has a picture whose size cannot be read, or which is larger than anything that is decoded here.
@@ -173,6 +230,19 @@ pub fn probe_args(demuxer: Demuxer, input: Input) -> Argv {
         .reading(demuxer, input)
         .fixed(&["-show_entries", json::ENTRIES, "-of", "json=compact=1"])
         .source(input)
+}
+
+/// What is said of bytes that are no media.
+pub(crate) const UNREADABLE: &str = "this is no audio or video that can be read";
+
+/// What is said of a source that ffprobe could not read, by its last words.
+pub(crate) fn unreadable(words: &str) -> String {
+    match refused_decoder(words) {
+        Some(name) => {
+            format!("it is encoded for the decoder {name}, which is none of those that are used here")
+        }
+        None => UNREADABLE.to_owned(),
+    }
 }
 
 #[cfg(test)]

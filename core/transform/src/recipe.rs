@@ -5,10 +5,13 @@
 //! to chance in an address (the order of options, an odd width) is decided here.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use budget::limits::SPRITE_FRAMES_MAX;
 use sha2::{Digest as _, Sha256};
 use store::Validator;
+
+use crate::error::{Error, ErrorKind};
 
 mod parts;
 
@@ -33,6 +36,8 @@ pub enum Recipe {
     Audio(Audio),
     /// How loud it is over time.
     Waveform(Waveform),
+    /// A part of a video for HTTP Live Streaming.
+    Piece(Piece),
     /// A picture made smaller, without ffmpeg.
     Cover(Cover),
 }
@@ -139,6 +144,40 @@ pub enum Waveform {
     },
 }
 
+/// A part of a video for HTTP Live Streaming. Pictures and sound are apart, so that the sound is the same whatever the size of
+/// the picture is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// What stands before all segments of the picture: `ftyp` and `moov`.
+    Head(Video),
+    /// One segment of the picture, counted from 0.
+    Segment(Video, u32),
+    /// All of the sound, in fragments of equal length.
+    Sound {
+        /// Of which part.
+        clip: Clip,
+        /// Faster or slower than it was.
+        speed: Option<Speed>,
+    },
+}
+
+impl Piece {
+    /// What stands before all segments of this video.
+    pub fn head(video: &Video) -> Piece {
+        Piece::Head(Video { is_mute: true, ..video.clone() })
+    }
+
+    /// The segment of this video with this number, counted from 0.
+    pub fn segment(video: &Video, number: u32) -> Piece {
+        Piece::Segment(Video { is_mute: true, ..video.clone() }, number)
+    }
+
+    /// The sound of this video, and of all others that differ from it in their pictures alone.
+    pub fn sound(video: &Video) -> Piece {
+        Piece::Sound { clip: video.clip, speed: video.speed }
+    }
+}
+
 /// A picture whose longer edge has at most so many pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cover {
@@ -147,7 +186,7 @@ pub struct Cover {
 }
 
 impl Recipe {
-    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `waveform`, `cover`.
+    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `waveform`, `hls`, `cover`.
     pub const fn mode(&self) -> &'static str {
         match self {
             Recipe::Video(_) => "video",
@@ -155,6 +194,7 @@ impl Recipe {
             Recipe::Sprite(_) => "spritesheet",
             Recipe::Audio(_) => "audio",
             Recipe::Waveform(_) => "waveform",
+            Recipe::Piece(_) => "hls",
             Recipe::Cover(_) => "cover",
         }
     }
@@ -169,6 +209,8 @@ impl Recipe {
             Recipe::Audio(audio) => audio.encoding.content_type(),
             Recipe::Waveform(Waveform::Peaks(_)) => "application/json",
             Recipe::Waveform(Waveform::Drawn { .. }) => "image/png",
+            Recipe::Piece(Piece::Head(_) | Piece::Segment(..)) => "video/mp4",
+            Recipe::Piece(Piece::Sound { .. }) => "audio/mp4",
         }
     }
 
@@ -182,12 +224,14 @@ impl Recipe {
             Recipe::Audio(audio) => audio.encoding.suffix(),
             Recipe::Waveform(Waveform::Peaks(_)) => "json",
             Recipe::Waveform(Waveform::Drawn { .. }) => "png",
+            Recipe::Piece(Piece::Head(_) | Piece::Sound { .. }) => "mp4",
+            Recipe::Piece(Piece::Segment(..)) => "m4s",
         }
     }
 
     /// Whether it can be played while it is being made.
     pub const fn grows(&self) -> bool {
-        matches!(self, Recipe::Video(_) | Recipe::Audio(_))
+        matches!(self, Recipe::Video(_) | Recipe::Audio(_) | Recipe::Piece(Piece::Sound { .. }))
     }
 
     /// Every value of it in one fixed order: equal texts are equal recipes. It is what keys are made of, and what a log
@@ -210,6 +254,13 @@ impl Recipe {
             Recipe::Waveform(Waveform::Peaks(count)) => format!("waveform peaks={count}"),
             Recipe::Waveform(Waveform::Drawn { width, height }) => {
                 format!("waveform width={} height={}", width.pixels(), height.pixels())
+            }
+            Recipe::Piece(Piece::Head(video)) => format!("hls head {}", canonical_video(video)),
+            Recipe::Piece(Piece::Segment(video, number)) => {
+                format!("hls segment={number} {}", canonical_video(video))
+            }
+            Recipe::Piece(Piece::Sound { clip, speed }) => {
+                format!("hls sound {} speed={}", clip_text(*clip), number(speed.map(Speed::hundredths)))
             }
             Recipe::Cover(Cover { edge }) => format!("cover edge={}", edge.pixels()),
         }
@@ -254,6 +305,16 @@ fn number(value: Option<impl fmt::Display>) -> String {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; 32]);
 
+impl Recipe {
+    /// A number that equal recipes have, and that others have only by a chance of one in many billions.
+    pub(crate) fn number(&self) -> i64 {
+        let digest = Sha256::digest(format!("{PROFILE}\n{}", self.canonical()).as_bytes());
+        let mut start = [0; 8];
+        start.copy_from_slice(&digest[..8]);
+        i64::from_be_bytes(start)
+    }
+}
+
 impl Key {
     /// The key of what `recipe` makes of the source with this validator.
     pub fn of(recipe: &Recipe, source: &Validator) -> Key {
@@ -270,6 +331,17 @@ impl Key {
     /// The key with these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Key {
         Key(bytes)
+    }
+}
+
+/// Sixty-four digits, as a key is written.
+impl FromStr for Key {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Key, Error> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok();
+        let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes.map(Key).ok_or_else(|| Error::new(ErrorKind::Unsupported, "this is no key of a rendition"))
     }
 }
 

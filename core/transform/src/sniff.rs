@@ -7,7 +7,11 @@
 //! Sources: ISO 14496-12 section 4.3, RFC 8794, ISO 13818-1 section 2.4.3.2 (transport) and 2.5.3.3 (program stream),
 //! ISO 13818-7 section 6.2 (ADTS), RFC 3533, RFC 9639, EBU Tech 3306, ID3 2.4 section 3.1.
 
+mod codecs;
+
 use catalog::scan::mpeg_frame_bytes;
+
+pub(crate) use codecs::{DECODERS, refused_decoder};
 
 /// A reader of a container that may be named to ffmpeg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,18 +10,21 @@ use budget::limits::{
     PROBES_KEPT_MAX, PROBES_KEPT_MS,
 };
 use budget::{BoundedMap, Budget, Chunks, Slots, Turns, network_of};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use prometheus_client::registry::Registry;
 use store::Source;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cache::{Cache, Made};
+use crate::cache::{Cache, Lifetimes, Made};
 use crate::child::Ffmpeg;
 use crate::error::{Error, ErrorKind};
 use crate::flight::{Flight, Running};
 use crate::metrics::Metrics;
 use crate::probe::Probe;
 use crate::recipe::{Key, Recipe};
+use crate::work::near::Copies;
 
 /// What a rendition is made of.
 #[derive(Clone, Debug)]
@@ -36,12 +39,24 @@ pub struct Material {
     pub tags: Vec<String>,
     /// A run of its bytes that is a picture by itself, as offset and count. Only a cover is made of one.
     pub part: Option<(u64, u64)>,
+    /// How long it is believed to be as it is, and how long what went wrong with it is remembered.
+    pub lifetimes: Lifetimes,
+    /// Whether that time is over, so that it is what was known of it last.
+    pub is_stale: bool,
 }
 
 impl Material {
     /// All of a source.
     pub fn whole(source: Source, origin: &str, path: &str) -> Material {
-        Material { source, origin: origin.into(), path: path.into(), tags: Vec::new(), part: None }
+        Material {
+            source,
+            origin: origin.into(),
+            path: path.into(),
+            tags: Vec::new(),
+            part: None,
+            lifetimes: Lifetimes::default(),
+            is_stale: false,
+        }
     }
 
     /// What its renditions are found by.
@@ -61,10 +76,13 @@ pub struct Parts {
     pub budget: Budget,
     /// Where renditions are kept.
     pub cache: Cache,
-    /// What makes them, if it is here.
-    pub ffmpeg: Option<Ffmpeg>,
+    /// What makes them, once it is found, if it is here. To start it the first time may take longer than all else of a
+    /// start, which does not wait for it.
+    pub ffmpeg: BoxFuture<'static, Option<Ffmpeg>>,
     /// `transform.jobs_max`: children at once; 0 is as many as the processors are good for.
     pub jobs_max: usize,
+    /// A child that makes nothing for so long is ended; [`CHILD_STALL_MS`](budget::limits::CHILD_STALL_MS) is right.
+    pub stall: Duration,
 }
 
 /// The maker of renditions. A clone is the same.
@@ -74,7 +92,7 @@ pub struct Transforms(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) budget: Budget,
     pub(crate) cache: Cache,
-    pub(crate) ffmpeg: Option<Ffmpeg>,
+    pub(crate) ffmpeg: Shared<BoxFuture<'static, Option<Ffmpeg>>>,
     pub(crate) turns: Turns,
     /// Pictures are made here, by as many as there are processors, and never wait for a video.
     pub(crate) picture_turns: Turns,
@@ -82,7 +100,10 @@ pub(crate) struct Inner {
     pub(crate) chunks: Chunks,
     pub(crate) metrics: Metrics,
     pub(crate) probes: BoundedMap<Box<str>, Arc<Probe>>,
-    flights_max: usize,
+    /// Sources that no child can read where they lie.
+    pub(crate) copies: Copies,
+    pub(crate) stall: Duration,
+    pub(crate) flights_max: usize,
     askers: Slots<IpAddr>,
     /// What is being made. It is bounded by refusing what is new; nothing that runs is ever forgotten.
     flights: Mutex<HashMap<Key, Arc<Running>>>,
@@ -91,9 +112,9 @@ pub(crate) struct Inner {
 }
 
 impl Transforms {
-    /// A maker with nothing in the making.
+    /// A maker with nothing in the making. It begins to look for its ffmpeg at once, on the runtime of the caller.
     pub fn new(parts: Parts) -> Transforms {
-        let Parts { budget, cache, ffmpeg, jobs_max } = parts;
+        let Parts { budget, cache, ffmpeg, jobs_max, stall } = parts;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs_max = match jobs_max {
             // A child waits for its input and its output now and then, and memory decides in the end.
@@ -101,6 +122,8 @@ impl Transforms {
             configured => configured,
         };
         let jobs_max = jobs_max.clamp(JOBS_MIN, JOBS_MAX);
+        let (ffmpeg, tasks) = (ffmpeg.shared(), TaskTracker::new());
+        tasks.spawn(ffmpeg.clone());
         Transforms(Arc::new(Inner {
             budget,
             cache,
@@ -110,28 +133,63 @@ impl Transforms {
             chunks: Chunks::new(CHILD_READ_BYTES, JOBS_MAX),
             metrics: Metrics::default(),
             probes: BoundedMap::new("probes", PROBES_KEPT_MAX, Duration::from_millis(PROBES_KEPT_MS)),
+            copies: Copies::default(),
+            stall,
             flights_max: jobs_max + FLIGHTS_WAITING_MAX,
             askers: Slots::new("renditions", "renditions_per_address", 0, FLIGHTS_PER_ADDRESS_MAX),
             flights: Mutex::default(),
-            tasks: TaskTracker::new(),
+            tasks,
             stop: CancellationToken::new(),
         }))
     }
 
-    /// Whether there is an ffmpeg; without one, covers alone are made.
+    /// Whether there is an ffmpeg, or may be one, while it is looked for; without one, covers alone are made.
     pub fn has_ffmpeg(&self) -> bool {
-        self.0.ffmpeg.is_some()
+        !matches!(self.0.ffmpeg.peek(), Some(None))
     }
 
-    /// What is kept of this, without making it.
+    /// What is kept of this, without making it. Of a source that was looked at lately it is fresh again.
     ///
     /// # Errors
     /// Of the disk; and what a former attempt failed of, while that is remembered.
     pub async fn find(&self, material: &Material, recipe: &Recipe) -> Result<Option<Made>, Error> {
         let key = material.key(recipe);
-        let found = self.0.cache.get(key).await;
+        let mut found = self.0.cache.get(key).await;
         self.0.metrics.looked_up(matches!(found, Ok(Some(_))));
+        if let Ok(Some(made)) = &mut found
+            && !made.is_fresh()
+            && !material.is_stale
+        {
+            self.0.cache.renew(made, material.lifetimes.ok).await?;
+        }
         found
+    }
+
+    /// What the same recipe made of a former version of this source, to be given while it is made anew.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub async fn former(&self, material: &Material, recipe: &Recipe) -> Result<Option<Made>, Error> {
+        let Material { origin, path, .. } = material;
+        let found = self.0.cache.former(origin, path, recipe.number(), &material.key(recipe)).await;
+        self.0.metrics.given_stale(matches!(found, Ok(Some(_))));
+        found
+    }
+
+    /// Has this made though nobody waits for it, unless it is in the making already.
+    ///
+    /// # Errors
+    /// As [`Transforms::make`].
+    pub fn make_beside(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<(), Error> {
+        if !self.0.flights().contains_key(&material.key(&recipe)) {
+            self.go_on(self.make(material, recipe, address)?, |_| ());
+        }
+        Ok(())
+    }
+
+    /// Joins those who wait for what is in the making under a key.
+    pub fn flight(&self, key: &Key) -> Option<Flight> {
+        self.0.flights().get(key).map(Running::join)
     }
 
     /// Joins those who wait for this rendition, or begins it. What is kept ends at once.
@@ -168,7 +226,10 @@ impl Transforms {
                 outcome = inner.make(&running, &material, &recipe) => outcome,
             };
             inner.metrics.ended(&recipe, &outcome);
-            if let Err(e) = &outcome {
+            // Clients who come and leave are not to fill the log.
+            if let Err(e) = &outcome
+                && e.kind != ErrorKind::Gone
+            {
                 tracing::warn!(origin = %material.origin, path = %material.path, recipe = recipe.canonical(),
                     error = %e, words = %e.words, "a rendition could not be made");
             }
@@ -180,11 +241,19 @@ impl Transforms {
         Ok(flight)
     }
 
-    /// Lets a flight go on to its end, though nobody waits for it any more.
-    pub fn go_on(&self, flight: Flight) {
+    /// Lets a flight go on to its end, though nobody waits for it any more, and says then how it ended.
+    pub fn go_on(&self, flight: Flight, then: impl FnOnce(&Result<Option<Made>, Error>) + Send + 'static) {
+        self.0.tasks.spawn(async move { then(&flight.made(Duration::MAX).await) });
+    }
+
+    /// Does something beside what requests wait for, until it is done or the server stops.
+    pub fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.0.stop.clone().cancelled_owned();
         self.0.tasks.spawn(async move {
-            // How it ends is told to those who ask again.
-            let _ = flight.made(Duration::MAX).await;
+            tokio::select! {
+                () = stopped => {}
+                () = work => {}
+            }
         });
     }
 
@@ -206,7 +275,7 @@ impl Transforms {
         self.0.flights().len()
     }
 
-    /// Follows the pressure until it is time to stop; then ends all children.
+    /// Follows the pressure and tidies up until it is time to stop; then ends all children.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let mut looks = tokio::time::interval(Duration::from_millis(PRESSURE_CHECK_MS));
@@ -218,13 +287,14 @@ impl Transforms {
                     let level = self.0.budget.pressure();
                     self.0.turns.follow(level);
                     self.0.picture_turns.follow(level);
+                    self.0.copies.tidy();
                 }
             }
         }
         self.0.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        if let Some(ffmpeg) = &self.0.ffmpeg {
+        if let Some(Some(ffmpeg)) = self.0.ffmpeg.peek() {
             ffmpeg.settled().await;
         }
     }

@@ -188,15 +188,19 @@ async fn a_playlist_that_names_another_file_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_child_that_takes_more_memory_than_allowed_is_told_so() {
+async fn a_child_that_wants_more_memory_than_its_share_is_ended_alone_and_named() {
     let media = Media::new();
     media.video("a.mp4", 5, 300);
     let ffmpeg = ffmpeg().await;
-    let args = ["-f", "mov", "-i", DESCRIPTOR, "-threads", "1", "-s", "3840x2160", "-c:v", "libx264"];
     let caps = Caps { memory_bytes: 96 << 20, ..CAPS };
-    let child = start(&ffmpeg, &[&args, &TO_PIPE], ChildInput::File(media.file("a.mp4")), caps).await;
-    let (_, ended) = all(child).await;
+    let of_size = async |size: &str| {
+        let args = ["-f", "mov", "-i", DESCRIPTOR, "-threads", "1", "-s", size, "-c:v", "libx264"];
+        all(start(&ffmpeg, &[&args, &TO_PIPE], ChildInput::File(media.file("a.mp4")), caps).await).await
+    };
+    let ((_, ended), (made, beside)) = tokio::join!(of_size("3840x2160"), of_size("160x120"));
+    assert!(matches!(beside.outcome, Outcome::Done) && !made.is_empty(), "{beside:?}");
     assert!(matches!(ended.outcome, Outcome::OutOfMemory), "{ended:?}");
+    assert!(ended.peak_bytes < caps.memory_bytes + (64 << 20), "it never had what it wanted: {ended:?}");
     let error = ended.result().unwrap_err();
     assert_eq!(error.kind, transform::ErrorKind::TooLarge);
     assert!(error.context.contains("memory"), "{error}");

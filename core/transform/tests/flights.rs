@@ -1,93 +1,19 @@
 //! Renditions made by the real ffmpeg: once for all who ask, whole or not at all, and nothing left of those who left.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail in this way")]
+#![expect(clippy::unwrap_used, reason = "a test may fail in this way")]
 
 mod kitchen;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use budget::limits::MIB;
-use budget::{Budget, Pool};
-use kitchen::{Media, children, ffmpeg};
-use store::{DataFolder, Growth, Io, Renditions};
-use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
+use kitchen::children;
+use kitchen::house::{HERE, House, LONG, narrow};
+use store::Growth;
 use transform::{
-    Audio, Cache, CacheSettings, Clip, Cover, Edge, Encoding, ErrorKind, Fit, Frame, Made, Material, Parts,
-    Picture, Recipe, Size, Sprite, Transforms, Video, Waveform,
+    Audio, Clip, Cover, Edge, Encoding, ErrorKind, Fit, Frame, Made, Picture, Recipe, Size, Sprite, Video,
+    Waveform,
 };
-
-const LONG: Duration = Duration::from_secs(120);
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// Each counts the children of the whole process.
-static ALONE: Mutex<()> = Mutex::const_new(());
-
-struct House {
-    _alone: MutexGuard<'static, ()>,
-    transforms: Transforms,
-    budget: Budget,
-    media: Media,
-    data: TempDir,
-}
-
-impl House {
-    async fn new(memory_mib: u64, cache_mib: u64) -> House {
-        let alone = ALONE.lock().await;
-        let data = tempfile::tempdir().unwrap();
-        let folder = DataFolder::share(data.path()).unwrap();
-        let renditions = Renditions::open(&folder, Io::new(2)).unwrap();
-        let budget = Budget::new(memory_mib * MIB).unwrap();
-        let settings = CacheSettings { bytes_max: cache_mib * MIB, ..CacheSettings::default() };
-        let cache = Cache::open(&folder, renditions, &budget, settings).await.unwrap();
-        let parts = Parts { budget: budget.clone(), cache, ffmpeg: Some(ffmpeg().await), jobs_max: 4 };
-        House { _alone: alone, transforms: Transforms::new(parts), budget, media: Media::new(), data }
-    }
-
-    fn material(&self, name: &str) -> Material {
-        Material::whole(self.media.source(name), "clips", name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.media.path(name), bytes).unwrap();
-    }
-
-    async fn made(&self, name: &str, recipe: &Recipe) -> Result<Made, transform::Error> {
-        let flight = self.transforms.make(self.material(name), recipe.clone(), HERE)?;
-        Ok(flight.made(LONG).await?.expect("it is made in time"))
-    }
-
-    fn reserved(&self) -> u64 {
-        let figures = self.budget.figures();
-        figures.iter().find(|row| row.pool == Pool::Transforms).unwrap().used_bytes
-    }
-
-    /// Files in the making.
-    fn making(&self) -> usize {
-        std::fs::read_dir(self.data.path().join("cache/making")).unwrap().count()
-    }
-
-    /// Waits until nothing is being made, and looks that nothing is left of it.
-    async fn at_rest(&self) {
-        for _ in 0..3_000 {
-            if self.transforms.flights() == 0 && self.making() == 0 && children().is_empty() {
-                break;
-            }
-            // sleep: a child's end and a file's are nobody's to await here.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert_eq!(
-            (self.transforms.flights(), self.making(), children(), self.reserved()),
-            (0, 0, vec![], 0)
-        );
-    }
-}
-
-fn narrow(width: u64) -> Recipe {
-    let size = Size { width: Some(Edge::new(width).unwrap()), height: None, fit: Fit::Contain };
-    Recipe::Video(Video { size, ..Video::default() })
-}
 
 fn first_bytes(made: &Made) -> Vec<u8> {
     let mut head = vec![0; 12];

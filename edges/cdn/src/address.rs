@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::hints::Hints;
-use crate::options::{Bad, Rules, Spoken, find};
+use crate::hls;
+use crate::options::{Bad, Rules, Spelling, Spoken, find};
 use crate::sign::{is_signature, unsigned};
 
 /// The beginning of Cloudflare's spelling.
@@ -42,6 +43,12 @@ impl Rules {
             else {
                 return Ok(None);
             };
+            if let Some((source, file)) = hls::split(source)
+                && let Some(asked) = self.stream(Spelling::Cloudflare, file, options)?
+            {
+                let source = cloudflare_source(source, query);
+                return Ok(Some(Address { source, spoken: Spoken::Rendition(Box::new(asked)) }));
+            }
             let source = cloudflare_source(source, query);
             let spoken = Spoken::Rendition(Box::new(self.cloudflare(options)?));
             return Ok(Some(Address { source, spoken }));
@@ -53,6 +60,12 @@ impl Rules {
                 source: SourceAt::Media(id),
                 spoken: Spoken::Rendition(Box::new(asked)),
             }));
+        }
+        if let Some((source, file)) = hls::split(path)
+            && let Some(asked) = self.stream(Spelling::Query, file, query)?
+        {
+            let source = SourceAt::Path(Cow::Borrowed(source));
+            return Ok(Some(Address { source, spoken: Spoken::Rendition(Box::new(asked)) }));
         }
         let spoken = self.query(query, hints)?;
         Ok(Some(Address { source: SourceAt::Path(Cow::Borrowed(path)), spoken }))

@@ -14,6 +14,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use http_body::{Frame, SizeHint};
+use serde::Serialize;
 use serde_json::json;
 use transform::{Flight, Made, Material};
 
@@ -39,6 +40,8 @@ pub(crate) enum Told {
     Made,
     /// It is being made.
     Growing,
+    /// It was kept, of a source that has changed since; a newer one is being made.
+    Stale,
 }
 
 impl Told {
@@ -47,6 +50,7 @@ impl Told {
             Told::Hit => "millpond; hit",
             Told::Made => "millpond; fwd=miss; stored",
             Told::Growing => "millpond; fwd=miss",
+            Told::Stale => "millpond; hit; detail=stale",
         }
     }
 }
@@ -66,11 +70,11 @@ pub(crate) fn describe(fields: &mut HeaderMap, asked: &Asked, found: &Found, tol
         }
         set(fields, VARY, HeaderValue::try_from(vary).ok());
     }
-    beside(fields, &asked.extras, found.is_public);
+    beside(fields, &asked.extras, found.is_open());
 }
 
-/// What was said beside the recipe, and who may read the answer.
-pub(crate) fn beside(fields: &mut HeaderMap, extras: &Extras, is_public: bool) {
+/// What was said beside the recipe, and who may read the answer: pages of every origin where the address alone gives it.
+pub(crate) fn beside(fields: &mut HeaderMap, extras: &Extras, is_open: bool) {
     for (name, value) in extras.playback.fields() {
         fields.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -79,27 +83,32 @@ pub(crate) fn beside(fields: &mut HeaderMap, extras: &Extras, is_public: bool) {
         let value = format!("inline; filename=\"{}\"", name.as_str());
         set(fields, CONTENT_DISPOSITION, HeaderValue::try_from(value).ok());
     }
-    if is_public {
+    if is_open {
         everybody(fields);
     }
 }
 
-fn everybody(fields: &mut HeaderMap) {
+/// Pages of every origin may read it.
+pub(crate) fn everybody(fields: &mut HeaderMap) {
     fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     fields.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
-    let exposed =
-        "Accept-Ranges, Cache-Status, Content-Length, Content-Range, ETag, X-Derivative, X-Param-Warnings";
+    let exposed = "Accept-Ranges, Cache-Status, Content-Length, Content-Range, ETag, Location, Retry-After, X-Derivative, X-Param-Warnings";
     fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
 }
 
 /// Who may keep it, and for how long (RFC 9111, RFC 5861). What needs a sign-in is each browser's own.
-pub(crate) fn cacheable(fields: &mut HeaderMap, made: &Made, is_public: bool) {
+pub(crate) fn cacheable(fields: &mut HeaderMap, made: &Made, is_public: bool, told: Told) {
     fields.insert(AGE, HeaderValue::from(made.age().as_secs()));
     if !made.tags.is_empty() {
         set(fields, CACHE_TAG, HeaderValue::try_from(made.tags.join(",")).ok());
     }
     if is_public {
-        let fresh_ms = u64::try_from(made.fresh_until - made.created).unwrap_or(0);
+        // Who asks again soon gets the newer one.
+        let is_stale = told == Told::Stale || !made.is_fresh();
+        let fresh_ms = match is_stale {
+            true => 0,
+            false => u64::try_from(made.fresh_until - made.created).unwrap_or(0),
+        };
         let stale = budget::limits::STALE_MS / 1_000;
         let value = format!("public, max-age={}, stale-while-revalidate={stale}", fresh_ms / 1_000);
         set(fields, CACHE_CONTROL, HeaderValue::try_from(value).ok());
@@ -110,6 +119,14 @@ pub(crate) fn cacheable(fields: &mut HeaderMap, made: &Made, is_public: bool) {
 pub(crate) fn prefers_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// Whether the client wants no former version: it asks for a job, or past all caches (RFC 9111 section 5.2.1.4).
+pub(crate) fn wants_the_newest(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let says_no_cache =
+        values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case("no-cache"));
+    says_no_cache || prefers_async(headers)
 }
 
 /// Whether the client can use bytes whose number is not known: it wants all of them, and is not Safari, which plays
@@ -125,17 +142,9 @@ pub(crate) fn takes_what_grows(head: &request::Parts) -> bool {
     wants_all && !is_safari
 }
 
-/// 202: what is being made, and where it will be.
-pub(crate) fn accepted(flight: &Flight, head: &request::Parts) -> Response {
-    let progress = flight.progress();
-    let place = head.uri.path_and_query().map_or("/", |place| place.as_str());
-    let text = json!({
-        "status": if progress.has_begun { "processing" } else { "queued" },
-        "jobId": flight.key().to_string(),
-        "made_ms": progress.made_ms,
-        "whole_ms": progress.whole_ms,
-    });
-    let mut response = json(StatusCode::ACCEPTED, &text);
+/// 202 (RFC 7240 section 4.1): how far it is, and where that is told.
+pub(crate) fn accepted(job: &impl Serialize, place: &str) -> Response {
+    let mut response = json(StatusCode::ACCEPTED, job);
     let fields = response.headers_mut();
     fields.insert(RETRY_AFTER, HeaderValue::from(budget::limits::RENDITION_RETRY_SECONDS));
     fields.insert(PENDING, HeaderValue::from_static("true"));
@@ -159,11 +168,24 @@ pub(crate) fn view(asked: &Asked, material: &Material) -> Response {
     json(StatusCode::OK, &text)
 }
 
+/// What an answer says instead of a rendition.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Words {
+    code: &'static str,
+    message: String,
+    hint: Option<&'static str>,
+}
+
+impl Words {
+    pub(crate) fn of(refused: &Refused) -> Words {
+        Words { code: refused.code().word, message: refused.to_string(), hint: refused.hint() }
+    }
+}
+
 /// The one shape of what is said instead of a rendition.
 pub(crate) fn refusal(refused: &Refused) -> Response {
-    let Code { status, resized, word } = refused.code();
-    let text = json!({ "error": { "code": word, "message": refused.to_string(), "hint": refused.hint() } });
-    let mut response = json(status, &text);
+    let Code { status, resized, .. } = refused.code();
+    let mut response = json(status, &json!({ "error": Words::of(refused) }));
     let fields = response.headers_mut();
     if let Some(code) = resized {
         set(fields, RESIZED, HeaderValue::try_from(format!("err={code}")).ok());
@@ -196,8 +218,8 @@ fn set(fields: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
 }
 
 /// A small text that follows from the source, for whoever may see that.
-pub(crate) fn text(content_type: &'static str, text: String, is_public: bool) -> Response {
-    let mut response = Response::new(Body::from(text));
+pub(crate) fn text(content_type: &'static str, text: impl Into<Body>, is_public: bool) -> Response {
+    let mut response = Response::new(text.into());
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -207,8 +229,10 @@ pub(crate) fn text(content_type: &'static str, text: String, is_public: bool) ->
     response
 }
 
-fn json(status: StatusCode, text: &serde_json::Value) -> Response {
-    let mut response = Response::new(Body::from(text.to_string()));
+/// JSON that nobody keeps.
+pub(crate) fn json(status: StatusCode, what: &impl Serialize) -> Response {
+    // Serialising our own types cannot fail.
+    let mut response = Response::new(Body::from(serde_json::to_vec(what).unwrap_or_default()));
     *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -25,6 +25,16 @@ pub enum Refused {
     Signature(BadSignature),
     /// The source is seen by signed-in users alone.
     SignInNeeded,
+    /// Whoever signed in may not do this.
+    NotAllowed,
+    /// The body of a request is no JSON by its type.
+    NotJson,
+    /// The body of a request is not what is expected; the words say what.
+    BadBody(String),
+    /// The body of a request stopped coming.
+    BodyStalled,
+    /// No job has this key, or it is long over.
+    NoJob,
     /// What was asked for lies behind the end of the source; the words say where that is.
     BehindTheEnd(String),
     /// The source is not there, or may not be seen by who asks.
@@ -65,6 +75,10 @@ pub enum Refused {
     Failed(String),
     /// The server has no ffmpeg.
     NoFfmpeg,
+    /// The request wants what is kept or nothing, and nothing is kept that it means.
+    NotKept,
+    /// The request came by here too often: it goes in a circle.
+    Circle,
     /// A fault of ours.
     Broken,
 }
@@ -97,7 +111,13 @@ impl Refused {
             Refused::Signature(BadSignature::Expired { .. }) => {
                 (StatusCode::FORBIDDEN, None, "signature_expired")
             }
+            Refused::Signature(BadSignature::SignerLost) => (StatusCode::FORBIDDEN, None, "signer_lost"),
             Refused::SignInNeeded => (StatusCode::UNAUTHORIZED, None, "sign_in_needed"),
+            Refused::NotAllowed => (StatusCode::FORBIDDEN, None, "not_allowed"),
+            Refused::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None, "not_json"),
+            Refused::BadBody(_) => (StatusCode::BAD_REQUEST, None, "invalid"),
+            Refused::BodyStalled => (StatusCode::REQUEST_TIMEOUT, None, "body_stalled"),
+            Refused::NoJob => (StatusCode::NOT_FOUND, None, "no_job"),
             Refused::BehindTheEnd(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, Some(Bad::RESIZED), "behind_the_end")
             }
@@ -117,6 +137,8 @@ impl Refused {
             Refused::Stalled => (StatusCode::GATEWAY_TIMEOUT, Some(9523), "stalled"),
             Refused::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, Some(9517), "failed"),
             Refused::NoFfmpeg => (StatusCode::SERVICE_UNAVAILABLE, Some(9517), "no_ffmpeg"),
+            Refused::NotKept => (StatusCode::GATEWAY_TIMEOUT, None, "not_kept"),
+            Refused::Circle => (StatusCode::LOOP_DETECTED, None, "circle"),
             Refused::Broken => (StatusCode::INTERNAL_SERVER_ERROR, Some(9523), "broken"),
         };
         Code { status, resized, word }
@@ -165,7 +187,12 @@ impl fmt::Display for Refused {
             Refused::Option(bad) => return bad.fmt(f),
             Refused::Signature(bad) => return bad.fmt(f),
             Refused::NeverFits(words) | Refused::Failed(words) | Refused::BehindTheEnd(words) => words,
-            Refused::SignInNeeded => "sign in first: this source is not for everybody",
+            Refused::BadBody(why) => return write!(f, "the body is not what is expected: {why}"),
+            Refused::SignInNeeded => "sign in first: this is not for everybody",
+            Refused::NotAllowed => "you may not do this",
+            Refused::NotJson => "the body must be JSON, with Content-Type: application/json",
+            Refused::BodyStalled => "the request body stopped coming",
+            Refused::NoJob => "there is no such job, or it is long over",
             Refused::Unsigned(ladder) => {
                 f.write_str("only presets and these widths, at default times, are made for everybody: ")?;
                 for (at, width) in ladder.widths().iter().enumerate() {
@@ -190,6 +217,8 @@ impl fmt::Display for Refused {
             Refused::TooMany { .. } => "you have enough in the making at the moment",
             Refused::Stalled => "making it came to a stand",
             Refused::NoFfmpeg => "this server cannot make renditions: it has no ffmpeg",
+            Refused::NotKept => "nothing is kept that this request means, and it wants nothing else",
+            Refused::Circle => "this request came by this server too often",
             Refused::Broken => "something of ours is broken",
         };
         f.write_str(text)

@@ -1,5 +1,6 @@
 //! The routes of renditions, and the way of a request from its address to an answer.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,21 +9,27 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_WAIT_MS};
-use catalog::{Action, Identity, Verdict, access};
-use http::{HeaderValue, request};
+use budget::Budget;
+use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
+use catalog::Identity;
+use http::{HeaderValue, Method, request};
+use store::RemoteOrigin;
 use stream::{Client, Disposition, Kind, Listener, Peer, Segment, Streams};
 use transform::{Flight, Made, Recipe, Transforms};
 
-use crate::address::{Address, CLOUDFLARE, MEDIA};
+use crate::address::{Address, CLOUDFLARE, MEDIA, SourceAt, split_query};
 use crate::answer::{self, Told};
+use crate::api;
 use crate::error::Refused;
 use crate::hints::Hints;
+use crate::hls::Asking;
+use crate::jobs::Jobs;
 use crate::map::map;
 use crate::options::{Asked, Rules, Spoken, Wanted};
-use crate::settings::Settings;
+use crate::proxy::{AnswerIndex, Ask, Proxy};
+use crate::settings::{Origin, Settings};
 use crate::sign::Signer;
-use crate::sources::{Found, Sources};
+use crate::sources::{Found, Sources, by_suffix};
 
 /// Who somebody is, by what his request shows. The faces that sign people in know that.
 #[async_trait]
@@ -46,15 +53,31 @@ pub struct Parts {
     pub signer: Signer,
     /// Who somebody is.
     pub door: Arc<dyn Door>,
+    /// What is remembered of jobs.
+    pub jobs: Jobs,
+    /// The law.
+    pub budget: Budget,
+    /// The path of `server.base_url`, before every address that is told.
+    pub prefix: Box<str>,
+    /// Where answers of origins are kept whose every request is passed on, if there are such origins.
+    pub answers: Option<AnswerIndex>,
 }
 
-struct Face {
-    parts: Parts,
-    rules: Rules,
+pub(crate) struct Face {
+    pub(crate) parts: Parts,
+    pub(crate) rules: Rules,
+    proxy: Option<Proxy>,
 }
 
-/// What the paths of all routes begin with. These routes say themselves who may read their answers.
+/// What the paths of those routes begin with that say themselves who may read their answers.
 pub fn paths(settings: &Settings) -> Vec<String> {
+    let mut paths = media_paths(settings);
+    paths.push(api::JOBS.to_owned());
+    paths
+}
+
+/// What the paths of all media begin with.
+fn media_paths(settings: &Settings) -> Vec<String> {
     let origins = settings.origin.iter().map(|origin| origin.path.as_str());
     let mut paths: Vec<String> = [CLOUDFLARE, MEDIA].into_iter().chain(origins).map(str::to_owned).collect();
     paths.sort_unstable();
@@ -65,22 +88,43 @@ pub fn paths(settings: &Settings) -> Vec<String> {
 /// The routes: Cloudflare's spelling, our own, and one for each path of an origin.
 pub fn router(parts: Parts) -> Router {
     let settings = parts.sources.settings();
-    let (paths, rules) = (paths(settings), settings.rules());
-    let face = Arc::new(Face { rules, parts });
-    paths.into_iter().fold(Router::new(), |router, path| {
+    let (paths, rules) = (media_paths(settings), settings.rules());
+    let proxied: Vec<String> =
+        settings.origin.iter().filter(|origin| origin.proxy).map(|origin| origin.path.clone()).collect();
+    let kept = parts.answers.clone();
+    let proxy = kept.map(|index| Proxy::new(index, parts.transforms.cache().clone(), parts.streams.clone()));
+    let face = Arc::new(Face { rules, parts, proxy });
+    face.listen_to_purges();
+    let router = api::add(Router::new(), &face);
+    paths.into_iter().fold(router, |router, path| {
         let face = Arc::clone(&face);
         let serve = move |request: Request| {
             let face = Arc::clone(&face);
             async move { face.serve(request).await }
         };
-        router
-            .route(&format!("{path}{{*rest}}"), axum::routing::get(serve.clone()).options(answer::preflight))
+        let below = format!("{path}{{*rest}}");
+        if proxied.contains(&path) {
+            return router
+                .route(&below, axum::routing::any(serve.clone()))
+                .route(&path, axum::routing::any(serve));
+        }
+        router.route(&below, axum::routing::get(serve.clone()).options(answer::preflight))
     })
 }
 
 impl Face {
     async fn serve(&self, request: Request) -> Response {
-        let (head, _) = request.into_parts();
+        let (head, body) = request.into_parts();
+        if let Some((proxy, (origin, remote, rest))) =
+            self.proxy.as_ref().zip(self.parts.sources.proxied(head.uri.path()))
+        {
+            let (ours, others) = split_query(head.uri.query().unwrap_or_default());
+            if ours.is_empty() || !matches!(head.method, Method::GET | Method::HEAD) {
+                let path = if others.is_empty() { rest.to_owned() } else { format!("{rest}?{others}") };
+                let passed = Box::pin(self.pass_on(proxy, (origin, remote), path, &head, body)).await;
+                return passed.unwrap_or_else(|refused| refused);
+            }
+        }
         // Boxed, because signing in may hash a password, and that future is larger than all the others.
         let who = match Box::pin(self.parts.door.who(&head)).await {
             Ok(who) => who,
@@ -92,12 +136,56 @@ impl Face {
         }
     }
 
+    /// A request that asks for nothing of ours.
+    async fn pass_on(
+        &self,
+        proxy: &Proxy,
+        (origin, remote): (&Origin, &RemoteOrigin),
+        path: String,
+        head: &request::Parts,
+        body: Body,
+    ) -> Result<Response, Response> {
+        let said = |refused: Refused| answer::refusal(&refused);
+        let mut who = None;
+        if !origin.public {
+            who = Box::pin(self.parts.door.who(head)).await?;
+            if who.is_none() {
+                return Err(said(Refused::SignInNeeded));
+            }
+        }
+        let names = path.split('?').next().unwrap_or_default();
+        let media_type = by_suffix(names);
+        let is_media = media_type.starts_with("video/") || media_type.starts_with("audio/");
+        let kind = if is_media { Kind::Media } else { Kind::Picture };
+        let listener = listener(head, who.as_ref(), kind, names);
+        let method = head.method.clone();
+        let ask = Ask::new(origin, remote, path, method, &head.headers, listener).map_err(said)?;
+        proxy.serve(&ask, body).await.map_err(said)
+    }
+
     async fn answer(&self, head: &request::Parts, who: Option<&Identity>) -> Result<Response, Refused> {
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let hints = Hints::of(&head.headers);
-        let address = self.rules.address(path, query, &hints)?.ok_or(Refused::NotFound)?;
-        let Address { source, spoken } = address;
-        let found = self.parts.sources.find(&source, who).await?;
+        // Of what is passed on, the rest of the query is the origin's.
+        let (ours, others) = match self.parts.sources.proxied(path) {
+            Some(_) => split_query(query),
+            None => (query.to_owned(), String::new()),
+        };
+        let address = self.rules.address(path, &ours, &hints)?.ok_or(Refused::NotFound)?;
+        let Address { mut source, spoken } = address;
+        if !others.is_empty() {
+            source = SourceAt::Path(format!("{path}?{others}").into());
+        }
+        let rights = self.rights(path, query, who).await?;
+        let sources = &self.parts.sources;
+        // What is kept of a source is given before its origin was asked again.
+        let known_will_do = is_rendition(&spoken) && !answer::wants_the_newest(&head.headers);
+        let found = match known_will_do {
+            true => sources.find_known(&source, rights.viewer.as_ref()).await,
+            false => sources.find(&source, rights.viewer.as_ref()).await,
+        };
+        let found = found.map_err(|refused| rights.explain(refused))?;
+        let mut found = Found { rights, ..found };
         let asked = match spoken {
             Spoken::Original(extras) => return self.original(head, found, &extras, who),
             Spoken::Rendition(asked) => asked,
@@ -105,41 +193,69 @@ impl Face {
         match asked.wanted {
             Wanted::Rendition => {}
             Wanted::Map => {
-                self.may_make(path, query, &asked, &found, who)?;
+                self.may_make(&asked, &found)?;
                 return self.map(&asked, &found, query).await;
             }
-            // What a player of HLS asks for is refused by name until it is made here.
-            _ => return Err(Refused::NotFound),
+            _ => return self.stream(&Asking { head, asked: &asked, found, who }).await,
         }
         if asked.extras.debug_view {
             return Ok(answer::view(&asked, &found.material));
         }
-        if let Some(made) = self.parts.transforms.find(&found.material, &asked.recipe).await? {
-            return self.send(head, &made, &asked, &found, who, Told::Hit);
+        let mut kept = self.parts.transforms.find(&found.material, &asked.recipe).await?;
+        if kept.is_none() && found.material.is_stale {
+            let now = sources.find(&source, found.rights.viewer.as_ref()).await?;
+            found = Found { rights: found.rights, ..now };
+            kept = self.parts.transforms.find(&found.material, &asked.recipe).await?;
         }
-        self.may_make(path, query, &asked, &found, who)?;
-        self.make(head, &asked, found, who).await
+        let (is_stale, again) = (found.material.is_stale, found.again.take());
+        let asking = Asking { head, asked: &asked, found, who };
+        if let Some(made) = kept {
+            if let Some((origin, path)) = again {
+                // What it says is known to whoever asks next.
+                self.parts.transforms.beside(async move { drop(origin.open(&path).await) });
+            }
+            return self.send(&asking, &made, None, if is_stale { Told::Stale } else { Told::Hit });
+        }
+        self.may_make(&asked, &asking.found)?;
+        if let Some(former) = self.former(&asking).await? {
+            return self.send(&asking, &former, None, Told::Stale);
+        }
+        self.make(&asking).await
     }
 
-    /// Whether this person may have it made; what is made already is served to whoever may see the source.
-    fn may_make(
-        &self,
-        path: &str,
-        query: &str,
-        asked: &Asked,
-        found: &Found,
-        who: Option<&Identity>,
-    ) -> Result<(), Refused> {
-        let settings = self.parts.sources.settings();
-        let is_allowed = access::judge(who.map(|who| &*who.user), Action::Transform) == Verdict::Allowed;
-        if is_allowed || !settings.sign.is_needed(asked.is_free, found.is_public) {
-            return Ok(());
+    /// What was made of the source before it became what it is now. It is given at once, while the new one is made.
+    async fn former(&self, asking: &Asking<'_>) -> Result<Option<Made>, Refused> {
+        let Asking { head, asked, found, .. } = asking;
+        if answer::wants_the_newest(&head.headers) {
+            return Ok(None);
         }
-        match self.parts.signer.check(path, query, now_ms()) {
-            Ok(_) => Ok(()),
-            Err(crate::BadSignature::Missing) => Err(Refused::Unsigned(settings.ladder.clone())),
-            Err(bad) => Err(bad.into()),
-        }
+        let transforms = &self.parts.transforms;
+        let Some(former) = transforms.former(&found.material, &asked.recipe).await? else { return Ok(None) };
+        let (material, recipe) = (found.tagged(asked), asked.recipe.clone());
+        // Who may not have more in the making now gets the former one all the same; the next who asks tries again.
+        let _ = transforms.make_beside(material, recipe, client(head).address);
+        Ok(Some(former))
+    }
+
+    /// Whether it may be made for this request; what is made already is served to whoever may see the source.
+    pub(crate) fn may_make(&self, asked: &Asked, found: &Found) -> Result<(), Refused> {
+        found.rights.to_make(self.parts.sources.settings(), asked.is_free, found.is_public)
+    }
+
+    /// Lets a purge forget too what is believed of sources.
+    fn listen_to_purges(self: &Arc<Self>) {
+        let face = Arc::downgrade(self);
+        self.parts.transforms.cache().tell_of_purges(Box::new(move |what| {
+            let face = face.upgrade();
+            Box::pin(async move {
+                if let Some(face) = face {
+                    face.parts.sources.disbelieve(&what).await;
+                    if let Some(proxy) = &face.proxy {
+                        proxy.purge(&face.parts.sources.settings().origin, &what).await;
+                    }
+                }
+            })
+        }));
     }
 
     /// Where the pictures of a sheet are. It is small, and made anew each time.
@@ -150,71 +266,64 @@ impl Face {
         Ok(answer::text("text/vtt; charset=utf-8", map(sprite, cell, step_ms, query), found.is_public))
     }
 
-    async fn make(
-        &self,
-        head: &request::Parts,
-        asked: &Asked,
-        found: Found,
-        who: Option<&Identity>,
-    ) -> Result<Response, Refused> {
-        let transforms = &self.parts.transforms;
-        let mut material = found.material.clone();
-        material.tags.extend(asked.preset.iter().map(|preset| format!("derivative:{preset}")));
-        let flight = transforms.make(material, asked.recipe.clone(), client(head).address)?;
+    async fn make(&self, asking: &Asking<'_>) -> Result<Response, Refused> {
+        let Asking { head, asked, found, who } = asking;
+        let flight = self.begin(asking, asked.recipe.clone())?;
         if answer::prefers_async(&head.headers) {
-            return Ok(self.hold(flight, head));
+            return Ok(self.job(flight, asking));
         }
+        let may_grow = asked.recipe.grows() && answer::takes_what_grows(head);
         // What is there in a moment is given whole, with a length and ranges.
-        if let Some(made) = flight.made(Duration::from_millis(RENDITION_PATIENCE_MS)).await? {
-            return self.send(head, &made, asked, &found, who, Told::Made);
+        if !(may_grow && is_long(&flight).await?)
+            && let Some(made) = flight.made(Duration::from_millis(RENDITION_PATIENCE_MS)).await?
+        {
+            return self.send(asking, &made, None, Told::Made);
         }
         let wait = Duration::from_millis(RENDITION_WAIT_MS);
-        if asked.recipe.grows()
-            && answer::takes_what_grows(head)
-            && let Some(growing) = flight.growing(wait).await?
-        {
+        if may_grow && let Some(growing) = flight.growing(wait).await? {
             let content_type = HeaderValue::from_static(asked.recipe.content_type());
-            let listener = listener(head, who, Kind::Media, &asked.recipe.canonical());
+            let listener = listener(head, *who, Kind::Media, &asked.recipe.canonical());
             let response =
                 self.parts.streams.answer_growing(&head.method, growing, content_type, listener)?;
             // The child goes on for as long as this one reads.
             let mut response = response.map(|body| Body::new(answer::Held::new(body, flight)));
-            answer::describe(response.headers_mut(), asked, &found, Told::Growing);
+            answer::describe(response.headers_mut(), asked, found, Told::Growing);
             return Ok(response);
         }
         match flight.made(wait).await? {
-            Some(made) => self.send(head, &made, asked, &found, who, Told::Made),
-            None => Ok(self.hold(flight, head)),
+            Some(made) => self.send(asking, &made, None, Told::Made),
+            None => Ok(self.job(flight, asking)),
         }
     }
 
-    fn send(
+    /// Begins to make something for who asks, or joins those who wait for it.
+    pub(crate) fn begin(&self, asking: &Asking<'_>, recipe: Recipe) -> Result<Flight, Refused> {
+        let material = asking.found.tagged(asking.asked);
+        Ok(self.parts.transforms.make(material, recipe, client(asking.head).address)?)
+    }
+
+    /// What is made, or a part of it that is something by itself.
+    pub(crate) fn send(
         &self,
-        head: &request::Parts,
+        asking: &Asking<'_>,
         made: &Made,
-        asked: &Asked,
-        found: &Found,
-        who: Option<&Identity>,
+        part: Option<Range<u64>>,
         told: Told,
     ) -> Result<Response, Refused> {
+        let Asking { head, asked, found, who } = asking;
         let content_type = HeaderValue::try_from(&*made.content_type).map_err(|_| Refused::Broken)?;
-        let segment = Segment::whole(made.source.clone(), content_type, Disposition::Inline);
+        let (offset, count) = part.map_or((0, None), |part| (part.start, Some(part.end - part.start)));
+        let segment = Segment::slice(made.source.clone(), offset, count, content_type, Disposition::Inline);
+        let segment = segment.ok_or(Refused::Broken)?;
         let is_picture =
             made.content_type.starts_with("image/") || made.content_type.starts_with("application/");
         let kind = if is_picture { Kind::Picture } else { Kind::Media };
-        let listener = listener(head, who, kind, &asked.recipe.canonical());
+        let listener = listener(head, *who, kind, &asked.recipe.canonical());
         let response = self.parts.streams.answer(&head.method, &head.headers, segment, listener)?;
         let mut response = response.map(Body::new);
         answer::describe(response.headers_mut(), asked, found, told);
-        answer::cacheable(response.headers_mut(), made, found.is_public);
+        answer::cacheable(response.headers_mut(), made, found.is_public, told);
         Ok(response)
-    }
-
-    /// 202 (RFC 7240 section 4.1): it is being made, and goes on though nobody waits on this connection.
-    fn hold(&self, flight: Flight, head: &request::Parts) -> Response {
-        let response = answer::accepted(&flight, head);
-        self.parts.transforms.go_on(flight);
-        response
     }
 
     /// The source as it is.
@@ -225,23 +334,38 @@ impl Face {
         extras: &crate::Extras,
         who: Option<&Identity>,
     ) -> Result<Response, Refused> {
+        if found.material.source.comes_whole() {
+            // Renditions of it are made of a copy; as it is it has no ranges, which every answer here promises.
+            return Err(Refused::OriginLied);
+        }
         let content_type = HeaderValue::try_from(&found.content_type)
             .unwrap_or(HeaderValue::from_static("application/octet-stream"));
         let segment = Segment::whole(found.material.source.clone(), content_type, Disposition::Inline);
         let listener = listener(head, who, Kind::Media, &found.material.path);
         let response = self.parts.streams.answer(&head.method, &head.headers, segment, listener)?;
         let mut response = response.map(Body::new);
-        answer::beside(response.headers_mut(), extras, found.is_public);
+        answer::beside(response.headers_mut(), extras, found.is_open());
         Ok(response)
     }
 }
 
-fn client(head: &request::Parts) -> Client {
+/// Whether it is a rendition itself that is asked for.
+fn is_rendition(spoken: &Spoken) -> bool {
+    matches!(spoken, Spoken::Rendition(asked) if asked.wanted == Wanted::Rendition && !asked.extras.debug_view)
+}
+
+/// Whether there are bytes of it by now and it is too long to be made in a moment.
+async fn is_long(flight: &Flight) -> Result<bool, Refused> {
+    let begun = flight.growing(Duration::from_millis(RENDITION_PATIENCE_MS)).await?;
+    Ok(begun.is_some() && flight.progress().whole_ms.is_none_or(|whole_ms| whole_ms > RENDITION_SHORT_MS))
+}
+
+pub(crate) fn client(head: &request::Parts) -> Client {
     let nobody = Client { address: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), secure: false };
     head.extensions.get::<Client>().copied().unwrap_or(nobody)
 }
 
-fn listener(head: &request::Parts, who: Option<&Identity>, kind: Kind, what: &str) -> Listener {
+pub(crate) fn listener(head: &request::Parts, who: Option<&Identity>, kind: Kind, what: &str) -> Listener {
     let peer = head.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(Peer::new);
     let (user, user_name) = match who {
         Some(identity) => (identity.user.id.0, Arc::from(identity.user.name.as_str())),
@@ -260,7 +384,7 @@ fn stranger(address: std::net::IpAddr) -> i64 {
     -1 - network
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,24 +13,34 @@
 
 mod address;
 mod answer;
+mod api;
 mod error;
 mod face;
 mod hints;
+mod hls;
+mod jobs;
 mod map;
 mod options;
 mod presets;
+mod proxy;
+mod purge;
+mod rights;
 mod settings;
 mod sign;
 mod sources;
 
 pub use address::{Address, SourceAt, ours, split_query};
+pub use api::{ROUTES, Route};
 pub use error::{Code, Refused};
 pub use face::{Door, Parts, paths, router};
 pub use hints::{Device, HINT_FIELDS, Hints};
+pub use jobs::Jobs;
 pub use options::{
     Asked, Bad, Extras, Name, Playback, Preload, Rules, Spelling, Spoken, Wanted, print, reference,
 };
 pub use presets::{Breakpoint, Ladder, Preset, Presets, Responsive};
+pub use proxy::AnswerIndex;
+pub use purge::{BadPurge, Purge};
 pub use settings::{Auth, Hidden, Kept, Origin, Place, Settings, Sign, Template, UnfitSettings};
-pub use sign::{BadSignature, Signer};
+pub use sign::{BadSignature, NotSignable, Signed, Signer, is_lifetime};
 pub use sources::Sources;

@@ -56,10 +56,22 @@ pub enum Wanted {
     VideoPlaylist,
     /// The list of the sound's segments.
     AudioPlaylist,
-    /// What stands before all segments.
+    /// What stands before all segments of the picture.
     Head,
-    /// One segment, from 0.
+    /// One segment of the picture, from 0.
     Segment(u32),
+    /// What stands before all segments of the sound.
+    SoundHead,
+    /// One segment of the sound, from 0.
+    SoundSegment(u32),
+}
+
+impl Wanted {
+    /// Whether it is the same whatever size the picture has.
+    fn has_no_size(self) -> bool {
+        use Wanted::{AudioPlaylist, Playlist, SoundHead, SoundSegment};
+        matches!(self, Playlist | AudioPlaylist | SoundHead | SoundSegment(_))
+    }
 }
 
 /// What was said beside the recipe.

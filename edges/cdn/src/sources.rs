@@ -6,18 +6,21 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use budget::limits::ORIGIN_FILES_OPEN_MAX;
-use catalog::{Catalog, Identity, TrackId};
+use budget::limits::{ORIGIN_FILES_OPEN_MAX, PROXY_CONNECTIONS_MAX, STALE_MS};
+use catalog::{Catalog, TrackId, Viewer};
 use percent_encoding::percent_decode_str;
 use store::{
-    ErrorKind, FolderId, Folders, Private, RelPath, RemoteAuth, RemoteBeliefs, RemoteOrigin, RemotePath,
-    RemoteSettings, Remotes, S3Settings, Shelf,
+    ErrorKind, FolderId, Folders, Private, RelPath, RemoteAuth, RemoteBelief, RemoteBeliefs, RemoteOrigin,
+    RemotePath, RemoteSettings, Remotes, S3Settings, Shelf,
 };
-use transform::Material;
+use transform::{Lifetimes, Material, Select};
 
 use crate::address::SourceAt;
 use crate::error::Refused;
+use crate::options::Asked;
+use crate::rights::Rights;
 use crate::settings::{Auth, Origin, Place, Settings};
 
 /// A source that was found, and who may see it.
@@ -27,6 +30,24 @@ pub(crate) struct Found {
     pub(crate) is_public: bool,
     /// Its media type, for who wants it as it is.
     pub(crate) content_type: String,
+    /// What the request may that found it.
+    pub(crate) rights: Rights,
+    /// Whom to ask whether it is still so, when that was not asked lately and nobody does.
+    pub(crate) again: Option<(RemoteOrigin, RemotePath)>,
+}
+
+impl Found {
+    /// Whether the address alone gives it, so that pages of every origin may read it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_public || self.rights.is_signed
+    }
+
+    /// What something is made of, with the tags of how it was asked for.
+    pub(crate) fn tagged(&self, asked: &Asked) -> Material {
+        let mut material = self.material.clone();
+        material.tags.extend(asked.preset.iter().map(|preset| format!("derivative:{preset}")));
+        material
+    }
 }
 
 /// All origins of the configuration, ready to be asked.
@@ -64,10 +85,6 @@ impl Sources {
                 usize::try_from(folder.0).ok().and_then(|at| settings.origin.get(at)).map(|o| &*o.name);
             return Err(format!("cdn.origin {}: {error}", name.unwrap_or_default()));
         }
-        if let Some(origin) = settings.origin.iter().find(|origin| origin.proxy || !origin.cache) {
-            let why = "proxy = true and cache = false are not served yet; without them renditions of it are";
-            return Err(format!("cdn.origin {}: {why}", origin.name));
-        }
         let mut dialled = BTreeMap::new();
         for origin in &settings.origin {
             if let (Some(remote), Some(remotes)) = (remote(origin, &variable)?, remotes) {
@@ -84,38 +101,88 @@ impl Sources {
         &self.settings
     }
 
-    /// Finds a source that this person may see.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub(crate) async fn find(&self, at: &SourceAt<'_>, who: Option<&Identity>) -> Result<Found, Refused> {
-        match at {
-            SourceAt::Media(id) => self.track(id, who).await,
-            SourceAt::Path(path) => self.listed(path, who).await,
-            SourceAt::Url(url) => {
-                let found =
-                    self.settings.origin.iter().find_map(|origin| Some((origin, below(origin, url)?)));
-                let (origin, rest) = found.ok_or(Refused::NotListed)?;
-                self.of(origin, 0, rest, who).await
+    /// The origin of a path whose every request is passed on, and what of the path is its own.
+    pub(crate) fn proxied<'a>(&'a self, path: &'a str) -> Option<(&'a Origin, &'a RemoteOrigin, &'a str)> {
+        let (origin, rest) = self.settings.origins_of(path).next().or_else(|| {
+            let root = |origin: &&Origin| origin.proxy && origin.path == path;
+            Some((self.settings.origin.iter().find(root)?, ""))
+        })?;
+        let remote = self.remotes.get(&origin.name).filter(|_| origin.proxy)?;
+        Some((origin, remote, rest))
+    }
+
+    /// Who somebody is, and what he sees.
+    pub(crate) fn catalog(&self) -> &dyn Catalog {
+        &*self.catalog
+    }
+
+    /// Forgets what is believed of the sources that a purge means, so that they are looked at again.
+    pub(crate) async fn disbelieve(&self, what: &Select) {
+        for (name, remote) in &self.remotes {
+            match what {
+                Select::Path { origin, path } if origin == name => {
+                    if let Ok(path) = RelPath::parse(path) {
+                        remote.forget(&RemotePath::of(path)).await;
+                    }
+                }
+                Select::Path { .. } | Select::Older(_) => {}
+                Select::Prefix { origin, .. } if origin != name => {}
+                // Which sources these are is not known here.
+                Select::Key(_) | Select::Tag(_) | Select::Prefix { .. } | Select::All => remote.forget_all(),
             }
         }
     }
 
-    async fn track(&self, id: &str, who: Option<&Identity>) -> Result<Found, Refused> {
+    /// Finds a source that somebody with these eyes may see.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(crate) async fn find(&self, at: &SourceAt<'_>, who: Option<&Viewer>) -> Result<Found, Refused> {
+        self.look(at, who, false).await
+    }
+
+    /// The same, if need be as it was known last.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(crate) async fn find_known(&self, at: &SourceAt<'_>, who: Option<&Viewer>) -> Result<Found, Refused> {
+        self.look(at, who, true).await
+    }
+
+    async fn look(
+        &self,
+        at: &SourceAt<'_>,
+        who: Option<&Viewer>,
+        known_will_do: bool,
+    ) -> Result<Found, Refused> {
+        match at {
+            SourceAt::Media(id) => self.track(id, who).await,
+            SourceAt::Path(path) => self.listed(path, who, known_will_do).await,
+            SourceAt::Url(url) => {
+                let found =
+                    self.settings.origin.iter().find_map(|origin| Some((origin, below(origin, url)?)));
+                let (origin, rest) = found.ok_or(Refused::NotListed)?;
+                self.of(origin, 0, rest, who, known_will_do).await
+            }
+        }
+    }
+
+    async fn track(&self, id: &str, who: Option<&Viewer>) -> Result<Found, Refused> {
         let who = who.ok_or(Refused::SignInNeeded)?;
         let id: TrackId = id.parse().map_err(|_| Refused::NotFound)?;
-        let track = self.catalog.playing(&who.viewer(), id).await?;
+        let track = self.catalog.playing(who, id).await?;
         let source = self.shelf.open(&track.place()).await?;
         let from = if track.file_id().is_some() { "uploads" } else { "library" };
         let material = Material::whole(source, from, &id.to_string());
-        Ok(Found { material, is_public: false, content_type: track.content_type.to_owned() })
+        let content_type = track.content_type.to_owned();
+        Ok(Found { material, is_public: false, content_type, rights: Rights::default(), again: None })
     }
 
-    async fn listed(&self, path: &str, who: Option<&Identity>) -> Result<Found, Refused> {
+    async fn listed(&self, path: &str, who: Option<&Viewer>, known_will_do: bool) -> Result<Found, Refused> {
         let mut refused = Refused::NotListed;
         for (origin, rest) in self.settings.origins_of(path) {
             let number = self.settings.origin.iter().position(|other| std::ptr::eq(other, origin));
-            match self.of(origin, number.unwrap_or(0), rest, who).await {
+            match self.of(origin, number.unwrap_or(0), rest, who, known_will_do).await {
                 Err(e @ (Refused::NotFound | Refused::OriginUnreachable | Refused::OriginFailed)) => {
                     refused = e
                 }
@@ -130,32 +197,52 @@ impl Sources {
         origin: &Origin,
         number: usize,
         rest: &str,
-        who: Option<&Identity>,
+        who: Option<&Viewer>,
+        known_will_do: bool,
     ) -> Result<Found, Refused> {
         if !origin.public && who.is_none() {
             return Err(Refused::SignInNeeded);
         }
+        // One source has one name, however its address was written.
+        let decoded = percent_decode_str(rest).decode_utf8().map_err(|_| Refused::NotFound)?;
+        let (mut is_stale, mut again) = (false, None);
         let (source, media_type) = match origin.place().ok_or(Refused::NotListed)? {
             Place::Store => {
                 let id = rest.split('/').next().unwrap_or_default();
                 let found = self.track(id, who).await?;
-                return Ok(Found { is_public: origin.public, ..found });
+                let mut found = Found { is_public: origin.public, ..found };
+                found.material.lifetimes = lifetimes(origin);
+                return Ok(found);
             }
             Place::Folder(_) => {
-                let decoded = percent_decode_str(rest).decode_utf8().map_err(|_| Refused::NotFound)?;
                 let path = RelPath::parse(&decoded).map_err(|_| Refused::NotFound)?;
                 let folder = FolderId(i64::try_from(number).map_err(|_| Refused::Broken)?);
                 (self.folders.open(folder, &path).await?, None)
             }
             Place::Url(_) | Place::S3 { .. } => {
                 let remote = self.remotes.get(&origin.name).ok_or(Refused::OriginUnreachable)?;
-                let found = remote.open(&RemotePath::parse(rest)?).await?;
+                let path = RemotePath::parse(rest)?;
+                let known = match known_will_do {
+                    true => remote.open_known(&path, Duration::from_millis(STALE_MS)).await,
+                    false => None,
+                };
+                let found = match known {
+                    None => remote.open(&path).await?,
+                    Some((found, belief)) => {
+                        is_stale = belief != RemoteBelief::Sure;
+                        again = (belief == RemoteBelief::Stale).then(|| (remote.clone(), path));
+                        found
+                    }
+                };
                 (found.source, found.media_type)
             }
         };
         let content_type = media_type.map_or_else(|| by_suffix(rest).to_owned(), String::from);
-        let material = Material::whole(source, &origin.name, rest);
-        Ok(Found { material, is_public: origin.public, content_type })
+        let mut material = Material::whole(source, &origin.name, &decoded);
+        material.tags.clone_from(&origin.tags);
+        material.lifetimes = lifetimes(origin);
+        material.is_stale = is_stale;
+        Ok(Found { material, is_public: origin.public, content_type, rights: Rights::default(), again })
     }
 }
 
@@ -165,6 +252,12 @@ fn below<'a>(origin: &Origin, url: &'a str) -> Option<&'a str> {
     let (before, _) = template.as_str().split_once("{path}").unwrap_or((template.as_str(), ""));
     let rest = url.strip_prefix(before.trim_end_matches('/'))?.strip_prefix('/')?;
     (!rest.is_empty()).then_some(rest)
+}
+
+/// How long what is made of an origin's sources is fresh: no time, where nothing is to be kept.
+fn lifetimes(origin: &Origin) -> Lifetimes {
+    let kept = Lifetimes::from(origin.ttl);
+    if origin.cache { kept } else { Lifetimes { ok: Duration::ZERO, ..kept } }
 }
 
 /// How an origin that is no folder is dialled.
@@ -193,11 +286,15 @@ fn remote(
     if !origin.private.is_empty() {
         settings.private = Private::Listed(origin.private.clone());
     }
+    if origin.proxy {
+        settings.connections_max = PROXY_CONNECTIONS_MAX;
+    }
     if let Some(connections) = origin.connections_max {
         settings.connections_max = connections.max(1);
     }
     settings.beliefs = RemoteBeliefs {
-        ok: settings.beliefs.ok.min(origin.ttl.ok),
+        // Of what is not kept, nothing is believed either.
+        ok: if origin.cache { settings.beliefs.ok.min(origin.ttl.ok) } else { Duration::ZERO },
         client_error: origin.ttl.client_error,
         server_error: origin.ttl.server_error,
     };
@@ -245,7 +342,7 @@ fn auth(origin: &Origin, variable: impl Fn(&str) -> Option<String>) -> Result<Re
 }
 
 /// The media type of an original that only has a name.
-fn by_suffix(path: &str) -> &'static str {
+pub(crate) fn by_suffix(path: &str) -> &'static str {
     let suffix = path.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
     match suffix.as_deref() {
         Some("mp4" | "m4v") => "video/mp4",
@@ -321,6 +418,8 @@ impl From<transform::Error> for Refused {
             Kind::Failed => Refused::Failed(error.context),
             Kind::NoFfmpeg => Refused::NoFfmpeg,
             Kind::Source => Refused::OriginUnreachable,
+            Kind::Lied => Refused::OriginLied,
+            Kind::Changed => Refused::SourceChanged,
             Kind::Gone => Refused::Busy { retry_after: budget::limits::RETRY_AFTER },
             Kind::Io => Refused::Broken,
         }

@@ -208,6 +208,36 @@ impl From<store::Error> for Error {
     }
 }
 
+/// What could not be made of a picture or a video.
+impl From<transform::Error> for Error {
+    fn from(error: transform::Error) -> Self {
+        use transform::ErrorKind as Kind;
+        match error.kind {
+            Kind::NoFfmpeg | Kind::NoPicture | Kind::NoSound | Kind::BehindTheEnd => {
+                Self::inside(ErrorKind::NotFound, "There is no such picture", error)
+            }
+            Kind::Unsupported | Kind::TooLarge => Self::new(ErrorKind::Generic, error.context),
+            Kind::Busy { retry_after, is_callers } => Error {
+                status: if is_callers {
+                    StatusCode::TOO_MANY_REQUESTS
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                },
+                retry_after: Some(retry_after),
+                ..Self::new(ErrorKind::Generic, error.context)
+            },
+            Kind::Gone => Error {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: Some(budget::limits::RETRY_AFTER),
+                ..Self::new(ErrorKind::Generic, error.context)
+            },
+            Kind::Stalled | Kind::Failed | Kind::Source | Kind::Lied | Kind::Changed | Kind::Io => {
+                Self::inside(ErrorKind::Generic, "The picture cannot be made", error)
+            }
+        }
+    }
+}
+
 impl From<budget::Refused> for Error {
     fn from(refused: budget::Refused) -> Self {
         let (status, retry_after) = match refused.fault {

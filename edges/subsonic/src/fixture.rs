@@ -13,7 +13,8 @@ use budget::{Budget, Chunks, Slots};
 use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{
-    Library, LibrarySet, Rights, Role, SignIn, TrackChange, TrackId, User, Users, Viewer, Visibility,
+    Caption, Library, LibrarySet, Look, Looks, MovingPicture, Rights, Role, SignIn, Sound, TrackChange,
+    TrackId, User, Users, VideoFacts, Viewer, Visibility,
 };
 use http_body_util::BodyExt;
 use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Secret, Shelf, Spool};
@@ -181,6 +182,7 @@ impl House {
             sign_in,
             shelf,
             streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
+            covers: transform::Covers::default(),
             budget: budget.clone(),
             scanner: Scanner::new(catalog.clone(), folders, budget.clone()),
             listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
@@ -246,6 +248,43 @@ impl House {
     pub(crate) async fn track(&self, title: &str) -> TrackId {
         let page = self.catalog.tracks(&Viewer::of(&self.admin), None, 100).await.unwrap();
         page.rows.into_iter().find(|track| track.title == title).unwrap().id
+    }
+
+    /// Adds a video to the second library, at which somebody looked. It has no file.
+    pub(crate) async fn add_video(&self) -> TrackId {
+        let library = self.catalog.libraries(&Viewer::of(&self.admin)).await.unwrap()[1].id;
+        let stamp = store::Stamp { length: 4_000_000, modified_ns: 1, changed_ns: 1, inode: 1 };
+        let tags = Tags {
+            title: "Frogs & <dragonflies>".into(),
+            duration_ms: 0,
+            suffix: "mkv".into(),
+            content_type: "video/x-matroska",
+            ..tags(&SECOND[0])
+        };
+        let path = RelPath::parse("frogs.mkv").unwrap();
+        self.catalog.record(library, &[Found { path, stamp, tags }]).await.unwrap();
+        let id = self.catalog.unseen_video(None).await.unwrap().unwrap().id;
+        let language = |word: &str| Some(word.to_owned());
+        let sound = |stream, language| Sound {
+            stream,
+            codec: "aac".into(),
+            language,
+            channels: 6,
+            sample_rate_hz: 48_000,
+        };
+        let facts = VideoFacts {
+            duration_ms: Some(31_600),
+            picture: Some(MovingPicture {
+                width: 1_080,
+                height: 1_920,
+                codec: "hevc".into(),
+                fps: Some((30, 1)),
+            }),
+            sounds: vec![sound(1, language("eng")), sound(2, None)],
+            captions: vec![Caption { stream: 3, codec: "subrip".into(), language: language("fra") }],
+        };
+        assert!(self.catalog.looked(id, &stamp, &Look::Told(facts)).await.unwrap());
+        id
     }
 
     /// Makes a track Ann's own, for her eyes alone.

@@ -30,6 +30,7 @@ use catalog::scan::Scanner;
 use catalog::{Catalog, SignIn};
 use store::Shelf;
 use stream::Streams;
+use transform::Covers;
 
 pub use error::{Error, ErrorKind};
 pub use router::{ROUTES, Route, router};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub shelf: Shelf,
     /// Sends media.
     pub streams: Streams,
+    /// Gives covers their sizes.
+    pub covers: Covers,
     /// Grants memory for lists and forms.
     pub budget: Budget,
     /// Scans libraries.

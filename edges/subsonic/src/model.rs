@@ -2,6 +2,7 @@
 //! Lengths in seconds, times in ISO 8601, ids as texts.
 
 mod child;
+mod video;
 
 use std::fmt::Display;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 pub(crate) use child::Child;
+pub(crate) use video::VideoInfo;
 
 /// Shown as its text: ids are strings for clients.
 #[derive(Clone, Copy)]

@@ -57,6 +57,7 @@ pub const ROUTES: &[Route] = &[
     route!("getAlbumList2", Listen, lists::album_list2),
     route!("getRandomSongs", Listen, lists::random_songs),
     route!("getVideos", Listen, lists::videos),
+    route!("getVideoInfo", Listen, lists::video_info),
     route!("getStarred", Listen, lists::starred),
     route!("getStarred2", Listen, lists::starred2),
     route!("search2", Listen, search::search2),

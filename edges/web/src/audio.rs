@@ -9,7 +9,9 @@ use axum::response::Response;
 use budget::limits;
 use catalog::{Cover, Item, TrackId};
 use serde::Serialize;
+use store::Place;
 use stream::{Disposition, Kind, Listener, Peer, Segment};
+use transform::{Material, Shown};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
@@ -68,10 +70,34 @@ pub(crate) async fn audio(
     send(&app, &caller, &head, segment, Kind::Media, what)
 }
 
+/// How large a picture is wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "the query is read where it is needed; its part stands here for the description"
+)]
+pub(crate) struct PictureQuery {
+    /// Pixels of the longer edge, rounded up to 80, 160, 300, 600 or 1200; without it, and beyond that, the picture comes
+    /// as it was found.
+    #[param(value_type = Option<u64>, minimum = 1, example = 300)]
+    width: Option<u64>,
+}
+
+/// The width that a query asks for.
+pub(crate) fn width_of(head: &request::Parts) -> Result<Option<u64>, Error> {
+    let Some(text) = caller::values(head.uri.query().unwrap_or_default(), "width").next() else {
+        return Ok(None);
+    };
+    let width = text.parse().ok().filter(|width| *width > 0);
+    width.map(Some).ok_or_else(|| Error::new(Code::Invalid, "width must be a number of pixels"))
+}
+
 /// Show a track's cover
 ///
-/// The picture as it was found, in its own size.
-#[utoipa::path(get, path = "/tracks/{id}/cover", tag = "tracks", params(("id" = String, Path, example = "tr-17")),
+/// The picture as it was found, or made smaller. Of a video that has none, a frame.
+#[utoipa::path(get, path = "/tracks/{id}/cover", tag = "tracks",
+    params(("id" = String, Path, example = "tr-17"), PictureQuery),
     responses((status = 200, description = "the picture", body = Vec<u8>, content_type = "image/*")))]
 pub(crate) async fn cover(
     State(app): State<Arc<App>>,
@@ -79,16 +105,48 @@ pub(crate) async fn cover(
     Id(id): Id<TrackId>,
     head: request::Parts,
 ) -> Result<Response, Error> {
-    let Cover { place, offset, count, content_type } =
-        app.catalog.cover(&caller.identity.viewer(), Item::Track(id)).await?;
-    let source = app.shelf.open(&place).await?;
-    let content_type = HeaderValue::from_static(content_type);
+    let (viewer, width) = (caller.identity.viewer(), width_of(&head)?);
+    let (name, address) = (id.to_string(), caller::client(&head).address);
+    let shown = match app.catalog.cover(&viewer, Item::Track(id)).await {
+        Ok(Cover { place, offset, count, content_type }) => {
+            let original = Shown::as_it_is(app.shelf.open(&place).await?, offset, count, content_type);
+            app.covers.picture(original, origin(&place), &name, width, address).await?
+        }
+        Err(error) if error.kind() == catalog::ErrorKind::NotFound => {
+            let video = app.catalog.video(&viewer, id).await?;
+            let place = video.track.place();
+            let material = Material::whole(app.shelf.open(&place).await?, origin(&place), &name);
+            app.covers.poster(material, video.duration_ms(), width, address).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    show(&app, &caller, &head, shown, format!("cover of {id}"))
+}
+
+/// Where a picture comes from, in the words of the cache.
+pub(crate) fn origin(place: &Place) -> &'static str {
+    match place {
+        Place::File(..) => "library",
+        Place::Blob(_) => "uploads",
+    }
+}
+
+/// Sends a picture.
+pub(crate) fn show(
+    app: &App,
+    caller: &Caller,
+    head: &request::Parts,
+    shown: Shown,
+    what: String,
+) -> Result<Response, Error> {
+    let missing = || {
+        Error::new(Code::FileMissing, "the picture is not in its file now").hint("a scan notices what moved")
+    };
+    let Shown { source, offset, count, content_type } = shown;
+    let content_type = HeaderValue::try_from(&*content_type).map_err(|_| missing())?;
     let segment =
-        Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(|| {
-            Error::new(Code::FileMissing, "the picture is not in its file now")
-                .hint("a scan notices what moved")
-        })?;
-    send(&app, &caller, &head, segment, Kind::Picture, format!("cover of {id}"))
+        Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(missing)?;
+    send(app, caller, head, segment, Kind::Picture, what)
 }
 
 /// Hands a segment to `stream` in the caller's name.

@@ -14,6 +14,7 @@ use stream::Client;
 
 use crate::error::{Code, Error};
 use crate::json::{self, Id};
+use crate::origin::{BaseUrl, Origins, refuse_other_origins};
 use crate::{App, Route};
 
 /// The cookie that holds a session's token.
@@ -62,10 +63,20 @@ pub(crate) async fn identify(
 /// Who sends this request, for faces that know no sign-in of their own; nobody when it shows nothing.
 ///
 /// # Errors
-/// The answer to a request that shows something wrong.
-pub async fn who(sign_in: &SignIn, head: &request::Parts) -> Result<Option<Identity>, Response> {
+/// The answer to a request that shows something wrong, and to a change that a page of another origin asks for in the
+/// name of whoever sits at the browser.
+pub async fn who(
+    sign_in: &SignIn,
+    head: &request::Parts,
+    base: &BaseUrl,
+    trusted: &Origins,
+) -> Result<Option<Identity>, Response> {
     let caller = by_secret(sign_in, head).await.map_err(IntoResponse::into_response)?;
-    Ok(caller.map(|caller| caller.identity))
+    let Some(Caller { identity, sent_by_browsers }) = caller else { return Ok(None) };
+    if sent_by_browsers && !head.method.is_safe() {
+        refuse_other_origins(head, base, trusted).map_err(IntoResponse::into_response)?;
+    }
+    Ok(Some(identity))
 }
 
 /// Who shows a secret in a header; nobody when there is none.

@@ -301,6 +301,30 @@ impl From<store::Error> for Error {
     }
 }
 
+/// What could not be made of a picture or a video.
+impl From<transform::Error> for Error {
+    fn from(error: transform::Error) -> Self {
+        use transform::ErrorKind;
+        let said = error.context.clone();
+        match error.kind {
+            ErrorKind::NoFfmpeg | ErrorKind::NoPicture | ErrorKind::NoSound | ErrorKind::BehindTheEnd => {
+                Error::new(Code::NotFound, said)
+            }
+            ErrorKind::Unsupported => Error::new(Code::NotMedia, said),
+            ErrorKind::TooLarge => Error::new(Code::NeverFits, said),
+            ErrorKind::Busy { retry_after, is_callers } => {
+                Error::new(if is_callers { Code::TooMany } else { Code::Busy }, said).retry_after(retry_after)
+            }
+            ErrorKind::Gone | ErrorKind::Changed => {
+                Error::new(Code::Busy, said).retry_after(limits::RETRY_AFTER)
+            }
+            ErrorKind::Stalled | ErrorKind::Failed | ErrorKind::Source | ErrorKind::Lied | ErrorKind::Io => {
+                Error::broken("the picture cannot be made", &error)
+            }
+        }
+    }
+}
+
 impl From<ingest::Error> for Error {
     fn from(error: ingest::Error) -> Self {
         use ingest::ErrorKind;

@@ -35,7 +35,7 @@ struct Inner {
     folders: Folders,
     last: Mutex<Last>,
     disk: Probe<Check>,
-    has_ffmpeg: bool,
+    has_ffmpeg: Box<dyn Fn() -> bool + Send + Sync>,
     libraries: Mutex<Probes>,
 }
 
@@ -107,13 +107,13 @@ impl Check {
 
 impl Health {
     /// Looks at the disk of this data folder, at this catalog, at the memory limit of this budget and at these library
-    /// folders. `has_ffmpeg` is whether the start found one that it can keep apart.
+    /// folders. `has_ffmpeg` says whether there is one that can be kept apart, as far as is known.
     pub fn new(
         data: PathBuf,
         catalog: Arc<dyn Catalog>,
         budget: Budget,
         folders: Folders,
-        has_ffmpeg: bool,
+        has_ffmpeg: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         Health(Arc::new(Inner {
             data,
@@ -122,7 +122,7 @@ impl Health {
             folders,
             last: Mutex::default(),
             disk: Probe::default(),
-            has_ffmpeg,
+            has_ffmpeg: Box::new(has_ffmpeg),
             libraries: Mutex::default(),
         }))
     }
@@ -156,7 +156,7 @@ impl Health {
             check_libraries(&self.0.folders, &self.0.libraries),
             self.check_database()
         );
-        let ffmpeg = check_ffmpeg(self.0.has_ffmpeg);
+        let ffmpeg = check_ffmpeg((self.0.has_ffmpeg)());
         let memory = check_memory(memory::process().resident_bytes, self.0.budget.limit_bytes());
         let all = [&disk, &database, &ffmpeg, &memory, &libraries];
         let degraded = all.iter().any(|check| check.status == Status::Degraded);

@@ -58,6 +58,7 @@ use prometheus_client::registry::Registry;
 use store::Shelf;
 use stream::Streams;
 use tokio_util::sync::CancellationToken;
+use transform::Covers;
 
 pub use caller::who;
 pub use health::Health;
@@ -78,6 +79,10 @@ pub struct Parts {
     pub ingest: Ingest,
     /// The way out for media.
     pub streams: Streams,
+    /// Gives covers their sizes.
+    pub covers: Covers,
+    /// The widths in which videos are offered: `cdn.ladder`.
+    pub ladder: Arc<[u64]>,
     /// The law.
     pub budget: Budget,
     /// What `POST /scan` starts.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, request};
 use axum::response::Response;
 use catalog::{BlobRow, MediaKind, Track};
 use store::{FileId, Place};
 use stream::{Disposition, Kind, Segment};
+use transform::Shown;
 
 use crate::App;
-use crate::audio::send;
+use crate::audio::{PictureQuery, origin, send, show, width_of};
 use crate::caller::{self, Caller};
 use crate::error::{Code, Error};
 use crate::json::Id;
@@ -32,14 +33,15 @@ pub(crate) async fn audio(
     Id(id): Id<FileId>,
     request: Request,
 ) -> Result<Response, Error> {
-    answer(&app, &caller, id, request, |kind| matches!(kind, MediaKind::Audio | MediaKind::Video)).await
+    let (head, _) = request.into_parts();
+    answer(&app, &caller, id, head, |kind| matches!(kind, MediaKind::Audio | MediaKind::Video)).await
 }
 
 /// Show a picture
 ///
-/// An uploaded picture by its `file_id`.
+/// An uploaded picture by its `file_id`, as it was sent or made smaller.
 #[utoipa::path(get, path = "/images/{file_id}", tag = "uploads",
-    params(("file_id" = String, Path, example = "b94d27b9934d3e08")),
+    params(("file_id" = String, Path, example = "b94d27b9934d3e08"), PictureQuery),
     responses((status = 200, description = "the picture", body = Vec<u8>, content_type = "image/*"),
         (status = 409, description = "the digits stand for two files")))]
 pub(crate) async fn image(
@@ -48,17 +50,28 @@ pub(crate) async fn image(
     Id(id): Id<FileId>,
     request: Request,
 ) -> Result<Response, Error> {
-    answer(&app, &caller, id, request, |kind| kind == MediaKind::Image).await
+    let (head, _) = request.into_parts();
+    let Some(width) = width_of(&head)? else {
+        return answer(&app, &caller, id, head, |kind| kind == MediaKind::Image).await;
+    };
+    let (blob, _) = app.catalog.blob_by_file_id(&caller.identity.viewer(), id).await?;
+    let BlobRow { key: Some(key), kind: MediaKind::Image, content_type, .. } = blob else {
+        return Err(nothing());
+    };
+    let place = Place::Blob(key);
+    let original = Shown::as_it_is(app.shelf.open(&place).await?, 0, None, content_type);
+    let address = caller::client(&head).address;
+    let shown = app.covers.picture(original, origin(&place), &id.to_string(), Some(width), address).await?;
+    show(&app, &caller, &head, shown, format!("picture {id}"))
 }
 
 async fn answer(
     app: &App,
     caller: &Caller,
     id: FileId,
-    request: Request,
+    head: request::Parts,
     is_wanted: fn(MediaKind) -> bool,
 ) -> Result<Response, Error> {
-    let (head, _) = request.into_parts();
     let (blob, track) = app.catalog.blob_by_file_id(&caller.identity.viewer(), id).await?;
     let BlobRow { key: Some(key), kind, content_type, suffix, .. } = blob else { return Err(nothing()) };
     if !is_wanted(kind) {

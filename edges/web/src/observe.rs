@@ -217,7 +217,7 @@ async fn answer(asked: &Asked, handler: Option<RouteFuture<Infallible>>) -> Resp
 /// A plain OPTIONS, which no handler takes, is answered by what the path allows: axum adds `Allow` behind us to what
 /// its fallback for methods said, so only the status and the body are to be changed.
 fn options(answer: Response) -> Response {
-    if answer.status() != StatusCode::METHOD_NOT_ALLOWED {
+    if answer.status() != StatusCode::METHOD_NOT_ALLOWED || is_foreign(&answer) {
         return answer;
     }
     let mut empty = StatusCode::NO_CONTENT.into_response();
@@ -227,8 +227,16 @@ fn options(answer: Response) -> Response {
     empty
 }
 
+/// Whether it is another server's answer, which is passed on as it came.
+fn is_foreign(answer: &Response) -> bool {
+    answer.extensions().get::<stream::Foreign>().is_some()
+}
+
 /// Headers that every answer has, and compression.
 fn finish(answer: Response, asked: &Asked, observed: &Observed) -> Response {
+    if is_foreign(&answer) {
+        return answer;
+    }
     let mut answer = gzip::compress(answer, asked.gzip, &observed.budget);
     let policy = if is_media(answer.headers()) { MEDIA_POLICY } else { API_POLICY };
     let headers = answer.headers_mut();

@@ -27,7 +27,7 @@ use crate::{
         session::open, session::close,
         account::me, account::keys, account::add_key, account::remove_key,
         account::app_passwords, account::add_app_password, account::remove_app_password,
-        tracks::list, tracks::read, tracks::change, tracks::remove, videos::list,
+        tracks::list, tracks::read, tracks::change, tracks::remove, videos::list, videos::read,
         audio::audio, audio::cover, audio::link,
         form::upload, events::progress, uploads::options, uploads::begin, uploads::put, uploads::options_of_one,
         uploads::see, uploads::append, uploads::instead, uploads::give_up, events::follow,

@@ -89,6 +89,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(DELETE, "/me/app-passwords/{id}", OWN, |m| on(m, account::remove_app_password)),
     Route::new(GET, "/tracks", LISTEN, |m| on(m, tracks::list)),
     Route::new(GET, "/videos", LISTEN, |m| on(m, videos::list)),
+    Route::new(GET, "/videos/{id}", LISTEN, |m| on(m, videos::read)),
     Route::new(GET, "/tracks/{id}", LISTEN, |m| on(m, tracks::read)),
     Route::new(PATCH, "/tracks/{id}", CHANGE, |m| on(m, tracks::change)),
     Route::new(DELETE, "/tracks/{id}", CHANGE, |m| on(m, tracks::remove)),

@@ -101,6 +101,14 @@ impl From<Track> for TrackAnswer {
     }
 }
 
+impl TrackAnswer {
+    /// With the length and the bitrate that a look at the file told.
+    pub(crate) fn looked_at(mut self, duration_ms: u64, bitrate_kbps: u32) -> Self {
+        (self.duration_ms, self.bitrate_kbps) = (duration_ms, bitrate_kbps);
+        self
+    }
+}
+
 /// Who sees a track.
 #[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -160,16 +168,17 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    page(&app, &caller, &query, async |viewer, after, rows| app.catalog.tracks(viewer, after, rows).await)
-        .await
+    let read = async |viewer: &Viewer, after, rows| app.catalog.tracks(viewer, after, rows).await;
+    page(&app, &caller, &query, read, |track: Track| (track.id, TrackAnswer::from(track))).await
 }
 
-/// One page of a list in the order of ids.
-pub(crate) async fn page(
+/// One page of a list in the order of ids; `show` makes the answer's row of the catalog's.
+pub(crate) async fn page<Row, Shown: Serialize>(
     app: &App,
     caller: &Caller,
     query: &PageQuery,
-    read: impl AsyncFnOnce(&Viewer, Option<TrackId>, usize) -> Result<Page<Track, TrackId>, catalog::Error>,
+    read: impl AsyncFnOnce(&Viewer, Option<TrackId>, usize) -> Result<Page<Row, TrackId>, catalog::Error>,
+    show: impl Fn(Row) -> (TrackId, Shown),
 ) -> Result<Response, Error> {
     let rows = json::rows(query.limit)?;
     let bad_after = |_| Error::new(Code::Invalid, "after must be what next said");
@@ -177,18 +186,20 @@ pub(crate) async fn page(
     let slot = app.listings.take(caller.identity.user.id.0)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
     let page = read(&caller.identity.viewer(), after, rows).await?;
-    let text = page_text(page.rows, page.next)?;
+    let text = page_text(page.rows.into_iter().map(show), page.next)?;
     drop(permit);
     Ok(held::listing(app, slot, "application/json", text)?)
 }
 
 /// Writes the rows until the text is long enough; the key of the last one written is where the next page starts.
-fn page_text(rows: Vec<Track>, mut next: Option<TrackId>) -> Result<Vec<u8>, Error> {
+fn page_text<Shown: Serialize>(
+    rows: impl Iterator<Item = (TrackId, Shown)>,
+    mut next: Option<TrackId>,
+) -> Result<Vec<u8>, Error> {
     let mut text = b"{\"tracks\":[".to_vec();
-    let mut rows = rows.into_iter().peekable();
-    while let Some(row) = rows.next() {
-        let id = row.id;
-        write(&mut text, &TrackAnswer::from(row))?;
+    let mut rows = rows.peekable();
+    while let Some((id, row)) = rows.next() {
+        write(&mut text, &row)?;
         if rows.peek().is_some() {
             if text.len() >= limits::PAGE_TEXT_BYTES_MAX {
                 next = Some(id);

@@ -1,6 +1,7 @@
 //! What makes renditions, and where their sources are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -10,7 +11,9 @@ use hyper::http::request;
 use prometheus_client::registry::Registry;
 use store::{Blocks, Remotes, Renditions, Shelf};
 use stream::Streams;
-use transform::{Cache, CacheSettings, Ffmpeg, FfmpegSettings, Guard, Transforms};
+use tokio_util::sync::CancellationToken;
+use transform::{Cache, CacheSettings, Covers, Ffmpeg, FfmpegSettings, Guard, Transforms, VideoLooks};
+use web::{BaseUrl, Origins};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
@@ -21,7 +24,11 @@ use crate::settings::{Sandbox, Settings};
 pub(crate) struct Making {
     /// What makes renditions, with where they are kept.
     pub(crate) transforms: Transforms,
+    /// What gives covers their sizes.
+    pub(crate) covers: Covers,
+    jobs: cdn::Jobs,
     remotes: Option<Remotes>,
+    answers: Option<cdn::AnswerIndex>,
 }
 
 impl Making {
@@ -29,7 +36,12 @@ impl Making {
     ///
     /// # Errors
     /// Of the disk, and of an index of renditions that cannot be begun.
-    pub(crate) async fn open(home: &Home, settings: &Settings, keeping: &Keeping) -> Result<Making> {
+    pub(crate) async fn open(
+        home: &Home,
+        settings: &Settings,
+        keeping: &Keeping,
+        stop: &CancellationToken,
+    ) -> Result<Making> {
         let failed = |e: &dyn std::fmt::Display| Error::failed(e.to_string());
         let renditions = Renditions::open(&home.data, keeping.io.clone()).map_err(|e| failed(&e))?;
         let rules = CacheSettings { bytes_max: settings.cache.bytes, ..CacheSettings::default() };
@@ -38,15 +50,27 @@ impl Making {
         let transforms = Transforms::new(transform::Parts {
             budget: home.budget.clone(),
             cache,
-            ffmpeg: ffmpeg(settings).await,
+            ffmpeg: Box::pin(ffmpeg(ffmpeg_settings(settings))),
             jobs_max: settings.transform.jobs_max,
+            stall: Duration::from_millis(budget::limits::CHILD_STALL_MS),
         });
         let dials = settings.cdn.origin.iter().any(|origin| origin.url.is_some() || origin.s3.is_some());
         let remotes = match dials {
             true => Some(remotes(home, settings, keeping)?),
             false => None,
         };
-        Ok(Making { transforms, remotes })
+        let covers = Covers::new(transforms.clone());
+        let proxies = settings.cdn.origin.iter().any(|origin| origin.proxy);
+        let answers = match proxies {
+            true => {
+                let (data, cache) = (home.data.path(), transforms.cache());
+                let index = cdn::AnswerIndex::open(data, cache, settings.cache.bytes).await;
+                Some(index.map_err(|e| failed(&e))?)
+            }
+            false => None,
+        };
+        let jobs = cdn::Jobs::new(stop.clone());
+        Ok(Making { transforms, covers, jobs, remotes, answers })
     }
 
     /// The routes of renditions over the sources of the configuration.
@@ -68,13 +92,31 @@ impl Making {
             transforms: self.transforms.clone(),
             streams: streams.clone(),
             signer: cdn::Signer::new(&home.data.secret()),
-            door: Arc::new(Door(home.sign_in.clone())),
+            door: Arc::new(Door {
+                sign_in: home.sign_in.clone(),
+                base_url: settings.server.base_url.clone(),
+                cors_origins: settings.server.cors_origins.clone(),
+            }),
+            jobs: self.jobs.clone(),
+            budget: home.budget.clone(),
+            prefix: settings.server.base_url.prefix().into(),
+            answers: self.answers.clone(),
         }))
+    }
+
+    /// What looks at the videos of the catalog.
+    pub(crate) fn looks(&self, home: &Home, shelf: &Shelf) -> VideoLooks {
+        VideoLooks::new(self.transforms.clone(), Arc::clone(&home.catalog), shelf.clone())
     }
 
     /// Adds all of its figures to the metrics.
     pub(crate) fn register(&self, registry: &mut Registry) {
         self.transforms.register(registry);
+        self.covers.register(registry);
+        self.jobs.register(registry);
+        if let Some(answers) = &self.answers {
+            answers.register(registry);
+        }
         if let Some(remotes) = &self.remotes {
             remotes.register(registry);
         }
@@ -91,8 +133,8 @@ pub(crate) fn ffmpeg_settings(settings: &Settings) -> FfmpegSettings {
     FfmpegSettings { ffmpeg: settings.transform.ffmpeg.clone(), sandbox, guard: Guard::this_program() }
 }
 
-async fn ffmpeg(settings: &Settings) -> Option<Ffmpeg> {
-    match Ffmpeg::find(ffmpeg_settings(settings)).await {
+async fn ffmpeg(settings: FfmpegSettings) -> Option<Ffmpeg> {
+    match Ffmpeg::find(settings).await {
         Ok(ffmpeg) => {
             let kept = ffmpeg.protection().to_string();
             tracing::info!(ffmpeg = ffmpeg.version(), sandbox = %kept, "renditions are made by ffmpeg");
@@ -117,11 +159,15 @@ fn remotes(home: &Home, settings: &Settings, keeping: &Keeping) -> Result<Remote
 }
 
 /// Who asks for a rendition: whoever the JSON API would take him for.
-struct Door(SignIn);
+struct Door {
+    sign_in: SignIn,
+    base_url: BaseUrl,
+    cors_origins: Origins,
+}
 
 #[async_trait]
 impl cdn::Door for Door {
     async fn who(&self, head: &request::Parts) -> std::result::Result<Option<Identity>, Response> {
-        web::who(&self.0, head).await
+        web::who(&self.sign_in, head, &self.base_url, &self.cors_origins).await
     }
 }

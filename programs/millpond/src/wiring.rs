@@ -14,6 +14,7 @@ use store::{FolderId, Folders, Shelf};
 use stream::Streams;
 use stream::wire::Wire;
 use tokio_util::sync::CancellationToken;
+use transform::VideoLooks;
 use web::{Health, Observed, Operations};
 
 use crate::descriptors::Shares;
@@ -37,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) keeping: Keeping,
     /// What makes renditions.
     pub(crate) making: Making,
+    /// What looks at videos.
+    pub(crate) looks: VideoLooks,
 }
 
 /// Opens the library folders and tells the database which there are.
@@ -115,7 +118,7 @@ pub(crate) async fn build(
     keeping.register(&mut registry);
     house.disk = Some(keeping.io.clone());
     let shelf = Shelf::new(folders.clone(), Arc::clone(&keeping.blobs));
-    let making = Making::open(home, settings, &keeping).await?;
+    let making = Making::open(home, settings, &keeping, &house.stop).await?;
     making.register(&mut registry);
     let cdn = making.face(home, settings, &shelf, &streams)?;
     let ingest = &keeping.ingest;
@@ -143,7 +146,8 @@ pub(crate) async fn build(
     if let (Some(cert), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) {
         house.tls = Some(acceptor(cert, key)?);
     }
-    Ok(Parts { house: house.open(), streams, scanner, keeping, making })
+    let looks = making.looks(home, &shelf);
+    Ok(Parts { house: house.open(), streams, scanner, keeping, making, looks })
 }
 
 fn streams(home: &Home, settings: &Settings) -> Streams {
@@ -196,7 +200,10 @@ impl Faces<'_> {
             Arc::clone(&home.catalog),
             home.budget.clone(),
             shelf.folders().clone(),
-            making.transforms.has_ffmpeg(),
+            {
+                let transforms = making.transforms.clone();
+                move || transforms.has_ffmpeg()
+            },
         );
         let observed = Observed {
             operations: operations.clone(),
@@ -212,6 +219,8 @@ impl Faces<'_> {
             shelf: (*shelf).clone(),
             ingest: (*ingest).clone(),
             streams: (*streams).clone(),
+            covers: making.covers.clone(),
+            ladder: settings.cdn.ladder.widths().into(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
             listings: listings.clone(),
@@ -228,6 +237,7 @@ impl Faces<'_> {
             sign_in: home.sign_in.clone(),
             shelf: (*shelf).clone(),
             streams: (*streams).clone(),
+            covers: making.covers.clone(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
             listings,

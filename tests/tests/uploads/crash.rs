@@ -23,7 +23,8 @@ fn p01_no_acknowledged_byte_is_lost_by_kills_at_random_moments() {
             let login = if which == 0 { &ground.admin } else { &ground.mira };
             // One sends files so large and fast that disk threads hear him, in one request each.
             let sizes = if which == 2 { 6_000_000..30_000_000 } else { 100_000..4_000_000 };
-            let mut sender = Sender::new(&format!("sender {which}"), login, seed.wrapping_add(which << 8), sizes);
+            let mut sender =
+                Sender::new(&format!("sender {which}"), login, seed.wrapping_add(which << 8), sizes);
             sender.piece_bytes = (which == 2).then_some(30_000_000);
             sender
         })

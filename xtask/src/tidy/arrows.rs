@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("load", &[]),
     ("forgetful", &[]),
     ("xtask", &["load"]),
-    ("hot", &["budget", "store", "catalog", "stream", "subsonic"]),
+    ("hot", &["budget", "store", "catalog", "stream", "transform", "subsonic"]),
 ];
 /// These may know every crate: the program that wires them, and what tests them from outside.
 const KNOW_ALL: &[&str] = &["millpond", "fuzz", "tests"];

@@ -27,6 +27,8 @@ pub const REMOTE_STALL_MS: u64 = 15_000;
 /// One request, for a head or for a block, is over after this time, however it trickles; redirects and the wait for a
 /// connection count.
 pub const REMOTE_TOTAL_MS: u64 = 60_000;
+/// The same of a file that is fetched whole, because it cannot be read by blocks.
+pub const REMOTE_WHOLE_MS: u64 = 30 * 60_000;
 /// Blocks of one origin on their way to readers at the same time.
 pub const REMOTE_FETCHES_MAX: usize = 8;
 /// Blocks of one origin that are fetched ahead of readers at the same time.

@@ -39,6 +39,23 @@ pub const RENDITION_LINK_MS: u64 = 24 * 3_600_000;
 /// How long it may be valid: a year and a day.
 pub const RENDITION_LINK_MS_MAX: u64 = 367 * 24 * 3_600_000;
 
+/// How large covers are made, by their longer edge in pixels. What was asked for is rounded up; whoever asks for more than
+/// the last gets the picture as it is.
+pub const COVER_PIXELS: [u64; 5] = [80, 160, 300, 600, 1_200];
+/// A picture that cannot be made smaller, or not now, is shown as it is when it has no more bytes.
+pub const COVER_ORIGINAL_BYTES_MAX: u64 = MIB;
+/// Covers that are made at once for pages; with [`POSTERS_AT_ONCE`] fewer than [`FLIGHTS_PER_ADDRESS_MAX`].
+pub const COVERS_AT_ONCE: usize = 4;
+/// Frames of videos that are made at once as their covers.
+pub const POSTERS_AT_ONCE: usize = 2;
+/// Covers that wait to be made: a page of a library asks for all of its covers at once.
+pub const COVERS_WAITING_MAX: usize = 1_000;
+/// Those of them that one address may ask for.
+pub const COVERS_PER_ADDRESS_MAX: usize = 500;
+/// How long a cover waits before whoever asked is told to come back.
+pub const COVER_WAIT_MS: u64 = 60_000;
+/// The latest moment of a video that is its cover; of a short one it is a tenth of it, since many begin with black.
+pub const POSTER_MS_MAX: u64 = 10_000;
 /// The quality of a cover, as JPEG encoders count it, to 100.
 pub const COVER_JPEG_QUALITY: u8 = 85;
 /// What is read of a picture at once.
@@ -62,14 +79,21 @@ pub const PROBE_BYTES: u64 = 40 * MIB;
 /// How long that may take.
 pub const PROBE_MS: u64 = 30_000;
 /// The kernel's own bound on a child counts what it asked for, also where it never wrote: stacks and the allocator's
-/// stock. It stands so far above what was reserved.
-pub const CHILD_MEMORY_ROOM_BYTES: u64 = 96 * MIB;
+/// stock. It stands so far above what was reserved. The encoder of AV1 has a dozen threads, and stands still for ever when one
+/// of them gets no stack.
+pub const CHILD_MEMORY_ROOM_BYTES: u64 = 224 * MIB;
 /// Processor time that a child may always take…
 pub const CHILD_CPU_SECONDS_MIN: u64 = 120;
 /// …and for each second of what it makes.
 pub const CHILD_CPU_SHARE: u64 = 60;
 /// What a second pass may make longer than what it is made of, beside an eighth.
 pub const SECOND_PASS_BYTES: u64 = MIB;
+/// The longest name of a codec or a language that is kept of a video: `pcm_s16le`, `sr-Latn-RS`.
+pub const VIDEO_WORD_BYTES_MAX: usize = 24;
+/// How often it is asked whether libraries changed, so that their new videos are looked at.
+pub const VIDEO_LOOK_MS: u64 = 2_000;
+/// How long a video waits to be looked at again whose file could not be opened, or for which there was no room.
+pub const VIDEO_LOOK_AGAIN_MS: u64 = 600_000;
 /// What was found out about sources, by validator.
 pub const PROBES_KEPT_MAX: usize = 1_000;
 /// How long that is remembered.
@@ -114,6 +138,12 @@ pub const CHILDREN_STARTING_MAX: usize = 16;
 pub const FFMPEG_ANSWER_MS: u64 = 30_000;
 /// What is kept of that.
 pub const FFMPEG_ANSWER_BYTES_MAX: usize = KIB as usize;
+/// The largest source that is copied whole because a child cannot read it where it lies. `cache.bytes` may hold less.
+pub const COPY_BYTES_MAX: u64 = 8 * 1_024 * MIB;
+/// Copies that are fetched at the same time.
+pub const COPIES_FETCHED_MAX: usize = 4;
+/// Copies that are there or on their way.
+pub const COPIES_MAX: usize = 64;
 /// Connections over which one child reads a served source.
 pub const SERVED_CONNECTIONS_MAX: usize = 4;
 /// The head of a request of a child.
@@ -131,8 +161,10 @@ pub const SOURCE_STREAMS_MAX: usize = 32;
 
 // --- answers ----------------------------------------------------------------------------------------------
 
-/// What is made within so long is given whole, with a length and ranges; after that it is given as it comes.
+/// What is made within so long is given whole, with a length and ranges; after that it is given as it comes…
 pub const RENDITION_PATIENCE_MS: u64 = 1_000;
+/// …and at once when there are more milliseconds of it than this, which are not made in that time.
+pub const RENDITION_SHORT_MS: u64 = 5_000;
 /// How long a request waits that can only be answered with the whole; after that it is told to come back.
 pub const RENDITION_WAIT_MS: u64 = 60_000;
 /// When it is told to.
@@ -171,8 +203,15 @@ pub const FPS_UNASKED_MAX: u32 = 60;
 pub const FRAGMENT_MS: u64 = 250;
 /// How much of sound alone a fragment holds; it is made many times faster than it is heard.
 pub const SOUND_FRAGMENT_MS: u64 = 1_000;
-/// How long a segment of HLS is.
+/// How long a segment of HLS is, to the next whole picture or frame of sound.
 pub const SEGMENT_MS: u64 = 4_000;
+/// What segments of HLS may take at their peak, to the bitrate that their encoder keeps: the buffer of each is a second, of which
+/// nine tenths are full when it begins, and RFC 8216 counts over two seconds and more.
+pub const HLS_PEAK_PERCENT: u64 = 145;
+/// What stands before the first fragment of a segment.
+pub const FRONT_BYTES_MAX: usize = (64 * KIB) as usize;
+/// What is written of a playlist at once.
+pub const PLAYLIST_PIECE_BYTES: usize = (8 * KIB) as usize;
 /// From one whole picture of a video to the next, at most.
 pub const KEYFRAME_MS: u64 = 4_000;
 /// Pictures of a spritesheet that lie so far from each other are taken from keyframes alone.
@@ -211,18 +250,36 @@ pub const CACHE_TIDY_MS: u64 = 30_000;
 pub const CACHE_USES_WAITING_MAX: usize = 4_096;
 /// Purges that are remembered for renditions that were in the making then.
 pub const CACHE_PURGES_KEPT_MAX: usize = 256;
+/// How often it is looked whether another process asks for a purge.
+pub const PURGE_WATCH_MS: u64 = 500;
+/// How long a process waits for the purge that it asked for; nobody does it later.
+pub const PURGE_ASKED_MS: u64 = 120_000;
+/// Tags, paths, keys and origins in one purge.
+pub const PURGE_NAMES_MAX: usize = 100;
+/// Tags that an origin may give to its renditions.
+pub const ORIGIN_TAGS_MAX: usize = 16;
+/// Jobs whose address and end are remembered, so that whoever asks learns of them.
+pub const JOBS_KEPT_MAX: usize = 256;
+/// How long they are remembered.
+pub const JOBS_KEPT_MS: u64 = 3_600_000;
+/// The longest address that is remembered of a job, in bytes; of a longer one nothing is.
+pub const JOB_ADDRESS_BYTES_MAX: usize = (2 * KIB) as usize;
+/// Connections over which jobs are watched…
+pub const JOB_WATCHERS_MAX: usize = 1_000;
+/// …and of one address.
+pub const JOB_WATCHERS_PER_ADDRESS_MAX: usize = 16;
 /// Paths whose version is remembered.
 pub const CACHE_VERSIONS_MAX: usize = 100_000;
 /// Failures that are remembered, so that what cannot be made is not tried again and again.
 pub const FAILURES_KEPT_MAX: usize = 10_000;
 /// How long what was made is fresh. Its source's validator is part of its key, so that nothing old is ever found under
-/// a new one; this bounds how long it is told to others. Key: `cache.ttl.ok`.
+/// a new one; after this time the source must be looked at again. Sources of a list say it themselves, in `ttl`.
 pub const FRESH_OK_MS: u64 = 86_400_000;
-/// How long an origin's redirect is fresh. Key: `cache.ttl.redirects`.
+/// How long an origin's redirect is fresh.
 pub const FRESH_REDIRECT_MS: u64 = 300_000;
-/// How long an origin's refusal is fresh, and how long a failed job is not tried again. Key: `cache.ttl.client_error`.
+/// How long an origin's refusal is fresh, and how long a failed job is not tried again.
 pub const FRESH_CLIENT_ERROR_MS: u64 = 60_000;
-/// How long an origin's failure is fresh. Key: `cache.ttl.server_error`.
+/// How long an origin's failure is fresh.
 pub const FRESH_SERVER_ERROR_MS: u64 = 10_000;
 /// How long it is remembered that bytes are nothing that can be changed: they will not get better.
 pub const FRESH_UNSUPPORTED_MS: u64 = 3_600_000;

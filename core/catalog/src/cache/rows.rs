@@ -6,16 +6,28 @@ use super::Result;
 use crate::error::{Error, ErrorKind};
 use crate::model::UnixMs;
 
-pub(super) const GET: &str =
-    "SELECT m.key, m.file, m.bytes, m.room_bytes, m.content_type, m.etag, m.origin, m.path,
-        m.mode, m.source_tag, m.status, m.version, m.created, m.cost_ms, m.fresh_until,
-        (SELECT json_group_array(t.tag) FROM tags t WHERE t.slot = m.slot) AS tags
-    FROM made m LEFT JOIN versions v ON v.origin = m.origin AND v.path = m.path
-    WHERE m.slot = ?1 AND m.key = ?2 AND m.version = ifnull(v.version, 0)";
+/// Rows of the present version of their path, that condition left open.
+macro_rules! present {
+    ($condition:literal) => {
+        concat!(
+            "SELECT m.key, m.file, m.bytes, m.room_bytes, m.content_type, m.etag, m.origin, m.path,
+                m.mode, m.source_tag, m.status, m.version, m.created, m.cost_ms, m.fresh_until, m.recipe,
+                (SELECT json_group_array(t.tag) FROM tags t WHERE t.slot = m.slot) AS tags
+            FROM made m LEFT JOIN versions v ON v.origin = m.origin AND v.path = m.path
+            WHERE m.version = ifnull(v.version, 0) AND ",
+            $condition
+        )
+    };
+}
+
+pub(super) const GET: &str = present!("m.slot = ?1 AND m.key = ?2");
+pub(super) const FORMER: &str = present!(
+    "m.origin = ?1 AND m.path = ?2 AND m.recipe = ?3 AND m.key <> ?4 ORDER BY m.created DESC LIMIT 1"
+);
 pub(super) const PUT: &str =
     "INSERT INTO made (slot, key, file, bytes, room_bytes, content_type, etag, origin, path,
-        mode, source_tag, status, version, created, used, checked, cost_ms, fresh_until)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?14, ?15, ?16)";
+        mode, source_tag, status, version, created, used, checked, cost_ms, fresh_until, recipe)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?14, ?15, ?16, ?17)";
 
 /// A rendition that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +62,8 @@ pub struct Row {
     pub cost_ms: u64,
     /// Until when it may be given without asking anybody.
     pub fresh_until: UnixMs,
+    /// What was asked of the source, as a number that the same recipe always has; 0 is none.
+    pub recipe: i64,
     /// What else it is purged by.
     pub tags: Vec<String>,
 }
@@ -101,6 +115,7 @@ pub(super) struct RawRow {
     created: UnixMs,
     cost_ms: i64,
     fresh_until: UnixMs,
+    recipe: i64,
     tags: String,
 }
 
@@ -125,6 +140,7 @@ impl TryFrom<RawRow> for Row {
             created: raw.created,
             cost_ms: number(raw.cost_ms),
             fresh_until: raw.fresh_until,
+            recipe: raw.recipe,
             tags: serde_json::from_str(&raw.tags).map_err(|e| damaged().because(e))?,
         })
     }

@@ -1,12 +1,13 @@
 //! Which rows a purge means.
 
 use budget::limits::CACHE_PAGE_ROWS_MAX;
+use serde::{Deserialize, Serialize};
 
 use super::{Index, Result, slot_of};
 use crate::model::UnixMs;
 
 /// Some of the rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Select {
     /// That of one key.
     Key([u8; 32]),
@@ -59,36 +60,6 @@ impl Select {
         }
     }
 
-    const fn to_stale(&self) -> &'static str {
-        match self {
-            Select::Key(_) => {
-                "UPDATE made SET fresh_until = ?4 WHERE slot IN
-                    (SELECT slot FROM made WHERE slot = ?1 AND key = ?2 AND fresh_until > ?4 LIMIT ?3)"
-            }
-            Select::Tag(_) => {
-                "UPDATE made SET fresh_until = ?4 WHERE slot IN (SELECT m.slot FROM tags t
-                    CROSS JOIN made m ON m.slot = t.slot
-                    WHERE t.tag = ?1 AND ?2 IS NULL AND m.fresh_until > ?4 LIMIT ?3)"
-            }
-            Select::Path { .. } => {
-                "UPDATE made SET fresh_until = ?4 WHERE slot IN
-                    (SELECT slot FROM made WHERE origin = ?1 AND path = ?2 AND fresh_until > ?4 LIMIT ?3)"
-            }
-            Select::Prefix { .. } => {
-                "UPDATE made SET fresh_until = ?4 WHERE slot IN (SELECT slot FROM made
-                    WHERE origin = ?1 AND path >= ?2 AND path < ?2 || char(1114111) AND fresh_until > ?4 LIMIT ?3)"
-            }
-            Select::Older(_) => {
-                "UPDATE made SET fresh_until = ?4 WHERE slot IN
-                    (SELECT slot FROM made WHERE fresh_until < ?1 AND ?2 IS NULL AND fresh_until > ?4 LIMIT ?3)"
-            }
-            Select::All => {
-                "UPDATE made SET fresh_until = ?4 WHERE slot IN
-                    (SELECT slot FROM made WHERE ?1 IS NULL AND ?2 IS NULL AND fresh_until > ?4 LIMIT ?3)"
-            }
-        }
-    }
-
     fn bound(
         &self,
         sql: &'static str,
@@ -115,14 +86,5 @@ impl Index {
         use sqlx::Row as _;
         let rows = which.bound(which.of_which()).fetch_all(&self.writer).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-    }
-
-    /// Makes a page of such rows stale that are fresh at this moment. Gives how many that were; the same call makes the
-    /// next ones so.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn make_stale(&self, which: &Select, now: UnixMs) -> Result<u64> {
-        Ok(which.bound(which.to_stale()).bind(now).execute(&self.writer).await?.rows_affected())
     }
 }

@@ -21,6 +21,7 @@ fn row(start: u8, origin: &str, path: &str, tags: &[&str]) -> Row {
         created: 1_000 + i64::from(start),
         cost_ms: 7,
         fresh_until: 5_000 + i64::from(start),
+        recipe: i64::from(start % 2),
         tags: tags.iter().map(ToString::to_string).collect(),
     }
 }
@@ -110,10 +111,6 @@ async fn a_purge_means_what_it_says_and_no_more() {
                 assert_eq!(is_meant, expected.contains(&(at as u8 + 1)), "{which:?} of {row:?}");
             }
         }
-        let (_folder, index, _) = filled().await;
-        let stale = index.make_stale(&which, 4_000).await.unwrap();
-        assert_eq!(stale, expected.len() as u64, "{which:?}");
-        assert_eq!(index.make_stale(&which, 4_000).await.unwrap(), 0, "they are stale by now");
     }
 }
 
@@ -133,6 +130,55 @@ async fn only_the_present_version_of_a_path_is_found() {
     assert!(again > first, "also when the clock was set back");
     assert_eq!(index.get(&newer.key).await.unwrap(), None);
     assert!(index.raise("clips", "/b", 80).await.unwrap() > again, "no two paths have one version");
+}
+
+#[tokio::test]
+async fn a_former_version_is_found_by_source_and_recipe_until_its_path_is_raised() {
+    let (_folder, index, rows) = filled().await;
+    let former = async |path: &str, recipe: i64, not: &Row| {
+        index.former("clips", path, recipe, &not.key).await.unwrap().map(|row| row.key)
+    };
+    assert_eq!(former("/a/one.mp4", 1, &rows[6]).await, Some(rows[0].key));
+    assert_eq!(former("/a/one.mp4", 0, &rows[6]).await, Some(rows[1].key));
+    assert_eq!(former("/a/one.mp4", 1, &rows[0]).await, None, "it is no former one of itself");
+    assert_eq!(former("/b/one.mp4", 1, &rows[0]).await, None);
+    let newer = Row { key: [77; 32], file: [78; 32], created: 9_000, ..rows[0].clone() };
+    index.put(&newer).await.unwrap();
+    assert_eq!(former("/a/one.mp4", 1, &rows[6]).await, Some(newer.key), "the last one");
+    index.raise("clips", "/a/one.mp4", 90).await.unwrap();
+    assert_eq!(former("/a/one.mp4", 1, &rows[6]).await, None);
+    index.renew(&[slot_of(&rows[2].key)], 70_000).await.unwrap();
+    index.renew(&[slot_of(&rows[2].key)], 60_000).await.unwrap();
+    assert_eq!(index.get(&rows[2].key).await.unwrap().unwrap().fresh_until, 70_000);
+}
+
+#[tokio::test]
+async fn what_another_process_asks_for_is_done_once_and_told() {
+    let (folder, index, _) = filled().await;
+    let other = Index::open(&folder.path().join("cache.db")).await.unwrap();
+    assert_eq!(index.asked_purge(0).await.unwrap(), None);
+    let asked = [
+        Select::Key([7; 32]),
+        Select::Tag("a \"tag\"".to_owned()),
+        Select::Prefix { origin: "clips".to_owned(), prefix: "/ä".to_owned() },
+        Select::All,
+    ];
+    let mut ids = Vec::new();
+    for what in &asked {
+        ids.push(other.ask_purge(what, 1_000, 0).await.unwrap());
+    }
+    for (id, what) in ids.iter().zip(&asked) {
+        let found = index.asked_purge(500).await.unwrap().unwrap();
+        assert_eq!((found.id, &found.what), (*id, what));
+        assert_eq!(other.done_purge(*id).await.unwrap(), None);
+        index.purge_is_done(*id, 3, 4_000).await.unwrap();
+        assert_eq!(other.done_purge(*id).await.unwrap(), Some((3, 4_000)));
+    }
+    let late = other.ask_purge(&Select::All, 1_000, 0).await.unwrap();
+    assert_eq!(index.asked_purge(1_001).await.unwrap(), None, "nobody waits for it any more");
+    other.ask_purge(&Select::All, 3_000, 2_000).await.unwrap();
+    assert_eq!(other.done_purge(ids[0]).await.unwrap(), None, "what was asked long ago is forgotten");
+    index.purge_is_done(late, 1, 1).await.unwrap();
 }
 
 #[tokio::test]

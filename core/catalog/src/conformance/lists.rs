@@ -8,10 +8,9 @@ use budget::limits::{
 use store::{Place, RelPath};
 
 use super::house::{House, artist_names, file, names, path, titles};
-use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
-use crate::model::{AlbumId, AlbumOrder, ArtistId, Cover, Item, PlayState, TrackChange, TrackId, Visibility};
+use crate::model::{AlbumId, AlbumOrder, ArtistId, Cover, Item, PlayState, TrackId};
 use crate::weight::{Weight, is_cut};
 
 pub(super) async fn tracks_come_in_pages_that_fit_together(catalog: Arc<dyn Catalog>) {
@@ -43,26 +42,6 @@ pub(super) async fn tracks_come_in_pages_that_fit_together(catalog: Arc<dyn Cata
     assert_eq!((track.content_type, track.suffix.as_str(), track.has_cover), ("audio/flac", "flac", true));
     assert_eq!((track.genres.as_slice(), track.play), (&["Rock".to_owned()][..], PlayState::default()));
     assert_eq!(catalog.track(&ann, track.id).await.expect("one track"), *track);
-}
-
-pub(super) async fn videos_are_listed_by_themselves(catalog: Arc<dyn Catalog>) {
-    let mut files: Vec<_> = (1..=9).map(|n| file("A", "One", n, &format!("piece {n}"))).collect();
-    for (file, content_type) in
-        files.iter_mut().step_by(2).zip(["video/mp4", "audio/mp4", "video/x-matroska", "video/webm"])
-    {
-        file.tags.content_type = content_type;
-    }
-    let house = House::with(catalog, &files).await;
-    let (catalog, ann) = (&house.catalog, house.ann());
-    let first = catalog.videos(&ann, None, 2).await.expect("a page");
-    assert_eq!(titles(&first.rows), ["piece 1", "piece 5"]);
-    let rest = catalog.videos(&ann, first.next, 2).await.expect("a page");
-    assert_eq!((titles(&rest.rows), rest.next), (vec!["piece 7"], None));
-    let mine = TrackChange { visibility: Some(Visibility::Private), ..TrackChange::default() };
-    let managing = Viewer::managing(&house.admin);
-    catalog.change_track(&managing, rest.rows[0].id, &mine).await.expect("it is hidden");
-    let seen = catalog.videos(&ann, None, 9).await.expect("a page");
-    assert_eq!(titles(&seen.rows), ["piece 1", "piece 5"], "what is private is not in it");
 }
 
 pub(super) async fn albums_come_in_every_order(catalog: Arc<dyn Catalog>) {

@@ -24,6 +24,7 @@ mod search;
 mod sent;
 mod uploads;
 mod users;
+mod videos;
 
 /// Runs every check, each on a catalog of its own that `make` gives: empty, without users and libraries.
 pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
@@ -43,13 +44,17 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     libraries::hidden_libraries_take_their_tracks_with_them(make().await).await;
 
     lists::tracks_come_in_pages_that_fit_together(make().await).await;
-    lists::videos_are_listed_by_themselves(make().await).await;
     lists::p04_a_page_holds_no_more_than_its_permit(make().await).await;
     lists::albums_come_in_every_order(make().await).await;
     lists::artists_come_by_their_sort_names(make().await).await;
     lists::genres_count_what_is_seen(make().await).await;
     lists::an_album_is_played_in_its_order(make().await).await;
     lists::covers_are_found_for_everything(make().await).await;
+
+    videos::they_are_listed_by_themselves(make().await).await;
+    videos::what_a_look_told_is_kept_until_the_file_changes(make().await).await;
+    videos::what_is_told_of_other_bytes_is_not_kept(make().await).await;
+    videos::nobody_is_sent_to_look_at_what_is_not_there(make().await).await;
 
     search::words_begin_with_what_was_typed(make().await).await;
     search::pages_of_a_search_fit_together(make().await).await;

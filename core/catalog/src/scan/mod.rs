@@ -12,8 +12,9 @@
 //! inventory in batches. Each reader is a turn of background work: when memory is scarce there are fewer at once, but
 //! always one.
 //!
-//! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; videos in folders; loudness tags;
-//! words in APE tags. Videos that were sent are read by [`read_tags`], as far as they say quickly how long they are. A picture that is put beside tracks that did not change is found when one of them does.
+//! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; what is in a video beyond what its
+//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)); loudness tags; words in APE tags. A
+//! picture that is put beside tracks that did not change is found when one of them does.
 
 mod beside;
 mod comments;

@@ -8,13 +8,13 @@ use store::FolderId;
 
 use super::rows::{self, CoverRow, LibraryTableRow};
 use super::sql::{has_cover, private_seen, seen, track_seen};
-use super::{Result, Scope, Sqlite, now, tracks};
+use super::{Result, Scope, Sqlite, now};
 use crate::access::Viewer;
 use crate::database::{Library, Page};
 use crate::error::Error;
 use crate::model::{
     Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, Genre, Item, LibraryRow, RandomFilter, Track,
-    TrackChange, TrackId, UnixMs,
+    TrackChange, TrackId, UnixMs, Video,
 };
 
 pub(super) const LIBRARIES: &str = concat!(
@@ -124,7 +124,7 @@ impl Library for Sqlite {
         after: Option<TrackId>,
         rows_max: usize,
     ) -> Result<Page<Track, TrackId>> {
-        self.tracks_after(tracks::BY_ID, &Scope::of(viewer), after, rows_max).await
+        self.tracks_after(&Scope::of(viewer), after, rows_max).await
     }
 
     async fn videos(
@@ -132,8 +132,12 @@ impl Library for Sqlite {
         viewer: &Viewer,
         after: Option<TrackId>,
         rows_max: usize,
-    ) -> Result<Page<Track, TrackId>> {
-        self.tracks_after(tracks::VIDEOS, &Scope::of(viewer), after, rows_max).await
+    ) -> Result<Page<Video, TrackId>> {
+        self.videos_after(&Scope::of(viewer), after, rows_max).await
+    }
+
+    async fn video(&self, viewer: &Viewer, id: TrackId) -> Result<Video> {
+        self.one_video(&Scope::of(viewer), id).await
     }
 
     async fn track(&self, viewer: &Viewer, id: TrackId) -> Result<Track> {

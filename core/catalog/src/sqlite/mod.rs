@@ -49,6 +49,7 @@ mod totals;
 mod tracks;
 mod uploads;
 mod users;
+mod videos;
 
 type Result<T> = std::result::Result<T, Error>;
 

@@ -77,9 +77,9 @@ macro_rules! play_state {
     };
 }
 
-/// The rows of a page of track ids that the viewer sees.
+/// The rows of a page of track ids that the viewer sees; with columns of their own for those who join another table.
 macro_rules! track_rows {
-    ($($page:tt)*) => {
+    ([$columns:literal] [$join:literal] $($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT t.id, t.library_id, t.path, ifnull(t.title_set, t.title) AS title, t.album_id, al.name AS album,
@@ -87,14 +87,15 @@ macro_rules! track_rows {
                 t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
                 t.length_bytes, t.suffix, t.content_type, ", has_cover!(), " AS has_cover, t.private, t.owner, t.created,
                 t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image, ",
-                play_state!(), "
-            FROM page
+                play_state!(), $columns, "
+            FROM page ", $join, "
             CROSS JOIN tracks t ON t.id = page.id
             CROSS JOIN albums al ON al.id = t.album_id
             CROSS JOIN artists ar ON ar.id = al.artist_id
             LEFT JOIN annotations m ON m.user_id = ?1 AND m.kind = 1 AND m.item_id = t.id"
         )
     };
+    ($($page:tt)*) => { track_rows!([""] [""] $($page)*) };
 }
 
 /// The rows of a page of album ids that the viewer sees, with totals over what he sees of each.

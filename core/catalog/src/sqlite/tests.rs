@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 use super::*;
-use crate::database::{Credentials, Library, Playlists, Users};
+use crate::database::{Credentials, Library, Looks, Playlists, Users};
 use crate::model::*;
 use crate::scan::{Found, Inventory, Tags};
 
@@ -82,7 +82,8 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("drawn albums", albums::DRAWN),
         ("artists", artists::BY_NAME),
         ("starred artists", artists::WITH_STAR),
-        ("videos", tracks::VIDEOS),
+        ("videos", videos::AFTER),
+        ("a video at which nobody has looked", videos::UNSEEN),
         ("tracks by words", search::TRACKS),
         ("albums by words", search::ALBUMS),
         ("artists by words", search::ARTISTS),
@@ -186,6 +187,8 @@ async fn p12_the_database_of_the_first_release_becomes_one_of_this() {
             .fetch_all(&mut connection)
             .await
             .unwrap();
+        // It knew no videos, but a file of one may have been among its tracks.
+        sqlx::query("UPDATE tracks SET content_type = 'video/mp4'").execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         tracks
     };
@@ -201,6 +204,10 @@ async fn p12_the_database_of_the_first_release_becomes_one_of_this() {
     assert!(tracks.iter().all(|track| track.blob.is_none() && track.folder != UPLOADS));
     let libraries = database.libraries(&viewer).await.unwrap();
     assert_eq!(libraries.last().map(|row| (row.id, row.name.as_str())), Some((UPLOADS, "Uploads")));
+    let unseen = database.unseen_video(None).await.unwrap().expect("it is to be looked at");
+    assert_eq!(unseen.id.0, before[0].0);
+    let videos = database.videos(&viewer, None, 500).await.unwrap().rows;
+    assert!(videos.len() == before.len() && videos.iter().all(|video| video.look == Look::Coming));
     // A library that comes later has a number of its own, and its tracks are recorded as before.
     let added = database.set_libraries(&["/media/new".to_owned()]).await.unwrap();
     assert!(added[0].id > UPLOADS && libraries.iter().all(|row| row.id != added[0].id));

@@ -15,13 +15,6 @@ pub(super) const BY_ID: &str = track_rows!(
     track_seen!(),
     " ORDER BY t.id LIMIT ?5"
 );
-/// The second line has the words of the index `tracks_videos`.
-pub(super) const VIDEOS: &str = track_rows!(
-    "SELECT t.id FROM tracks t INDEXED BY tracks_videos WHERE
-     t.content_type >= 'video/' AND t.content_type < 'video0' AND t.id > ?4 AND ",
-    track_seen!(),
-    " ORDER BY t.id LIMIT ?5"
-);
 const ONE: &str = track_rows!("SELECT t.id FROM tracks t WHERE t.id = ?4 AND ", track_seen!());
 pub(super) const OF_ALBUM: &str = track_rows!(
     "SELECT t.id FROM tracks t INDEXED BY tracks_by_album WHERE t.album_id = ?4 AND ",
@@ -87,17 +80,14 @@ const THESE: &str = track_rows!(
 );
 
 impl Sqlite {
-    /// A page of one of the lists that are in the order of ids.
     pub(super) async fn tracks_after(
         &self,
-        list: &'static str,
         scope: &Scope,
         after: Option<TrackId>,
         rows_max: usize,
     ) -> Result<Page<Track, TrackId>> {
         let rows_max = limit(rows_max);
-        let after = after.map_or(0, |id| id.0);
-        let query = scope.rows(list).bind(after).bind(rows_max);
+        let query = scope.rows(BY_ID).bind(after.map_or(0, |id| id.0)).bind(rows_max);
         let rows: Vec<Track> = rows::page::<TrackRow, _>(query, &self.readers).await?;
         let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
         let next = if full { rows.last().map(|track| track.id) } else { None };

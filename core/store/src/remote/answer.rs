@@ -24,6 +24,8 @@ pub(super) struct Known {
     /// Whether that date is old enough to name one run of bytes.
     pub(super) is_settled: bool,
     pub(super) media_type: Option<Box<str>>,
+    /// Whether it comes only from its first byte to its last, and is longer than one block.
+    pub(super) comes_whole: bool,
 }
 
 /// The range that an opening asks for: one byte tells the length of the whole.
@@ -33,7 +35,8 @@ impl Known {
     /// What an answer to a request for the first byte says of the whole.
     ///
     /// # Errors
-    /// What the status says, a lie, or [`TroubleKind::NoRanges`] for a file of more than one block that comes only whole.
+    /// What the status says, a lie, or [`TroubleKind::NoRanges`] for a file that comes only whole, and nobody knows how
+    /// long it is.
     pub(super) fn read(status: StatusCode, fields: &HeaderMap) -> Result<Known, Trouble> {
         let length = match status {
             StatusCode::PARTIAL_CONTENT => {
@@ -49,11 +52,7 @@ impl Known {
             },
             StatusCode::OK => {
                 let whole = number(fields, CONTENT_LENGTH)?;
-                let whole = whole.ok_or_else(|| Trouble::new(TroubleKind::NoRanges, "no length is told"))?;
-                if whole > BLOB_BLOCK_BYTES {
-                    return Err(Trouble::new(TroubleKind::NoRanges, "files come only whole from there"));
-                }
-                whole
+                whole.ok_or_else(|| Trouble::new(TroubleKind::NoRanges, "no length is told"))?
             }
             status => return Err(refused(status)),
         };
@@ -65,6 +64,24 @@ impl Known {
             is_settled: modified.is_some_and(|modified| is_settled(fields, modified)),
             modified: modified.map(Box::from),
             media_type: short(fields, CONTENT_TYPE)?.map(Box::from),
+            comes_whole: status == StatusCode::OK && length > BLOB_BLOCK_BYTES,
+        })
+    }
+
+    /// What an answer to somebody else's request said of the whole, whose length it told in its own way.
+    ///
+    /// # Errors
+    /// A lie.
+    pub(super) fn told(length: u64, fields: &HeaderMap) -> Result<Known, Trouble> {
+        is_plain(fields)?;
+        let modified = short(fields, LAST_MODIFIED)?;
+        Ok(Known {
+            length,
+            tag: tag(fields)?,
+            is_settled: modified.is_some_and(|modified| is_settled(fields, modified)),
+            modified: modified.map(Box::from),
+            media_type: short(fields, CONTENT_TYPE)?.map(Box::from),
+            comes_whole: false,
         })
     }
 

@@ -117,13 +117,13 @@ impl Proof {
     }
 
     /// Adds it to a request without a body.
-    pub(super) fn add(&self, fields: &mut HeaderMap, target: &Target) {
+    pub(super) fn add(&self, method: &str, fields: &mut HeaderMap, target: &Target) {
         match self {
             Proof::None => {}
             Proof::Field(name, value) => {
                 fields.insert(name, value.clone());
             }
-            Proof::Signature(keys) => sigv4::sign(keys, "GET", target, fields, jiff::Timestamp::now()),
+            Proof::Signature(keys) => sigv4::sign(keys, method, target, fields, jiff::Timestamp::now()),
         }
     }
 }

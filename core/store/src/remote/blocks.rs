@@ -10,10 +10,8 @@ use std::time::{Duration, Instant};
 
 use budget::Chunks;
 use budget::limits::{BLOB_BLOCK_BYTES, BLOB_CHECK_BYTES, VERIFIED_MS_MIN};
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 use prometheus_client::metrics::counter::Counter;
 use rustix::io::ReadWriteFlags;
 use tokio::runtime::Handle;
@@ -22,10 +20,7 @@ use tokio::sync::Semaphore;
 use super::cache::{Blocks, Fresh, ObjectId};
 use super::threads::Threads;
 use crate::error::{Error, ErrorKind};
-use crate::source::Remote;
-
-/// Bytes as they come.
-pub(crate) type Pieces = BoxStream<'static, io::Result<Bytes>>;
+use crate::source::{Pieces, Remote};
 
 /// One thing that lies elsewhere.
 pub(crate) trait Upstream: Send + Sync + 'static {
@@ -103,9 +98,10 @@ impl Reading {
     }
 }
 
-/// The length of a checksum that is kept behind the bytes of its block.
+/// The length of what is written behind the bytes of a block when all of them are there: of which object it is, which
+/// validator and length that has by its id, which block of how long a whole, and its checksum.
 // format: the last bytes of a block in the cache whose checksum nobody else knows
-const SUM_BYTES: usize = 4;
+const TRAILER_BYTES: usize = 32;
 
 /// One thing that is open, shared by all who read it.
 pub(crate) struct OpenObject<U>(Arc<Object<U>>);
@@ -310,7 +306,7 @@ impl<U: Upstream> Object<U> {
         match self.upstream.sum(block) {
             Some(expected) if expected != sum => return Err(mismatch()),
             Some(_) => {}
-            None => fresh.file.write_all_at(&sum.to_le_bytes(), self.extent(block).1)?,
+            None => fresh.file.write_all_at(&self.trailer(block, sum), self.extent(block).1)?,
         }
         self.reading.blocks.keep(fresh, self.id, block)
     }
@@ -354,17 +350,22 @@ impl<U: Upstream> Object<U> {
                 }
             }
         }
-        let expected = match self.upstream.sum(block) {
-            Some(expected) => expected,
-            None => {
-                let mut kept = [0; SUM_BYTES];
-                if file.read_at(&mut kept, length)? < SUM_BYTES {
-                    return Ok(false);
-                }
-                u32::from_le_bytes(kept)
-            }
-        };
-        Ok(sum == expected)
+        if let Some(expected) = self.upstream.sum(block) {
+            return Ok(sum == expected);
+        }
+        let mut kept = [0; TRAILER_BYTES];
+        let read = file.read_at(&mut kept, length)?;
+        Ok(read == TRAILER_BYTES && kept == self.trailer(block, sum))
+    }
+
+    /// What stands behind a block with this checksum.
+    fn trailer(&self, block: u32, sum: u32) -> [u8; TRAILER_BYTES] {
+        let mut trailer = [0; TRAILER_BYTES];
+        trailer[..16].copy_from_slice(self.id.as_bytes());
+        trailer[16..20].copy_from_slice(&block.to_le_bytes());
+        trailer[20..28].copy_from_slice(&self.upstream.length().to_le_bytes());
+        trailer[28..].copy_from_slice(&sum.to_le_bytes());
+        trailer
     }
 
     /// Where a block begins, and how long it is.

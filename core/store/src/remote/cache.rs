@@ -65,6 +65,11 @@ impl ObjectId {
         start.copy_from_slice(&Sha256::digest(key)[..16]);
         ObjectId(start)
     }
+
+    /// Its bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 impl std::fmt::Display for ObjectId {

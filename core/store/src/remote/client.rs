@@ -4,7 +4,10 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use budget::limits::{REMOTE_FIELDS_MAX, REMOTE_HEAD_BYTES_MAX, REMOTE_IDLE_MS, REMOTE_REDIRECTS_MAX};
+use budget::limits::{
+    BLOB_BLOCK_BYTES, REMOTE_FIELDS_MAX, REMOTE_HEAD_BYTES_MAX, REMOTE_IDLE_MS, REMOTE_REDIRECTS_MAX,
+    REMOTE_WHOLE_MS,
+};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::try_unfold;
@@ -15,7 +18,6 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use super::answer::{Known, first_fields};
 use super::auth::Proof;
-use super::blocks::Pieces;
 use super::connections::{Answer, Bounds, Connections};
 use super::names::Names;
 use super::settings::RemoteSettings;
@@ -23,15 +25,16 @@ use super::target::{RemotePath, Target};
 use super::transport::{Tls, Transport};
 use super::trouble::{Trouble, TroubleKind};
 use crate::error::{Error, ErrorKind};
+use crate::source::Pieces;
 
 /// The client of one origin.
 pub(super) struct Client {
     name: String,
-    base: Target,
-    proof: Proof,
+    pub(super) base: Target,
+    pub(super) proof: Proof,
     connections: Connections,
-    total: Duration,
-    bytes_max: u64,
+    pub(super) total: Duration,
+    pub(super) bytes_max: u64,
 }
 
 impl Client {
@@ -94,14 +97,17 @@ impl Client {
         Ok(known)
     }
 
-    /// Fetches a range of exactly the file that is known: all of its bytes come, or an error does.
+    /// Fetches a range of exactly the file that is known: all of its bytes come, or an error does. More than a block may
+    /// take the time of as many, up to [`REMOTE_WHOLE_MS`].
     pub(super) async fn fetch(
         &self,
         path: &RemotePath,
         known: &Known,
         range: Range<u64>,
     ) -> Result<Pieces, Trouble> {
-        let deadline = Instant::now() + self.total;
+        let blocks = u32::try_from((range.end - range.start).div_ceil(BLOB_BLOCK_BYTES)).unwrap_or(u32::MAX);
+        let whole = Duration::from_millis(REMOTE_WHOLE_MS).max(self.total);
+        let deadline = Instant::now() + self.total.saturating_mul(blocks.max(1)).min(whole);
         let answer = self.get(path, &known.fields(&range), deadline).await?;
         known.check(answer.status(), answer.headers(), &range)?;
         Ok(pieces(answer.into_body(), range.end - range.start, deadline))
@@ -162,7 +168,7 @@ impl Client {
         })?;
         *request.headers_mut() = fields.clone();
         if is_own {
-            self.proof.add(request.headers_mut(), target);
+            self.proof.add("GET", request.headers_mut(), target);
         }
         Ok(request)
     }

@@ -294,12 +294,14 @@ pub(crate) struct Answer {
     lease: Option<Lease>,
     stall: Pin<Box<Sleep>>,
     stall_time: Duration,
+    /// Whether somebody waits for a piece, and since when the sleep counts.
+    is_waiting: bool,
 }
 
 impl Answer {
     fn new(body: Incoming, lease: Lease, stall_time: Duration) -> Self {
         let stall = Box::pin(tokio::time::sleep(stall_time));
-        let mut answer = Answer { body, lease: Some(lease), stall, stall_time };
+        let mut answer = Answer { body, lease: Some(lease), stall, stall_time, is_waiting: false };
         answer.settle();
         answer
     }
@@ -324,8 +326,7 @@ impl Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, Trouble>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let deadline = Instant::now() + self.stall_time;
-                self.stall.as_mut().reset(deadline.into());
+                self.is_waiting = false;
                 self.settle();
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -340,6 +341,11 @@ impl Body for Answer {
                 Poll::Ready(None)
             }
             Poll::Pending => {
+                // Whoever takes long between two pieces is not the server that is slow.
+                if !std::mem::replace(&mut self.is_waiting, true) {
+                    let deadline = Instant::now() + self.stall_time;
+                    self.stall.as_mut().reset(deadline.into());
+                }
                 ready!(self.stall.as_mut().poll(cx));
                 self.lease = None;
                 Poll::Ready(Some(Err(Trouble::late("the next piece of an answer"))))

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Duration, Instant};
 
 use super::answer::Known;
-use super::blocks::{Crowd, OpenObject, Pieces, Reading, Upstream};
+use super::blocks::{Crowd, OpenObject, Reading, Upstream};
 use super::cache::{Blocks, ObjectId};
 use super::client::Client;
 use super::figures::{Figures, OfOrigin};
@@ -28,7 +28,7 @@ use super::target::RemotePath;
 use super::transport::Tls;
 use super::trouble::{Trouble, TroubleKind};
 use crate::error::Error;
-use crate::source::{Remote, Source, Validator};
+use crate::source::{Pieces, Remote, Source, Validator};
 
 /// How many may read from an origin at the same time.
 const CROWD: Crowd = Crowd {
@@ -84,13 +84,14 @@ impl Remotes {
 
 /// Files on another server. A clone is the same origin, with the same connections.
 #[derive(Clone)]
-pub struct RemoteOrigin(Arc<Inner>);
+pub struct RemoteOrigin(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     remotes: Remotes,
-    number: u32,
-    name: String,
-    client: Arc<Client>,
+    /// What is known under another number is not believed any more.
+    number: AtomicU32,
+    pub(super) name: String,
+    pub(super) client: Arc<Client>,
     reading: Arc<Reading>,
     beliefs: RemoteBeliefs,
     /// Held while it is looked up who asks for a file, so that one does.
@@ -110,8 +111,19 @@ pub struct Found {
 #[derive(Default)]
 struct Asked {
     cell: OnceCell<Answered>,
-    /// What was known before.
-    before: Option<OpenObject<File>>,
+    /// What was known before, and until when it was believed.
+    before: Option<(OpenObject<File>, Instant)>,
+}
+
+/// Whether what is known of a file can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoteBelief {
+    /// The origin said so a short while ago.
+    Sure,
+    /// That is too long ago: it should be asked.
+    Stale,
+    /// That is too long ago, and it is being asked, or was a moment ago and failed.
+    Asked,
 }
 
 struct Answered {
@@ -120,6 +132,19 @@ struct Answered {
 }
 
 impl Asked {
+    fn before(&self) -> Option<OpenObject<File>> {
+        self.before.as_ref().map(|(object, _)| object.clone())
+    }
+
+    /// What was known last, and until when it was believed; nothing of a file that its origin has not any more.
+    fn known_last(&self) -> Option<(OpenObject<File>, Instant)> {
+        match self.cell.get() {
+            Some(Answered { found: Ok(object), until }) => Some((object.clone(), *until)),
+            Some(Answered { found: Err(trouble), .. }) if trouble.is_of_the_file() => None,
+            _ => self.before.clone(),
+        }
+    }
+
     /// Whether it must be asked again.
     fn is_over(&self) -> bool {
         self.cell.get().is_some_and(|answered| {
@@ -144,7 +169,7 @@ impl RemoteOrigin {
         let reading = Reading::new(shared.blocks.clone(), figures, settings.verified, CROWD)?;
         Ok(RemoteOrigin(Arc::new(Inner {
             remotes: remotes.clone(),
-            number: shared.origins.fetch_add(1, Ordering::Relaxed),
+            number: AtomicU32::new(shared.origins.fetch_add(1, Ordering::Relaxed)),
             name: settings.name,
             client: Arc::new(client),
             reading: Arc::new(reading),
@@ -159,33 +184,101 @@ impl RemoteOrigin {
     }
 
     /// Opens a file. The origin is asked unless it was a short while ago. The validator is strong when the origin gave a
-    /// strong tag, and tells the file from those of other origins too.
+    /// strong tag, and tells the file from those of other origins too. One of which the origin gives no parts can only be
+    /// fetched [whole](Source::whole).
     ///
     /// # Errors
     /// `NotFound`, `Escapes` for an address that no request may go to, `Unreachable` for everything else that the origin
     /// does wrong; [`Error::trouble`] says what exactly.
     pub async fn open(&self, path: &RemotePath) -> Result<Found, Error> {
         let about = |trouble: Trouble| trouble.of(format!("{}/{path}", self.0.name));
-        let permit = self.0.remotes.0.budget.wait(Pool::Origins, REMOTE_READER_BYTES).await;
-        let permit = permit.map_err(|refused| about(Trouble::busy(refused)))?;
+        let permit = self.permit().await.map_err(about)?;
         let asked = self.asked(path);
-        let answered = asked.cell.get_or_init(|| self.answered(path, asked.before.clone())).await;
+        let answered = asked.cell.get_or_init(|| self.answered(path, asked.before())).await;
         self.measure();
-        let object = answered.found.clone().map_err(about)?;
-        let file = object.upstream();
-        let (length, modified) = (file.known.length, file.known.modified_at());
-        let (validator, name) = (file.validator.clone(), file.name.clone());
-        let media_type = file.known.media_type.clone();
-        let source = Source::remote(Reader { object, _permit: permit }, &name, length, modified, validator);
-        Ok(Found { source, media_type })
+        Ok(found(answered.found.clone().map_err(about)?, permit))
+    }
+
+    /// Opens a file of which an answer to somebody else's request told the fields and the length, without asking for it
+    /// again. All who open the same read the same blocks.
+    ///
+    /// # Errors
+    /// `Changed` when somebody found another file in its place: ask for it anew. As [`RemoteOrigin::open`] otherwise.
+    pub async fn open_told(
+        &self,
+        path: &RemotePath,
+        length: u64,
+        fields: &http::HeaderMap,
+    ) -> Result<Found, Error> {
+        let about = |trouble: Trouble| trouble.of(format!("{}/{path}", self.0.name));
+        let permit = self.permit().await.map_err(about)?;
+        let told = Known::told(length, fields).map_err(about)?;
+        let (id, _) = identity(&self.0.client.base(), path, &told);
+        let (key, known) = ((self.number(), path.clone()), &self.0.remotes.0.known);
+        let before = known.get(&key).and_then(|old| old.cell.get()?.found.as_ref().ok().cloned());
+        if let Some(object) = before.as_ref().filter(|object| object.id() == id) {
+            if object.upstream().has_changed.load(Ordering::Relaxed) {
+                known.remove(&key);
+                self.drop_blocks(id).await;
+                return Err(about(Trouble::new(
+                    TroubleKind::Changed,
+                    "the file at the origin is another by now",
+                )));
+            }
+            return Ok(found(object.clone(), permit));
+        }
+        let object = self.object(path, told, before).await;
+        let answered = Answered { until: Instant::now() + self.0.beliefs.ok, found: Ok(object.clone()) };
+        known.insert(key, Arc::new(Asked { cell: OnceCell::from(answered), before: None }));
+        Ok(found(object, permit))
+    }
+
+    /// Opens a file as it was known last, without asking its origin; nothing, where it was not known, or not believed any
+    /// more for longer than this.
+    pub async fn open_known(&self, path: &RemotePath, stale_max: Duration) -> Option<(Found, RemoteBelief)> {
+        let asked = self.0.remotes.0.known.get(&(self.number(), path.clone()))?;
+        let (object, until) = asked.known_last()?;
+        let now = Instant::now();
+        if object.upstream().has_changed.load(Ordering::Relaxed) || until + stale_max <= now {
+            return None;
+        }
+        let is_settled = asked.cell.initialized() && asked.is_over();
+        let belief = match (now < until, is_settled) {
+            (true, _) => RemoteBelief::Sure,
+            (false, true) => RemoteBelief::Stale,
+            (false, false) => RemoteBelief::Asked,
+        };
+        Some((found(object, self.permit().await.ok()?), belief))
+    }
+
+    /// The memory of somebody who reads.
+    pub(super) async fn permit(&self) -> Result<Permit, Trouble> {
+        let permit = self.0.remotes.0.budget.wait(Pool::Origins, REMOTE_READER_BYTES).await;
+        permit.map_err(Trouble::busy)
+    }
+
+    /// Counts what became of a request.
+    pub(super) fn count<T>(&self, asked: &Result<T, Trouble>) {
+        self.0.remotes.0.figures.count(asked);
+        self.measure();
     }
 
     /// Forgets what is known of a file, and its blocks.
     pub async fn forget(&self, path: &RemotePath) {
-        let asked = self.0.remotes.0.known.remove(&(self.0.number, path.clone()));
+        let asked = self.0.remotes.0.known.remove(&(self.number(), path.clone()));
         if let Some(Ok(object)) = asked.as_deref().and_then(|asked| asked.cell.get()).map(|one| &one.found) {
             self.drop_blocks(object.id()).await;
         }
+    }
+
+    /// Forgets what is known of all files. Their blocks stay, for those that are found to be the same.
+    pub fn forget_all(&self) {
+        let number = self.0.remotes.0.origins.fetch_add(1, Ordering::Relaxed);
+        self.0.number.store(number, Ordering::Relaxed);
+    }
+
+    fn number(&self) -> u32 {
+        self.0.number.load(Ordering::Relaxed)
     }
 
     async fn drop_blocks(&self, id: ObjectId) {
@@ -196,7 +289,7 @@ impl RemoteOrigin {
 
     /// The request that is under way for a file, or was a short while ago, or a new one.
     fn asked(&self, path: &RemotePath) -> Arc<Asked> {
-        let key = (self.0.number, path.clone());
+        let key = (self.number(), path.clone());
         let known = &self.0.remotes.0.known;
         let _turn = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let old = known.get(&key);
@@ -205,7 +298,7 @@ impl RemoteOrigin {
         {
             return Arc::clone(asked);
         }
-        let before = old.and_then(|old| old.cell.get().and_then(|one| one.found.as_ref().ok().cloned()));
+        let before = old.and_then(|old| old.known_last());
         let asked = Arc::new(Asked { cell: OnceCell::new(), before });
         known.insert(key, Arc::clone(&asked));
         asked
@@ -267,6 +360,15 @@ impl RemoteOrigin {
     }
 }
 
+fn found(object: OpenObject<File>, permit: Permit) -> Found {
+    let file = object.upstream();
+    let (length, modified) = (file.known.length, file.known.modified_at());
+    let (validator, name) = (file.validator.clone(), file.name.clone());
+    let media_type = file.known.media_type.clone();
+    let source = Source::remote(Reader { object, _permit: permit }, &name, length, modified, validator);
+    Found { source, media_type }
+}
+
 /// Which bytes these are, and whether the same id always means the same bytes. If not it is a new one each time, so that
 /// blocks of two runs of bytes are never put together.
 fn identity(base: &str, path: &RemotePath, known: &Known) -> (ObjectId, bool) {
@@ -313,6 +415,9 @@ impl Upstream for File {
 
     fn fetch(&self, range: Range<u64>) -> BoxFuture<'_, io::Result<Pieces>> {
         Box::pin(async move {
+            if self.known.comes_whole && range != (0..self.known.length) {
+                return Err(Trouble::new(TroubleKind::NoRanges, "files come only whole from there").into());
+            }
             let fetched = self.client.fetch(&self.path, &self.known, range).await;
             self.figures.count(&fetched);
             if fetched.as_ref().is_err_and(|trouble| trouble.kind == TroubleKind::Changed) {
@@ -348,6 +453,15 @@ impl Remote for Reader {
 
     fn has_changed(&self) -> bool {
         self.object.upstream().has_changed.load(Ordering::Relaxed)
+    }
+
+    fn comes_whole(&self) -> bool {
+        self.object.upstream().known.comes_whole
+    }
+
+    fn whole(&self) -> BoxFuture<'_, io::Result<Pieces>> {
+        let file = self.object.upstream();
+        file.fetch(0..file.known.length)
     }
 }
 

@@ -162,7 +162,7 @@ impl Target {
 }
 
 /// The characters of RFC 3986, without what begins a fragment.
-fn is_of_a_url(text: &str) -> bool {
+pub(super) fn is_of_a_url(text: &str) -> bool {
     let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte);
     let mut left = text.bytes();
     while let Some(byte) = left.next() {

@@ -104,6 +104,17 @@ impl Making {
         self.file()?.file.try_clone().map_err(|e| Error::io("a rendition cannot be given to a child", e))
     }
 
+    /// What was written so far, for those who may only read it. It is there for as long as this is.
+    ///
+    /// # Errors
+    /// As [`Making::child_file`].
+    pub async fn source(&self, name: &str) -> Result<Source, Error> {
+        let (bytes, name) = (self.temporary.bytes.clone(), name.to_owned());
+        let context = "a rendition cannot be read";
+        let open = move |_: &Shared| Source::of(File::open(bytes).map_err(|e| Error::io(context, e))?, &name);
+        self.renditions.run(open).await
+    }
+
     /// Takes in what somebody else wrote behind the bytes that are known: reads it once, for its digest and checksums.
     /// Gives the length of the whole.
     ///

@@ -11,7 +11,8 @@ use super::sidecar::Known;
 use crate::blob::BlobKey;
 use crate::blobs::BadBlobs;
 use crate::error::{Error, ErrorKind};
-use crate::remote::blocks::{Pieces, Upstream, mismatch};
+use crate::remote::blocks::{Upstream, mismatch};
+use crate::source::Pieces;
 
 /// An object, and what its sidecar says about it.
 pub(super) struct Stored {

@@ -34,6 +34,7 @@ pub(super) struct Books {
     limit_bytes: u64,
     entries_max: usize,
     evicted_total: u64,
+    peak_bytes: u64,
 }
 
 /// An entry that is none any more, but has a row and files.
@@ -105,6 +106,7 @@ impl Books {
             doomed_bytes: 0,
             entries_max,
             evicted_total: 0,
+            peak_bytes: 0,
         })
     }
 
@@ -131,6 +133,11 @@ impl Books {
 
     fn beside_bytes(&self) -> u64 {
         self.ground.beside_bytes() + self.doomed_bytes
+    }
+
+    /// The most that was taken at once since the start, in bytes. Only what is newly promised or loaded adds to it.
+    pub(super) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
     }
 
     /// Entries that had to go since the start.
@@ -170,13 +177,16 @@ impl Books {
                 return Err(busy());
             }
         }
-        match growing {
-            None => Ok(Some(self.ground.begin(bytes))),
+        let hold = match growing {
+            None => Some(self.ground.begin(bytes)),
             Some(hold) => {
                 hold.grow(bytes);
-                Ok(None)
+                None
             }
-        }
+        };
+        // What was evicted for it is gone before anything is written into it.
+        self.peak_bytes = self.peak_bytes.max(self.entries_bytes() + beside + bytes);
+        Ok(hold)
     }
 
     /// What cannot be evicted because somebody reads it, in bytes.
@@ -236,6 +246,7 @@ impl Books {
         let fits = self.taken_bytes() + bytes <= self.limit_bytes && self.entries() < self.entries_max;
         if fits {
             self.policy.insert(slot, blocks(bytes));
+            self.peak_bytes = self.peak_bytes.max(self.taken_bytes());
         }
         if self.policy.peek(&slot).is_none() {
             self.doom(slot, bytes, None);
@@ -253,10 +264,12 @@ impl Books {
         self.policy.get(&slot).is_some()
     }
 
-    /// An entry is to go, for another reason than its room. One that is not there may still have a row.
-    pub(super) fn forget(&mut self, slot: i64) {
+    /// An entry is to go, for another reason than its room. One that is not there may still have a row. Gives what it
+    /// takes, in bytes.
+    pub(super) fn forget(&mut self, slot: i64) -> u64 {
         let bytes = self.policy.remove(&slot).map_or(0, |(_, blocks)| in_bytes(u64::from(blocks)));
         self.doom(slot, bytes, None);
+        bytes
     }
 
     /// The first of those that are doomed.

@@ -5,8 +5,13 @@ use std::time::{Duration, Instant};
 
 use budget::limits::{RENDITION_OPEN_MS, RENDITIONS_OPEN_MAX};
 
+use catalog::UnixMs;
+
 use super::Made;
 use crate::recipe::Key;
+
+/// A time that is longer by less than this is the same time.
+const RENEWAL_MS_MIN: i64 = 1_000;
 
 /// A few of them.
 #[derive(Default)]
@@ -36,6 +41,17 @@ impl Open {
         }
         let standing = Standing { age, used: Instant::now(), made };
         closed.or(self.0.insert(standing.made.key, standing).map(|standing| standing.made))
+    }
+
+    /// Lets one be fresh until then. False when it is so already, or not open.
+    pub(super) fn renew(&mut self, key: &Key, until: UnixMs) -> bool {
+        let Some(standing) = self.0.get_mut(key) else { return false };
+        // Within the moment that this takes, everybody comes to nearly the same time.
+        let is_news = standing.made.fresh_until + RENEWAL_MS_MIN < until;
+        if is_news {
+            standing.made.fresh_until = until;
+        }
+        is_news
     }
 
     /// Takes one out.

@@ -10,9 +10,10 @@ use budget::limits::{
 };
 use bytes::Bytes;
 use catalog::cache::{Row, slot_of};
-use store::{Growing, Hold as AnyHold, Making, Published, RenditionId, Renditions};
+use store::{Growing, Hold as AnyHold, Making, Published, RenditionId, Renditions, Source};
 
 use super::books::rounded;
+use super::fresh::later;
 use super::hold::Hold;
 use super::{Cache, Made, now_ms};
 use crate::error::{Error, ErrorKind};
@@ -39,8 +40,10 @@ pub struct Entry {
     pub status: u16,
     /// What it cost to make, in milliseconds of a processor.
     pub cost_ms: u64,
-    /// How long it is fresh, if its status does not say that.
-    pub fresh_for: Option<Duration>,
+    /// How long it is fresh.
+    pub fresh_for: Duration,
+    /// The number of its recipe; 0 when it is never given in place of a newer one.
+    pub recipe: i64,
 }
 
 /// Room on the disk that was promised. It goes back when this is dropped, or when what was written into it is gone.
@@ -111,7 +114,6 @@ impl Cache {
         self.0.figures.roomed(&made);
         let hold = made?;
         self.settle().await?;
-        self.0.figures.show(self);
         Ok(hold)
     }
 }
@@ -188,6 +190,14 @@ impl Filling {
         Ok((self.making.child_file()?, self.room.length_max()))
     }
 
+    /// What was written so far, for those who may only read it. It is there for as long as this is.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub async fn source(&self, name: &str) -> Result<Source, Error> {
+        Ok(self.making.source(name).await?)
+    }
+
     /// Takes in what a child wrote, when it has ended. Gives the length of the whole.
     ///
     /// # Errors
@@ -217,7 +227,6 @@ impl Cache {
         let Filling { making, mut room } = filling;
         let published = making.publish(RenditionId::random()?).await?;
         let now = now_ms();
-        let fresh = entry.fresh_for.unwrap_or_else(|| self.0.lifetimes.of(entry.status));
         let row = Row {
             key: *entry.key.as_bytes(),
             file: *published.id.as_bytes(),
@@ -233,11 +242,16 @@ impl Cache {
             version: 0,
             created: now,
             cost_ms: entry.cost_ms,
-            fresh_until: now.saturating_add_unsigned(u64::try_from(fresh.as_millis()).unwrap_or(u64::MAX)),
+            fresh_until: later(now, entry.fresh_for),
+            recipe: entry.recipe,
             tags: entry.tags,
         };
         let made = Made::of(entry.key, &row, published.source.clone());
-        let entered = self.enter(&mut room, &published, row).await;
+        // What is fresh for no time is given and not kept.
+        let entered = match entry.fresh_for {
+            Duration::ZERO => Ok(false),
+            _ => self.enter(&mut room, &published, row).await,
+        };
         self.0.figures.kept(matches!(entered, Ok(true)));
         match entered {
             Ok(true) => {}
@@ -273,7 +287,6 @@ impl Cache {
             // It is kept; what it put out is gone a little later.
             tracing::warn!(%error, words = %error.words, "renditions that were evicted are still there");
         }
-        self.0.figures.show(self);
         Ok(true)
     }
 }

@@ -9,6 +9,7 @@ use super::*;
 
 mod bound;
 mod crash;
+mod fresh;
 mod policy;
 mod purging;
 
@@ -18,7 +19,7 @@ pub(super) struct House {
 }
 
 pub(super) fn settings(bytes_max: u64) -> CacheSettings {
-    CacheSettings { bytes_max, entries_max: 1_000, ..CacheSettings::default() }
+    CacheSettings { bytes_max, entries_max: 1_000 }
 }
 
 pub(super) async fn opened(path: &Path, settings: CacheSettings) -> Cache {
@@ -51,7 +52,8 @@ pub(super) fn entry(number: u64, path: &str, tags: &[&str]) -> Entry {
         source_tag: "source".to_owned(),
         status: 200,
         cost_ms: 10,
-        fresh_for: None,
+        fresh_for: Lifetimes::default().ok,
+        recipe: 5,
     }
 }
 
@@ -171,7 +173,7 @@ async fn what_is_broken_on_the_disk_is_never_given_and_is_made_again() {
     // A reader finds it first.
     let found = house.cache.get(key(1)).await.unwrap().unwrap();
     assert_eq!(read(&found).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
-    house.cache.scrub(0).await.unwrap();
+    house.cache.obey_once().await.unwrap();
     assert!(!house.has(1).await && house.has(2).await);
     // Or the scrub does.
     drop(house.put(1, 100_000).await);
@@ -192,63 +194,6 @@ async fn what_is_broken_on_the_disk_is_never_given_and_is_made_again() {
     house.cache.standing().clear();
     assert!(!house.has(2).await);
     until(|| house.cache.taken().1 == 0).await;
-}
-
-#[tokio::test]
-async fn freshness_follows_the_status_and_what_is_too_old_is_gone() {
-    let house = house(8 * MIB).await;
-    for (number, status, fresh_for) in [
-        (1, 200, None),
-        (2, 404, None),
-        (3, 200, Some(Duration::ZERO)),
-        (4, 502, Some(Duration::from_secs(500))),
-    ] {
-        let filling = house.filled(number, 10).await.unwrap();
-        let made = filling.keep(Entry { status, fresh_for, ..entry(number, "/x", &[]) }).await.unwrap();
-        let expected = fresh_for.unwrap_or(house.cache.0.lifetimes.of(status));
-        let seconds = u64::try_from(made.fresh_until - made.created).unwrap() / 1_000;
-        assert_eq!((seconds, made.is_fresh()), (expected.as_secs(), number != 3), "{number}");
-    }
-    assert!(house.has(3).await, "what is stale is still there, to be given while it is made anew");
-    let long_ago = now_ms() - i64::try_from(STALE_MS).unwrap() - 10;
-    let mut row = house.cache.0.index.get(key(1).as_bytes()).await.unwrap().unwrap();
-    row.fresh_until = long_ago;
-    house.cache.0.index.put(&row).await.unwrap();
-    house.cache.standing().clear();
-    assert!(!house.has(1).await);
-    assert_eq!(house.cache.taken().1, 4);
-    house.cache.tidy().await.unwrap();
-    assert_eq!(house.cache.taken().1, 3);
-    for (status, lifetime) in [(200, FRESH_OK_MS), (301, FRESH_REDIRECT_MS), (599, FRESH_SERVER_ERROR_MS)] {
-        assert_eq!(Lifetimes::default().of(status), Duration::from_millis(lifetime));
-    }
-}
-
-#[tokio::test]
-async fn a_failure_is_remembered_as_long_as_its_kind_lasts() {
-    let house = house(8 * MIB).await;
-    tokio::time::pause();
-    for (kind, seconds) in [
-        (ErrorKind::Unsupported, 3_600),
-        (ErrorKind::NoSound, 3_600),
-        (ErrorKind::Failed, 60),
-        (ErrorKind::Source, 10),
-        (ErrorKind::Gone, 0),
-        (books::busy().kind, 0),
-    ] {
-        let error = Error::new(kind.clone(), "said");
-        house.cache.failed(key(1), &error);
-        let lasts = |house: &House| house.cache.failure(&key(1)).is_some_and(|found| found.kind == kind);
-        assert_eq!(lasts(&house), seconds > 0, "{kind:?}");
-        if seconds > 0 {
-            assert_eq!(house.cache.get(key(1)).await.unwrap_err().kind, kind);
-            tokio::time::advance(Duration::from_secs(seconds - 1)).await;
-            assert!(lasts(&house), "{kind:?}");
-            tokio::time::advance(Duration::from_secs(1)).await;
-        }
-        assert!(!lasts(&house), "{kind:?}");
-        assert!(house.cache.get(key(2)).await.unwrap().is_none());
-    }
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use budget::limits::{
-    CACHE_TIDY_MS, SCRUB_AGAIN_MS, SCRUB_BYTES_PER_SECOND, SCRUB_IDLE_MS, SCRUB_REST_MS, STALE_MS,
+    CACHE_TIDY_MS, PURGE_WATCH_MS, SCRUB_AGAIN_MS, SCRUB_BYTES_PER_SECOND, SCRUB_IDLE_MS, SCRUB_REST_MS,
+    STALE_MS,
 };
 use catalog::UnixMs;
 use catalog::cache::Select;
@@ -16,7 +17,7 @@ use crate::error::Error;
 impl Cache {
     /// Keeps the cache in order until it is time to stop; then it is closed, after what is being published.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
-        // Neither of them ends.
+        // None of them ends.
         let tidies = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(CACHE_TIDY_MS)).await;
@@ -38,6 +39,7 @@ impl Cache {
             () = stop => {}
             _ = tidies => {}
             _ = scrubs => {}
+            () = self.obey() => {}
         }
         self.0.tasks.close();
         self.0.tasks.wait().await;
@@ -57,7 +59,6 @@ impl Cache {
         drop(idle);
         self.write_uses().await?;
         self.remove_all(&Select::Older(now_ms().saturating_sub_unsigned(STALE_MS))).await?;
-        self.0.figures.show(self);
         Ok(())
     }
 
@@ -71,12 +72,28 @@ impl Cache {
         Ok(self.0.index.touch(&uses, now_ms()).await?)
     }
 
-    /// Looks at what readers complained about, and at the bytes that were looked at longest ago. Gives how long to rest.
-    pub(super) async fn scrub(&self, now: UnixMs) -> Result<Duration, Error> {
+    /// Does soon what others ask for: readers who met bytes that had changed, and processes that want a purge.
+    pub(super) async fn obey(&self) {
+        let mut looks = tokio::time::interval(Duration::from_millis(PURGE_WATCH_MS));
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            if let Err(error) = self.obey_once().await {
+                tracing::warn!(%error, words = %error.words, "what was asked of the cache is done later");
+            }
+        }
+    }
+
+    pub(super) async fn obey_once(&self) -> Result<(), Error> {
         let bad = self.0.renditions.reported();
         if !bad.is_empty() {
             self.forget_files(&bad).await?;
         }
+        self.obey_purges().await
+    }
+
+    /// Looks at the bytes that were looked at longest ago. Gives how long to rest.
+    pub(super) async fn scrub(&self, now: UnixMs) -> Result<Duration, Error> {
         let before = now.saturating_sub_unsigned(SCRUB_AGAIN_MS);
         let Some((slot, file, bytes)) = self.0.index.to_check(before).await? else {
             return Ok(Duration::from_millis(SCRUB_IDLE_MS));
@@ -98,6 +115,8 @@ impl Cache {
     async fn forget_files(&self, files: &[RenditionId]) -> Result<(), Error> {
         let names: Vec<[u8; 32]> = files.iter().map(|file| *file.as_bytes()).collect();
         let slots = self.0.index.slots(&names).await?;
+        self.0.figures.rotten(slots.len());
+        tracing::warn!(?files, "renditions whose bytes had changed are removed");
         self.forget(&slots).await?;
         self.grow_older();
         Ok(())

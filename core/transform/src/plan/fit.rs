@@ -4,7 +4,7 @@ use budget::limits::{RENDITION_PIXELS_MAX, SOURCE_PIXELS_MAX};
 
 use crate::argv::{Filter, Graph};
 use crate::error::{Error, ErrorKind};
-use crate::probe::{Probe, VideoTrack};
+use crate::probe::{Matrix, Probe, VideoTrack};
 use crate::recipe::{Crop, Edge, Fit, Rotation, Size};
 
 /// A part of the picture as it is stored, upright.
@@ -81,13 +81,16 @@ impl Shape {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    /// The filters that do it. What is cut off is cut off first: nothing larger than source or result is ever held.
-    pub(super) fn filter(&self, graph: &mut Graph) {
+    /// The filters that do it. What is cut off is cut off first: nothing larger than source or result is ever held. Colours
+    /// are written anew on the way, in `to`; those of bright light as well.
+    pub(super) fn filter(&self, graph: &mut Graph, video: &VideoTrack, to: Matrix) {
         if let Some(Part { width, height, x, y }) = self.part {
             graph.push(Filter::Crop { width, height, x, y });
         }
         let (width, height) = self.scaled;
-        graph.push(Filter::Scale { width, height });
+        // The filter that brings light down does both.
+        let from = if video.light.is_some() { to } else { video.matrix };
+        graph.push(Filter::Scale { width, height, from, to });
         match self.rotation {
             None => {}
             Some(Rotation::Quarter) => graph.push(Filter::Transpose { is_clockwise: true }),
@@ -95,6 +98,10 @@ impl Shape {
             Some(Rotation::ThreeQuarters) => graph.push(Filter::Transpose { is_clockwise: false }),
         }
         graph.push(Filter::Square);
+        if let Some(light) = video.light {
+            // It writes no colours as such; who wants them has them made of these.
+            graph.push(Filter::Tone(light, if to == Matrix::Rgb { Matrix::Bt709 } else { to }));
+        }
     }
 }
 

@@ -69,6 +69,12 @@ impl Load {
         self
     }
 
+    /// Three frames beside each other, of which one is made.
+    pub(super) fn deinterlaced(mut self) -> Load {
+        self.extra_mib += DECODED_MIB * self.decoded_kilopixels / 1_000;
+        self
+    }
+
     pub(super) fn tone(mut self, pixels: u64) -> Load {
         self.extra_mib += TONE_MIB * pixels / 1_000_000;
         self

@@ -27,9 +27,12 @@ pub fn faststart_args(recipe: &Recipe) -> Option<Argv> {
             .fixed(&["-map", "0:0"])
             .bare()
             .fixed(&["-threads", "1", "-c:a", "flac", "-f", "flac"]),
-        Recipe::Audio(_) | Recipe::Frame(_) | Recipe::Sprite(_) | Recipe::Waveform(_) | Recipe::Cover(_) => {
-            return None;
-        }
+        Recipe::Audio(_)
+        | Recipe::Frame(_)
+        | Recipe::Sprite(_)
+        | Recipe::Waveform(_)
+        | Recipe::Piece(_)
+        | Recipe::Cover(_) => return None,
     };
     Some(argv.into_file())
 }

@@ -7,25 +7,29 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::fit::{self, Shape};
 use crate::plan::memory::Load;
 use crate::plan::{Finish, Plan, Span, behind_the_end, bytes_of};
-use crate::probe::{Probe, VideoTrack};
+use crate::probe::{Matrix, Probe, VideoTrack};
 use crate::recipe::{Frame, Picture, Sprite};
 
 pub(super) fn frame(asked: &Frame, probe: &Probe, input: Input) -> Result<Plan, Error> {
     let track = fit::picture(probe)?;
     let span = Span { start_ms: instant(asked.at_ms, track, probe)?, stop_ms: None, known_ms: None };
     let shape = Shape::of(track, asked.size, None, None)?;
+    let (matrix, format) = match asked.picture {
+        Picture::Jpeg => (Matrix::Bt601, Filter::YuvFull),
+        Picture::Png => (Matrix::Rgb, Filter::Rgb),
+        Picture::Webp => (Matrix::Bt601, Filter::Yuv),
+    };
     let mut graph = Graph::default();
-    shape.filter(&mut graph);
     let mut load = Load::pictures(track).reading(probe).sheet(shape.pixels());
-    if let Some(light) = track.light {
-        graph.push(Filter::Tone(light));
+    if track.is_interlaced {
+        graph.push(Filter::Deinterlace);
+        load = load.deinterlaced();
+    }
+    shape.filter(&mut graph, track, matrix);
+    if track.light.is_some() {
         load = load.tone(shape.pixels());
     }
-    graph.push(match asked.picture {
-        Picture::Jpeg => Filter::YuvFull,
-        Picture::Png => Filter::Rgb,
-        Picture::Webp => Filter::Yuv,
-    });
+    graph.push(format);
     let argv = span.seek(Argv::ffmpeg().reading(probe.demuxer, input)).source(input);
     let argv =
         argv.stream(track.index).bare().graph("-vf", &graph).fixed(&["-frames:v", "1", "-threads", "1"]);
@@ -70,10 +74,13 @@ pub(super) fn sprite(asked: &Sprite, probe: &Probe, input: Input) -> Result<Plan
 
     let mut graph = Graph::default();
     graph.push(Filter::FpsOver { frames: asked.frames(), ms: window_ms });
-    cell.filter(&mut graph);
+    if track.is_interlaced {
+        // The pictures of a sheet are small and far apart: nothing could be learnt of those before and behind.
+        graph.push(Filter::Field);
+    }
+    cell.filter(&mut graph, track, Matrix::Bt601);
     let mut load = Load::pictures(track).reading(probe).sheet(sheet_pixels);
-    if let Some(light) = track.light {
-        graph.push(Filter::Tone(light));
+    if track.light.is_some() {
         load = load.tone(cell.pixels());
     }
     graph.push(Filter::YuvFull);

@@ -80,10 +80,27 @@ pub(super) fn within(codec: Codec, track: &AudioTrack, argv: Argv) -> Argv {
     shape(encoding, track, out_rate_hz(encoding, track.sample_rate_hz), argv).fixed(words)
 }
 
-/// Sound that keeps its pitch. One filter goes down to half the speed.
+/// Samples in a second of that sound.
+pub(super) fn rate_within(codec: Codec, track: &AudioTrack) -> u32 {
+    let encoding = if codec == Codec::Vp9 { Encoding::Opus } else { Encoding::M4a };
+    out_rate_hz(encoding, track.sample_rate_hz)
+}
+
+/// Sound of a whole video, which stays with its pictures where some of it is missing.
+pub(super) fn beside(speed: Option<Speed>) -> Graph {
+    let mut graph = tempo(speed);
+    if graph.is_empty() {
+        graph.push(Filter::Silence);
+    }
+    graph
+}
+
+/// Sound that keeps its pitch, if it is to be faster or slower. One filter goes down to half the speed.
 pub(super) fn tempo(speed: Option<Speed>) -> Graph {
     let mut graph = Graph::default();
     let Some(speed) = speed else { return graph };
+    // What is missing is missing at its own time, and not at the one that comes of it.
+    graph.push(Filter::Silence);
     let mut thousandths = u32::from(speed.hundredths()) * 10;
     while thousandths < 500 {
         graph.push(Filter::Tempo(500));

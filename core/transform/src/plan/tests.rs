@@ -1,11 +1,12 @@
 mod any;
+mod finer;
 mod golden;
 mod real;
 mod refused;
 mod segments;
 mod stage;
 
-use crate::probe::{AudioTrack, Probe, Rate, VideoTrack};
+use crate::probe::{AudioTrack, Matrix, Probe, Rate, VideoTrack};
 use crate::recipe::{Bitrate, Clip, Edge, Fit, Size};
 use crate::sniff::Demuxer;
 
@@ -21,12 +22,23 @@ fn source() -> Probe {
             height: 1_080,
             pixel_aspect: (1, 1),
             fps: Rate::new(30, 1),
+            is_variable: false,
+            is_interlaced: false,
+            matrix: Matrix::Bt709,
             rotation_degrees: 0,
             bit_depth: 8,
             light: None,
             duration_ms: Some(60_000),
         }),
-        audio: Some(AudioTrack { index: 1, codec: "aac".into(), channels: 2, sample_rate_hz: 48_000 }),
+        audio: Some(AudioTrack {
+            index: 1,
+            codec: "aac".into(),
+            language: None,
+            channels: 2,
+            sample_rate_hz: 48_000,
+        }),
+        sounds: Vec::new(),
+        texts: Vec::new(),
         size_bytes: 60_000_000,
         is_picture_refused: false,
     }

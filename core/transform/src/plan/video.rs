@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::fit::{self, Shape};
 use crate::plan::memory::{Load, pass_bytes};
 use crate::plan::{Finish, Plan, Span, bytes_of, level, sound};
-use crate::probe::{Probe, Rate, VideoTrack};
-use crate::recipe::{Codec, Fps, Quality, Speed, Video};
+use crate::probe::{Matrix, Probe, Rate, VideoTrack};
+use crate::recipe::{Codec, Quality, Speed, Video};
 
 /// Above so many pixels the encoder looks ahead less: 1920x1088.
 const QUICK_PIXELS: u64 = 1_920 * 1_088;
@@ -22,23 +22,34 @@ pub(super) struct Pictures {
     pub(super) rate: Rate,
     pub(super) load: Load,
     level: &'static str,
+    times: Times,
     is_quick: bool,
+    is_variable: bool,
+}
+
+/// When pictures come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// As in the source, unless another rate was asked for.
+    Own,
+    /// At an even rate from the moment 0, for ever.
+    Even,
 }
 
 pub(super) fn plan(asked: &Video, probe: &Probe, input: Input) -> Result<Plan, Error> {
     let track = fit::picture(probe)?;
     let span = Span::of(asked.clip, probe.duration_ms)?;
-    let pictures = Pictures::of(asked, track, probe)?;
+    let pictures = Pictures::of(asked, track, probe, Times::Own)?;
     let with_sound = probe.audio.as_ref().filter(|_| !asked.is_mute);
 
     let mut argv = span.seek(Argv::ffmpeg().reading(probe.demuxer, input)).source(input).stream(track.index);
     if let Some(track) = with_sound {
         argv = argv.stream(track.index);
     }
-    argv = pictures.encode(asked, argv.bare());
+    argv = pictures.paced(pictures.encode(asked, argv.bare()));
     if let Some(track) = with_sound {
         argv = sound::within(asked.codec, track, argv);
-        argv = argv.graph("-af", &sound::tempo(asked.speed));
+        argv = argv.graph("-af", &sound::beside(asked.speed));
     }
     let argv = mux(asked.codec, argv).into_pipe();
 
@@ -61,11 +72,16 @@ pub(super) fn at_speed(ms: u64, speed: Option<Speed>) -> u64 {
 }
 
 impl Pictures {
-    pub(super) fn of(asked: &Video, track: &VideoTrack, probe: &Probe) -> Result<Pictures, Error> {
+    pub(super) fn of(
+        asked: &Video,
+        track: &VideoTrack,
+        probe: &Probe,
+        times: Times,
+    ) -> Result<Pictures, Error> {
         let shape = Shape::of(track, asked.size, asked.crop, asked.rotation)?;
         let (width, height) = (shape.width, shape.height);
         fits_encoder(asked.codec, width, height)?;
-        let (rate, is_resampled) = out_rate(asked.fps, asked.speed, track.fps);
+        let (rate, is_resampled) = out_rate(asked, track);
         let kbps = asked.bitrate.map(|bitrate| bitrate.kbps());
         let level = level::h264(width, height, rate, kbps).ok_or_else(|| {
             let context =
@@ -73,21 +89,39 @@ impl Pictures {
             Error::new(ErrorKind::TooLarge, context)
         })?;
         let mut graph = Graph::default();
+        if track.is_interlaced {
+            graph.push(Filter::Deinterlace);
+        }
         if let Some(speed) = asked.speed {
             graph.push(Filter::Speed(speed.hundredths()));
         }
-        if is_resampled {
-            graph.push(Filter::Fps(rate));
+        match times {
+            Times::Own if is_resampled => graph.push(Filter::Fps(rate)),
+            Times::Own => {}
+            Times::Even => {
+                graph.push(Filter::Even(rate));
+                graph.push(Filter::Hold);
+            }
         }
-        shape.filter(&mut graph);
+        let matrix = if track.light.is_some() { Matrix::Bt709 } else { written_in(track) };
+        shape.filter(&mut graph, track, matrix);
+        graph.push(Filter::Yuv);
+        graph.push(Filter::Tag(matrix));
         let is_quick = shape.pixels() > QUICK_PIXELS;
         let mut load = Load::pictures(track).reading(probe).encoded(asked.codec, shape.pixels(), is_quick);
-        if let Some(light) = track.light {
-            graph.push(Filter::Tone(light));
+        if track.is_interlaced {
+            load = load.deinterlaced();
+        }
+        if track.light.is_some() {
             load = load.tone(shape.pixels());
         }
-        graph.push(Filter::Yuv);
-        Ok(Pictures { shape, graph, rate, load, level, is_quick })
+        let is_variable = track.is_variable && !is_resampled;
+        Ok(Pictures { shape, graph, rate, load, level, times, is_quick, is_variable })
+    }
+
+    /// The level as the stream itself has it (ITU-T H.264 section 7.4.2.1.1): 30 for 3.0.
+    pub(super) fn level_idc(&self) -> u8 {
+        self.level.bytes().filter(u8::is_ascii_digit).fold(0, |idc, digit| idc * 10 + (digit - b'0'))
     }
 
     /// Filters and encoder.
@@ -118,7 +152,18 @@ impl Pictures {
         let frames = (KEYFRAME_MS * u64::from(self.rate.frames()))
             .div_ceil(1_000 * u64::from(self.rate.seconds()))
             .max(1);
-        rate_control(asked, argv).fixed(&["-g"]).number(frames)
+        let buffer_seconds = if self.times == Times::Even { 1 } else { 2 };
+        rate_control(asked, buffer_seconds, argv).fixed(&["-g"]).number(frames)
+    }
+
+    /// Each frame at its own time: none is doubled to fill a gap, and none is moved to where another source would have it.
+    fn paced(&self, argv: Argv) -> Argv {
+        let argv = argv.fixed(&["-fps_mode", "vfr"]);
+        if !self.is_variable {
+            return argv;
+        }
+        // How many frames four seconds have is not known.
+        argv.fixed(&["-enc_time_base", "1:90000", "-force_key_frames", "expr:gte(t,n_forced*4)"])
     }
 
     /// About so many kbit/s of picture: bits of a pixel as `quality` needs them, at most what was asked.
@@ -133,7 +178,7 @@ impl Pictures {
     }
 }
 
-fn rate_control(asked: &Video, argv: Argv) -> Argv {
+fn rate_control(asked: &Video, buffer_seconds: u32, argv: Argv) -> Argv {
     // What looks alike with each encoder.
     let [low, medium, high] = match asked.codec {
         Codec::H264 => [28, 23, 18],
@@ -150,7 +195,7 @@ fn rate_control(asked: &Video, argv: Argv) -> Argv {
         (Codec::H264 | Codec::H265, None) => argv.fixed(&["-crf"]).number(crf),
         (Codec::H264 | Codec::H265, Some(most)) => {
             let argv = argv.fixed(&["-crf"]).number(crf).fixed(&["-maxrate"]).kbps(most.kbps());
-            argv.fixed(&["-bufsize"]).kbps(most.kbps() * 2)
+            argv.fixed(&["-bufsize"]).kbps(most.kbps() * buffer_seconds)
         }
         // These two take a bitrate to be none at all, and a factor below it.
         (Codec::Vp9, most) => {
@@ -179,13 +224,22 @@ pub(super) fn fragments(argv: Argv, each_ms: u64) -> Argv {
 }
 
 /// How many frames in a second come out, and whether they have to be counted anew for it.
-fn out_rate(asked: Option<Fps>, speed: Option<Speed>, own: Option<Rate>) -> (Rate, bool) {
+fn out_rate(asked: &Video, track: &VideoTrack) -> (Rate, bool) {
     let whole = |fps: u32| Rate::new(fps, 1).unwrap_or(Rate::ONE);
-    match (asked, own) {
+    match (asked.fps, track.fps) {
         (Some(fps), _) => (whole(u32::from(fps.get())), true),
         (None, None) => (whole(FPS_UNKNOWN), true),
         (None, Some(own)) if own.ceil() > FPS_UNASKED_MAX => (whole(FPS_UNASKED_MAX), true),
-        (None, Some(own)) => (own, speed.is_some()),
+        // Frames that come as they like do so at any speed.
+        (None, Some(own)) => (own, asked.speed.is_some() && !track.is_variable),
+    }
+}
+
+/// Colours stay as they are written; those that are red, green and blue are written as players guess.
+fn written_in(track: &VideoTrack) -> Matrix {
+    match track.matrix {
+        Matrix::Rgb => Matrix::guessed(track.height),
+        matrix => matrix,
     }
 }
 

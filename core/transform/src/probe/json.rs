@@ -1,18 +1,18 @@
 //! What ffprobe prints, as far as it is asked for.
 
-use budget::limits::{PROBE_JSON_BYTES_MAX, SOURCE_STREAMS_MAX};
+use budget::limits::{PROBE_JSON_BYTES_MAX, SOURCE_STREAMS_MAX, VIDEO_WORD_BYTES_MAX};
 use serde::Deserialize;
 
 use crate::argv::Light;
 use crate::error::{Error, ErrorKind};
-use crate::probe::{AudioTrack, Probe, Rate, VideoTrack};
+use crate::probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoTrack};
 use crate::sniff::Demuxer;
 
-/// What it is asked for. Without texts: tags of a source are of any length.
+/// What it is asked for. One text is among it, the language of a track: other tags of a source are of any length.
 pub(super) const ENTRIES: &str = "format=duration,size,nb_streams\
     :stream=index,codec_type,codec_name,width,height,pix_fmt,avg_frame_rate,r_frame_rate,sample_aspect_ratio,duration,\
-channels,sample_rate,color_transfer,bits_per_raw_sample\
-    :stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=";
+channels,sample_rate,color_space,color_transfer,bits_per_raw_sample,field_order\
+    :stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=language";
 
 #[derive(Deserialize)]
 struct Printed {
@@ -43,10 +43,14 @@ struct Stream {
     duration: Option<String>,
     channels: Option<u16>,
     sample_rate: Option<String>,
+    color_space: Option<String>,
     color_transfer: Option<String>,
     bits_per_raw_sample: Option<String>,
+    field_order: Option<String>,
     #[serde(default)]
     disposition: Disposition,
+    #[serde(default)]
+    tags: Tags,
     #[serde(default)]
     side_data_list: Vec<SideData>,
 }
@@ -55,6 +59,13 @@ struct Stream {
 struct Disposition {
     #[serde(default)]
     attached_pic: u8,
+    #[serde(default)]
+    default: u8,
+}
+
+#[derive(Default, Deserialize)]
+struct Tags {
+    language: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -73,16 +84,19 @@ pub(super) fn read(demuxer: Demuxer, printed: &[u8]) -> Result<Probe, Error> {
     if streams.len().max(format.nb_streams) > SOURCE_STREAMS_MAX {
         return Err(unread("the source has more than 32 streams"));
     }
-    let pictures =
-        || streams.iter().filter(|stream| stream.is("video") && stream.disposition.attached_pic == 0);
-    let video = pictures().find_map(Stream::video);
-    let audio = streams.iter().filter(|stream| stream.is("audio")).find_map(Stream::audio);
+    let of = |kind: &'static str| {
+        streams.iter().filter(move |stream| stream.is(kind) && stream.disposition.attached_pic == 0)
+    };
+    let video = of("video").filter_map(Stream::video).min_by_key(|(rank, _)| *rank).map(|(_, track)| track);
+    let sounds = || of("audio").filter_map(Stream::audio);
     Ok(Probe {
         demuxer,
         duration_ms: milliseconds(format.duration.as_deref()),
-        is_picture_refused: video.is_none() && pictures().next().is_some(),
+        is_picture_refused: video.is_none() && of("video").next().is_some(),
         video,
-        audio,
+        audio: sounds().min_by_key(|(rank, _)| *rank).map(|(_, track)| track),
+        sounds: sounds().map(|(_, track)| track).collect(),
+        texts: of("subtitle").filter_map(Stream::text).collect(),
         size_bytes: format.size.and_then(|size| size.parse().ok()).unwrap_or(0),
     })
 }
@@ -92,25 +106,49 @@ impl Stream {
         self.codec_type.as_deref() == Some(kind)
     }
 
-    fn video(&self) -> Option<VideoTrack> {
+    /// What the file means to be played comes first; of equal ones, the first.
+    fn rank(&self) -> u8 {
+        u8::from(self.disposition.default == 0)
+    }
+
+    fn language(&self) -> Option<Box<str>> {
+        let text = self.tags.language.as_deref()?;
+        let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        // ISO 639-2 has a word for what nobody said.
+        let is_said = text != "und" && (2..=VIDEO_WORD_BYTES_MAX).contains(&text.len());
+        (is_word && is_said).then(|| text.into())
+    }
+
+    fn text(&self) -> Option<TextTrack> {
+        let codec = self.codec_name.as_deref()?.into();
+        Some(TextTrack { index: self.index, codec, language: self.language() })
+    }
+
+    fn video(&self) -> Option<(u8, VideoTrack)> {
         // A picture of one pixel in a direction has no half, which the colours of a video need.
         let edge = |edge: Option<u32>| edge.filter(|pixels| *pixels >= 2);
         let rate = |text: &Option<String>| {
             let (frames, seconds) = fraction(text.as_deref()?, '/')?;
             Rate::new(frames, seconds)
         };
-        Some(VideoTrack {
+        let (width, height) = (edge(self.width)?, edge(self.height)?);
+        // How many frames there are in a second, and into how many steps all of their times fit.
+        let (average, least) = (rate(&self.avg_frame_rate), rate(&self.r_frame_rate));
+        let track = VideoTrack {
             index: self.index,
             codec: self.codec_name.as_deref()?.into(),
-            width: edge(self.width)?,
-            height: edge(self.height)?,
+            width,
+            height,
             pixel_aspect: self
                 .sample_aspect_ratio
                 .as_deref()
                 .and_then(|text| fraction(text, ':'))
                 .filter(|(across, down)| is_aspect(*across, *down))
                 .unwrap_or((1, 1)),
-            fps: rate(&self.avg_frame_rate).or_else(|| rate(&self.r_frame_rate)),
+            fps: average.or(least),
+            is_variable: average.zip(least).is_some_and(|(average, least)| !average.is_about(least)),
+            is_interlaced: matches!(self.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")),
+            matrix: self.matrix(height),
             rotation_degrees: self.side_data_list.iter().find_map(|data| data.rotation).map_or(0, clockwise),
             bit_depth: self.bit_depth(),
             light: match self.color_transfer.as_deref() {
@@ -119,16 +157,31 @@ impl Stream {
                 _ => None,
             },
             duration_ms: milliseconds(self.duration.as_deref()),
-        })
+        };
+        Some((self.rank(), track))
     }
 
-    fn audio(&self) -> Option<AudioTrack> {
-        Some(AudioTrack {
+    fn audio(&self) -> Option<(u8, AudioTrack)> {
+        let track = AudioTrack {
             index: self.index,
             codec: self.codec_name.as_deref()?.into(),
+            language: self.language(),
             channels: self.channels.filter(|channels| *channels > 0)?,
             sample_rate_hz: self.sample_rate.as_deref()?.parse().ok().filter(|rate| *rate > 0)?,
-        })
+        };
+        Some((self.rank(), track))
+    }
+
+    /// What nobody said is what players guess.
+    fn matrix(&self, height: u32) -> Matrix {
+        match self.color_space.as_deref() {
+            Some("bt709") => Matrix::Bt709,
+            Some("bt2020nc" | "bt2020c") => Matrix::Bt2020,
+            Some("smpte170m" | "bt470bg" | "fcc") => Matrix::Bt601,
+            Some("gbr") => Matrix::Rgb,
+            _ if self.pix_fmt.as_deref().is_some_and(is_rgb) => Matrix::Rgb,
+            _ => Matrix::guessed(height),
+        }
     }
 
     /// Decoders do not always say it, but the name of a pixel format does: `yuv420p10le`, `p010le`, `gbrp12be`.
@@ -142,6 +195,10 @@ impl Stream {
         };
         told.or_else(named).filter(|bits| (8..=32).contains(bits)).unwrap_or(8)
     }
+}
+
+fn is_rgb(format: &str) -> bool {
+    ["rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr"].iter().any(|name| format.starts_with(name))
 }
 
 /// Beyond a hundredfold it is a broken number and no shape of a picture.

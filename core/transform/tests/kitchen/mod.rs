@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "what the tests need is there, or they fail")]
 #![expect(clippy::disallowed_methods, reason = "files of /proc are short")]
 
+pub(crate) mod house;
+pub(crate) mod origin;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -75,6 +78,7 @@ impl Media {
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args([
             "-nostdin",
+            "-y",
             "-loglevel",
             "error",
             "-f",

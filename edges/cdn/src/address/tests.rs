@@ -42,6 +42,17 @@ fn an_address_is_taken_apart() {
         ("/cdn-cgi/media/width=320/", "", None),
         ("/media/tr-1/frame.jpg", "", Some("frame of media tr-1")),
         ("/media/tr-1/index.m3u8", "width=640", Some("video of media tr-1")),
+        // The files of HLS lie behind a video as behind a folder, and nowhere else.
+        ("/clips/a.mp4/index.m3u8", "", Some("video of path /clips/a.mp4")),
+        ("/clips/a.MKV/video-3.m4s", "width=640", Some("video of path /clips/a.MKV")),
+        ("/clips/a.mp4/other.m3u8", "", Some("original of path /clips/a.mp4/other.m3u8")),
+        ("/clips/a/index.m3u8", "", Some("original of path /clips/a/index.m3u8")),
+        ("/cdn-cgi/media/width=320/clips/a.mp4/index.m3u8", "", Some("video of path /clips/a.mp4")),
+        (
+            "/cdn-cgi/media/width=320/https://h.example/a.mp4/audio.m3u8",
+            "t=1",
+            Some("video of url https://h.example/a.mp4?t=1"),
+        ),
         ("/media/tr-1", "", None),
         ("/media/tr-1/a/frame.jpg", "", None),
         ("/media/tr-1/", "", None),

@@ -241,7 +241,7 @@ impl Written {
                     }
                 }
             }
-            Recipe::Cover(_) => return None,
+            Recipe::Piece(_) | Recipe::Cover(_) => return None,
         }
         Some(written)
     }

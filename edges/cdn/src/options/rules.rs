@@ -44,16 +44,11 @@ impl Rules {
     /// [`Bad`] names the option and its range.
     pub fn cloudflare(&self, options: &str) -> Result<Asked, Bad> {
         bounded(options)?;
-        let mut reading = Reading::new(self, Spelling::Cloudflare);
-        let pairs = options.split(',').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
-            (decoded(name), decoded(value))
-        });
         if options.is_empty() {
             return Err(Bad::of(Opt::Mode, Wrong::Range(Opt::Mode.row().shape)));
         }
-        reading.all(pairs)?;
+        let mut reading = Reading::new(self, Spelling::Cloudflare);
+        reading.all(pairs_between_commas(options))?;
         reading.asked(Wanted::Rendition, None, &Hints::default())
     }
 
@@ -89,11 +84,37 @@ impl Rules {
         reading.all(pairs_of(query))?;
         reading.asked(wanted, Some(known), &Hints::default()).map(Some)
     }
+
+    /// A file of HLS behind the path of a source, with the options of that spelling; `None` when it is no such file. What a
+    /// client says of itself chooses nothing here: its player chooses.
+    ///
+    /// # Errors
+    /// [`Bad`] names the option and its range.
+    pub(crate) fn stream(&self, spelling: Spelling, file: &str, options: &str) -> Result<Option<Asked>, Bad> {
+        let Some((wanted, known)) = File::of_stream(file) else { return Ok(None) };
+        bounded(options)?;
+        let mut reading = Reading::new(self, spelling);
+        match spelling {
+            Spelling::Cloudflare => reading.all(pairs_between_commas(options))?,
+            Spelling::Query | Spelling::Media => reading.all(pairs_of(options))?,
+        }
+        let asked = reading.asked(wanted, Some(known), &Hints::default())?;
+        Ok(Some(Asked { by_hints: false, ..asked }))
+    }
 }
 
 /// The options of a query, without what signs it.
 fn pairs_of(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| !is_signature(name))
+}
+
+/// The options of Cloudflare's spelling.
+fn pairs_between_commas(options: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    options.split(',').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+        (decoded(name), decoded(value))
+    })
 }
 
 fn bounded(text: &str) -> Result<(), Bad> {
@@ -139,20 +160,36 @@ impl File {
         if let Some(file) = FILES.iter().find(|file| file.name == name) {
             return Some((Wanted::Rendition, *file));
         }
-        Some(match name {
-            "sprite.vtt" => (Wanted::Map, SPRITE_FILE),
-            "index.m3u8" => (Wanted::Playlist, VIDEO_FILE),
-            "video.m3u8" => (Wanted::VideoPlaylist, VIDEO_FILE),
-            "audio.m3u8" => (Wanted::AudioPlaylist, VIDEO_FILE),
-            "init.mp4" => (Wanted::Head, VIDEO_FILE),
+        if name == "sprite.vtt" {
+            return Some((Wanted::Map, SPRITE_FILE));
+        }
+        File::of_stream(name)
+    }
+
+    /// A file that players of HLS ask for.
+    fn of_stream(name: &str) -> Option<(Wanted, File)> {
+        let wanted = match name {
+            "index.m3u8" => Wanted::Playlist,
+            "video.m3u8" => Wanted::VideoPlaylist,
+            "audio.m3u8" => Wanted::AudioPlaylist,
+            "video-init.mp4" => Wanted::Head,
+            "audio-init.mp4" => Wanted::SoundHead,
             _ => {
-                let digits = name.strip_prefix("segment-")?.strip_suffix(".m4s")?;
+                let (of, digits) = name.strip_suffix(".m4s")?.split_once('-')?;
                 let usual = !digits.starts_with('0') || digits == "0";
                 let number: u32 = digits.parse().ok().filter(|_| usual && !digits.starts_with('+'))?;
                 // No segment is shorter than a second.
-                (u64::from(number) <= CLIP_MS_MAX / 1_000).then_some((Wanted::Segment(number), VIDEO_FILE))?
+                if u64::from(number) > CLIP_MS_MAX / 1_000 {
+                    return None;
+                }
+                match of {
+                    "video" => Wanted::Segment(number),
+                    "audio" => Wanted::SoundSegment(number),
+                    _ => return None,
+                }
             }
-        })
+        };
+        Some((wanted, VIDEO_FILE))
     }
 
     /// Whether the recipe is what the file's name says; else the option that says otherwise.
@@ -279,7 +316,7 @@ impl<'a> Reading<'a> {
             (Some((_, preset)), _) => self.is_as(preset),
             (None, Some((_, preset))) => self.is_filled(preset),
             (None, None) => false,
-        } || self.is_on_ladder();
+        } || self.is_on_ladder(wanted);
         self.say_extras();
         let preset = explicit.or(chosen).map(|(name, _)| name.into());
         Ok(Asked { recipe, wanted, is_free, preset, by_hints, extras: self.extras })
@@ -347,7 +384,7 @@ impl<'a> Reading<'a> {
 
     /// Whether it is a width of the ladder with everything else as it is when nobody says anything, but for the format of
     /// pictures and sound, of which there are few.
-    fn is_on_ladder(&self) -> bool {
+    fn is_on_ladder(&self, wanted: Wanted) -> bool {
         let mode = self.written.mode();
         let but: &[Opt] = match mode {
             Mode::Video => &[Opt::Width],
@@ -356,7 +393,8 @@ impl<'a> Reading<'a> {
         let mut bare = Written::default();
         bare.set(Opt::Mode, Value::Word(mode.word()));
         let width = self.written.number(Opt::Width);
-        let is_step = width.map_or(mode != Mode::Video, |width| self.rules.ladder.has(width));
+        let needs_width = mode == Mode::Video && !wanted.has_no_size();
+        let is_step = width.map_or(!needs_width, |width| self.rules.ladder.has(width));
         is_step && self.written.agrees(&bare, mode, self.spelling, but)
     }
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use budget::limits::{ORIGIN_CLIENT_ERROR_MS, ORIGIN_OK_MS, ORIGIN_REDIRECT_MS, ORIGIN_SERVER_ERROR_MS};
+use budget::limits::{
+    ORIGIN_CLIENT_ERROR_MS, ORIGIN_OK_MS, ORIGIN_REDIRECT_MS, ORIGIN_SERVER_ERROR_MS, ORIGIN_TAGS_MAX,
+    RENDITION_WORD_BYTES_MAX,
+};
 use http::{HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 use serde::de::Error as _;
@@ -47,9 +50,12 @@ pub struct Origin {
     pub private: Vec<IpNet>,
     /// Connections to it at once; what the server takes to be enough without it.
     pub connections_max: Option<usize>,
-    /// How long what it says is kept.
+    /// How long what it says is kept, and what is made of it.
     #[serde(default)]
     pub ttl: Kept,
+    /// By what its renditions can be purged, beside its name and their paths.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// Whether renditions of it are kept at all.
     #[serde(default = "yes")]
     pub cache: bool,
@@ -110,6 +116,7 @@ impl Origin {
         if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.0.contains(PATH)) {
             return Err("endpoint has no {path}".to_owned());
         }
+        tags(&self.tags)?;
         let dials = is_url || is_s3;
         if !dials && !self.private.is_empty() {
             return Err("private is for url and s3".to_owned());
@@ -120,6 +127,21 @@ impl Origin {
             (_, Place::S3 { .. }) => Err("a bucket takes auth with kind = \"sigv4\"".to_owned()),
             _ => Err("auth is for url and s3".to_owned()),
         }
+    }
+}
+
+/// Looks at tags: they stand in a field of the answer, with commas between them.
+fn tags(tags: &[String]) -> Result<(), String> {
+    let fits = |tag: &String| {
+        let usual = |byte: u8| byte.is_ascii_graphic() && byte != b',';
+        !tag.is_empty() && tag.len() <= RENDITION_WORD_BYTES_MAX && tag.bytes().all(usual)
+    };
+    if tags.len() > ORIGIN_TAGS_MAX {
+        return Err(format!("it may have at most {ORIGIN_TAGS_MAX} tags"));
+    }
+    match tags.iter().find(|tag| !fits(tag)) {
+        Some(tag) => Err(format!("its tag {tag:?} must be of visible ASCII characters without commas")),
+        None => Ok(()),
     }
 }
 
@@ -314,6 +336,14 @@ impl Default for Kept {
             client_error: Duration::from_millis(ORIGIN_CLIENT_ERROR_MS),
             server_error: Duration::from_millis(ORIGIN_SERVER_ERROR_MS),
         }
+    }
+}
+
+/// Renditions are as fresh as what is believed of their sources.
+impl From<Kept> for transform::Lifetimes {
+    fn from(kept: Kept) -> Self {
+        let Kept { ok, redirects, client_error, server_error } = kept;
+        transform::Lifetimes { ok, redirects, client_error, server_error }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use budget::limits::SUBSONIC_SIZE_MAX;
-use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track};
+use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track, TrackId};
 use store::FolderId;
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
 use crate::list::{Drawn, Pages, Rows, Videos};
-use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist};
+use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist, VideoInfo};
 use crate::params::Params;
 use crate::reply::Writer;
 
@@ -109,6 +109,13 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
 pub(crate) async fn videos(call: Call) -> Answer {
     let rows = Videos::new(&call.reader()?, call.plain());
     call.list("videos", &Bare {})?.part("video", rows).answer().await
+}
+
+/// `getVideoInfo`: what is in a video besides its pictures.
+pub(crate) async fn video_info(call: Call) -> Answer {
+    let id: TrackId = call.params.id("id")?;
+    let video = call.catalog().video(&call.viewer()?, id).await?;
+    call.one("videoInfo", &VideoInfo::of(&video))
 }
 
 /// `getStarred`: what the user starred, albums as directories.

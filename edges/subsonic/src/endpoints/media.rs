@@ -3,7 +3,9 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use catalog::{Cover, Item, PlaylistId, Track, TrackId};
+use store::Place;
 use stream::{Disposition, Kind, Listener, Segment};
+use transform::{Material, Shown};
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
@@ -34,18 +36,27 @@ async fn send_track(call: Call, disposition: fn(&Track) -> Disposition) -> Answe
     send(&call, segment, Kind::Media, format!("{id} {}", track.title))
 }
 
-/// `getCoverArt`: by the id of a song, an album, an artist or a playlist. `size` is a wish that is granted when there
-/// are renditions; until then the picture comes as it is.
+/// `getCoverArt`: by the id of a song, an album, an artist or a playlist; of a video that has no picture, a frame. `size` is
+/// rounded up to a few sizes that are made; without it, and beyond the last, the picture comes as it is.
 pub(crate) async fn cover_art(call: Call) -> Answer {
     let reader = call.reader()?;
     let id = call.params.text("id")?;
+    let pixels = call.params.optional_number("size")?.filter(|pixels| *pixels > 0);
     let item = match id.parse::<PlaylistId>() {
         Ok(playlist) => playlist_cover(&reader, playlist).await?,
         Err(_) => params::item(&id).ok_or_else(no_cover)?,
     };
-    let Cover { place, offset, count, content_type } = reader.catalog.cover(&reader.viewer, item).await?;
-    let source = call.face.parts.shelf.open(&place).await?;
-    let content_type = HeaderValue::from_static(content_type);
+    let shown = match reader.catalog.cover(&reader.viewer, item).await {
+        Ok(cover) => picture(&call, cover, &item, pixels).await?,
+        Err(error) => match item {
+            Item::Track(track) if error.kind() == catalog::ErrorKind::NotFound => {
+                frame(&call, &reader, track, pixels).await?
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    let Shown { source, offset, count, content_type } = shown;
+    let content_type = HeaderValue::try_from(&*content_type).map_err(|_| no_cover())?;
     let segment =
         Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(no_cover)?;
     let mut answer = send(&call, segment, Kind::Picture, format!("cover {id}"))?;
@@ -54,6 +65,39 @@ pub(crate) async fn cover_art(call: Call) -> Answer {
         answer.headers_mut().insert(header::CACHE_CONTROL, COVER_CACHING);
     }
     Ok(answer)
+}
+
+async fn picture(call: &Call, cover: Cover, item: &Item, pixels: Option<u64>) -> Result<Shown, Error> {
+    let Cover { place, offset, count, content_type } = cover;
+    let parts = &call.face.parts;
+    let source = parts.shelf.open(&place).await?;
+    let original = Shown::as_it_is(source, offset, count, content_type);
+    let name = match item {
+        Item::Track(id) => id.to_string(),
+        Item::Album(id) => id.to_string(),
+        Item::Artist(id) => id.to_string(),
+    };
+    Ok(parts.covers.picture(original, origin(&place), &name, pixels, call.client.address).await?)
+}
+
+/// What a video looks like.
+async fn frame(call: &Call, reader: &Reader, id: TrackId, pixels: Option<u64>) -> Result<Shown, Error> {
+    let parts = &call.face.parts;
+    let video = reader.catalog.video(&reader.viewer, id).await.map_err(|e| match e.kind() {
+        catalog::ErrorKind::NotFound => no_cover(),
+        _ => e.into(),
+    })?;
+    let place = video.track.place();
+    let material = Material::whole(parts.shelf.open(&place).await?, origin(&place), &id.to_string());
+    Ok(parts.covers.poster(material, video.duration_ms(), pixels, call.client.address).await?)
+}
+
+/// Where a picture comes from, in the words of the cache.
+fn origin(place: &Place) -> &'static str {
+    match place {
+        Place::File(..) => "library",
+        Place::Blob(_) => "uploads",
+    }
 }
 
 /// A playlist looks like its first song that has a cover.

@@ -34,7 +34,7 @@ impl Rows for Videos {
             && let Some(video) = rows.next()
         {
             out.row(&Child::of_video(&video, self.plain))?;
-            self.after = Some(video.id);
+            self.after = Some(video.track.id);
         }
         self.pace.wrote(read - rows.len(), out.len() - before);
         Ok(!is_last || rows.len() > 0)

@@ -1,6 +1,6 @@
 //! `Child`: a song, or in the view by folders an album or an artist that can be entered.
 
-use catalog::{Album, AlbumId, Artist, ArtistId, Track};
+use catalog::{Album, AlbumId, Artist, ArtistId, Track, Video};
 use serde::Serialize;
 use store::FolderId;
 
@@ -53,6 +53,10 @@ pub(crate) struct Child<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     is_video: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    original_width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_rating: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     play_count: Option<u64>,
@@ -98,7 +102,15 @@ impl<'a> Child<'a> {
             track: track.track,
             year: track.year,
             genre: track.genres.first().map(String::as_str),
-            cover_art: track.has_cover.then(|| track.album_id.to_string()),
+            cover_art: if track.image.is_some() {
+                // It was sent with this track, and its album may show another's.
+                Some(track.id.to_string())
+            } else if track.has_cover {
+                Some(track.album_id.to_string())
+            } else {
+                // A video without a picture shows one of its own.
+                is_video(track).then(|| track.id.to_string())
+            },
             size: Some(track.size_bytes),
             content_type: Some(track.content_type),
             suffix: Some(&track.suffix),
@@ -136,12 +148,21 @@ impl<'a> Child<'a> {
         }
     }
 
-    /// A video, by itself: nothing of it is an album's.
-    pub(crate) fn of_video(track: &'a Track, plain: bool) -> Self {
+    /// A video, by itself: nothing of it is an album's. Length and size are those that a look at it told.
+    pub(crate) fn of_video(video: &'a Video, plain: bool) -> Self {
+        let picture = video.facts().and_then(|facts| facts.picture.as_ref());
+        let sound = video.facts().and_then(|facts| facts.sounds.first()).filter(|_| !plain);
+        let song = Child::of(&video.track, plain);
         Child {
             parent: None,
-            cover_art: track.has_cover.then(|| track.id.to_string()),
-            ..Child::of(track, plain)
+            cover_art: Some(video.track.id.to_string()),
+            duration: Some(seconds(video.duration_ms())),
+            bit_rate: Some(video.bitrate_kbps()),
+            original_width: picture.map(|picture| picture.width),
+            original_height: picture.map(|picture| picture.height),
+            channel_count: sound.map(|sound| sound.channels).or(song.channel_count),
+            sampling_rate: sound.map(|sound| sound.sample_rate_hz).or(song.sampling_rate),
+            ..song
         }
     }
 

@@ -47,6 +47,7 @@ fn rows() -> Vec<Row> {
         ),
         row("GET /tracks", "/tracks", none.clone(), SIGNED_IN),
         row("GET /videos", "/videos", none.clone(), SIGNED_IN),
+        row("GET /videos/{id}", "/videos/{shared}", none.clone(), [401, 401, 404, 404, 404]),
         row("GET /tracks/{id}", "/tracks/{shared}", none.clone(), SIGNED_IN),
         row("GET /tracks/{id}", "/tracks/{private}", none.clone(), OWNER),
         row("PATCH /tracks/{id}", "/tracks/{shared}", title.clone(), [401, 401, 403, 403, 200]),

@@ -336,6 +336,8 @@ fn parts(
         shelf: Shelf::new(folders.clone(), blobs),
         ingest: ingest.clone(),
         streams: Streams::new(settings, budget.clone(), chunks),
+        covers: transform::Covers::default(),
+        ladder: [320, 640].into(),
         budget: budget.clone(),
         scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER),
@@ -343,7 +345,7 @@ fn parts(
         stop: wishes.stop.clone(),
         registry: Arc::new(registry),
         operations,
-        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone(), true),
+        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone(), || true),
         base_url: wishes.base_url.clone(),
         cors_origins: wishes.cors_origins.clone(),
     }

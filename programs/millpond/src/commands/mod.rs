@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod doctor;
+mod purge;
 mod restore;
 mod scan;
 mod serve;
@@ -45,6 +46,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("backup", given)) => backup::run(given, &loaded(given)?),
         Some(("restore", given)) => restore::run(given, &loaded(given)?),
         Some(("sign", given)) => sign::run(given, &loaded(given)?),
+        Some(("purge", given)) => purge::run(given, &loaded(given)?),
         Some(("doctor", given)) => Ok(doctor::run(loaded(given))),
         Some(("completions", given)) => completions::run(given, &mut tree()),
         _ => Err(Error::usage("no command was given").hint("`millpond --help` lists them")),
@@ -71,6 +73,7 @@ fn tree() -> Command {
             backup::command(),
             restore::command(),
             sign::command(),
+            purge::command(),
             doctor::command(),
             completions::command(),
         ])

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use budget::limits::{RENDITION_LINK_MS, RENDITION_LINK_MS_MAX};
-use cdn::{Hints, Signer, Spoken};
+use budget::limits::RENDITION_LINK_MS;
+use cdn::Signer;
 use clap::{Arg, ArgMatches, Command};
 use store::DataFolder;
 
@@ -20,7 +20,7 @@ pub(super) fn command() -> Command {
     let url = Arg::new("url").value_name("URL").required(true);
     let expires = Arg::new("expires").long("expires").value_name("MS");
     with_keys(Command::new("sign"), Scope::Everywhere)
-        .about("Sign the address of a rendition, so that anybody may have it made")
+        .about("Sign the address of a rendition, so that anybody may see it and have it made")
         .after_help(
             "Examples:\n  millpond sign \"/clips/a.mp4?width=700\"\n  \
              millpond sign \"https://example.org/clips/a.mp4?width=700&time=5s\" --expires 1h",
@@ -43,15 +43,13 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
 pub(super) fn signed(url: &str, expires: Option<&str>, settings: &Settings, now_ms: u64) -> Result<String> {
     let lifetime_ms = match expires {
         None => RENDITION_LINK_MS,
-        Some(text) => {
-            value::millis(text).filter(|ms| (1..=RENDITION_LINK_MS_MAX).contains(ms)).ok_or_else(|| {
-                Error::usage(format!("--expires is wrong: {text:?}"))
-                    .hint("a time up to 8808h, as in 1h or 30min")
-            })?
-        }
+        Some(text) => value::millis(text).filter(|ms| cdn::is_lifetime(*ms)).ok_or_else(|| {
+            Error::usage(format!("--expires is wrong: {text:?}"))
+                .hint("a time up to 8808h, as in 1h or 30min")
+        })?,
     };
     let (before, target) = taken_apart(url, settings.server.base_url.prefix())?;
-    names_a_rendition(target, settings)?;
+    settings.cdn.signable(target).map_err(|e| Error::usage(e.to_string()).hint(e.hint()))?;
     let signer = Signer::new(&secret(&settings.data)?);
     Ok(format!("{before}{}", signer.sign(target, now_ms.saturating_add(lifetime_ms))))
 }
@@ -80,23 +78,6 @@ fn taken_apart<'a>(url: &'a str, prefix: &str) -> Result<(&'a str, &'a str)> {
     let own = url[path_at..].strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
     let own_at = own.map_or(path_at, |own| url.len() - own.len());
     Ok(url.split_at(own_at))
-}
-
-/// A signature for what would be refused all the same would only puzzle whoever tries it.
-fn names_a_rendition(target: &str, settings: &Settings) -> Result<()> {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let address = settings.cdn.rules().address(path, query, &Hints::default());
-    let address = address.map_err(|bad| {
-        Error::usage(bad.to_string()).hint("the guide's page about renditions has all options")
-    })?;
-    match address.map(|address| address.spoken) {
-        Some(Spoken::Rendition(_)) => Ok(()),
-        Some(Spoken::Original(_)) => Err(Error::usage("the address asks for no rendition")
-            .hint("add an option, as in ?width=700; the source itself needs no signature")),
-        None => Err(Error::usage("the address is of no rendition").hint(
-            "behind /media/ID/ come names such as video.mp4, behind /cdn-cgi/media/OPTIONS/ the source",
-        )),
-    }
 }
 
 fn secret(data: &Path) -> Result<store::Secret> {
@@ -149,11 +130,12 @@ mod tests {
         let url = signed("https://a.example/clips/a.mp4?width=700", Some("1h"), &settings, 1_000).unwrap();
         let (path, query) = url.strip_prefix("https://a.example").unwrap().split_once('?').unwrap();
         let signer = Signer::new(&key);
-        assert_eq!(signer.check(path, query, 1_000), Ok(3_601_000));
+        let said = cdn::Signed { until_ms: 3_601_000, by: None };
+        assert_eq!(signer.check(path, query, 1_000), Ok(said));
         assert!(signer.check(path, query, 3_601_000).is_err());
         for (url, expires, expected) in [
             ("/clips/a.mp4?width=9", None, "`width` must be a whole number"),
-            ("/clips/a.mp4", None, "the address asks for no rendition"),
+            ("/clips/a.mp4", None, "the address is of no rendition"),
             ("/media/tr-1/video.avi", None, "the address is of no rendition"),
             ("/clips/a.mp4?width=700", Some("0"), "--expires is wrong"),
             ("/clips/a.mp4?width=700", Some("9000h"), "--expires is wrong"),

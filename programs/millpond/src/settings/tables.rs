@@ -14,8 +14,21 @@ const TABLES: &[&str] = &["cdn.origin", "cdn.preset", "cdn.responsive"];
 
 /// First parts of paths that are the server's own, beside those of its routes: faces that have tables of their own, and
 /// what will come.
-const RESERVED: &[&str] =
-    &["rest", "media", "cdn-cgi", "api", "admin", "assets", "events", "jobs", "stems", "ui", "videos"];
+const RESERVED: &[&str] = &[
+    "rest",
+    "media",
+    "cdn",
+    "cdn-cgi",
+    "renditions",
+    "api",
+    "admin",
+    "assets",
+    "events",
+    "jobs",
+    "stems",
+    "ui",
+    "videos",
+];
 
 /// Whether a key of the file is in one of these tables.
 pub(super) fn has(name: &str) -> bool {

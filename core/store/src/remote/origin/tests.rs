@@ -296,7 +296,7 @@ async fn a_change_at_the_origin_is_an_error_for_who_reads_and_new_for_who_opens(
     let new = origin.open(&path("a")).await.unwrap().source;
     assert_ne!(new.validator(), old.validator());
     assert_eq!((read(&new, 0).await.unwrap().unwrap(), read(&new, MIB).await.unwrap().unwrap()), (1, 1));
-    assert_eq!(house.remotes.0.blocks.bytes(), 2 * (MIB + 4), "the old blocks are gone");
+    assert_eq!(house.remotes.0.blocks.bytes(), 2 * (MIB + 32), "the old blocks are gone");
     origin.forget(&path("a")).await;
     assert_eq!(house.remotes.0.blocks.bytes(), 0);
 }

@@ -124,7 +124,7 @@ proptest! {
                 Step::Drop(at) if at < rooms.len() => drop(rooms.remove(at)),
                 Step::Hold(number) => held.extend(books.hold(slot(number)).map(|hold| (number, hold))),
                 Step::Release(at) if at < held.len() => drop(held.remove(at)),
-                Step::Forget(number) => books.forget(slot(number)),
+                Step::Forget(number) => _ = books.forget(slot(number)),
                 Step::Settle => {
                     let doomed = books.doomed(usize::MAX).len();
                     books.gone(doomed);

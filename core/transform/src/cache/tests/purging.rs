@@ -1,5 +1,8 @@
 use super::*;
 
+/// What one of these takes: its bytes, their checksums and its row, each in one block.
+const ONE_BYTES: u64 = 3 * DISK_BLOCK_BYTES;
+
 async fn stocked() -> House {
     let house = house(8 * MIB).await;
     for (number, path, tags) in [
@@ -38,6 +41,7 @@ async fn a_purge_removes_what_it_means_and_frees_its_room() {
         for number in 1..=4 {
             assert_eq!(house.has(number).await, !gone.contains(&number), "{number} after {what:?}");
         }
+        assert_eq!(purged.bytes, gone.len() as u64 * ONE_BYTES, "{what:?}");
         let left = 4 - gone.len();
         assert_eq!((house.cache.taken().1, house.on_disk().1), (left, left * 2), "{what:?}");
     }
@@ -74,10 +78,11 @@ async fn what_was_being_made_when_it_was_purged_is_given_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_raised_version_hides_what_was_made_before_and_nothing_else() {
+async fn a_purged_path_hides_what_was_made_before_and_nothing_else() {
     let house = stocked().await;
     let in_the_making = house.filled(9, 1_000).await.unwrap();
-    let version = house.cache.raise_version("clips", "/a/one.mp4").await.unwrap();
+    house.cache.purge(&path("/a/one.mp4")).await.unwrap();
+    let version = house.cache.version("clips", "/a/one.mp4").await.unwrap();
     assert!(version > 0);
     drop(in_the_making.keep(entry(9, "/a/one.mp4", &[])).await.unwrap());
     for (number, is_there) in [(1, false), (2, false), (3, true), (4, true), (9, false)] {
@@ -96,19 +101,44 @@ async fn a_raised_version_hides_what_was_made_before_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_made_stale_is_given_and_says_so() {
+async fn another_process_may_purge_with_a_server_and_without_one() {
     let house = stocked().await;
-    assert!(house.cache.get(key(1)).await.unwrap().unwrap().is_fresh());
-    assert_eq!(house.cache.make_stale(&Select::Tag("red".to_owned())).await.unwrap().renditions, 2);
-    for (number, is_fresh) in [(1, false), (2, true), (3, false), (4, true)] {
-        assert_eq!(house.cache.get(key(number)).await.unwrap().unwrap().is_fresh(), is_fresh, "{number}");
-    }
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    house.cache.tell_of_purges(Box::new(move |what| {
+        listener.lock().unwrap().push(what);
+        Box::pin(async {})
+    }));
+    let data = DataFolder::share(house.folder.path()).unwrap();
+    let whats = [Select::Tag("red".to_owned()), path("/a/one.mp4")];
+    let served = tokio::select! {
+        purged = ask_to_purge(&data, &whats) => purged.unwrap().unwrap(),
+        () = house.cache.obey() => panic!("it goes on"),
+    };
+    assert_eq!(served, Purged { renditions: 3, bytes: 3 * ONE_BYTES });
+    assert!(!house.has(2).await && house.has(4).await);
+    assert_eq!(*told.lock().unwrap(), whats);
+    let House { folder, cache } = house;
+    drop(cache);
+    let alone = purge_unserved(&data, &[Select::All, Select::All]).await.unwrap();
+    assert_eq!((alone.renditions, alone.bytes > 0), (1, true));
+    let house = House { cache: opened(folder.path(), settings(8 * MIB)).await, folder };
+    assert_eq!((house.cache.taken(), house.on_disk().1), ((0, 0), 0));
+}
+
+#[tokio::test]
+async fn a_purge_that_nobody_does_is_told_so() {
+    let house = stocked().await;
+    let data = DataFolder::share(house.folder.path()).unwrap();
+    let within = Duration::from_millis(300);
+    assert_eq!(purge::ask_within(within, &data, &[Select::All]).await.unwrap(), None);
+    assert!(house.has(1).await);
 }
 
 #[tokio::test]
 async fn a_purge_forgets_failures_too() {
     let house = stocked().await;
-    house.cache.failed(key(50), &Error::new(ErrorKind::Unsupported, "said"));
+    house.cache.failed(key(50), &Error::new(ErrorKind::Unsupported, "said"), &Lifetimes::default());
     house.cache.purge(&prefix("/nothing")).await.unwrap();
     assert!(house.cache.failure(&key(50)).is_none());
 }

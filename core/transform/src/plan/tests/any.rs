@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 use super::golden;
 use crate::argv::{Argv, Input, Light};
-use crate::plan::{cell_size, faststart_args, plan, segment, segment_sound};
-use crate::probe::{AudioTrack, Probe, Rate, VideoTrack, probe_args};
+use crate::plan::{cell_size, faststart_args, plan};
+use crate::probe::{AudioTrack, Matrix, Probe, Rate, VideoTrack, probe_args};
 use crate::recipe::{
-    Audio, Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe, Rotation,
-    Size, Speed, Sprite, Video, Waveform,
+    Audio, Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Frame, Picture, Piece, Quality, Recipe,
+    Rotation, Size, Speed, Sprite, Video, Waveform,
 };
 use crate::sniff::Demuxer;
 
@@ -22,11 +22,20 @@ const OTHERS: &str = "\
     fps=#/#:start_time=# setpts=#*PTS/# atempo=#.# \
     zscale=tin=arib-std-b#:pin=bt#:min=bt#nc:rin=tv:t=linear:npl=# \
     format=yuv#p format=yuvj#p format=rgb# \
+    scale=#:#:flags=bicubic:in_color_matrix=bt# scale=#:#:flags=bicubic:out_color_matrix=bt# \
+    scale=#:#:flags=bicubic:in_color_matrix=bt#:out_color_matrix=bt# zscale=t=bt#:m=smpte#m:r=tv \
+    bwdif=mode=send_frame:parity=auto:deint=all field=type=top \
+    setparams=colorspace=bt#:color_primaries=bt#:color_trc=bt# \
+    setparams=colorspace=bt#nc:color_primaries=bt#:color_trc=bt#-# \
+    setparams=colorspace=smpte#m:color_primaries=smpte#m:color_trc=smpte#m \
+    -fps_mode vfr -enc_time_base -force_key_frames expr:gte(t,n_forced*#) aresample=async=# \
     -af -maxrate -bufsize -crf -b:v -ac -ss -t -an superfast -skip_frame nokey -copyts";
 
 /// A word with `#` for each run of digits, or each filter of it when it is a graph.
 fn patterns(word: &str) -> Vec<String> {
-    let graph = ["scale=", "fps=", "crop=", "setpts=", "atempo="].iter().any(|filter| word.contains(filter));
+    let graph = ["scale=", "fps=", "crop=", "setpts=", "atempo=", "aresample="]
+        .iter()
+        .any(|filter| word.contains(filter));
     let parts: Vec<&str> = if graph { word.split(',').collect() } else { vec![word] };
     let without_digits = |part: &str| {
         let mut pattern = String::new();
@@ -160,6 +169,10 @@ fn probes() -> impl Strategy<Value = Probe> {
                 height: edges.1,
                 pixel_aspect,
                 fps,
+                is_variable: size_bytes & 1 == 0,
+                is_interlaced: size_bytes & 2 == 0,
+                matrix: [Matrix::Bt601, Matrix::Bt709, Matrix::Bt2020, Matrix::Rgb]
+                    [size_bytes as usize >> 2 & 3],
                 rotation_degrees,
                 bit_depth,
                 light,
@@ -168,9 +181,12 @@ fn probes() -> impl Strategy<Value = Probe> {
             audio: Some(AudioTrack {
                 index: 5,
                 codec: "movie=/etc/passwd".into(),
+                language: Some("amovie=/etc/passwd".into()),
                 channels: audio.0,
                 sample_rate_hz: audio.1,
             }),
+            sounds: Vec::new(),
+            texts: Vec::new(),
             size_bytes,
             is_picture_refused: false,
         },
@@ -181,7 +197,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn every_word_of_every_command_is_known(recipe in recipes(), probe in probes(), port in 1_u16.., number in 0_u64..40) {
+    fn every_word_of_every_command_is_known(recipe in recipes(), probe in probes(), port in 1_u16.., number in 0_u32..40) {
         let known = known();
         for input in [Input::Descriptor, Input::Loopback(port)] {
             check(&probe_args(probe.demuxer, input), &known);
@@ -190,8 +206,11 @@ proptest! {
                 prop_assert!(plan.reserve_bytes >= 16 << 20 && plan.out_bytes_guess > 0);
             }
             if let Recipe::Video(video) = &recipe {
-                let parts = [segment(video, &probe, input, number), segment_sound(video, &probe, input)];
-                parts.iter().flatten().for_each(|plan| check(&plan.argv, &known));
+                for piece in [Piece::head(video), Piece::segment(video, number), Piece::sound(video)] {
+                    if let Ok(plan) = plan(&Recipe::Piece(piece), &probe, input) {
+                        check(&plan.argv, &known);
+                    }
+                }
             }
         }
         if let Some(argv) = faststart_args(&recipe) {

@@ -5,9 +5,9 @@ use budget::limits::MIB;
 use super::{clip, edge, size, source};
 use crate::argv::Input;
 use crate::error::ErrorKind;
-use crate::plan::{Finish, plan, segment, segment_sound};
+use crate::plan::{Finish, plan};
 use crate::probe::Probe;
-use crate::recipe::{Audio, Codec, Cover, Crop, Fit, Fps, Frame, Recipe, Sprite, Video, Waveform};
+use crate::recipe::{Audio, Codec, Cover, Crop, Fit, Fps, Frame, Piece, Recipe, Sprite, Video, Waveform};
 
 fn refused(recipe: &Recipe, probe: &Probe) -> (ErrorKind, String) {
     let error = plan(recipe, probe, Input::Descriptor).unwrap_err();
@@ -32,10 +32,7 @@ fn what_the_source_does_not_have_is_refused_by_name() {
     check(&Recipe::Waveform(Waveform::Peaks(9)), &silent, ErrorKind::NoSound, "no sound");
     check(&Recipe::Cover(Cover { edge: edge(300) }), &song, ErrorKind::Unsupported, "cover");
     assert!(plan(&video, &silent, Input::Descriptor).is_ok(), "a silent video is a video");
-    assert_eq!(
-        segment_sound(&Video::default(), &silent, Input::Descriptor).unwrap_err().kind,
-        ErrorKind::NoSound
-    );
+    check(&Recipe::Piece(Piece::sound(&Video::default())), &silent, ErrorKind::NoSound, "no sound");
 }
 
 #[test]
@@ -56,14 +53,10 @@ fn what_lies_behind_the_end_is_refused_with_the_length() {
     let frame = |at_ms| Recipe::Frame(Frame { at_ms, ..Frame::default() });
     check(&frame(60_001), &source(), ErrorKind::BehindTheEnd, "60.001 s");
     assert!(plan(&frame(60_000), &source(), Input::Descriptor).is_ok(), "the end is its last frame");
-    assert_eq!(
-        segment(&Video::default(), &source(), Input::Descriptor, 15).unwrap_err().kind,
-        ErrorKind::BehindTheEnd
-    );
-    assert_eq!(
-        segment(&Video::default(), &source(), Input::Descriptor, u64::MAX).unwrap_err().kind,
-        ErrorKind::BehindTheEnd
-    );
+    for number in [15, u32::MAX] {
+        let after = Recipe::Piece(Piece::segment(&Video::default(), number));
+        check(&after, &source(), ErrorKind::BehindTheEnd, "15 segments");
+    }
     let outside = Crop { width: edge(1_000), height: edge(1_000), x: 1_000, y: 0 };
     check(
         &Recipe::Video(Video { crop: Some(outside), ..Video::default() }),
@@ -105,10 +98,8 @@ fn a_sheet_and_segments_need_a_length() {
     };
     check(&sheet(0), &endless, ErrorKind::Unsupported, "how long");
     assert!(plan(&sheet(5_000), &endless, Input::Descriptor).is_ok());
-    assert_eq!(
-        segment(&Video::default(), &endless, Input::Descriptor, 0).unwrap_err().kind,
-        ErrorKind::Unsupported
-    );
+    let first = Recipe::Piece(Piece::segment(&Video::default(), 0));
+    check(&first, &endless, ErrorKind::Unsupported, "how long");
     let guessed = plan(&Recipe::Video(Video::default()), &endless, Input::Descriptor).unwrap();
     assert_eq!(guessed.out_ms, 60_000_000 / 125);
 }

@@ -19,7 +19,7 @@ use crate::recipe::Recipe;
 use crate::sniff::Demuxer;
 
 /// What each source is made of: inputs, then what is done with them. `{…}` is another source.
-const SOURCES: [(&str, &str); 20] = [
+const SOURCES: [(&str, &str); 31] = [
     (
         // Its index is at its end, its sound is stereo, and its keyframes are two seconds apart.
         "plain.mp4",
@@ -81,6 +81,61 @@ const SOURCES: [(&str, &str); 20] = [
     ("song.aac", "-f lavfi -i sine=duration=0.5 -c:a aac -f adts"),
     ("song.opus", "-f lavfi -i sine=duration=0.5 -c:a libopus"),
     ("bomb.mkv", "-f lavfi -i color=size=16000x8000:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p"),
+    (
+        // Two moments in each frame.
+        "fields.ts",
+        "-f lavfi -i testsrc2=size=720x576:rate=50:duration=2 -vf tinterlace=interleave_top,setfield=tff -r 25 \
+         -c:v mpeg2video -flags +ildct+ilme -top 1 -b:v 8M",
+    ),
+    (
+        // Thirty frames in the first second, five in each that follows.
+        "uneven.mp4",
+        "-f lavfi -i testsrc2=size=320x180:rate=30:duration=4 -vf select='lt(t,1)+gte(t,1)*not(mod(n,6))' \
+         -vsync vfr -c:v libx264 -preset ultrafast",
+    ),
+    (
+        "gap.mkv",
+        "-f lavfi -i testsrc2=size=64x64:rate=25:duration=4 -f lavfi -i \
+         sine=duration=4:sample_rate=48000,volume='if(gt(t,2.5),1,0)':eval=frame,aselect='not(between(t,1,2))' \
+         -c:v libx264 -preset ultrafast -c:a flac",
+    ),
+    (
+        "tracks.mkv",
+        "-f lavfi -i sine=frequency=440:duration=1 -f lavfi -i sine=frequency=880:duration=1 \
+         -f lavfi -i testsrc2=size=64x48:rate=25:duration=1 \
+         -f srt -i data:text/plain;base64,MQowMDowMDowMCwwMDAgLS0+IDAwOjAwOjAxLDAwMApoZWxsbwo= \
+         -map 2 -map 0 -map 1 -map 3 -c:v libx264 -c:a aac -ac:a:1 2 -c:s srt -metadata:s:a:0 language=deu \
+         -metadata:s:a:1 language=eng -metadata:s:s:0 language=fra -disposition:a:0 0 -disposition:a:1 default",
+    ),
+    (
+        "red720.mp4",
+        "-f lavfi -i color=red:size=1280x720:rate=10:duration=0.5,format=gbrp,scale=out_color_matrix=bt709,format=yuv420p \
+         -c:v libx264 -qp 0 -preset ultrafast",
+    ),
+    (
+        "red180.mp4",
+        "-f lavfi -i color=red:size=320x180:rate=10:duration=0.5,format=gbrp,scale=out_color_matrix=bt601,format=yuv420p \
+         -c:v libx264 -qp 0 -preset ultrafast",
+    ),
+    ("red.gif", "-f lavfi -i color=red:size=320x180:rate=10:duration=0.5"),
+    (
+        // Grey of 203 candelas: the white of bright video.
+        "bright.mkv",
+        "-f lavfi -i color=0x949494:size=320x180:rate=10:duration=0.5,format=gbrp,scale=out_color_matrix=bt2020,format=yuv420p10le \
+         -c:v libx265 -preset ultrafast \
+         -x265-params log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc \
+         -color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc",
+    ),
+    ("cinepak.mov", "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.5 -c:v cinepak"),
+    (
+        // Its first track is an ordinary one.
+        "hidden.mkv",
+        "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.5 -i {cinepak.mov} -map 0 -map 1 -c:v:0 libx264 -c:v:1 copy",
+    ),
+    (
+        "new.mkv",
+        "-f lavfi -i testsrc2=size=64x64:rate=25:duration=0.4 -c:v libsvtav1 -preset 12 -svtav1-params lp=1",
+    ),
 ];
 
 /// The source with this name, made when it is first asked for.
@@ -106,8 +161,9 @@ pub(super) fn source(name: &str) -> PathBuf {
     path
 }
 
+/// All of them that may be read.
 pub(super) fn all_sources() -> impl Iterator<Item = &'static str> {
-    SOURCES.iter().map(|(name, _)| *name)
+    SOURCES.iter().map(|(name, _)| *name).filter(|name| !["cinepak.mov", "hidden.mkv"].contains(name))
 }
 
 /// What a child left behind.
@@ -215,7 +271,7 @@ fn is_complaint(words: &str) -> bool {
 /// What ffprobe says of a rendition: `v.width`, `a.codec_name`, `duration`.
 pub(super) fn look(path: &Path) -> BTreeMap<String, String> {
     let entries = "stream=codec_type,codec_name,codec_tag_string,profile,level,width,height,pix_fmt,start_time,duration,\
-                   nb_read_packets,channels,sample_rate,color_transfer,sample_aspect_ratio:stream_side_data=rotation\
+                   nb_read_packets,channels,sample_rate,color_space,color_transfer,sample_aspect_ratio:stream_side_data=rotation\
                    :format=format_name,duration:format_tags:stream_tags";
     let mut ffprobe = Command::new("ffprobe");
     ffprobe
@@ -236,6 +292,28 @@ pub(super) fn look(path: &Path) -> BTreeMap<String, String> {
         found.extend(values.iter().map(|(key, value)| (format!("{prefix}{key}"), (*value).to_owned())));
     }
     found
+}
+
+/// When each picture of a video is shown, in seconds from the first, in that order.
+pub(super) fn picture_times(path: &Path) -> Vec<f64> {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args([
+        "-v",
+        "error",
+        "-select_streams",
+        "v",
+        "-show_entries",
+        "packet=pts_time",
+        "-of",
+        "csv=p=0",
+    ]);
+    let printed = ffprobe.arg(path).output().unwrap();
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    let mut times: Vec<f64> =
+        printed.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect();
+    times.sort_by(f64::total_cmp);
+    let first = times.first().copied().unwrap_or_default();
+    times.iter().map(|time| time - first).collect()
 }
 
 /// The colour of a picture or a video around a place, after `ms`.

@@ -6,7 +6,7 @@ use crate::ROUTES;
 use crate::fixture::House;
 
 /// Parameters with which an endpoint has something to do. Every route needs a row.
-fn with_parameters(name: &str, track: &str) -> String {
+fn with_parameters(name: &str, track: &str, video: &str) -> String {
     let parameters = match name {
         "ping"
         | "getLicense"
@@ -31,6 +31,7 @@ fn with_parameters(name: &str, track: &str) -> String {
         "search2" | "search3" => "?query=",
         "getPlaylist" => "?id=pl-1",
         "getCoverArt" => "?id=al-1",
+        "getVideoInfo" => &format!("?id={video}"),
         "getSong" | "stream" | "download" | "scrobble" | "star" | "unstar" => &format!("?id={track}"),
         "setRating" => &format!("?id={track}&rating=3"),
         other => panic!("{other} has no row in this table"),
@@ -41,13 +42,14 @@ fn with_parameters(name: &str, track: &str) -> String {
 #[tokio::test]
 async fn p08_every_route_asks_the_access_table() {
     let house = House::open().await;
-    let track = house.track("Ripple & <Wave>").await.to_string();
+    let (track, video) =
+        (house.track("Ripple & <Wave>").await.to_string(), house.add_video().await.to_string());
     let code = async |path: &str| {
         let reply = house.get(path).await;
         if reply.header("content-type") == "application/json" { reply.code() } else { None }
     };
     for route in ROUTES {
-        let endpoint = with_parameters(route.name, &track);
+        let endpoint = with_parameters(route.name, &track, &video);
         let open = route.action == Action::Knock;
         let joint = if endpoint.contains('?') { '&' } else { '?' };
         let nobody = code(&format!("/rest/{endpoint}{joint}f=json")).await;
@@ -71,6 +73,8 @@ async fn p08_what_another_user_may_not_see_is_not_found_anywhere() {
     let house = House::open().await;
     let (hidden, private) = (house.track("Ripple & <Wave>").await, house.track("Quiet").await);
     house.make_private(private).await;
+    let video = house.add_video().await;
+    house.make_private(video).await;
     for (endpoint, wanted) in [
         // Bob does not see the first library at all.
         (format!("getSong?id={hidden}"), Some(70)),
@@ -94,6 +98,10 @@ async fn p08_what_another_user_may_not_see_is_not_found_anywhere() {
         (format!("getSong?id={private}"), Some(70)),
         (format!("stream?id={private}"), Some(70)),
         (format!("scrobble?id={private}"), Some(70)),
+        (format!("getVideoInfo?id={video}"), Some(70)),
+        (format!("getCoverArt?id={video}"), Some(70)),
+        // A song is no video.
+        (format!("getVideoInfo?id={hidden}"), Some(70)),
         ("getMusicDirectory?id=2".into(), None),
         ("getUser?username=ann".into(), Some(50)),
         ("getUser?username=nobody".into(), Some(50)),
@@ -111,13 +119,14 @@ async fn p08_what_another_user_may_not_see_is_not_found_anywhere() {
         "getAlbumList2?type=newest",
         "getAlbumList?type=alphabeticalByName",
         "getRandomSongs?size=500",
+        "getVideos",
         "getGenres",
         "getStarred2",
         "getMusicFolders",
     ] {
         let reply = house.get(&house.signed(endpoint, &house.bob_key)).await;
         assert_eq!(reply.code(), None);
-        for word in ["Ripple", "Abba", "Pond", "Quiet", "Disco", "Земфира", "\"music\""] {
+        for word in ["Ripple", "Abba", "Pond", "Quiet", "Disco", "Frogs", "Земфира", "\"music\""] {
             assert!(!reply.text().contains(word), "{endpoint} tells Bob of {word}: {}", reply.text());
         }
     }

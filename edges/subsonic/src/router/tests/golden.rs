@@ -45,8 +45,23 @@ async fn answers_are_golden() {
     house.ann(&format!("star?id={id}&albumId=al-1&artistId=ar-1")).await;
     house.ann(&format!("setRating?id={id}&rating=5")).await;
     house.ann(&format!("scrobble?id={id}&time=1700000000000")).await;
+    assert_golden(&house, ASKED).await;
+}
+
+/// What is said of a video, of which nobody else's answers are to change.
+#[tokio::test]
+async fn answers_about_videos_are_golden() {
+    let house = House::open().await;
+    let id = house.add_video().await;
+    let info = format!("getVideoInfo?id={id}");
+    let song = format!("getSong?id={id}");
+    assert_golden(&house, &[("getVideos", "getVideos"), ("getVideoInfo", &info), ("getSong_video", &song)])
+        .await;
+}
+
+async fn assert_golden(house: &House, asked: &[(&str, &str)]) {
     let mut different = Vec::new();
-    for (name, endpoint) in ASKED {
+    for (name, endpoint) in asked {
         let path = house.signed(endpoint, &house.ann_key);
         let json = serde_json::to_string_pretty(&masked_json(house.get(&path).await.text())).unwrap();
         let xml = house.get(&path.replace("f=json", "f=xml")).await;

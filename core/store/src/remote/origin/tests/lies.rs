@@ -1,7 +1,7 @@
 //! Origins that lie, each in its own way: none of them has a byte of theirs given to anybody.
 
 use budget::limits::REMOTE_HEAD_BYTES_MAX;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
 use super::server::End;
@@ -131,13 +131,12 @@ async fn check(name: &str, change: Change, expected: TroubleKind, content: &Arc<
 
 #[tokio::test]
 async fn an_origin_that_lies_about_the_first_byte_opens_nothing() {
-    let cases: [(&str, Change, TroubleKind); 8] = [
+    let cases: [(&str, Change, TroubleKind); 7] = [
         ("no length", |reply| reply.set("content-range", "bytes 0-0/*"), TroubleKind::Lie),
         ("more than asked", |reply| reply.set("content-range", "bytes 0-9/2097152"), TroubleKind::Lie),
         ("packed", |reply| reply.set("content-encoding", "gzip"), TroubleKind::Lie),
         ("a longer body", |reply| long(reply), TroubleKind::Lie),
         ("an endless body", |reply| endless(reply), TroubleKind::Lie),
-        ("the whole file", |reply| whole(reply), TroubleKind::NoRanges),
         ("an endless file", |reply| no_length(reply), TroubleKind::NoRanges),
         ("too large", |reply| reply.set("content-range", "bytes 0-0/4194305"), TroubleKind::TooLarge),
     ];
@@ -159,6 +158,43 @@ async fn an_origin_that_lies_about_the_first_byte_opens_nothing() {
 fn no_length(reply: &mut Reply) {
     whole(reply);
     endless(reply);
+}
+
+#[tokio::test]
+async fn a_file_of_which_no_part_is_given_is_fetched_whole_or_not_at_all() {
+    let cases: [(&str, Change, Option<TroubleKind>); 5] = [
+        ("honest", |_| (), None),
+        ("too short", |reply| reply.body.truncate(7), Some(TroubleKind::Broken)),
+        ("endless", |reply| endless(reply), Some(TroubleKind::Lie)),
+        ("longer by now", |reply| reply.set("content-length", "3145729"), Some(TroubleKind::Changed)),
+        ("another by now", |reply| reply.set("etag", "\"b\""), Some(TroubleKind::Changed)),
+    ];
+    for (name, change, expected) in cases {
+        let house = House::new();
+        let content = bytes(3 * MIB as usize);
+        let served = content.clone();
+        let server = Server::start(move |request| {
+            let mut reply = Reply::honest(&Request { range: None, ..request.clone() }, &served, "\"a\"");
+            reply.end = End::Close;
+            if request.is_for_a_block() {
+                change(&mut reply);
+            }
+            reply
+        })
+        .await;
+        let source = house.origin(&server, |_| ()).open(&path("a")).await.unwrap().source;
+        assert_eq!((source.comes_whole(), source.len()), (true, 3 * MIB), "{name}");
+        let no_part = read_all(&source, 64).await.unwrap_err();
+        assert_eq!(kind(&no_part), TroubleKind::NoRanges, "{name}");
+        let whole = async { source.whole().await?.try_collect::<Vec<_>>().await };
+        match (whole.await, expected) {
+            (Ok(whole), None) => assert_eq!(whole.concat(), content, "{name}"),
+            (Err(e), Some(expected)) => assert_eq!(kind(&e), expected, "{name}"),
+            (whole, _) => panic!("{name}: {:?}", whole.map(|whole| whole.len())),
+        }
+        let is_other = expected == Some(TroubleKind::Changed);
+        assert_eq!(source.check_unchanged().is_err(), is_other, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,116 @@
+//! A request for something of an origin whose every request is passed on.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use budget::limits::RENDITION_PATH_BYTES_MAX;
+use catalog::UnixMs;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HeaderMap, IF_RANGE, RANGE};
+use http::{HeaderName, Method};
+use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
+use store::{Forward, Pieces, RemoteOrigin};
+use stream::{Listener, Peer};
+
+use super::fields;
+use super::flights::Place;
+use super::freshness::Wish;
+use crate::error::Refused;
+use crate::settings::Origin;
+
+/// The cookie of our own sessions, which no origin gets to see.
+// format: the name that sign-in gives it
+const SESSION_COOKIE: &str = "millpond_session";
+
+/// What is asked, of whom, by whom.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) origin: Origin,
+    pub(crate) remote: RemoteOrigin,
+    /// Path and query at the origin, without a slash at the start.
+    pub(crate) path: String,
+    pub(crate) place: Place,
+    pub(crate) method: Method,
+    /// The fields for the end.
+    pub(crate) fields: HeaderMap,
+    pub(crate) listener: Listener,
+    pub(crate) arrived: UnixMs,
+}
+
+impl Ask {
+    /// # Errors
+    /// [`Refused::NotFound`] for a path that cannot be one of the origin's.
+    pub(crate) fn new(
+        origin: &Origin,
+        remote: &RemoteOrigin,
+        path: String,
+        method: Method,
+        fields: &HeaderMap,
+        listener: Listener,
+    ) -> Result<Ask, Refused> {
+        let mut fields = fields::of_request(fields, SESSION_COOKIE);
+        if !origin.public {
+            // It was for us, who asked for a sign-in.
+            fields.remove(AUTHORIZATION);
+        }
+        let place = digest(&origin.name, &remote.place(&path).map_err(|_| Refused::NotFound)?);
+        let (origin, remote) = (origin.clone(), remote.clone());
+        Ok(Ask { origin, remote, path, place, method, fields, listener, arrived: now_ms() })
+    }
+
+    /// The place that a field of an answer names, if it is of the same server.
+    pub(crate) fn place_in(&self, answer: &HeaderMap, name: HeaderName) -> Option<Place> {
+        let reference = answer.get(name)?.to_str().ok()?;
+        Some(digest(&self.origin.name, &self.remote.place_from(&self.path, reference)?))
+    }
+
+    /// What it is called when somebody purges it: the path, decoded, as the sources of renditions have it.
+    pub(crate) fn name(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let mut name = percent_decode_str(path).decode_utf8_lossy().into_owned();
+        let end = (0..=RENDITION_PATH_BYTES_MAX.min(name.len())).rev().find(|at| name.is_char_boundary(*at));
+        name.truncate(end.unwrap_or(0));
+        name
+    }
+
+    pub(crate) fn wish(&self) -> Wish {
+        Wish::of(&self.fields)
+    }
+
+    /// Whether what another gets who shows nothing of himself would be the same.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        !self.fields.contains_key(AUTHORIZATION) && !self.fields.contains_key(COOKIE)
+    }
+
+    /// What is sent on, with these fields.
+    pub(crate) fn forward(&self, mut fields: HeaderMap, body: Option<Pieces>) -> Forward {
+        fields::introduce(&mut fields, &self.listener.client);
+        if body.is_none() && self.method.is_safe() {
+            fields.remove(CONTENT_LENGTH);
+        }
+        Forward { method: self.method.clone(), path: self.path.clone(), fields, body }
+    }
+
+    /// The same for nobody in particular: all of it, with no conditions.
+    pub(crate) fn plain(&self) -> Ask {
+        let mut ask = self.clone();
+        super::conditions::take_out(&mut ask.fields);
+        ask.fields.remove(http::header::CACHE_CONTROL);
+        ask.method = Method::GET;
+        // Nobody's connection waits for it.
+        ask.listener.peer = Peer::new();
+        ask
+    }
+
+    pub(crate) fn has_range(&self) -> bool {
+        self.fields.contains_key(RANGE) || self.fields.contains_key(IF_RANGE)
+    }
+}
+
+fn digest(origin: &str, place: &str) -> Place {
+    Sha256::digest(format!("{origin}\n{place}").as_bytes()).into()
+}
+
+pub(crate) fn now_ms() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}

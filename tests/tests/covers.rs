@@ -1,0 +1,214 @@
+//! Covers at sizes, from outside: which sizes there are, what cannot be made smaller, and two hundred at once.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use tests::http::Answer;
+use tests::{Options, Server, eventually, sound};
+
+/// No server of this file has an ffmpeg: covers need none.
+const WITHOUT_FFMPEG: &str = "[transform]\nffmpeg = \"/nowhere/ffmpeg\"\n";
+
+/// A folder with one song, which the scan takes for an album of its name.
+fn album(library: &Path, name: &str, seed: u64, cover: &[u8]) {
+    let folder = library.join(name);
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join(format!("{name}.wav")), sound::wav(seed, 2_001)).expect("a song");
+    fs::write(folder.join("cover.jpg"), cover).expect("a cover");
+}
+
+/// A picture of this size, in this format.
+fn picture(size: &str, format: &str) -> Vec<u8> {
+    let file = tempfile::Builder::new().suffix(&format!(".{format}")).tempfile().expect("a file");
+    let source = format!("testsrc2=size={size}:rate=1:duration=1");
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-y", "-v", "error", "-f", "lavfi", "-i", &source, "-frames:v", "1", "-q:v", "2"])
+        .arg(file.path())
+        .status();
+    assert!(made.expect("ffmpeg runs").success());
+    fs::read(file.path()).expect("a picture")
+}
+
+/// Codec and size of a picture, as ffprobe sees it.
+fn seen(bytes: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), bytes).expect("it is written");
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0"])
+        .arg(file.path())
+        .output()
+        .expect("ffprobe runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn library(albums: &[(&str, &[u8])]) -> (tempfile::TempDir, Options) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (seed, (name, cover)) in (0..).zip(albums) {
+        album(folder.path(), name, seed, cover);
+    }
+    let libraries = vec![folder.path().into()];
+    let options = Options { libraries, tracks: albums.len(), ..Options::default().config(WITHOUT_FFMPEG) };
+    (folder, options)
+}
+
+fn cover(server: &Server, title: &str, size: &str) -> Answer {
+    let track = server.track(title);
+    server.get(&format!("/rest/getCoverArt?id={track}&{size}&{}", server.mira.by_key()), &[])
+}
+
+/// How many covers were made so far.
+fn made(server: &Server) -> f64 {
+    let metrics = server.metrics();
+    let lines = metrics.lines().filter(|line| line.starts_with("millpond_renditions_ended_total"));
+    let made = lines.filter(|line| line.contains("mode=\"cover\"") && line.contains("outcome=\"made\""));
+    made.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+#[test]
+fn a_cover_comes_in_the_size_above_what_was_asked() {
+    let original = picture("1000x500", "jpg");
+    let (_folder, options) = library(&[("Reeds", &original)]);
+    let server = Server::start(&options);
+    let table = [
+        ("size=1", "mjpeg,80,40"),
+        ("size=64", "mjpeg,80,40"),
+        ("size=300", "mjpeg,300,150"),
+        ("size=301", "mjpeg,600,300"),
+        // Never larger than it was.
+        ("size=1200", "mjpeg,1000,500"),
+    ];
+    let track = server.track("Reeds");
+    for (size, expected) in table {
+        let answer = cover(&server, "Reeds", size);
+        assert_eq!((answer.status, seen(&answer.body)), (200, expected.to_owned()), "{size}");
+        assert_eq!(
+            (answer.header("content-type"), answer.header("accept-ranges")),
+            ("image/jpeg", "bytes"),
+            "{size}"
+        );
+        let again = |fields: &[(&str, &str)]| {
+            server.get(&format!("/rest/getCoverArt?id={track}&{size}&{}", server.mira.by_key()), fields)
+        };
+        let tag = answer.header("etag").to_owned();
+        assert_eq!(again(&[("If-None-Match", &tag)]).status, 304, "{size}");
+        let part = again(&[("Range", "bytes=5-14"), ("If-Range", &tag)]);
+        assert_eq!((part.status, part.body.as_slice()), (206, &answer.body[5..15]), "{size}");
+    }
+    for size in ["", "size=0", "size=1201", "size=99999"] {
+        assert!(cover(&server, "Reeds", size).body == original, "{size}: as it is");
+    }
+    let bearer = server.mira.bearer();
+    let own =
+        |query: &str| server.get(&format!("/tracks/{track}/cover{query}"), &[("Authorization", &bearer)]);
+    assert_eq!(seen(&own("?width=100").body), "mjpeg,160,80");
+    assert!(own("").body == original, "as it is");
+    assert_eq!(own("?width=wide").status, 400);
+    assert_eq!(made(&server), 5.0, "each size is made once, whatever asks for it");
+}
+
+#[test]
+fn an_uploaded_picture_comes_in_sizes_too() {
+    let server = Server::start(&Options::default().config(WITHOUT_FFMPEG));
+    let original = picture("400x800", "png");
+    let bearer = server.mira.bearer();
+    let answer = server.send("PUT", "/uploads?filename=reeds.png", &[("Authorization", &bearer)], &original);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let id = answer.json()["file_id"].as_str().expect("an id").to_owned();
+    let get = |query: &str| server.get(&format!("/images/{id}{query}"), &[("Authorization", &bearer)]);
+    assert_eq!(seen(&get("?width=300").body), "mjpeg,150,300");
+    let whole = get("");
+    assert!(whole.body == original && whole.header("content-type") == "image/png");
+    assert_eq!(server.get(&format!("/images/{id}?width=300"), &[]).status, 401);
+    let other = server.add_user("noor", &[]);
+    let others = server.get(&format!("/images/{id}?width=300"), &[("Authorization", &other.bearer())]);
+    assert_eq!(others.status, 404, "also when it is made: {}", others.text());
+}
+
+/// The checksum of PNG (ISO/IEC 15948 annex D).
+fn crc(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, byte: &u8| {
+        (0..8).fold(
+            sum ^ u32::from(*byte),
+            |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 },
+        )
+    };
+    !bytes.iter().fold(!0, step)
+}
+
+#[test]
+fn p07_what_cannot_be_made_smaller_is_shown_as_it_is_or_refused_by_name() {
+    // A PNG whose head is not what its checksum says, and one of 60,000 × 60,000 pixels.
+    let mut broken = picture("16x16", "png");
+    broken[20] = 1;
+    let mut vast = picture("16x16", "png");
+    vast[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let sum = crc(&vast[12..29]);
+    vast[29..33].copy_from_slice(&sum.to_be_bytes());
+    let long = |picture: &[u8]| [picture, &vec![0; 3 << 20]].concat();
+    let (broken_long, vast_long) = (long(&broken), long(&vast));
+    let rows: [(&str, &[u8]); 4] =
+        [("broken", &broken), ("brokenlong", &broken_long), ("vast", &vast), ("vastlong", &vast_long)];
+    let (_folder, options) = library(&rows);
+    let server = Server::start(&options);
+    let before = server.figures().peak_kib;
+    for (name, bytes) in rows {
+        let answer = cover(&server, name, "size=300");
+        if bytes.len() > 1 << 20 {
+            let error = &answer.json()["subsonic-response"]["error"];
+            assert!(
+                error["message"].as_str().is_some_and(|said| said.contains("picture")),
+                "{name}: {error}"
+            );
+        } else {
+            assert!(answer.status == 200 && answer.body == bytes, "{name}: {}", answer.head());
+        }
+        assert!(cover(&server, name, "").body == bytes, "{name}: without a size as it is");
+    }
+    let grown = server.figures().peak_kib.saturating_sub(before);
+    assert!(grown < 40 * 1_024, "a picture that is too large was begun: {grown} KiB");
+}
+
+#[test]
+fn p04_two_hundred_covers_at_once_stay_within_their_reserve() {
+    let original = picture("1000x1000", "jpg");
+    let names: Vec<String> = (0..200).map(|n| format!("Pond{n:03}")).collect();
+    let albums: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), original.as_slice())).collect();
+    let (_folder, mut options) = library(&albums);
+    options.arguments = ["--memory-limit", "128MiB"].map(str::to_owned).into();
+    let server = Server::start(&options);
+    let tracks: Vec<String> = names.iter().map(|name| server.track(name)).collect();
+    let before = server.figures();
+    thread::scope(|scope| {
+        for track in &tracks {
+            let target = format!("/rest/getCoverArt?id={track}&size=300&{}", server.mira.by_key());
+            let server = &server;
+            scope.spawn(move || {
+                let answer = server.get(&target, &[]);
+                assert!(answer.status == 200 && answer.whole, "{track}: {} {}", answer.head(), answer.text());
+                assert_eq!(seen(&answer.body), "mjpeg,300,300", "{track}");
+            });
+        }
+    });
+    let after = server.figures();
+    println!(
+        "200 covers of a megapixel: {} KiB before, {} KiB at the peak, {:.1} s of processor time",
+        before.resident_kib,
+        after.peak_kib,
+        after.cpu_s - before.cpu_s
+    );
+    // Decoding one takes six megabytes and more: all at once they would take well over a gigabyte.
+    assert!(after.peak_kib < 128 * 1_024, "{} KiB of 128 MiB", after.peak_kib);
+    assert_eq!(made(&server), 200.0);
+    eventually("everything is given back", Duration::from_secs(10), || {
+        let metrics = server.metrics();
+        let line =
+            metrics.lines().find(|line| line.starts_with("millpond_budget_used_bytes{pool=\"transforms\"}"));
+        line.is_some_and(|line| line.ends_with(" 0"))
+    });
+}
