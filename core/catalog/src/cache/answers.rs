@@ -277,7 +277,7 @@ mod tests {
     async fn a_purge_means_a_path_or_all_that_begin_with_one() {
         for (origin, path, is_prefix, left) in [
             ("far", "clips/1", false, 11),
-            ("far", "clips/1", true, 8),
+            ("far", "clips/1", true, 9),
             ("far", "clips/", true, 0),
             ("far", "", true, 0),
             ("other", "", true, 12),
