@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::IpAddr;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,19 +19,25 @@ const CLIENTS: usize = 16;
 /// A client stays for so long at most.
 const STAYS: Duration = Duration::from_millis(1_500);
 
+/// So many requests at the beginning are for something that nobody makes within the time that a flight waits for others.
+const LONG: usize = 6;
+
 /// What is asked for: what grows while it is read, what does not, and widths enough that hardly any is kept already.
-fn target(random: &mut Random) -> String {
+fn target(number: usize, random: &mut Random) -> String {
     let (width, ms) = (32 + 2 * random.below(200), random.below(10_000));
+    if number < LONG {
+        return format!("/clips/long.mp4?width={}", 600 + 2 * number);
+    }
     let modes = ["", "&mode=frame", "&mode=audio", "&mode=spritesheet&imageCount=4", "&duration=2s"];
     format!("/clips/a.mp4?width={width}&time={ms}ms{}", random.pick(&modes))
 }
 
 /// One client: it asks, and is gone after a while, whatever it was told until then. What it was told, if it was.
-fn cut(house: &House, random: &mut Random) -> Option<u16> {
+fn cut(house: &House, number: usize, random: &mut Random) -> Option<u16> {
     let from = IpAddr::from([127, 0, 2, u8::try_from(1 + random.below(250)).expect("it is below")]);
     let until = Instant::now() + STAYS.mul_f64(random.below(1_000) as f64 / 1_000.0);
     let mut connection = Connection::open_from(from, house.server.address).ok()?;
-    connection.send("GET", &target(random), &[], b"").ok()?;
+    connection.send("GET", &target(number, random), &[], b"").ok()?;
     let mut status = None;
     let mut buffer = [0; 16 * 1_024];
     while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
@@ -50,7 +57,12 @@ fn cut(house: &House, random: &mut Random) -> Option<u16> {
 fn p04_requests_that_die_at_any_point_leave_no_child_no_file_and_no_permit() {
     let cuts = std::env::var("MILLPOND_ABORTS").ok().and_then(|text| text.parse().ok()).unwrap_or(CUTS);
     let house = House::new("[limits]\nstreams = 0\nstreams_per_user = 0\n", |_, clips| {
-        video(&clips.join("a.mp4"), "640x360", 12, &[]);
+        let short = clips.join("a.mp4");
+        video(&short, "640x360", 12, &[]);
+        let mut repeat = Command::new("ffmpeg");
+        repeat.args(["-nostdin", "-loglevel", "error", "-stream_loop", "149", "-i"]).arg(&short);
+        let repeated = repeat.args(["-c", "copy"]).arg(clips.join("long.mp4")).status();
+        assert!(repeated.expect("ffmpeg runs").success());
     });
     // What comes once and stays is there before the first count: a look at the source, the cache's connections.
     assert_eq!(house.get("/clips/a.mp4?mode=frame&width=500", &[]).status, 200);
@@ -67,8 +79,12 @@ fn p04_requests_that_die_at_any_point_leave_no_child_no_file_and_no_permit() {
             let mut random = Random::new(seed.wrapping_add(client as u64));
             let (house, number, busy, answered) = (&house, &number, &busy, &answered);
             scope.spawn(move || {
-                while number.fetch_add(1, Ordering::Relaxed) < cuts {
-                    match cut(house, &mut random) {
+                loop {
+                    let number = number.fetch_add(1, Ordering::Relaxed);
+                    if number >= cuts {
+                        break;
+                    }
+                    match cut(house, number, &mut random) {
                         Some(429 | 503) => busy.fetch_add(1, Ordering::Relaxed),
                         Some(_) => answered.fetch_add(1, Ordering::Relaxed),
                         None => 0,
