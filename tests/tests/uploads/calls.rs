@@ -52,7 +52,7 @@ const CASES: &[Case] = &[
     Case { calls: "pwrite64,pwritev,pwritev2", of: Of::All, kills_min: 3, many: true },
     Case { calls: "fsync,fdatasync,sync_file_range,syncfs", of: Of::All, kills_min: 3, many: false },
     Case { calls: "link,linkat", of: Of::All, kills_min: 1, many: false },
-    Case { calls: "rename,renameat,renameat2", of: Of::All, kills_min: 0, many: false },
+    Case { calls: "rename,renameat,renameat2", of: Of::All, kills_min: 1, many: false },
     Case { calls: "unlink,unlinkat", of: Of::All, kills_min: 1, many: false },
     Case { calls: "mkdir,mkdirat", of: Of::All, kills_min: 0, many: false },
     Case { calls: "ftruncate,fallocate", of: Of::All, kills_min: 0, many: false },
