@@ -9,21 +9,15 @@
 //! **Not here.** What is kept and for how long, and the files: `transform` and `store` know.
 
 use std::path::Path;
-use std::time::Duration;
 
-use budget::limits::{
-    CACHE_DATABASE_BYTES, CACHE_PAGE_ROWS_MAX, CACHE_READERS_MAX, CACHE_VERSIONS_MAX, DATABASE_WAIT_MS,
-    DATABASE_WAL_BYTES,
-};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use budget::limits::{CACHE_PAGE_ROWS_MAX, CACHE_VERSIONS_MAX};
+use sqlx::sqlite::SqlitePool;
 
 use crate::error::Error;
 use crate::model::UnixMs;
 
 mod answers;
+mod file;
 mod purges;
 mod rows;
 mod select;
@@ -51,29 +45,7 @@ impl Index {
     /// # Errors
     /// `Unavailable` when it cannot be opened, is no database, or is a later release's. It may be deleted then.
     pub async fn open(path: &Path) -> Result<Index> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_millis(DATABASE_WAIT_MS))
-            .pragma("cache_size", format!("-{}", CACHE_DATABASE_BYTES / 1024))
-            .pragma("mmap_size", "0")
-            .pragma("journal_size_limit", DATABASE_WAL_BYTES.to_string())
-            .pragma("trusted_schema", "OFF")
-            .disable_statement_logging();
-        let pool = |connections: u32| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_millis(DATABASE_WAIT_MS))
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
-        let writer = pool(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("./cache_migrations").run(&writer).await?;
-        let readers = pool(CACHE_READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?;
+        let (writer, readers) = file::open(path, &sqlx::migrate!("./cache_migrations")).await?;
         Ok(Index { writer, readers })
     }
 

@@ -31,6 +31,8 @@ mod give;
 mod head;
 mod index;
 mod keep;
+#[cfg(test)]
+mod lines;
 mod told;
 mod vary;
 

@@ -4,16 +4,9 @@
 //! first. Rows are only put in and taken out, so that two triggers can count them.
 
 use std::path::Path;
-use std::time::Duration;
 
-use budget::limits::{
-    ANSWER_ROW_BYTES, ANSWER_VARIANTS_MAX, ANSWERS_KEPT_MAX, CACHE_DATABASE_BYTES, CACHE_READERS_MAX,
-    DATABASE_WAIT_MS, DATABASE_WAL_BYTES,
-};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use budget::limits::{ANSWER_ROW_BYTES, ANSWER_VARIANTS_MAX, ANSWERS_KEPT_MAX, DATABASE_WAL_BYTES};
+use sqlx::sqlite::SqlitePool;
 
 use super::Result;
 use super::rows::{bytes_of, signed};
@@ -58,28 +51,7 @@ impl Answers {
     /// # Errors
     /// `Unavailable` when it cannot be opened, is no database, or is a later release's. It may be deleted then.
     pub async fn open(path: &Path, bytes_max: u64) -> Result<Answers> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_millis(DATABASE_WAIT_MS))
-            .pragma("cache_size", format!("-{}", CACHE_DATABASE_BYTES / 1024))
-            .pragma("mmap_size", "0")
-            .pragma("journal_size_limit", DATABASE_WAL_BYTES.to_string())
-            .pragma("trusted_schema", "OFF")
-            .disable_statement_logging();
-        let pool = |connections: u32| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_millis(DATABASE_WAIT_MS))
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
-        let writer = pool(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("./answers_migrations").run(&writer).await?;
-        let readers = pool(CACHE_READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?;
+        let (writer, readers) = super::file::open(path, &sqlx::migrate!("./answers_migrations")).await?;
         Ok(Answers { writer, readers, bytes_max })
     }
 

@@ -56,16 +56,8 @@ impl Known {
             }
             status => return Err(refused(status)),
         };
-        is_plain(fields)?;
-        let modified = short(fields, LAST_MODIFIED)?;
-        Ok(Known {
-            length,
-            tag: tag(fields)?,
-            is_settled: modified.is_some_and(|modified| is_settled(fields, modified)),
-            modified: modified.map(Box::from),
-            media_type: short(fields, CONTENT_TYPE)?.map(Box::from),
-            comes_whole: status == StatusCode::OK && length > BLOB_BLOCK_BYTES,
-        })
+        let comes_whole = status == StatusCode::OK && length > BLOB_BLOCK_BYTES;
+        Ok(Known { comes_whole, ..Known::told(length, fields)? })
     }
 
     /// What an answer to somebody else's request said of the whole, whose length it told in its own way.

@@ -56,17 +56,8 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
+    use super::super::lines::fields;
     use super::*;
-
-    fn fields(lines: &[(&str, &str)]) -> HeaderMap {
-        let mut fields = HeaderMap::new();
-        for (name, value) in lines {
-            fields.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
-        }
-        fields
-    }
 
     #[test]
     fn names_are_a_set_and_a_star_is_no_name() {

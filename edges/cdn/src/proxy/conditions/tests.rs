@@ -1,20 +1,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::HeaderName;
-
 use super::super::freshness::Times;
 use super::super::head::Bytes;
+use super::super::lines::fields;
 use super::*;
 
 type Lines<'a> = &'a [(&'a str, &'a str)];
-
-fn fields(lines: Lines<'_>) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    for (name, value) in lines {
-        fields.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
-    }
-    fields
-}
 
 fn head(lines: Lines<'_>) -> Head {
     let times = Times { requested: 1_000_000, received: 1_000_000 };

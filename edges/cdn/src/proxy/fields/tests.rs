@@ -1,14 +1,7 @@
 use std::net::IpAddr;
 
+use super::super::lines::fields;
 use super::*;
-
-fn fields(lines: &[(&str, &str)]) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    for (name, value) in lines {
-        fields.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
-    }
-    fields
-}
 
 #[test]
 fn what_is_for_the_next_neighbour_goes_no_further() {

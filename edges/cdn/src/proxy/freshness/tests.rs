@@ -1,18 +1,9 @@
-use http::HeaderValue;
-
+use super::super::lines::fields;
 use super::*;
 
 /// The second at which every answer here came: Fri, 01 Jan 2027 00:00:00 GMT.
 const NOW: UnixMs = 1_798_761_600_000;
 const TIMES: Times = Times { requested: NOW - 500, received: NOW };
-
-fn fields(lines: &[(&str, &str)]) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    for (name, value) in lines {
-        fields.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
-    }
-    fields
-}
 
 fn at(seconds: i64) -> String {
     let since = Duration::from_millis(u64::try_from(NOW + seconds * 1_000).unwrap());
