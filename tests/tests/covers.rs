@@ -212,3 +212,34 @@ fn p04_two_hundred_covers_at_once_stay_within_their_reserve() {
         line.is_some_and(|line| line.ends_with(" 0"))
     });
 }
+
+/// Two singles are of one album that has no name, and each has a picture of its own.
+#[test]
+fn a_song_that_was_sent_with_a_picture_shows_that_one() {
+    let (_folder, options) = library(&[("One", &picture("90x90", "jpg"))]);
+    let server = Server::start(&options);
+    let bearer = server.mira.bearer();
+    for (seed, title, size) in [(7, "Red", "40x40"), (8, "Blue", "44x44")] {
+        let (song, cover) = (sound::wav(seed, 3_000), picture(size, "png"));
+        let mut form = Vec::new();
+        let parts = [("title", "", title.as_bytes()), ("file", "; filename=\"a.wav\"", &song[..])];
+        for (name, more, bytes) in parts.into_iter().chain([("image", "; filename=\"c.png\"", &cover[..])]) {
+            form.extend(
+                format!("--line\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n").bytes(),
+            );
+            form.extend(bytes);
+            form.extend(b"\r\n");
+        }
+        form.extend(b"--line--\r\n");
+        let kind = "multipart/form-data; boundary=line";
+        let sent =
+            server.send("POST", "/tracks/", &[("Authorization", &bearer), ("Content-Type", kind)], &form);
+        assert_eq!(sent.status, 200, "{}", sent.text());
+        let call = |name: &str, id: &str| {
+            server.get(&format!("/rest/{name}?id={id}&f=json&{}", server.mira.by_key()), &[])
+        };
+        let song = call("getSong", &server.track(title)).json();
+        let shown = song["subsonic-response"]["song"]["coverArt"].as_str().unwrap_or_default().to_owned();
+        assert!(call("getCoverArt", &shown).body == cover, "{title} shows {shown}: {song}");
+    }
+}
