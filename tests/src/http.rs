@@ -2,7 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::wait::wait_until;
 
 /// No test waits longer for a byte.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -42,6 +44,23 @@ impl Answer {
     /// The body as JSON; `Null` when it is none.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// What an answer in JSON calls its error; empty when there is none.
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether it is whole and fresh out of the cache.
+    pub fn is_hit(&self) -> bool {
+        self.header("cache-status") == "millpond; hit"
+    }
+
+    /// Waits for as long as a refusal asks for, or a second. Whether it said for how long.
+    pub fn come_back(&self) -> bool {
+        let seconds = self.header("retry-after").parse().ok();
+        wait_until(Instant::now() + Duration::from_secs(seconds.unwrap_or(1)), || false);
+        seconds.is_some()
     }
 
     /// Status, fields and the body's length, for messages.

@@ -9,7 +9,7 @@
 //! proxy to stand behind; [`Seaweed`] is the S3 server, behind a [`SlowLine`] if need be; [`clients`] runs other people's clients; [`Listening`] is the proof with a crowd of listeners
 //! in a memory group, over music that is [`LongMusic`]; [`Rest`] is what must be given back; [`Probe`] asks for little
 //! while others ask for much; [`Tus`] uploads [`sound`]; a [`Viewer`] wants one [`rendition`], and [`Children`] sees what
-//! processes that takes; [`wait_until`] is the only place that waits.
+//! processes that takes; [`media`] are made out of nothing; [`wait_until`] is the only place that waits.
 //!
 //! **Not here.** The promises themselves: they stand in `tests/`, one file for each subject.
 
@@ -22,6 +22,8 @@ pub mod http;
 mod library;
 mod listening;
 mod long_music;
+pub mod media;
+mod metrics;
 mod nginx;
 pub mod people;
 mod probe;

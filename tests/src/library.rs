@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
+
+use crate::media::ffmpeg;
 
 /// Raise it whenever the songs below change, so that no old files are found.
 const VERSION: u32 = 2;
@@ -151,10 +152,8 @@ fn made() -> PathBuf {
     let parent = kept.parent().expect("a parent");
     fs::create_dir_all(parent).expect("target/tests");
     let making = tempfile::tempdir_in(parent).expect("a temporary folder").keep();
-    ffmpeg(
-        &["-f", "lavfi", "-i", "testsrc2=size=300x300:rate=1:duration=1", "-frames:v", "1"],
-        &making.join(COVER),
-    );
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=300x300:rate=1:duration=1", "-frames:v", "1"];
+    make(&picture, &making.join(COVER));
     for song in SONGS {
         encode(song, &making);
     }
@@ -182,15 +181,11 @@ fn encode(song: &Song, root: &Path) {
         arguments.extend(["-metadata", tag]);
     }
     arguments.extend(song.encoder);
-    ffmpeg(&arguments, &root.join(song.path));
+    make(&arguments, &root.join(song.path));
 }
 
-fn ffmpeg(arguments: &[&str], to: &Path) {
-    fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-v", "error", "-y"]).args(arguments).args(["-fflags", "+bitexact"]).arg(to);
-    let status = command.stdin(Stdio::null()).status().expect("ffmpeg is installed");
-    assert!(status.success(), "ffmpeg could not make {}", to.display());
+fn make(words: &[&str], to: &Path) {
+    ffmpeg([words, &["-fflags", "+bitexact"]].concat(), to);
     date(to);
 }
 

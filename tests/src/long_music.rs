@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
+
+use crate::media::ffmpeg;
 
 /// Raise it whenever the files change.
 const VERSION: u32 = 1;
@@ -72,12 +73,10 @@ fn name(number: usize) -> String {
 fn encode(number: usize, seconds: u64, to: &Path) {
     let sound = format!("anoisesrc=seed={}:sample_rate=44100:duration={seconds}", number + 1);
     let title = format!("title={}", title(number));
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &sound, "-map_metadata", "-1", "-ac", "2"]);
-    ffmpeg.args(["-metadata", &title, "-metadata", "album=Long Noise", "-metadata", "artist=Cy Lake"]);
-    ffmpeg.args(["-c:a", "pcm_s16le", "-fflags", "+bitexact"]).arg(to);
-    let status = ffmpeg.stdin(Stdio::null()).status().expect("ffmpeg is installed");
-    assert!(status.success(), "ffmpeg could not make {}", to.display());
+    let source = ["-f", "lavfi", "-i", &sound, "-map_metadata", "-1", "-ac", "2"];
+    let tags = ["-metadata", &title, "-metadata", "album=Long Noise", "-metadata", "artist=Cy Lake"];
+    let coded = ["-c:a", "pcm_s16le", "-fflags", "+bitexact"];
+    ffmpeg([&source, &tags[..], &coded].concat(), to);
 }
 
 /// Asks the kernel to drop a file from the page cache. One that stays costs truth about reading, not the test.

@@ -1,10 +1,10 @@
 //! Renditions of the generated videos, and what must come of each: seen by ffprobe, which decodes every frame.
 
-use std::process::Command;
-
+use load::Findings;
 use serde_json::Value;
 use xtask::corpus::Video;
 
+use crate::media;
 use crate::viewer::Body;
 
 /// What comes out.
@@ -31,20 +31,20 @@ pub struct Asked {
     out: Out,
 }
 
-/// The edges of these widths are even in 16:9, so that nothing is rounded.
+/// The edges of these widths are even in 16:9, so that nothing is rounded. The first ten fit in a small server's memory.
 const OPTIONS: [(&str, Out); 20] = [
     ("width=640", Out::Video(640)),
     ("width=320", Out::Video(320)),
     ("mode=frame&time=1s&width=640", Out::Frame(640)),
     ("mode=audio", Out::Sound),
     ("width=480", Out::Video(480)),
-    ("width=1280", Out::Video(1280)),
+    ("mode=audio&format=mp3", Out::Sound),
     ("mode=spritesheet&width=160&imageCount=20", Out::Sheet(160, 20)),
     ("width=160", Out::Video(160)),
     ("width=800", Out::Video(800)),
     ("mode=frame&time=2s&width=1280", Out::Frame(1280)),
     ("width=960", Out::Video(960)),
-    ("mode=audio&format=mp3", Out::Sound),
+    ("width=1280", Out::Video(1280)),
     ("mode=waveform&peaks=500", Out::Peaks(500)),
     ("width=192", Out::Video(192)),
     ("width=256", Out::Video(256)),
@@ -55,13 +55,15 @@ const OPTIONS: [(&str, Out); 20] = [
     ("width=352", Out::Video(352)),
 ];
 
-/// The lines of a configuration that make an origin of these videos, for everybody, with whatever is asked for.
+/// The lines of a configuration that make an origin of these videos, for everybody, with whatever is asked for. A video that
+/// was made just now is settled.
 ///
 /// # Panics
 /// When they cannot be made.
 pub fn origin(videos: &[Video]) -> String {
     for video in videos {
-        video.kept().unwrap_or_else(|error| panic!("{error}"));
+        let path = video.kept().unwrap_or_else(|error| panic!("{error}"));
+        media::settle(&path);
     }
     format!(
         "[cdn]\nsign = \"off\"\n[[cdn.origin]]\nname = \"clips\"\npath = \"/clips/\"\nfolder = \"{}\"\npublic = true\n",
@@ -87,6 +89,15 @@ pub fn clips(video: Video, width: u32, starts_ms: impl Iterator<Item = u32>) -> 
         Asked { of: rest(start_ms), ..Asked::new(video, &options, Out::Video(width)) }
     };
     starts_ms.map(one).collect()
+}
+
+/// Decodes these bodies, and finds whether each is what was asked for.
+pub fn judged<'a>(bodies: impl Iterator<Item = (&'a Asked, &'a Body)>, findings: &mut Findings) {
+    let verdicts: Vec<Option<String>> = bodies.map(|(asked, body)| asked.wrong(body)).collect();
+    findings.note("bodies, each decoded to its end", verdicts.len().to_string());
+    let wrong: Vec<String> = verdicts.into_iter().flatten().collect();
+    findings.equal("bodies that are not what was asked for", wrong.len(), 0);
+    wrong.iter().take(5).for_each(|why| findings.note("one of them", why.as_str()));
 }
 
 impl Asked {
@@ -143,26 +154,7 @@ fn expected<T: PartialEq + std::fmt::Debug>(what: &str, is: T, expected: T) -> R
 
 /// What ffprobe says of the first stream after it decoded all of it, without a word of complaint.
 fn probed(bytes: &[u8]) -> Result<Value, String> {
-    let file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
-    std::fs::write(file.path(), bytes).map_err(|error| error.to_string())?;
     let fields = "stream=codec_name,width,height,nb_read_frames:format=duration";
-    let output = Command::new("ffprobe")
-        .args([
-            "-v",
-            "error",
-            "-count_frames",
-            "-select_streams",
-            "0",
-            "-show_entries",
-            fields,
-            "-of",
-            "json",
-        ])
-        .arg(file.path())
-        .output()
-        .map_err(|error| error.to_string())?;
-    if !output.status.success() || !output.stderr.is_empty() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
+    let words = ["-count_frames", "-select_streams", "0", "-show_entries", fields, "-of", "json"];
+    serde_json::from_slice(&media::probed(bytes, &words)?).map_err(|error| error.to_string())
 }

@@ -16,6 +16,8 @@ use crate::wait::{eventually, wait_until};
 
 /// A start, with its scan of a small library, may take this long on a busy machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
+/// A rendition may take this long on a machine that has other things to do.
+const KEPT_WITHIN: Duration = Duration::from_secs(120);
 /// Longer than any drain that a test configures.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
@@ -50,6 +52,16 @@ impl Options {
     /// Serves this library, and waits until it is scanned.
     pub fn library(library: &crate::Library) -> Self {
         Options { libraries: vec![library.root.clone()], tracks: library.songs.len(), ..Options::default() }
+    }
+
+    /// On what this server left, with its configuration. Where that is goes with the former server, so that it must be kept.
+    ///
+    /// # Panics
+    /// When its configuration is gone.
+    pub fn on(former: &Server) -> Self {
+        let config = fs::read_to_string(&former.config).expect("its configuration");
+        let people = Some((former.admin.clone(), former.mira.clone()));
+        Options { data: Some(former.data.clone()), people, config, ..Options::default() }
     }
 
     /// With this configuration text.
@@ -196,6 +208,20 @@ impl Server {
         http::send(self.address, method, target, fields, body)
     }
 
+    /// GET until it comes out of the cache: the first who ask may have it as it grows.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn kept(&self, target: &str, fields: Fields<'_>) -> Answer {
+        let mut answer = Answer::default();
+        let is_kept = wait_until(Instant::now() + KEPT_WITHIN, || {
+            answer = self.get(target, fields);
+            answer.status == 200 && answer.is_hit()
+        });
+        assert!(is_kept, "{target} is not kept: {} {}", answer.head(), answer.text());
+        answer
+    }
+
     /// A Subsonic request by the admin's key, as JSON, without the envelope.
     ///
     /// # Panics
@@ -246,37 +272,6 @@ impl Server {
     /// Everything the server wrote so far, standard output and standard error.
     pub fn output(&self) -> String {
         self.output.lock().expect("no reader panics").clone()
-    }
-
-    /// The sum of a metric over its labels, with `millpond_` before the name.
-    ///
-    /// # Panics
-    /// When there is no such metric.
-    pub fn metric(&self, name: &str) -> f64 {
-        let text = self.metrics();
-        let full = format!("millpond_{name}");
-        let lines = text.lines().filter(|line| {
-            line.strip_prefix(&full).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
-        });
-        let values: Vec<f64> = lines.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
-        assert!(!values.is_empty(), "no metric {full} in:\n{text}");
-        values.iter().sum()
-    }
-
-    /// All metrics as Prometheus text. Under pressure they may be refused for a while, as any list may be.
-    ///
-    /// # Panics
-    /// When they do not come within half a minute.
-    pub fn metrics(&self) -> String {
-        let fields = [("Authorization", self.admin.bearer()), ("Accept", "text/plain".to_owned())];
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut answer = Answer::default();
-        let came = wait_until(Instant::now() + http::ANSWER_WITHIN, || {
-            answer = self.get("/metrics", &fields);
-            answer.status == 200 || !answer.has("retry-after")
-        });
-        assert!(came, "no metrics: {} {}", answer.head(), answer.text());
-        answer.text()
     }
 
     /// The process id.

@@ -9,7 +9,6 @@ use load::{Findings, Spread};
 use sha2::{Digest, Sha256};
 
 use crate::http::Connection;
-use crate::wait_until;
 
 /// A rendition may wait for its turn before the first byte of it comes.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -57,6 +56,13 @@ pub struct Seen {
     pub without_time: usize,
     /// Answers that broke off.
     pub broken: usize,
+}
+
+impl Seen {
+    /// The whole rendition, if there was one in the end.
+    pub fn whole(&self) -> Option<&Body> {
+        self.body.as_ref()?.as_ref().ok()
+    }
 }
 
 /// One viewer.
@@ -116,9 +122,7 @@ impl Viewer<'_> {
                 if status != 202 {
                     seen.refusals.push(began.elapsed());
                 }
-                let seconds = answer.header("retry-after").parse().ok();
-                seen.without_time += usize::from(seconds.is_none());
-                wait_until(Instant::now() + Duration::from_secs(seconds.unwrap_or(1)), || false);
+                seen.without_time += usize::from(!answer.come_back());
                 Ok(None)
             }
             _ => Err(format!("{} {}", answer.head(), answer.text())),
@@ -128,7 +132,7 @@ impl Viewer<'_> {
 
 /// What a crowd of viewers met with, as rows.
 pub fn told(who: &str, crowd: &[Seen], findings: &mut Findings) {
-    let served = crowd.iter().filter(|seen| matches!(seen.body, Some(Ok(_)))).count();
+    let served = crowd.iter().filter_map(Seen::whole).count();
     findings.equal(format!("{who}: served to the end"), served, crowd.len());
     let failures = crowd.iter().filter_map(|seen| seen.body.as_ref()?.as_ref().err());
     failures.take(3).for_each(|why| findings.note("one who was not", why));

@@ -5,11 +5,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use tests::http::Answer;
+use tests::media::{ffmpeg, seen};
 use tests::{Options, Server, eventually, sound};
 
 /// No server of this file has an ffmpeg: covers need none.
@@ -27,24 +27,8 @@ fn album(library: &Path, name: &str, seed: u64, cover: &[u8]) {
 fn picture(size: &str, format: &str) -> Vec<u8> {
     let file = tempfile::Builder::new().suffix(&format!(".{format}")).tempfile().expect("a file");
     let source = format!("testsrc2=size={size}:rate=1:duration=1");
-    let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-y", "-v", "error", "-f", "lavfi", "-i", &source, "-frames:v", "1", "-q:v", "2"])
-        .arg(file.path())
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
+    ffmpeg(["-f", "lavfi", "-i", &source, "-frames:v", "1", "-q:v", "2"], file.path());
     fs::read(file.path()).expect("a picture")
-}
-
-/// Codec and size of a picture, as ffprobe sees it.
-fn seen(bytes: &[u8]) -> String {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    fs::write(file.path(), bytes).expect("it is written");
-    let output = Command::new("ffprobe")
-        .args(["-v", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0"])
-        .arg(file.path())
-        .output()
-        .expect("ffprobe runs");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn library(albums: &[(&str, &[u8])]) -> (tempfile::TempDir, Options) {
@@ -64,10 +48,7 @@ fn cover(server: &Server, title: &str, size: &str) -> Answer {
 
 /// How many covers were made so far.
 fn made(server: &Server) -> f64 {
-    let metrics = server.metrics();
-    let lines = metrics.lines().filter(|line| line.starts_with("millpond_renditions_ended_total"));
-    let made = lines.filter(|line| line.contains("mode=\"cover\"") && line.contains("outcome=\"made\""));
-    made.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    server.metric_of("renditions_ended_total", &["mode=\"cover\"", "outcome=\"made\""])
 }
 
 #[test]
@@ -184,16 +165,18 @@ fn p04_two_hundred_covers_at_once_stay_within_their_reserve() {
     let server = Server::start(&options);
     let tracks: Vec<String> = names.iter().map(|name| server.track(name)).collect();
     let before = server.figures();
-    thread::scope(|scope| {
-        for track in &tracks {
+    let covers: Vec<Vec<u8>> = thread::scope(|scope| {
+        let asked = tracks.iter().map(|track| {
             let target = format!("/rest/getCoverArt?id={track}&size=300&{}", server.mira.by_key());
             let server = &server;
             scope.spawn(move || {
                 let answer = server.get(&target, &[]);
                 assert!(answer.status == 200 && answer.whole, "{track}: {} {}", answer.head(), answer.text());
-                assert_eq!(seen(&answer.body), "mjpeg,300,300", "{track}");
-            });
-        }
+                answer.body
+            })
+        });
+        let asked: Vec<_> = asked.collect();
+        asked.into_iter().map(|answer| answer.join().expect("a cover")).collect()
     });
     let after = server.figures();
     println!(
@@ -205,11 +188,10 @@ fn p04_two_hundred_covers_at_once_stay_within_their_reserve() {
     // Decoding one takes six megabytes and more: all at once they would take well over a gigabyte.
     assert!(after.peak_kib < 128 * 1_024, "{} KiB of 128 MiB", after.peak_kib);
     assert_eq!(made(&server), 200.0);
+    assert_eq!(seen(&covers[0]), "mjpeg,300,300");
+    assert!(covers.iter().all(|cover| *cover == covers[0]), "each is of the same picture");
     eventually("everything is given back", Duration::from_secs(10), || {
-        let metrics = server.metrics();
-        let line =
-            metrics.lines().find(|line| line.starts_with("millpond_budget_used_bytes{pool=\"transforms\"}"));
-        line.is_some_and(|line| line.ends_with(" 0"))
+        server.metric_of("budget_used_bytes", &["pool=\"transforms\""]) == 0.0
     });
 }
 

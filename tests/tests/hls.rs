@@ -7,19 +7,18 @@ mod hls {
     pub(crate) mod reader;
 }
 
-use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use hls::reader::{List, Master, joined};
 use tests::http::Answer;
-use tests::{Options, Server, eventually};
+use tests::media::{ffmpeg, settle};
+use tests::{Options, Server};
 
 const NTSC: &str = "-f lavfi -i testsrc2=size=640x360:rate=30000/1001:duration=13.5 -f lavfi -i \
                     sine=frequency=440:sample_rate=48000:duration=13.5 -c:v libx264 -preset ultrafast -g 77 -pix_fmt yuv420p \
-                    -c:a aac -threads 1";
+                    -c:a aac";
 const LONG: &str = "-f lavfi -i color=size=64x36:rate=1:duration=300 -f lavfi -i sine=frequency=440:duration=300 -c:v libx264 \
-                    -preset ultrafast -pix_fmt yuv420p -c:a aac -threads 1";
+                    -preset ultrafast -pix_fmt yuv420p -c:a aac";
 
 /// A folder of clips that is an origin for everybody, and the same as a library for those who signed in.
 struct House {
@@ -31,7 +30,7 @@ impl House {
     fn of(films: &[(&str, &str)]) -> House {
         let clips = tempfile::tempdir().expect("a folder");
         for (name, words) in films {
-            film(&clips.path().join(name), words);
+            ffmpeg(words.split_whitespace(), &clips.path().join(name));
         }
         let root = clips.path().display();
         let config = format!(
@@ -39,16 +38,9 @@ impl House {
         );
         let libraries = vec![clips.path().to_owned()];
         let options = Options { libraries, tracks: films.len(), ..Options::default().config(&config) };
-        let house = House { server: Server::start(&options), _clips: clips };
-        // A file of this very moment may still change unseen, and is another source when that is over.
-        eventually("the files are settled", Duration::from_secs(30), || {
-            let tag = |name: &str| {
-                let part = house.server.get(&format!("/clips/{name}"), &[("Range", "bytes=0-0")]);
-                part.header("etag").to_owned()
-            };
-            films.iter().all(|(name, _)| tag(name).starts_with('"'))
-        });
-        house
+        let server = Server::start(&options);
+        settle(clips.path());
+        House { server, _clips: clips }
     }
 
     fn get(&self, target: &str) -> Answer {
@@ -65,21 +57,8 @@ impl House {
 
     /// How many children have made pieces.
     fn made(&self) -> f64 {
-        let text = self.server.metrics();
-        let of = |line: &&str| {
-            line.starts_with("millpond_rendition_making_seconds_count") && line.contains("mode=\"hls\"")
-        };
-        text.lines().filter(of).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        self.server.metric_of("rendition_making_seconds_count", &["mode=\"hls\""])
     }
-}
-
-fn film(path: &Path, words: &str) {
-    let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "error"])
-        .args(words.split_whitespace())
-        .arg(path)
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
 }
 
 /// What ffmpeg makes of an address or a file: frames of video, or samples of sound.
@@ -123,7 +102,8 @@ fn every_spelling_has_lists_that_keep_the_rules_and_pieces_that_are_what_they_sa
     let signed_in = [("Authorization", bearer.as_str())];
     let tracks = house.server.get("/videos", &signed_in).json();
     let media = format!("/media/{}/index.m3u8", tracks["tracks"][0]["id"].as_str().expect("a video"));
-    let mut tags = Vec::new();
+    // Of the first pieces of each spelling.
+    let mut tags: Vec<[String; 2]> = Vec::new();
     for (address, who) in [
         ("/clips/a.mp4/index.m3u8", &[][..]),
         (media.as_str(), &signed_in[..]),
@@ -140,58 +120,44 @@ fn every_spelling_has_lists_that_keep_the_rules_and_pieces_that_are_what_they_sa
         let widths: Vec<u32> = master.variants.iter().map(|variant| variant.resolution.0).collect();
         assert_eq!(widths, [160, 320, 480, 640], "{address}: what is not above the source");
         let sound = joined(address, master.sound.as_deref().expect("there is sound"));
-        for (at, of, content_type) in [
-            (sound, "moof", "audio/mp4"),
-            (joined(address, &master.variants[1].address), "moof", "video/mp4"),
-        ] {
+        let picture = joined(address, &master.variants[1].address);
+        tags.push([(sound, "audio/mp4"), (picture, "video/mp4")].map(|(at, content_type)| {
             let list = List::read(&get(&at).text()).unwrap_or_else(|why| panic!("{at}: {why}"));
             assert!((13.4..13.6).contains(&list.seconds()), "{at} is {} s", list.seconds());
             let head = get(&joined(&at, &list.map));
             assert_eq!(&head.body[4..8], b"ftyp", "{at}");
             for (_, piece) in &list.segments {
                 let answer = get(&joined(&at, piece));
-                assert_eq!(
-                    (&answer.body[4..8], answer.header("content-type")),
-                    (of.as_bytes(), content_type)
-                );
+                let found = (&answer.body[4..8], answer.header("content-type"));
+                assert_eq!(found, (&b"moof"[..], content_type));
                 let most = master.variants[1].bandwidth;
                 assert!(answer.body.len() as u64 * 8 <= most * 4, "{piece} is above {most} in a second");
             }
             let first = joined(&at, &list.segments[0].1);
-            let kept = kept(&house, &first, who);
+            let kept = house.server.kept(&first, who);
             let tag = kept.header("etag").to_owned();
             let asks = [who, &[("Range", "bytes=4-7"), ("If-Range", &tag)]].concat();
             let part = house.server.get(&first, &asks);
-            assert_eq!((part.status, part.body.as_slice()), (206, of.as_bytes()), "{first}: {}", part.head());
+            assert_eq!((part.status, part.body.as_slice()), (206, &b"moof"[..]), "{first}: {}", part.head());
             let same = house.server.get(&first, &[who, &[("If-None-Match", &tag)]].concat());
             assert_eq!(same.status, 304, "{first}");
             if !who.is_empty() {
                 assert!(!kept.has("access-control-allow-origin"), "{first} is for who signed in");
             }
-            tags.push((tag, of, who.is_empty()));
             let number = list.segments.len();
             let after = first.replace("-0.m4s", &format!("-{number}.m4s"));
             assert_eq!(house.server.get(&after, who).status, 404, "{after} is behind the end");
-        }
+            tag
+        }));
     }
-    assert_eq!(tags[0].0, tags[2].0.clone(), "the sound of two spellings is one");
-}
-
-/// A piece when it is kept, which the sound is in a moment.
-fn kept(house: &House, target: &str, who: &[(&str, &str)]) -> Answer {
-    let mut answer = house.server.get(target, who);
-    eventually("it is kept", Duration::from_secs(60), || {
-        answer = house.server.get(target, who);
-        answer.header("cache-status") == "millpond; hit"
-    });
-    answer
+    assert!(tags.iter().all(|of| *of == tags[0]), "three spellings, one sound and one picture: {tags:?}");
 }
 
 #[test]
 fn a_player_sees_and_hears_what_the_whole_video_has() {
     let house = House::of(&[("a.mp4", NTSC)]);
     let address = |target: &str| format!("http://{}{target}", house.server.address);
-    let whole = kept(&house, "/clips/a.mp4?width=320", &[]);
+    let whole = house.server.kept("/clips/a.mp4?width=320", &[]);
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &whole.body).expect("it is written");
     let path = file.path().to_str().expect("a path in UTF-8");
@@ -270,11 +236,14 @@ fn a_piece_is_made_once_and_alone() {
     let house = House::of(&[("a.mp4", NTSC)]);
     // The last segment first: nothing before it is made for it.
     let target = "/clips/a.mp4/video-3.m4s?width=160";
-    let bodies: Vec<Vec<u8>> = std::thread::scope(|scope| {
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
         let asked: Vec<_> = (0..20).map(|_| scope.spawn(|| house.get(target))).collect();
-        asked.into_iter().map(|answer| answer.join().expect("an answer").body).collect()
+        asked.into_iter().map(|answer| answer.join().expect("an answer")).collect()
     });
-    assert!(!bodies[0].is_empty() && bodies.iter().all(|body| *body == bodies[0]));
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.whole && answer.body == answers[0].body, "{}", answer.head());
+    }
     assert_eq!(house.made(), 1.0);
 }
 
@@ -291,7 +260,7 @@ fn the_sound_of_a_long_film_is_heard_before_it_is_made() {
     let last_growing = house.get(&last);
     assert_eq!(last_growing.status, 200, "the last is there when it is made");
     for (target, growing) in [("/clips/long.mp4/audio-0.m4s", first), (last.as_str(), last_growing)] {
-        let kept = kept(&house, target, &[]);
+        let kept = house.server.kept(target, &[]);
         assert!(kept.body == growing.body, "{target} is the same when it is kept");
         assert!(kept.has("etag") && kept.header("accept-ranges") == "bytes", "{}", kept.head());
     }

@@ -3,17 +3,20 @@
 #![allow(clippy::expect_used, reason = "a test says what it found by failing")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::{Options, Server, clients, eventually};
+use tests::media::{ffmpeg, settle};
+use tests::{Options, Server, clients};
 
 /// A browser starts slowly on a busy machine, and plays no faster than somebody makes what it plays.
 const WITHIN: Duration = Duration::from_secs(400);
 const RED: [u8; 3] = [255, 0, 0];
 const GREEN: [u8; 3] = [0, 255, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
+/// A browser leaves frames out when the machine is busy, so that the first one that it shows of a place is a later one. That
+/// is the machine's doing and no server's: where the player is, the colours say, which are ten seconds each.
+const FRAME_LATE_S: f64 = 1.0;
 
 /// The left half says by its colour when it is: a third each is red, green and blue.
 fn film(path: &Path, size: &str, seconds: u32) {
@@ -25,27 +28,10 @@ fn film(path: &Path, size: &str, seconds: u32) {
     };
     let half = [third_of(0, "0xFF0000"), third_of(1, "0x00FF00"), third_of(2, "0x0000FF")].join(",");
     let half = format!("format=rgb24,{half},scale=out_color_matrix=bt709");
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args([
-        "-nostdin",
-        "-loglevel",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        &picture,
-        "-f",
-        "lavfi",
-        "-i",
-        &sound,
-    ]);
-    ffmpeg.args(["-vf", &half, "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"]);
-    let made = ffmpeg
-        .args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"])
-        .args(["-c:a", "aac", "-threads", "1"])
-        .arg(path)
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
+    let inputs = ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound];
+    let coded = ["-vf", &half, "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"];
+    let colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-c:a", "aac"];
+    ffmpeg([&inputs, &coded[..], &colours].concat(), path);
 }
 
 struct Cinema {
@@ -61,7 +47,9 @@ impl Cinema {
         let config = format!(
             "[[cdn.origin]]\nname = \"clips\"\npath = \"/clips/\"\nfolder = \"{root}\"\npublic = true\n"
         );
-        Cinema { server: Server::start(&Options::default().config(&config)), _films: films }
+        let server = Server::start(&Options::default().config(&config));
+        settle(films.path());
+        Cinema { server, _films: films }
     }
 
     fn address(&self, target: &str) -> String {
@@ -112,16 +100,14 @@ fn number(value: &Value) -> f64 {
 /// It went to that moment and on from there.
 fn went_on(seek: &Value, to: f64, colour: [u8; 3]) -> bool {
     let (first, last) = (number(&seek["first"]), number(&seek["last"]));
-    (first - to).abs() < 0.2 && last > first + 0.4 && is(&seek["colour"], colour)
+    (first - to).abs() < FRAME_LATE_S && last > first + 0.4 && is(&seek["colour"], colour)
 }
 
 #[test]
 fn a_finished_rendition_plays_and_seeks() {
     let cinema = Cinema::of("640x360", 30);
     let target = "/clips/a.mp4?width=320";
-    eventually("it is kept", Duration::from_secs(60), || {
-        cinema.server.get(target, &[]).header("cache-status") == "millpond; hit"
-    });
+    cinema.server.kept(target, &[]);
     let (seen, answers) = cinema.plays("progressive", &cinema.address(target));
     assert!((number(&seen["duration"]) - 30.0).abs() < 0.1, "{seen}");
     assert!(is(&seen["begin"]["colour"], RED), "{seen}");
@@ -140,10 +126,11 @@ fn lists_play_seek_and_change_their_size() {
     assert_eq!(seen["begin"]["size"], serde_json::json!([160, 90]), "it begins with the first: {seen}");
     assert!(is(&seen["begin"]["colour"], RED), "{seen}");
     assert!((number(&seen["duration"]) - 30.0).abs() < 0.1, "{seen}");
-    assert!((5.0..5.2).contains(&number(&seen["on"])), "it goes over from one segment to the next: {seen}");
+    // The segment after the next begins at 8 s.
+    assert!((5.0..7.0).contains(&number(&seen["on"])), "it goes over from one segment to the next: {seen}");
     assert!(went_on(&seen["seek"], number(&seen["duration"]) * 0.8, BLUE), "{seen}");
     assert_eq!((&seen["level"], &seen["size"]), (&Value::from(3), &serde_json::json!([640, 360])), "{seen}");
-    assert!(went_on(&seen["back"], number(&seen["duration"]) * 0.3, RED), "{seen}");
+    assert!(went_on(&seen["back"], number(&seen["duration"]) * 0.2, RED), "{seen}");
     assert!(went_on(&seen["after"], number(&seen["duration"]) * 0.5, GREEN), "{seen}");
     assert!(number(&seen["sound"]) > 0.0, "it is heard: {seen}");
     let fatal = |error: &Value| error[1] == true;

@@ -3,11 +3,10 @@
 #![allow(clippy::expect_used, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tests::http::{self, Answer};
+use tests::media::{seen, settle, video};
 use tests::{Options, Server, eventually};
 
 /// A folder of clips that is an origin for everybody, and another for those who signed in.
@@ -22,8 +21,9 @@ impl House {
         for folder in ["public", "private"] {
             std::fs::create_dir(clips.path().join(folder)).expect("a folder");
         }
-        video(&clips.path().join("public/a.mp4"), "640x360", 4);
-        video(&clips.path().join("private/b.mp4"), "320x180", 1);
+        video(&clips.path().join("public/a.mp4"), "640x360", 4, &[]);
+        video(&clips.path().join("private/b.mp4"), "320x180", 1, &[]);
+        settle(clips.path());
         let root = clips.path().display();
         let config = format!(
             "{more}\n[[cdn.origin]]\nname = \"clips\"\npath = \"/clips/\"\nfolder = \"{root}/public\"\npublic = true\n\
@@ -54,52 +54,6 @@ impl House {
     }
 }
 
-fn video(path: &Path, size: &str, seconds: u32) {
-    let picture = format!("testsrc2=size={size}:rate=15:duration={seconds}");
-    let sound = format!("sine=frequency=440:duration={seconds}");
-    let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound])
-        .args([
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-pix_fmt",
-            "yuv420p",
-            "-c:a",
-            "aac",
-            "-threads",
-            "1",
-        ])
-        .arg(path)
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
-}
-
-/// What ffprobe says of the first stream: codec, width, height.
-fn seen(bytes: &[u8]) -> String {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), bytes).expect("it is written");
-    let fields = "stream=codec_name,width,height";
-    let output = Command::new("ffprobe")
-        .args(["-v", "error", "-select_streams", "0", "-show_entries", fields, "-of", "csv=p=0"])
-        .arg(file.path())
-        .output()
-        .expect("ffprobe runs");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-/// Asks until it is whole, since the first who ask get it as it grows.
-fn whole(house: &House, target: &str) -> Answer {
-    let mut answer = house.get(target);
-    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
-    eventually("it is kept", Duration::from_secs(60), || {
-        answer = house.get(target);
-        answer.header("cache-status") == "millpond; hit"
-    });
-    answer
-}
-
 #[test]
 fn every_spelling_gives_what_it_names() {
     let house = House::new("");
@@ -112,7 +66,7 @@ fn every_spelling_gives_what_it_names() {
         ("/cdn-cgi/media/mode=spritesheet,width=160/clips/a.mp4", "image/jpeg", "mjpeg,160,1800"),
     ];
     for (target, content_type, expected) in table {
-        let answer = whole(&house, target);
+        let answer = house.server.kept(target, &[]);
         assert_eq!(answer.header("content-type"), content_type, "{target}");
         assert!(seen(&answer.body).starts_with(expected), "{target} is {}", seen(&answer.body));
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{target}");
@@ -123,7 +77,7 @@ fn every_spelling_gives_what_it_names() {
         let part = house.server.get(target, &[("Range", "bytes=10-19"), ("If-Range", &tag)]);
         assert_eq!((part.status, part.body.as_slice()), (206, &answer.body[10..20]), "{target}");
     }
-    let two = [whole(&house, "/clips/a.mp4?width=160&mode=frame"), whole(&house, table[3].0)];
+    let two = ["/clips/a.mp4?width=160&mode=frame", table[3].0].map(|target| house.server.kept(target, &[]));
     assert_eq!(two[0].header("etag"), two[1].header("etag"), "two spellings are one rendition");
     let asks = [("Origin", "https://page.example"), ("Access-Control-Request-Method", "GET")];
     let told = house.server.send("OPTIONS", "/clips/a.mp4?width=320", &asks, b"");
@@ -140,18 +94,40 @@ fn every_spelling_gives_what_it_names() {
 }
 
 #[test]
+fn every_codec_is_made_within_its_sandbox() {
+    let house = House::new("");
+    let mira = house.server.mira.bearer();
+    for (options, content_type, expected) in [
+        ("format=h265&width=160", "video/mp4", "hevc,160,90"),
+        ("format=vp9&width=160", "video/webm", "vp9,160,90"),
+        ("format=av1&width=160", "video/mp4", "av1,160,90"),
+        ("format=mp3", "audio/mpeg", "mp3"),
+        ("format=opus", "audio/ogg", "opus"),
+        ("format=flac", "audio/flac", "flac"),
+        ("format=aac", "audio/aac", "aac"),
+        ("format=ogg", "audio/ogg", "vorbis"),
+        ("mode=frame&format=webp&width=160", "image/webp", "webp,160,90"),
+    ] {
+        let target = format!("/clips/a.mp4?{options}&time=1s");
+        let answer = house.server.kept(&target, &[("Authorization", &mira)]);
+        assert_eq!(answer.header("content-type"), content_type, "{target}");
+        assert!(seen(&answer.body).starts_with(expected), "{target} is {}", seen(&answer.body));
+    }
+}
+
+#[test]
 fn who_may_have_what_made() {
     let house = House::new("");
     let (video, track) =
         ("/clips/a.mp4?width=322", house.signed_in("/videos").json()["tracks"][0]["id"].clone());
     let media = format!("/media/{}/frame.jpg", track.as_str().expect("a video of the library"));
     let refused = house.get(video);
-    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (403, Some("not_signed")));
+    assert_eq!((refused.status, &*refused.code()), (403, "not_signed"));
     assert!(refused.text().contains("160, 320, 480"), "the ladder is named: {}", refused.text());
     assert!(refused.text().contains("millpond sign"), "{}", refused.text());
     let signed = house.sign("/clips/a.mp4?width=322");
     let forged = signed.replace("width=322", "width=324");
-    assert_eq!(house.get(&forged).json()["error"]["code"], "signature_wrong");
+    assert_eq!(house.get(&forged).code(), "signature_wrong");
     assert_eq!(house.get(&signed).status, 200);
     eventually("it is kept", Duration::from_secs(60), || house.get(video).status == 200);
     for (target, stranger, user) in [
@@ -178,7 +154,7 @@ fn p08_who_lost_the_right_has_what_strangers_have() {
     eventually("the server knows", Duration::from_secs(30), || {
         house.signed_in("/me").text().contains("\"transform\":false")
     });
-    assert_eq!(house.signed_in(odd).json()["error"]["code"], "not_signed");
+    assert_eq!(house.signed_in(odd).code(), "not_signed");
     assert_eq!(house.signed_in("/clips/a.mp4?width=320&mode=frame").status, 200);
     assert_eq!(house.signed_in(&format!("/media/{track}/frame.jpg?width=90")).status, 403);
 }
@@ -189,6 +165,10 @@ fn p07_what_is_asked_wrongly_is_refused_by_name_and_starts_no_child() {
     std::fs::write(house.clips.path().join("public/list.mp4"), "#EXTM3U\n#EXTINF:9,\n/etc/passwd\n")
         .expect("a file");
     std::os::unix::fs::symlink("/etc/passwd", house.clips.path().join("public/link.mp4")).expect("a link");
+    house.server.kept("/clips/a.mp4?width=320", &[]);
+    let children = || house.server.metric("rendition_making_seconds_count");
+    let before = children();
+    assert!(before > 0.0, "a child that there is counts");
     let table = [
         ("/clips/a.mp4?width=9", 400, "bad_option", "width"),
         ("/clips/a.mp4?width=99999", 400, "bad_option", "width"),
@@ -212,18 +192,18 @@ fn p07_what_is_asked_wrongly_is_refused_by_name_and_starts_no_child() {
             continue;
         }
         assert_eq!(answer.status, status, "{target}: {}", answer.text());
-        assert_eq!(answer.json()["error"]["code"], code, "{target}: {}", answer.text());
+        assert_eq!(answer.code(), code, "{target}: {}", answer.text());
         assert!(answer.text().contains(word), "{target} names `{word}`: {}", answer.text());
         assert_eq!(answer.has("cf-resized"), status == 400 || status == 404 || status == 415, "{target}");
     }
-    let begun = house.server.metric("transform_jobs_running");
-    assert!(begun <= 1.0, "{begun}");
+    assert_eq!(children(), before);
 }
 
 #[test]
 fn a_strangers_many_widths_make_nothing() {
     let house = House::new("");
-    let before = ended(&house.server);
+    let ended = || house.server.metric("renditions_ended_total");
+    let before = ended();
     let mut connection = http::Connection::open(house.server.address).expect("a connection");
     for width in 0..10_000 {
         let target = format!("/clips/a.mp4?width={}", 1_921 + width % 6_000);
@@ -231,21 +211,16 @@ fn a_strangers_many_widths_make_nothing() {
         let answer = connection.read(false).expect("an answer");
         assert_eq!(answer.status, 403, "{target}");
     }
-    assert_eq!(ended(&house.server), before);
+    assert_eq!(ended(), before);
     assert_eq!(house.server.metric("renditions_in_flight"), 0.0);
-}
-
-/// How many renditions were begun and have ended.
-fn ended(server: &Server) -> f64 {
-    let text = server.metrics();
-    let lines = text.lines().filter(|line| line.starts_with("millpond_renditions_ended_total"));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 #[test]
 fn p03_a_kill_in_the_middle_leaves_nothing_that_is_half() {
     let mut house = House::new("[stream]\nwire = \"auto\"\n");
-    video(&house.clips.path().join("public/long.mp4"), "1280x720", 60);
+    let long = house.clips.path().join("public/long.mp4");
+    video(&long, "1280x720", 60, &[]);
+    settle(&long);
     let address = house.server.address;
     let asking = std::thread::spawn(move || {
         let mut connection = http::Connection::open(address).expect("a connection");
@@ -263,14 +238,10 @@ fn p03_a_kill_in_the_middle_leaves_nothing_that_is_half() {
     });
     house.server.kill();
     assert!(!asking.join().expect("the client ends"), "half a video is no whole answer");
-    let (data, config) = (house.server.data.clone(), house.server.config.clone());
-    let people = Some((house.server.admin.clone(), house.server.mira.clone()));
-    let text = std::fs::read_to_string(config).expect("the configuration");
-    let again = Server::start(&Options { data: Some(data), people, ..Options::default().config(&text) });
+    let again = Server::start(&Options::on(&house.server));
     assert_eq!(std::fs::read_dir(&making).expect("the folder").count(), 0, "nothing is left of it");
-    let begun = Instant::now();
     let answer = again.get("/clips/long.mp4?mode=frame&width=160", &[]);
-    assert_eq!((answer.status, seen(&answer.body).as_str()), (200, "mjpeg,160,90"), "{:?}", begun.elapsed());
+    assert_eq!((answer.status, seen(&answer.body).as_str()), (200, "mjpeg,160,90"), "{}", answer.text());
     let anew = again.get("/clips/long.mp4?width=640", &[("Prefer", "respond-async")]);
     assert_eq!(
         (anew.status, anew.header("retry-after")),

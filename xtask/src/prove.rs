@@ -1,5 +1,7 @@
 //! `cargo x prove`: proofs that take too long for every change.
 
+mod caching;
+
 use std::process::Command;
 
 use crate::install::{self, Tool};
@@ -46,6 +48,11 @@ pub const PROOFS: &[Proof] = &[
         about: "200 viewers of 40 renditions, 1,000 of one, and all that fit at once, in 512 MiB with the children; 10,000 \
                 requests cut, 100 kills, and 5 GiB asked of a cache of 1 GiB",
         run: renditions,
+    },
+    Proof {
+        name: "caching",
+        about: "the suite behind cache-tests.fyi, for what is passed on",
+        run: caching::prove,
     },
 ];
 

@@ -80,6 +80,8 @@ pub const fn pool_share(pool: crate::Pool) -> Share {
         Pool::Uploads => Share::Percent { floor: 8, ceiling: 40 },
         Pool::Listings => Share::Percent { floor: 6, ceiling: 30 },
         Pool::Origins => Share::Percent { floor: 2, ceiling: 20 },
+        // Its ceiling is what the others' floors leave: 46 % of what is left after the fixed floors, which is 208 MiB with
+        // a limit of 512 MiB.
         Pool::Transforms => Share::Percent { floor: 4, ceiling: 80 },
         Pool::Stems => Share::Percent { floor: 0, ceiling: 80 },
         Pool::Caches => Share::Percent { floor: 2, ceiling: 10 },

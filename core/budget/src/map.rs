@@ -68,6 +68,11 @@ where
         self.shared.cache.insert(key, value);
     }
 
+    /// The value of `key`, or else the given one, which is put in. Of many who ask at the same time all get the same.
+    pub fn get_or_insert(&self, key: K, value: V) -> V {
+        self.shared.cache.get_with(key, || value)
+    }
+
     /// Takes a value out.
     pub fn remove(&self, key: &K) -> Option<V> {
         self.shared.cache.remove(key)

@@ -179,12 +179,25 @@ impl Budget {
     /// what the pool is for ([`crate::limits::pool_yielding`]).
     #[cfg(not(loom))]
     pub async fn wait(&self, pool: Pool, bytes: u64) -> Result<Permit, Refused> {
+        self.wait_within(pool, bytes, std::time::Duration::from_millis(crate::limits::PERMIT_WAIT_MS)).await
+    }
+
+    /// [`Budget::wait`] with a patience of its own, for work of which there is a bounded number.
+    ///
+    /// # Errors
+    /// As [`Budget::wait`].
+    #[cfg(not(loom))]
+    pub async fn wait_within(
+        &self,
+        pool: Pool,
+        bytes: u64,
+        patience: std::time::Duration,
+    ) -> Result<Permit, Refused> {
         let mut waiting = pin!(self.wait_unbounded(pool, bytes));
         // The first look costs no timer, which most requests need not.
         if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await {
             return answer;
         }
-        let patience = std::time::Duration::from_millis(crate::limits::PERMIT_WAIT_MS);
         match tokio::time::timeout(patience, waiting).await {
             Ok(answer) => answer,
             Err(_) => Err(lock(&self.shared.ledger).refuse(pool)),

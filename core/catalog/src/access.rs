@@ -1,7 +1,7 @@
 //! The one table of who may do what. Every route of every face names its [`Action`]; [`judge`] is asked before the
 //! handler runs. What a reader sees within a list is the [`Viewer`]'s, applied inside each query.
 
-use crate::model::{LibrarySet, Rights, Role, User, UserId};
+use crate::model::{LibrarySet, Rights, Role, UPLOADS, User, UserId};
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +74,11 @@ impl Viewer {
     /// The eyes of a listener, admins included.
     pub fn of(user: &User) -> Self {
         Viewer { user: user.id, libraries: user.libraries.clone(), manages: false }
+    }
+
+    /// The eyes of everybody, whom nobody knows: what users sent and did not make private. No user has this id.
+    pub fn everybody() -> Self {
+        Viewer { user: UserId(0), libraries: LibrarySet::Only(vec![UPLOADS]), manages: false }
     }
 
     /// The eyes of somebody who manages a track: for an admin, private tracks of others exist.

@@ -391,3 +391,13 @@ pub enum Item {
     /// An artist.
     Artist(ArtistId),
 }
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Track(id) => id.fmt(f),
+            Item::Album(id) => id.fmt(f),
+            Item::Artist(id) => id.fmt(f),
+        }
+    }
+}

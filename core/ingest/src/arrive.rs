@@ -2,10 +2,9 @@
 
 use catalog::{Phase, UploadId, UploadRow, User};
 use http::HeaderMap;
-use http_body::Body;
 
 use crate::error::{Error, ErrorKind};
-use crate::fields::UPLOAD_OFFSET;
+use crate::fields::{UPLOAD_EXPIRES, UPLOAD_OFFSET};
 use crate::{Ingest, Receiving, answer};
 
 /// An upload as it is after a request.
@@ -20,27 +19,42 @@ impl Received {
         headers.insert(UPLOAD_OFFSET, answer::number(self.offset));
         if self.row.phase == Phase::Receiving {
             answer::put_expires(headers, self.row.expires);
+        } else {
+            headers.remove(UPLOAD_EXPIRES);
         }
     }
 }
 
-/// Takes the upload over, and judges the offset before anything is read.
-pub(crate) async fn take(ingest: &Ingest, who: &User, id: UploadId, at: u64) -> Result<Receiving, Error> {
-    let receiving = ingest.take(who, id).await?;
+/// What a request finds that wants to send bytes.
+pub(crate) enum Taken {
+    /// They may come.
+    Open(Box<Receiving>),
+    /// All bytes are there already, and the request brings none.
+    Complete(Box<UploadRow>),
+}
+
+/// Takes the upload over, and judges the offset before anything is read. A request with nothing for an upload that has
+/// everything is fine, also while that is being completed; any other comes too late.
+pub(crate) async fn take(
+    ingest: &Ingest,
+    who: &User,
+    id: UploadId,
+    at: u64,
+    is_empty: bool,
+) -> Result<Taken, Error> {
+    let receiving = match ingest.take(who, id).await {
+        Ok(receiving) => receiving,
+        Err(error) if is_empty && error.kind == (ErrorKind::Conflict { offset: at }) => {
+            return Ok(Taken::Complete(Box::new(ingest.status(who, id).await?.row)));
+        }
+        Err(error) => return Err(error),
+    };
     let offset = receiving.offset();
     if offset == at {
-        return Ok(receiving);
+        return Ok(Taken::Open(Box::new(receiving)));
     }
     let said = format!("the bytes that are kept end at {offset}, and these begin at {at}");
     Err(Error::new(ErrorKind::Conflict { offset }, said))
-}
-
-/// A request with nothing for an upload that has everything is fine; any other comes too late.
-pub(crate) fn completed<B: Body>(row: UploadRow, offset: u64, at: u64, body: &B) -> Result<Received, Error> {
-    if at == offset && body.is_end_stream() {
-        return Ok(Received { offset, row });
-    }
-    Err(Error::new(ErrorKind::Conflict { offset }, "this upload has all its bytes"))
 }
 
 /// Whether an upload whose request failed so can be gone on with, by whoever knows its address.

@@ -260,11 +260,15 @@ impl Engine {
             }
             added => added?,
         }
-        let (spool, id) = (self.spool.clone(), row.id.0);
-        let created = self.io.run(move || spool.create(id)).await.and_then(|created| created);
+        // The thread has the upload until its file is there: nobody takes it back before.
+        let spool = self.spool.clone();
+        let begun = self.io.run(move || {
+            let created = spool.create(held.entry.id.0).map(|spooled| held.spooled = Some(spooled));
+            (held, created)
+        });
+        let (held, created) = begun.await?;
         match created {
-            Ok(spooled) => {
-                held.spooled = Some(spooled);
+            Ok(()) => {
                 entry.desk().beginning = false;
                 Ok((held, row))
             }

@@ -9,7 +9,7 @@ use http_body::Body;
 use serde_json::json;
 
 use crate::answer::{self, Answer, Content, Refusal, bare};
-use crate::arrive::{self, Fleeting, Received};
+use crate::arrive::{self, Fleeting, Received, Taken};
 use crate::engine::now_ms;
 use crate::error::{Error, ErrorKind};
 use crate::fields;
@@ -178,14 +178,11 @@ impl Call<'_> {
         };
         let check = digest::content_digest(self.headers)?;
         let Status { row, offset } = self.ingest.status(self.who, id).await?;
-        if row.phase != Phase::Receiving {
-            return match arrive::completed(row, offset, at, &body) {
-                Ok(received) => Ok(self.done(received.row)),
-                Err(_) => Ok(mismatching_offset(offset, at, true)),
-            };
-        }
-        if offset != at {
-            return Ok(mismatching_offset(offset, at, false));
+        let is_empty = body.is_end_stream();
+        // One that has all its bytes is completed without being asked.
+        let is_whole = row.phase != Phase::Receiving || row.length == Some(offset);
+        if offset != at || (is_whole && !is_empty) {
+            return Ok(mismatching_offset(offset, at, is_whole));
         }
         let content = body.size_hint().exact().or_else(|| fields::content_length(self.headers));
         let by_content = content.and_then(|content| at.checked_add(content));
@@ -198,7 +195,10 @@ impl Call<'_> {
             return Ok(inconsistent_length());
         }
         let received = async {
-            let mut receiving = arrive::take(self.ingest, self.who, id, at).await?;
+            let mut receiving = match arrive::take(self.ingest, self.who, id, at, is_empty).await? {
+                Taken::Open(receiving) => receiving,
+                Taken::Complete(row) => return Ok(Ok(*row)),
+            };
             if let Some(length) = named.filter(|_| row.length.is_none()) {
                 receiving.set_length(length).await?;
             }
@@ -254,7 +254,10 @@ impl Call<'_> {
     #[expect(clippy::result_large_err, reason = "it is handed on at once, and an answer is as large")]
     fn problem(&self, error: Error, at: Option<u64>) -> Answer {
         match error.kind {
-            ErrorKind::Conflict { offset } => Ok(mismatching_offset(offset, at.unwrap_or(0), false)),
+            // Where the offset is right, the bytes come too late: all are there.
+            ErrorKind::Conflict { offset } => {
+                Ok(mismatching_offset(offset, at.unwrap_or(0), at == Some(offset)))
+            }
             ErrorKind::LengthConflict => Ok(inconsistent_length()),
             ErrorKind::Mismatch => {
                 let detail = json!({

@@ -154,9 +154,6 @@ impl Ingest {
         if let Some(mut held) = entry.free_baton().filter(|held| held.is_dirty()) {
             engine.open(&mut held).await?;
         }
-        if entry.is_whole() && !entry.is_held() {
-            engine.complete_later(&entry);
-        }
         // It may have ended meanwhile.
         let row = engine.open_or_ready(who, id).await?;
         let offset = if row.phase == Phase::Ready { row.length.unwrap_or(0) } else { entry.offset() };
@@ -171,7 +168,6 @@ impl Ingest {
     /// one waited; `Refused` when the disk of the earlier request hangs; `Store` when uploads are off.
     pub async fn take(&self, who: &User, id: UploadId) -> Result<Receiving, Error> {
         let engine = &self.0;
-        engine.check_on()?;
         let row = engine.open_or_ready(who, id).await?;
         let done = |row: &UploadRow| {
             let offset = row.length.unwrap_or(0);
@@ -180,6 +176,7 @@ impl Ingest {
         if row.phase != Phase::Receiving {
             return Err(done(&row));
         }
+        engine.check_on()?;
         let entry = engine.entry_of(&row).await?;
         if entry.desk().completing {
             return Err(done(&row));
@@ -205,16 +202,8 @@ impl Ingest {
     ///
     /// # Errors
     /// As [`Ingest::status`]; `Gone` also when it is ready: then it is a track, and removed as one. A picture is no track,
-    /// and goes unless a track shows it.
+    /// and goes unless a track shows it or its sender had it before this upload.
     pub async fn cancel(&self, who: &User, id: UploadId) -> Result<(), Error> {
-        self.take_back(who, id, UnixMs::MIN).await
-    }
-
-    /// As [`Ingest::cancel`], but a picture that its sender had before `since` stays.
-    ///
-    /// # Errors
-    /// As [`Ingest::cancel`].
-    pub async fn take_back(&self, who: &User, id: UploadId, since: UnixMs) -> Result<(), Error> {
         let engine = &self.0;
         let row = engine.open_or_ready(who, id).await?;
         if row.phase != Phase::Ready {
@@ -228,7 +217,7 @@ impl Ingest {
         let Some(blob) = row.blob.filter(|_| row.track.is_none()) else {
             return Err(Error::gone("this upload is ready; remove its track instead"));
         };
-        if !engine.catalog.remove_media(who.id, blob, since).await? {
+        if !engine.catalog.remove_media(who.id, blob, row.created).await? {
             return Err(Error::gone("this picture is shown by a track, was there before, or is gone"));
         }
         self.sweep_soon();
@@ -290,11 +279,7 @@ impl Engine {
             Phase::Cancelled => Err(Error::gone("this upload was cancelled")),
             Phase::Expired => Err(Error::gone("this upload has expired")),
             Phase::Receiving if row.expires <= now_ms() && self.lives_until(id) <= Some(now_ms()) => {
-                // Its room, its slot and its bytes go with the first who asks, and not only when somebody looks around.
-                match self.end(&row, UploadChange::to(Phase::Expired), Ended::Expired).await {
-                    Err(error) if error.kind != ErrorKind::Gone => Err(error),
-                    _ => Err(Error::gone("this upload has expired")),
-                }
+                Err(Error::gone("this upload has expired"))
             }
             Phase::Receiving | Phase::Checking | Phase::Publishing => Ok(row),
             Phase::Ready if row.is_part => Err(Error::gone("this part was joined with others")),
@@ -398,12 +383,6 @@ impl Engine {
             entry.desk().unwanted = true;
             self.wake.notify_one();
         }
-    }
-
-    /// Leaves the completion of an upload whose bytes are all there to whoever looks after the table.
-    pub(crate) fn complete_later(&self, entry: &Entry) {
-        entry.desk().completing = true;
-        self.wake.notify_one();
     }
 
     /// Ends an upload from outside: cancelled or expired. A request that has it is told to let go; when its disk hangs,

@@ -32,9 +32,10 @@ impl Ingest {
         self.0.sweep.notify_one();
     }
 
-    /// Does once what [`Ingest::run`] does every hour.
+    /// Does once what [`Ingest::run`] does every minute for what expired, and every hour for all else that is over.
     #[doc(hidden)]
     pub async fn reap_once(&self, now: SystemTime) -> Result<(), Error> {
+        self.0.reap_expired(now).await?;
         self.0.reap_all(now).await
     }
 }
@@ -51,8 +52,6 @@ impl Engine {
             }
             let every = tokio::time::sleep(Duration::from_millis(REAP_EVERY_MS));
             tokio::pin!(every);
-            let mut looks = tokio::time::interval(Duration::from_millis(EXPIRED_EVERY_MS));
-            looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             let mut failures = u32::from(reaped.is_err());
             loop {
                 let swept = tokio::select! {
@@ -62,8 +61,6 @@ impl Engine {
                         self.remove_doomed().await
                     }
                     () = self.sweep.notified() => self.remove_doomed().await,
-                    // What expired takes a slot, room and bytes from its sender until it goes.
-                    _ = looks.tick() => self.reap_expired(SystemTime::now()).await,
                 };
                 match swept {
                     Ok(()) => failures = 0,
@@ -76,10 +73,26 @@ impl Engine {
         }
     }
 
+    /// Ends what expired, soon after it did: until then it takes a slot, room and bytes from its sender.
+    pub(crate) async fn expire(&self, stopping: &CancellationToken) {
+        loop {
+            let ended = tokio::select! {
+                () = stopping.cancelled() => return,
+                ended = self.reap_expired(SystemTime::now()) => ended,
+            };
+            if let Err(error) = ended {
+                tracing::warn!(%error, "uploads that expired are ended later");
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_millis(EXPIRED_EVERY_MS)) => {}
+            }
+        }
+    }
+
     async fn reap_all(&self, now: SystemTime) -> Result<(), Error> {
         // One that fails is no reason to leave the others undone.
         let done = [
-            self.reap_expired(now).await,
             self.forget_ended(now).await,
             self.reap_removed().await,
             self.reap_spool(now).await,

@@ -60,11 +60,7 @@ impl Engine {
         let reserved = self.io.run(move || room.reserve(rest).ok()).await?;
         let slot = self.slots.take(row.owner).ok();
         let entry = Arc::new(Entry::new(row, offset, reserved, slot, Arc::clone(&self.wake)));
-        let entry = self.enter(entry);
-        if entry.is_whole() {
-            self.complete_later(&entry);
-        }
-        Ok(entry)
+        Ok(self.enter(entry))
     }
 
     /// Acknowledged bytes are gone: the upload must never be gone on with.

@@ -9,7 +9,7 @@ use http_body::Body;
 
 use crate::Ingest;
 use crate::answer::{self, Answer, Content, Refusal, bare};
-use crate::arrive::{self, Fleeting, Received};
+use crate::arrive::{self, Fleeting, Received, Taken};
 use crate::asked;
 use crate::digest::{self, Checksum};
 use crate::error::{Error, ErrorKind};
@@ -160,7 +160,6 @@ impl Call<'_> {
         match self.receive(id, 0, None, body, check).await {
             Ok(received) => {
                 fleeting.keep();
-                answer.headers_mut().remove(fields::UPLOAD_EXPIRES);
                 received.tell(answer.headers_mut());
                 Ok(answer)
             }
@@ -259,16 +258,16 @@ impl Call<'_> {
     where
         B: Body<Data = Bytes> + Send,
     {
-        let Status { row, offset } = self.ingest.status(self.who, id).await?;
-        if is_final(&row) {
+        if is_final(&self.ingest.status(self.who, id).await?.row) {
             // "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL".
             let said = "what parts are joined to takes no further bytes";
             return Err(Error::new(ErrorKind::NotAllowed, said));
         }
-        if row.phase != Phase::Receiving {
-            return arrive::completed(row, offset, at, &body);
-        }
-        let mut receiving = arrive::take(self.ingest, self.who, id, at).await?;
+        let taken = arrive::take(self.ingest, self.who, id, at, body.is_end_stream());
+        let mut receiving = match taken.await? {
+            Taken::Open(receiving) => receiving,
+            Taken::Complete(row) => return Ok(Received { offset: at, row: *row }),
+        };
         if let Some(length) = length {
             receiving.set_length(length).await?;
         }

@@ -32,6 +32,7 @@ impl Ingest {
             stopped,
             engine.tend(stopping),
             engine.reap(stopping),
+            engine.expire(stopping),
             engine.scrub(stopping),
             engine.abandon(stopping)
         );
@@ -81,13 +82,13 @@ impl Engine {
     async fn tend(&self, stopping: &CancellationToken) {
         let mut tasks = Tasks::default();
         loop {
+            self.begin_chores(&mut tasks);
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = self.wake.notified() => {}
                 Some(()) = tasks.next(), if !tasks.is_empty() => {}
                 () = tokio::time::sleep(Duration::from_millis(UPLOAD_TEND_MS)) => {}
             }
-            self.begin_chores(&mut tasks);
         }
     }
 
@@ -115,9 +116,6 @@ impl Engine {
             Chore::Flush => {
                 if let Err(error) = self.open(&mut held).await {
                     tracing::warn!(upload = %entry.id, %error, "what a request left could not be synced");
-                }
-                if entry.is_whole() {
-                    self.complete_later(&entry);
                 }
             }
             Chore::Close => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::renditions::Hold;
+use crate::resident::read_resident;
 
 /// How far a file has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ impl Growing {
         (say, Growing { file, growth })
     }
 
+    /// How many handles of it there are beside its writer's.
+    pub fn readers(&self) -> usize {
+        // The writer has the file too, and a handle of his own.
+        Arc::strong_count(&self.file).saturating_sub(2)
+    }
+
     /// How far it has come.
     pub fn growth(&self) -> Growth {
         *self.growth.borrow()
@@ -53,6 +60,14 @@ impl Growing {
         let mut growth = self.growth.clone();
         let is_news = |growth: &Growth| !matches!(growth, Growth::So(length) if *length <= offset);
         growth.wait_for(is_news).await.map_or(Growth::Failed, |growth| *growth)
+    }
+
+    /// Reads at `offset`, which must lie below what is there, what the page cache holds, and never waits for a disk.
+    ///
+    /// # Errors
+    /// `WouldBlock` when that is nothing: read it with [`Growing::read_at`] on a thread that may block.
+    pub fn read_resident(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_resident(&self.file.file, buffer, offset)
     }
 
     /// Reads at `offset`, which must lie below what is there; blocks while the disk works.

@@ -33,6 +33,7 @@ mod path;
 mod place;
 mod remote;
 mod renditions;
+mod resident;
 mod room;
 mod s3;
 mod source;
@@ -53,8 +54,8 @@ pub use memory::MemoryBlobs;
 pub use path::RelPath;
 pub use place::{Place, Shelf};
 pub use remote::{
-    Blocks, Forward, Forwarded, Found, Origin, Origins, Private, RemoteAuth, RemoteBelief, RemoteBeliefs,
-    RemoteOrigin, RemotePath, RemoteSettings, RemoteWaits, Remotes, Trouble, TroubleKind,
+    Blocks, Forward, Forwarded, Found, Hears, Origin, Origins, Private, RemoteAuth, RemoteBelief,
+    RemoteBeliefs, RemoteOrigin, RemotePath, RemoteSettings, RemoteWaits, Remotes, Trouble, TroubleKind,
 };
 pub use renditions::{Hold, Making, Published, RenditionId, Renditions};
 pub use room::{Reserved, Room};

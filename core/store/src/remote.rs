@@ -28,7 +28,7 @@ pub(crate) mod trouble;
 
 pub use auth::RemoteAuth;
 pub use cache::Blocks;
-pub use forward::{Forward, Forwarded};
+pub use forward::{Forward, Forwarded, Hears};
 pub use guard::Private;
 pub use origin::{Found, RemoteBelief, RemoteOrigin, Remotes};
 pub use origins::{Origin, Origins};

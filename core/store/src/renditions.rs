@@ -27,6 +27,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hex;
 use crate::io::Io;
 use crate::local::{make_folder, two_digits};
+use crate::room::free_bytes;
 use crate::source::checked::{Ledger, Sums};
 use crate::source::{Source, Validator};
 use crate::spool::{first_of, sync_folder};
@@ -150,6 +151,14 @@ impl Renditions {
     pub fn disk_bytes(length: u64) -> u64 {
         let in_blocks = |bytes: u64| bytes.div_ceil(DISK_BLOCK_BYTES).saturating_mul(DISK_BLOCK_BYTES);
         in_blocks(length).saturating_add(in_blocks(BlockSums::file_bytes(length)))
+    }
+
+    /// What is free of the disk that they lie on, in bytes.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub async fn free_bytes(&self) -> Result<u64, Error> {
+        self.run(|shared| free_bytes(&shared.made)).await
     }
 
     async fn run<T: Send + 'static>(

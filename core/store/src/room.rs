@@ -27,7 +27,7 @@ struct Shared {
 impl Room {
     /// The room of the disk that `path` lies on, of which `free_bytes_min` stay free.
     pub fn new(path: &Path, free_bytes_min: u64) -> Room {
-        Self::measured(path, free_bytes_min, statvfs)
+        Self::measured(path, free_bytes_min, free_bytes)
     }
 
     fn measured(path: &Path, free_bytes_min: u64, measure: fn(&Path) -> Result<u64, Error>) -> Room {
@@ -140,7 +140,8 @@ impl Drop for Reserved {
     }
 }
 
-fn statvfs(path: &Path) -> Result<u64, Error> {
+/// What is free of the disk that `path` lies on. Blocks.
+pub(crate) fn free_bytes(path: &Path) -> Result<u64, Error> {
     let found = rustix::fs::statvfs(path)
         .map_err(|e| Error::io(format!("the disk of {} cannot be asked for its room", path.display()), e))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -14,11 +14,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use rustix::fs::{Advice, FileType, Stat};
-use rustix::io::{Errno, ReadWriteFlags};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind};
+use crate::resident::read_resident;
 
 pub(crate) mod checked;
 
@@ -328,16 +328,7 @@ impl Source {
         if wanted == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let mut slices = [IoSliceMut::new(&mut buffer[..wanted])];
-        match rustix::io::preadv2(file, &mut slices, offset, ReadWriteFlags::NOWAIT) {
-            // Linux 5.9 and 5.10 say "end of file" here for a page that is only absent.
-            Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
-            Ok(count) => Ok(count),
-            Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
-                Err(io::ErrorKind::WouldBlock.into())
-            }
-            Err(e) => Err(e.into()),
-        }
+        read_resident(file, &mut buffer[..wanted], offset)
     }
 
     /// Whether the bytes from `offset` are in the page cache, as far as a look at the first and the last of them tells:

@@ -14,6 +14,7 @@ mod body;
 pub mod condition;
 mod error;
 mod following;
+mod interim;
 mod metrics;
 mod passing;
 mod peer;
@@ -26,6 +27,7 @@ pub mod wire;
 
 pub use body::Body;
 pub use error::{Ending, Error};
+pub use interim::Interim;
 pub use passing::Foreign;
 pub use peer::{Client, Peer};
 pub use registry::{Settings, StreamFigures, Streams};

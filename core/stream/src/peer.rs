@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::interim::Interim;
+
 /// One connection, or one stream of it: how much its socket took, and when. The accept loop's socket wrapper reports,
 /// the stall rule looks.
 ///
@@ -21,6 +23,7 @@ pub struct Peer {
     moved_ms: AtomicU64,
     is_cut: AtomicBool,
     cut: Notify,
+    interim: Interim,
 }
 
 /// Who sent a request, resolved behind trusted proxies.
@@ -52,6 +55,7 @@ impl Peer {
             moved_ms: AtomicU64::new(0),
             is_cut: AtomicBool::new(false),
             cut: Notify::new(),
+            interim: Interim::default(),
         }
     }
 
@@ -75,6 +79,11 @@ impl Peer {
     pub fn moved_ms_ago(&self) -> u64 {
         let connection = self.connection.as_deref().unwrap_or(self);
         connection.age_ms().saturating_sub(connection.moved_ms.load(Ordering::Relaxed))
+    }
+
+    /// What is said before the answer to its request, of HTTP/1.1 alone.
+    pub fn interim(&self) -> &Interim {
+        &self.interim
     }
 
     /// Asks the task that owns it to end it now: a connection with all that it carries, or one stream alone.

@@ -65,6 +65,14 @@ fn attempt(what: &str, with: &str) -> io::Result<String> {
         "socket" => UnixDatagram::unbound()?.send_to(b"x", with).map(|_| "sent".to_owned()),
         "kill" => kill(with),
         "spawn" => spawn(),
+        "thread" => std::thread::Builder::new()
+            .spawn(|| ())?
+            .join()
+            .map(|()| "joined".to_owned())
+            .map_err(|_| io::ErrorKind::Other.into()),
+        "local" => UnixDatagram::unbound().map(|_| "made".to_owned()),
+        "netlink" => netlink(),
+        "internet" => UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map(|_| "made".to_owned()),
         "environment" => Ok(std::env::vars_os().count().to_string()),
         "rights" => rights(),
         "memory" => memory(with),
@@ -97,6 +105,12 @@ fn kill(pid: &str) -> io::Result<String> {
     let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     rustix::process::test_kill_process(pid)?;
     Ok("could".to_owned())
+}
+
+fn netlink() -> io::Result<String> {
+    let (family, kind) = (rustix::net::AddressFamily::NETLINK, rustix::net::SocketType::RAW);
+    rustix::net::socket(family, kind, None)?;
+    Ok("made".to_owned())
 }
 
 fn rights() -> io::Result<String> {

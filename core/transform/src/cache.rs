@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use budget::limits::{
     CACHE_PAGE_ROWS_MAX, CACHE_USES_WAITING_MAX, FAILURES_KEPT_MAX, FRESH_UNSUPPORTED_MS,
-    RENDITION_INDEX_BYTES, RENDITIONS_BYTES_MAX, RENDITIONS_KEPT_MAX, RENDITIONS_KEPT_MIN, STALE_MS,
+    RENDITION_INDEX_BYTES, RENDITIONS_BYTES_MAX, RENDITIONS_FREE_SHARE, RENDITIONS_KEPT_MAX,
+    RENDITIONS_KEPT_MIN, STALE_MS, STORE_FREE_BYTES_MIN,
 };
 use budget::{BoundedMap, Budget, Permit, Pool};
 use catalog::UnixMs;
@@ -49,6 +50,7 @@ use hold::Ground;
 use open::Open;
 use purge::Purges;
 pub use purge::{OnPurge, Purged, ask_to_purge, purge_unserved};
+pub(crate) use room::Moment;
 pub use room::{Entry, Filling, Room};
 
 const DATABASE_FILE: &str = "cache.db";
@@ -58,13 +60,19 @@ const DATABASE_FILE: &str = "cache.db";
 pub struct CacheSettings {
     /// `cache.bytes`: what may be taken of the disk, what is being made included.
     pub bytes_max: u64,
+    /// What is left free of the disk, in bytes, as long as renditions can go for it.
+    pub free_bytes_min: u64,
     /// How many renditions may be kept, whatever their length.
     pub entries_max: usize,
 }
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        CacheSettings { bytes_max: RENDITIONS_BYTES_MAX, entries_max: RENDITIONS_KEPT_MAX }
+        CacheSettings {
+            bytes_max: RENDITIONS_BYTES_MAX,
+            free_bytes_min: RENDITIONS_FREE_SHARE * STORE_FREE_BYTES_MIN,
+            entries_max: RENDITIONS_KEPT_MAX,
+        }
     }
 }
 
@@ -129,6 +137,10 @@ struct Shared {
     /// Slots that were used and wait to be written down.
     uses: Mutex<Vec<i64>>,
     failures: BoundedMap<Key, (Instant, Error)>,
+    free_bytes_min: u64,
+    /// What says how much of the disk is free, in place of the disk.
+    #[cfg(test)]
+    disk: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
     tasks: TaskTracker,
     figures: Figures,
     budget: Budget,
@@ -162,6 +174,9 @@ impl Cache {
             on_purge: OnceLock::new(),
             uses: Mutex::default(),
             failures: BoundedMap::new("rendition_failures", FAILURES_KEPT_MAX, lifetime),
+            free_bytes_min: settings.free_bytes_min,
+            #[cfg(test)]
+            disk: OnceLock::new(),
             tasks: TaskTracker::new(),
             figures: Figures::default(),
             budget: budget.clone(),
@@ -245,6 +260,11 @@ impl Cache {
         if let Some(lifetime) = lifetimes.of_failure(&error.kind) {
             self.0.failures.insert(key, (Instant::now() + lifetime, error.clone()));
         }
+    }
+
+    /// What may be taken of the disk, in bytes.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.books().limit_bytes()
     }
 
     /// What is taken of the disk, in bytes, and how many renditions are kept.

@@ -97,7 +97,19 @@ impl ChildInput {
     /// # Errors
     /// When there are no descriptors left.
     pub fn of(source: &Source) -> io::Result<ChildInput> {
-        match source.file().filter(|_| source.is_checked(0, source.len())) {
+        if source.is_checked(0, source.len()) {
+            return ChildInput::read_through(source);
+        }
+        Ok(ChildInput::Served(source.clone()))
+    }
+
+    /// The file of a source that was just read through, whatever is known of its blocks by now: they do not stay checked
+    /// for as long as it may take to read a long one.
+    ///
+    /// # Errors
+    /// As [`ChildInput::of`].
+    pub fn read_through(source: &Source) -> io::Result<ChildInput> {
+        match source.file() {
             Some(file) => Ok(ChildInput::File(file.try_clone_to_owned()?.into())),
             None => Ok(ChildInput::Served(source.clone())),
         }
@@ -229,12 +241,24 @@ impl Child {
         self.leash.id()
     }
 
+    /// Ends it as one that wants too much when it has more memory of its own than this, in bytes. It is looked at a few
+    /// times a second.
+    pub fn hold_to(&self, own_bytes_max: u64) {
+        self.leash.hold_to(own_bytes_max);
+    }
+
+    /// Says that it makes nothing before its end, so that processor time is what tells work from standing still.
+    pub fn be_silent(&self) {
+        self.leash.be_silent();
+    }
+
     /// Kills it. [`Child::wait`] then says [`Outcome::Cut`].
     pub fn cut(&self) {
         self.leash.cut();
     }
 
-    /// For how long it has made nothing: no byte of output was read, and its progress stood still.
+    /// For how long it has made nothing: no byte of output was read, and its progress stood still; of a silent one, for how
+    /// long it took no processor time either.
     pub fn idle(&self) -> Duration {
         self.leash.idle()
     }

@@ -7,10 +7,12 @@
 //! 1. it yields to others, and is the first to go when memory runs out;
 //! 2. it leaves the network, and for a served input listens on the loopback of its own one and hands that socket over;
 //! 3. it fences itself in: from then on only its input and its program can be opened;
-//! 4. it drops every right, takes its limits, and ends when the server does;
-//! 5. it becomes the program, with an empty environment and three descriptors.
+//! 4. it drops every right and takes its limits;
+//! 5. it starts no process and signals none from then on, and ends when the server does;
+//! 6. it becomes the program, with an empty environment and three descriptors.
 
 mod alone;
+mod calls;
 mod fence;
 mod orders;
 
@@ -50,7 +52,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     if args.first().is_some_and(|first| first == ASK) {
         // Inside the fence the way out of the network would be closed.
         let network = alone::leave_network().is_ok();
-        let found = Protection { landlock: fence::works(), network };
+        let found = Protection { landlock: fence::works(), network, seccomp: calls::works() };
         let told = writeln!(io::stdout(), "{}", found.word());
         return told.map_or(ExitCode::from(EXIT_GUARD), |()| ExitCode::SUCCESS);
     }
@@ -82,6 +84,9 @@ fn follow(orders: &Orders) -> Result<Infallible, String> {
     let may_search = orders.protection.landlock && orders.fed == Fed::Descriptor;
     drop_rights(may_search).map_err(said("dropping rights"))?;
     take_limits(orders).map_err(said("taking limits"))?;
+    if orders.protection.seccomp {
+        calls::close().map_err(said("seccomp"))?;
+    }
     end_with(orders.parent).map_err(said("ending with the server"))?;
     let mut program = Command::new(&orders.program);
     Err(said("becoming the program")(program.args(&orders.args).env_clear().exec()))

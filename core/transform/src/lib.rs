@@ -46,8 +46,8 @@ pub use picture::{Covers, Shown};
 pub use plan::{Finish, PEAKS_HZ, Plan, Segments, Variant, cell_size, faststart_args, plan};
 pub use probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoLooks, VideoTrack, probe_args};
 pub use recipe::{
-    Audio, Bitrate, Clip, Codec, Cover, Crop, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Piece, Quality,
-    Recipe, Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
+    Audio, Bitrate, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Piece,
+    Quality, Recipe, Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;

@@ -4,6 +4,7 @@
 //! bytes of the source as they are asked for; nothing holds the file.
 
 mod covers;
+mod jpeg;
 
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
@@ -14,6 +15,7 @@ use store::{Source, SourceReader};
 
 use crate::error::{Error, ErrorKind};
 use crate::recipe::Edge;
+use jpeg::Head;
 
 pub use covers::{Covers, Shown};
 
@@ -30,17 +32,18 @@ pub(crate) struct Part {
 /// # Errors
 /// `Unsupported` for what is no JPEG, PNG, WebP or GIF; `TooLarge` beyond [`SOURCE_PIXELS_MAX`]; `Source`.
 pub(crate) fn need_bytes(part: &Part, edge: Edge) -> Result<u64, Error> {
-    let decoder = part.reader()?.into_decoder().map_err(|e| unreadable(&e))?;
-    let (width, height) = decoder.dimensions();
+    let ((width, height), decoded_bytes, gathered_bytes) = part.told()?;
     let pixels = u64::from(width) * u64::from(height);
     if pixels > SOURCE_PIXELS_MAX {
         let context =
             format!("the picture has {width} × {height} pixels, and at most {SOURCE_PIXELS_MAX} are read");
         return Err(Error::new(ErrorKind::TooLarge, context));
     }
-    // Some decoders hold all that they read; all may turn what they decoded once more; the small one comes beside it.
+    // Some decoders hold all that they read; what they gather has gone when what they decoded is turned once more; the
+    // small one comes beside it.
     let small = u64::from(edge.pixels()) * u64::from(edge.pixels()) * 8;
-    Ok(part.count.saturating_add(2 * decoder.total_bytes()).saturating_add(small))
+    let most = decoded_bytes + decoded_bytes.max(gathered_bytes);
+    Ok(part.count.saturating_add(most).saturating_add(small))
 }
 
 /// The picture as JPEG with its longer edge no longer than `edge`, and never larger than it was. Blocks.
@@ -96,6 +99,32 @@ fn unreadable(error: &image::ImageError) -> Error {
 }
 
 impl Part {
+    /// Works with its bytes on a thread that may wait for them, wherever they lie.
+    ///
+    /// # Errors
+    /// Of the work; `Gone` when the server stops.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Part) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let part = self.clone();
+        let done = self.source.run(self.offset, self.count, move || work(&part)).await;
+        done.map_err(|_| Error::new(ErrorKind::Gone, "the server stops"))?
+    }
+
+    /// How wide and high it is, how many bytes are decoded of it, and how many more the decoder gathers before.
+    fn told(&self) -> Result<((u32, u32), u64, u64), Error> {
+        let reader = self.reader()?;
+        if reader.format() != Some(ImageFormat::Jpeg) {
+            let decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
+            return Ok((decoder.dimensions(), decoder.total_bytes(), 0));
+        }
+        let head = Head::read(&mut reader.into_inner()).map_err(|e| unreadable(&e.into()))?;
+        let head = head
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "the picture does not say how large it is"))?;
+        Ok(((head.width, head.height), head.decoded_bytes(), head.gathered_bytes()))
+    }
+
     fn reader(&self) -> Result<ImageReader<BufReader<PartReader>>, Error> {
         let reader =
             PartReader { inner: self.source.reader(), start: self.offset, count: self.count, position: 0 };

@@ -18,7 +18,7 @@ use budget::limits::{CLIP_MS_MAX, MIB};
 use crate::argv::{Argv, Input};
 use crate::error::{Error, ErrorKind};
 use crate::probe::Probe;
-use crate::recipe::{Clip, Recipe, Waveform};
+use crate::recipe::{Clip, Recipe};
 
 pub use pass::faststart_args;
 pub use pictures::cell_size;
@@ -48,12 +48,16 @@ pub const PEAKS_HZ: u32 = 8_000;
 pub struct Plan {
     /// What ffmpeg is told. It reads the source and writes to its standard output, a pipe.
     pub argv: Argv,
-    /// Memory of the child, and of the one behind it when there is a second pass.
+    /// Memory of the child.
     pub reserve_bytes: u64,
+    /// Memory of the one behind it, when there is a second pass; never more.
+    pub pass_bytes: u64,
     /// About so many bytes come out. A second pass writes as many again, beside the first.
     pub out_bytes_guess: u64,
     /// About so long is what comes out; 0 for a picture.
     pub out_ms: u64,
+    /// About so much is read for it or comes out, whichever is longer: what its processor time is measured by.
+    pub work_ms: u64,
     /// What happens then.
     pub finish: Finish,
     /// How large the picture becomes.
@@ -71,7 +75,7 @@ pub fn plan(recipe: &Recipe, probe: &Probe, input: Input) -> Result<Plan, Error>
         Recipe::Frame(asked) => pictures::frame(asked, probe, input),
         Recipe::Sprite(asked) => pictures::sprite(asked, probe, input),
         Recipe::Audio(asked) => sound::plan(asked, probe, input),
-        Recipe::Waveform(Waveform::Peaks(_) | Waveform::Drawn { .. }) => sound::samples(probe, input),
+        Recipe::Waveform(asked) => sound::samples(asked, probe, input),
         Recipe::Piece(piece) => segments::plan(piece, probe, input),
         Recipe::Cover(_) => Err(Error::new(ErrorKind::Unsupported, "a cover is not made by ffmpeg")),
     }

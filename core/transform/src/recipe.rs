@@ -7,7 +7,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use budget::limits::SPRITE_FRAMES_MAX;
+use budget::limits::{SPRITE_FRAMES_MAX, WAVEFORM_PIXELS_MAX};
 use sha2::{Digest as _, Sha256};
 use store::Validator;
 
@@ -21,7 +21,7 @@ pub use parts::{
 
 /// How renditions are encoded. It is part of every key: another number makes what was kept under the old one unfindable.
 // format: part of each key in the cache
-const PROFILE: u32 = 1;
+const PROFILE: u32 = 2;
 
 /// A derivation of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -136,12 +136,41 @@ pub enum Waveform {
     /// Peaks as numbers, so many of them.
     Peaks(u16),
     /// A picture of them.
-    Drawn {
-        /// How wide.
-        width: Edge,
-        /// How high.
-        height: Edge,
-    },
+    Drawn(Drawing),
+}
+
+/// How large the picture of a waveform is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Drawing {
+    width: Edge,
+    height: Edge,
+}
+
+impl Drawing {
+    /// So wide and so high.
+    ///
+    /// # Errors
+    /// [`Unfit`] for more than [`WAVEFORM_PIXELS_MAX`].
+    pub fn new(width: Edge, height: Edge) -> Result<Drawing, Unfit> {
+        let drawing = Drawing { width, height };
+        let unfit = Unfit { expected: "a picture of at most 8388608 pixels" };
+        if drawing.pixels() <= WAVEFORM_PIXELS_MAX { Ok(drawing) } else { Err(unfit) }
+    }
+
+    /// How wide.
+    pub fn width(&self) -> Edge {
+        self.width
+    }
+
+    /// How high.
+    pub fn height(&self) -> Edge {
+        self.height
+    }
+
+    /// Both, multiplied.
+    pub(crate) fn pixels(&self) -> u64 {
+        u64::from(self.width.pixels()) * u64::from(self.height.pixels())
+    }
 }
 
 /// A part of a video for HTTP Live Streaming. Pictures and sound are apart, so that the sound is the same whatever the size of
@@ -208,7 +237,7 @@ impl Recipe {
             Recipe::Sprite(_) | Recipe::Cover(_) => "image/jpeg",
             Recipe::Audio(audio) => audio.encoding.content_type(),
             Recipe::Waveform(Waveform::Peaks(_)) => "application/json",
-            Recipe::Waveform(Waveform::Drawn { .. }) => "image/png",
+            Recipe::Waveform(Waveform::Drawn(_)) => "image/png",
             Recipe::Piece(Piece::Head(_) | Piece::Segment(..)) => "video/mp4",
             Recipe::Piece(Piece::Sound { .. }) => "audio/mp4",
         }
@@ -223,7 +252,7 @@ impl Recipe {
             Recipe::Sprite(_) | Recipe::Cover(_) => "jpg",
             Recipe::Audio(audio) => audio.encoding.suffix(),
             Recipe::Waveform(Waveform::Peaks(_)) => "json",
-            Recipe::Waveform(Waveform::Drawn { .. }) => "png",
+            Recipe::Waveform(Waveform::Drawn(_)) => "png",
             Recipe::Piece(Piece::Head(_) | Piece::Sound { .. }) => "mp4",
             Recipe::Piece(Piece::Segment(..)) => "m4s",
         }
@@ -252,7 +281,7 @@ impl Recipe {
                 format!("audio {} format={} kbps={kbps}", clip_text(*clip), encoding.suffix())
             }
             Recipe::Waveform(Waveform::Peaks(count)) => format!("waveform peaks={count}"),
-            Recipe::Waveform(Waveform::Drawn { width, height }) => {
+            Recipe::Waveform(Waveform::Drawn(Drawing { width, height })) => {
                 format!("waveform width={} height={}", width.pixels(), height.pixels())
             }
             Recipe::Piece(Piece::Head(video)) => format!("hls head {}", canonical_video(video)),
@@ -316,10 +345,11 @@ impl Recipe {
 }
 
 impl Key {
-    /// The key of what `recipe` makes of the source with this validator.
-    pub fn of(recipe: &Recipe, source: &Validator) -> Key {
+    /// The key of what `recipe` makes of the source with this validator; of what `maker` alone makes so, where one is named.
+    pub fn of(recipe: &Recipe, source: &Validator, maker: Option<&str>) -> Key {
         let strength = if source.is_strong() { "strong" } else { "weak" };
-        let text = format!("{PROFILE}\n{}\n{strength} {}", recipe.canonical(), source.tag());
+        let maker = maker.map_or_else(String::new, |maker| format!("\n{maker}"));
+        let text = format!("{PROFILE}\n{}\n{strength} {}{maker}", recipe.canonical(), source.tag());
         Key(Sha256::digest(text.as_bytes()).into())
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use budget::limits::{
     CHILD_READ_BYTES, FLIGHTS_PER_ADDRESS_MAX, FLIGHTS_WAITING_MAX, JOBS_MAX, JOBS_MIN, PRESSURE_CHECK_MS,
-    PROBES_KEPT_MAX, PROBES_KEPT_MS,
 };
-use budget::{BoundedMap, Budget, Chunks, Slots, Turns, network_of};
+use budget::{Budget, Chunks, Slot, Slots, Turns, network_of};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use prometheus_client::registry::Registry;
@@ -23,7 +23,8 @@ use crate::error::{Error, ErrorKind};
 use crate::flight::{Flight, Running};
 use crate::metrics::Metrics;
 use crate::probe::Probe;
-use crate::recipe::{Key, Recipe};
+use crate::recipe::{Key, Piece, Recipe};
+use crate::work::look::Probes;
 use crate::work::near::Copies;
 
 /// What a rendition is made of.
@@ -59,13 +60,22 @@ impl Material {
         }
     }
 
-    /// What its renditions are found by.
-    fn key(&self, recipe: &Recipe) -> Key {
+    /// All of a source of the catalog, which is called `name` there.
+    pub fn of(source: Source, place: &store::Place, name: &str) -> Material {
+        let origin = match place {
+            store::Place::File(..) => "library",
+            store::Place::Blob(_) => "uploads",
+        };
+        Material::whole(source, origin, name)
+    }
+
+    /// What its renditions are found by, and those of this maker alone, where there is one.
+    fn key(&self, recipe: &Recipe, maker: Option<&str>) -> Key {
         match self.part {
             Some((offset, count)) => {
-                Key::of(recipe, &self.source.validator().derived(&format!("{offset}-{count}")))
+                Key::of(recipe, &self.source.validator().derived(&format!("{offset}-{count}")), maker)
             }
-            None => Key::of(recipe, self.source.validator()),
+            None => Key::of(recipe, self.source.validator(), maker),
         }
     }
 }
@@ -99,7 +109,9 @@ pub(crate) struct Inner {
     /// What is read of children.
     pub(crate) chunks: Chunks,
     pub(crate) metrics: Metrics,
-    pub(crate) probes: BoundedMap<Box<str>, Arc<Probe>>,
+    pub(crate) probes: Probes,
+    /// Those that somebody waits for in the line.
+    pub(crate) askings: Probes,
     /// Sources that no child can read where they lie.
     pub(crate) copies: Copies,
     pub(crate) stall: Duration,
@@ -122,6 +134,8 @@ impl Transforms {
             configured => configured,
         };
         let jobs_max = jobs_max.clamp(JOBS_MIN, JOBS_MAX);
+        // A search that breaks off found nothing: else whoever waits for it beside would wait for ever.
+        let ffmpeg = AssertUnwindSafe(ffmpeg).catch_unwind().map(|found| found.unwrap_or_default()).boxed();
         let (ffmpeg, tasks) = (ffmpeg.shared(), TaskTracker::new());
         tasks.spawn(ffmpeg.clone());
         Transforms(Arc::new(Inner {
@@ -132,7 +146,8 @@ impl Transforms {
             picture_turns: Turns::new(processors),
             chunks: Chunks::new(CHILD_READ_BYTES, JOBS_MAX),
             metrics: Metrics::default(),
-            probes: BoundedMap::new("probes", PROBES_KEPT_MAX, Duration::from_millis(PROBES_KEPT_MS)),
+            probes: Probes::new("probes"),
+            askings: Probes::new("askings"),
             copies: Copies::default(),
             stall,
             flights_max: jobs_max + FLIGHTS_WAITING_MAX,
@@ -153,14 +168,14 @@ impl Transforms {
     /// # Errors
     /// Of the disk; and what a former attempt failed of, while that is remembered.
     pub async fn find(&self, material: &Material, recipe: &Recipe) -> Result<Option<Made>, Error> {
-        let key = material.key(recipe);
+        let key = self.0.key(material, recipe);
         let mut found = self.0.cache.get(key).await;
         self.0.metrics.looked_up(matches!(found, Ok(Some(_))));
         if let Ok(Some(made)) = &mut found
             && !made.is_fresh()
             && !material.is_stale
         {
-            self.0.cache.renew(made, material.lifetimes.ok).await?;
+            self.0.cache.renew(made, material.lifetimes.ok).await;
         }
         found
     }
@@ -171,7 +186,7 @@ impl Transforms {
     /// Of the disk.
     pub async fn former(&self, material: &Material, recipe: &Recipe) -> Result<Option<Made>, Error> {
         let Material { origin, path, .. } = material;
-        let found = self.0.cache.former(origin, path, recipe.number(), &material.key(recipe)).await;
+        let found = self.0.cache.former(origin, path, recipe.number(), &self.0.key(material, recipe)).await;
         self.0.metrics.given_stale(matches!(found, Ok(Some(_))));
         found
     }
@@ -181,7 +196,7 @@ impl Transforms {
     /// # Errors
     /// As [`Transforms::make`].
     pub fn make_beside(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<(), Error> {
-        if !self.0.flights().contains_key(&material.key(&recipe)) {
+        if !self.0.flights().contains_key(&self.0.key(&material, &recipe)) {
             self.go_on(self.make(material, recipe, address)?, |_| ());
         }
         Ok(())
@@ -197,7 +212,7 @@ impl Transforms {
     /// # Errors
     /// `Busy` when too many are in the making, or too many for this address. A join is never refused.
     pub fn make(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<Flight, Error> {
-        let key = material.key(&recipe);
+        let key = self.0.key(&material, &recipe);
         let mut flights = self.0.flights();
         if let Some(running) = flights.get(&key) {
             self.0.metrics.joined();
@@ -210,20 +225,19 @@ impl Transforms {
             self.0.metrics.refused("queue");
             return Err(busy("too many renditions wait to be made"));
         }
-        let slot =
-            self.0.askers.take(network_of(address)).inspect_err(|_| self.0.metrics.refused("address"))?;
-        let running = Running::new(key);
+        let slot = self.0.slot(address)?;
+        let (running, since) = (Running::new(key), self.0.cache.moment());
         flights.insert(key, Arc::clone(&running));
         let flight = running.join();
         drop(flights);
         let inner = Arc::clone(&self.0);
         self.0.tasks.spawn(async move {
-            let place = Place { inner: Arc::clone(&inner), running: Arc::clone(&running) };
+            let mut place = Place::new(&inner, &running);
             let outcome = tokio::select! {
                 biased;
                 () = inner.stop.cancelled() => Err(Error::new(ErrorKind::Gone, "the server stops")),
                 () = running.abandoned() => Err(Error::new(ErrorKind::Gone, "nobody waited any more")),
-                outcome = inner.make(&running, &material, &recipe) => outcome,
+                outcome = inner.make(&running, since, &material, &recipe) => outcome,
             };
             inner.metrics.ended(&recipe, &outcome);
             // Clients who come and leave are not to fill the log.
@@ -233,9 +247,8 @@ impl Transforms {
                 tracing::warn!(origin = %material.origin, path = %material.path, recipe = recipe.canonical(),
                     error = %e, words = %e.words, "a rendition could not be made");
             }
-            // Whoever comes from now on finds what is kept, or begins anew.
+            place.outcome = outcome;
             drop(place);
-            running.end(outcome);
             drop(slot);
         });
         Ok(flight)
@@ -260,9 +273,10 @@ impl Transforms {
     /// What is known about a source: remembered, or looked at now.
     ///
     /// # Errors
-    /// `Unsupported`, `NoFfmpeg`, `Busy`, `Source`.
-    pub async fn probe(&self, material: &Material) -> Result<Arc<Probe>, Error> {
-        self.0.probe(material).await
+    /// `Unsupported`, `NoFfmpeg`, `Source`; `Busy` when too many wait, or too many of this address, which is nobody's for
+    /// what the server does by itself.
+    pub async fn probe(&self, material: &Material, address: Option<IpAddr>) -> Result<Arc<Probe>, Error> {
+        self.0.probe(material, address).await
     }
 
     /// Where renditions are kept, to be purged.
@@ -304,11 +318,27 @@ impl Transforms {
         self.0.metrics.register(registry, &self.0);
         self.0.askers.register(registry);
         self.0.probes.register(registry);
+        self.0.askings.register(registry);
         self.0.cache.register(registry);
     }
 }
 
 impl Inner {
+    /// What a rendition is found by. Pieces of one stream that two versions of an encoder made do not fit each other, so
+    /// those of the present one are others.
+    fn key(&self, material: &Material, recipe: &Recipe) -> Key {
+        let maker = match recipe {
+            Recipe::Piece(Piece::Head(_) | Piece::Segment(..)) => self.ffmpeg.peek().and_then(Option::as_ref),
+            _ => None,
+        };
+        material.key(recipe, maker.map(Ffmpeg::version))
+    }
+
+    /// One of those that an address may have.
+    pub(crate) fn slot(&self, address: IpAddr) -> Result<Slot<IpAddr>, Error> {
+        Ok(self.askers.take(network_of(address)).inspect_err(|_| self.metrics.refused("address"))?)
+    }
+
     pub(crate) fn flights(&self) -> MutexGuard<'_, HashMap<Key, Arc<Running>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -319,20 +349,62 @@ pub(crate) fn busy(why: &str) -> Error {
     Error::new(kind, why)
 }
 
-/// A flight's place in the map. It goes on every outcome, a panic included.
+/// A flight's place in the map. It goes, and those who wait are told, on every outcome, a panic included.
 struct Place {
     inner: Arc<Inner>,
     running: Arc<Running>,
+    outcome: Result<Made, Error>,
+}
+
+impl Place {
+    fn new(inner: &Arc<Inner>, running: &Arc<Running>) -> Place {
+        let outcome = Err(Error::new(ErrorKind::Gone, "it was given up"));
+        Place { inner: Arc::clone(inner), running: Arc::clone(running), outcome }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // Whoever comes from now on finds what is kept, or begins anew.
         self.inner.flights().remove(&self.running.key());
+        self.running.end(self.outcome.clone());
     }
 }
 
 impl std::fmt::Debug for Transforms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transforms").field("flights", &self.flights()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use budget::Budget;
+    use store::{DataFolder, Io, Renditions};
+
+    use super::*;
+    use crate::cache::CacheSettings;
+
+    #[tokio::test]
+    async fn who_waits_for_a_flight_that_broke_off_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::share(folder.path()).unwrap();
+        let renditions = Renditions::open(&data, Io::new(1)).unwrap();
+        let budget = Budget::new(256 << 20).unwrap();
+        let cache = Cache::open(&data, renditions, &budget, CacheSettings::default()).await.unwrap();
+        let ffmpeg = std::future::ready(None).boxed();
+        let stall = Duration::from_secs(1);
+        let transforms = Transforms::new(Parts { budget, cache, ffmpeg, jobs_max: 1, stall });
+        let running = Running::new("ab".repeat(32).parse().unwrap());
+        transforms.0.flights().insert(running.key(), Arc::clone(&running));
+        let flight = running.join();
+        let inner = Arc::clone(&transforms.0);
+        let task = tokio::spawn(async move {
+            let _place = Place::new(&inner, &running);
+            panic!("it breaks off");
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert_eq!(flight.made(Duration::MAX).await.unwrap_err().kind, ErrorKind::Gone);
+        assert_eq!(transforms.flights(), 0);
     }
 }

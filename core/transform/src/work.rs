@@ -6,25 +6,25 @@
 use std::time::{Duration, Instant};
 
 use budget::limits::{
-    CHILD_CPU_SECONDS_MIN, CHILD_CPU_SHARE, CHILD_MEMORY_ROOM_BYTES, FLIGHT_WAIT_MS, PERMIT_WAIT_MS,
-    SECOND_PASS_BYTES,
+    CHILD_CPU_SECONDS_MIN, CHILD_CPU_SHARE, CHILD_FRAMES_BYTES, CHILD_MEMORY_ROOM_BYTES, CHILD_OVER_PERCENT,
+    FLIGHT_WAIT_MS, RENDITION_FIRST_SHARE, SECOND_PASS_BYTES,
 };
 use budget::{Permit, Pool, Turn, Turns};
 use bytes::Bytes;
 
-use crate::cache::{Entry, Filling, Made};
-use crate::child::{Caps, ChildInput, ChildOutput, Ffmpeg};
+use crate::cache::{Entry, Filling, Made, Moment};
+use crate::child::{Caps, Child, ChildInput, ChildOutput, Ffmpeg};
 use crate::error::{Error, ErrorKind};
 use crate::flight::Running;
 use crate::fragments::Cut;
 use crate::picture::{self, Part};
 use crate::plan::{Finish, PEAKS_HZ, Plan, faststart_args, plan};
-use crate::recipe::{Cover, Recipe, Waveform};
+use crate::recipe::{Cover, Recipe};
 use crate::transforms::{Inner, Material, busy};
 use crate::waveform::Peaks;
 use near::{fed, unchanged};
 
-mod look;
+pub(crate) mod look;
 pub(crate) mod near;
 mod run;
 
@@ -32,6 +32,8 @@ mod run;
 struct Work<'a> {
     inner: &'a Inner,
     running: &'a Running,
+    /// When it was asked for: a later purge means it too.
+    since: Moment,
     material: &'a Material,
     recipe: &'a Recipe,
 }
@@ -41,13 +43,14 @@ impl Inner {
     pub(crate) async fn make(
         &self,
         running: &Running,
+        since: Moment,
         material: &Material,
         recipe: &Recipe,
     ) -> Result<Made, Error> {
         if let Some(made) = self.cache.get(running.key()).await? {
             return Ok(made);
         }
-        let work = Work { inner: self, running, material, recipe };
+        let work = Work { inner: self, running, since, material, recipe };
         let made = match recipe {
             Recipe::Cover(cover) => work.cover(*cover).await,
             _ => work.by_child().await,
@@ -72,30 +75,52 @@ impl Inner {
         })
     }
 
-    /// Waits for memory, for as long as was not waited `since`: a flight that has its turn is one of a bounded number. It
-    /// leaves the line now and then and comes again behind the others, so that a cover never waits long for a video.
+    /// Waits for memory, for as long as was not waited `since`. Who has a turn is one of a bounded number, and keeps his
+    /// place in the line: a large one that left it now and then would never find all of the small ones gone.
     pub(crate) async fn memory(&self, bytes: u64, since: Instant) -> Result<Permit, Error> {
-        loop {
-            let asked = Instant::now();
-            let refused = match self.budget.wait(Pool::Transforms, bytes).await {
-                Ok(permit) => return Ok(permit),
-                Err(refused) => refused,
-            };
-            // What is refused sooner, because it never fits or memory is scarce, is refused to the client.
-            let had_its_time = asked.elapsed() >= Duration::from_millis(PERMIT_WAIT_MS);
-            if !had_its_time || since.elapsed() >= Duration::from_millis(FLIGHT_WAIT_MS) {
-                self.metrics.refused(if refused.fault == budget::Fault::Never { "never" } else { "memory" });
-                return Err(refused.into());
-            }
-        }
+        let left = Duration::from_millis(FLIGHT_WAIT_MS).saturating_sub(since.elapsed());
+        Ok(self.budget.wait_within(Pool::Transforms, bytes, left).await.inspect_err(|refused| {
+            self.metrics.refused(if refused.fault == budget::Fault::Never { "never" } else { "memory" });
+        })?)
     }
 }
 
-fn caps(reserve_bytes: u64, out_ms: u64) -> Caps {
-    Caps {
-        memory_bytes: reserve_bytes + CHILD_MEMORY_ROOM_BYTES,
-        cpu_seconds: CHILD_CPU_SECONDS_MIN + out_ms / 1_000 * CHILD_CPU_SHARE,
-        file_bytes: 0,
+/// What one run of a child may take.
+#[derive(Clone, Copy, Debug)]
+struct Need {
+    memory_bytes: u64,
+    /// What it may have beside that, before it is ended for it.
+    frames_bytes: u64,
+    /// How much media is worked through.
+    work_ms: u64,
+    /// The longest file that it may write.
+    file_bytes: u64,
+    /// Whether it makes nothing before its end.
+    is_silent: bool,
+}
+
+impl Need {
+    fn of(plan: &Plan) -> Need {
+        let Plan { reserve_bytes: memory_bytes, work_ms, out_ms, .. } = *plan;
+        let frames_bytes = CHILD_FRAMES_BYTES;
+        Need { memory_bytes, frames_bytes, work_ms, file_bytes: 0, is_silent: out_ms == 0 }
+    }
+
+    fn caps(self) -> Caps {
+        Caps {
+            memory_bytes: self.memory_bytes + CHILD_MEMORY_ROOM_BYTES,
+            cpu_seconds: CHILD_CPU_SECONDS_MIN + self.work_ms / 1_000 * CHILD_CPU_SHARE,
+            file_bytes: self.file_bytes,
+        }
+    }
+
+    /// Holds a child that was just started to what the kernel does not know.
+    fn hold(self, child: &Child) {
+        let over_bytes = self.memory_bytes * CHILD_OVER_PERCENT / 100;
+        child.hold_to(self.memory_bytes + over_bytes + self.frames_bytes);
+        if self.is_silent {
+            child.be_silent();
+        }
     }
 }
 
@@ -112,13 +137,12 @@ impl Work<'_> {
         let _turn = inner.turn(&inner.picture_turns).await?;
         let (offset, count) = self.material.part.unwrap_or((0, near.source.len()));
         let part = Part { source: near.source.clone(), offset, count };
-        let looked = part.clone();
-        let need_bytes = blocking(move || picture::need_bytes(&looked, edge)).await?;
+        let need_bytes = part.run(move |part| picture::need_bytes(part, edge)).await?;
         let permit = inner.memory(need_bytes, since).await?;
         self.running.tell(|progress| progress.has_begun = true);
         let begun = Instant::now();
         let (jpeg, permit) =
-            blocking(move || picture::shrink(&part, edge, need_bytes).map(|jpeg| (jpeg, permit))).await?;
+            part.run(move |part| picture::shrink(part, edge, need_bytes).map(|jpeg| (jpeg, permit))).await?;
         unchanged(&self.material.source).await?;
         let made = self.keep_bytes(jpeg, begun).await;
         drop(permit);
@@ -134,7 +158,7 @@ impl Work<'_> {
         let probe = inner.probe_now(self.material, &near.source).await?;
         let (input, from) = fed(&near.source, &ffmpeg).await?;
         let plan = plan(self.recipe, &probe, from)?;
-        let _permit = inner.memory(plan.reserve_bytes, since).await?;
+        let mut permit = inner.memory(plan.reserve_bytes, since).await?;
         self.running.tell(|progress| {
             progress.has_begun = true;
             progress.whole_ms = Some(plan.out_ms).filter(|ms| *ms > 0);
@@ -142,7 +166,9 @@ impl Work<'_> {
         let begun = Instant::now();
         match plan.finish {
             Finish::Peaks => {
-                let bytes = self.peaks(&plan, input).await?;
+                let (peaks, out_ms) = (self.peaks(&plan, input).await?, plan.out_ms);
+                let (bytes, _permit) =
+                    blocking(move || peaks.shown(out_ms).map(|bytes| (bytes, permit))).await?;
                 self.keep_bytes(bytes, begun).await
             }
             Finish::Publish | Finish::Front | Finish::Fragments => {
@@ -151,6 +177,7 @@ impl Work<'_> {
             }
             Finish::Faststart => {
                 let (first, cost) = self.write(&plan, input).await?;
+                permit.shrink(plan.pass_bytes);
                 let (second, more) = self.again(&plan, &first).await?;
                 drop(first);
                 self.keep(second, cost + more).await
@@ -160,9 +187,11 @@ impl Work<'_> {
 
     /// Runs ffmpeg and writes what comes out of it, where whoever waits may read it.
     async fn write(&self, plan: &Plan, input: ChildInput) -> Result<(Filling, Duration), Error> {
-        let mut filling = self.inner.cache.reserve(plan.out_bytes_guess).await?.begin().await?;
-        let caps = caps(plan.reserve_bytes, plan.out_ms);
-        let mut run = self.run(&plan.argv, input, ChildOutput::Pipe, caps).await?;
+        // It is a guess, which puts nobody out that is worth more than it: what comes beyond its first part asks for room.
+        let cache = &self.inner.cache;
+        let first_bytes = plan.out_bytes_guess.min(cache.limit_bytes() / RENDITION_FIRST_SHARE);
+        let mut filling = cache.reserve_since(self.since, first_bytes).await?.begin().await?;
+        let mut run = self.run(&plan.argv, input, ChildOutput::Pipe, Need::of(plan)).await?;
         let mut is_shown = false;
         let mut cut = Cut::of(plan.finish);
         while let Some(chunk) = run.next().await? {
@@ -187,39 +216,33 @@ impl Work<'_> {
             .ok_or_else(|| Error::new(ErrorKind::Io, "a recipe without a second pass has none"))?;
         // Its index is written otherwise, and may be longer; what it does not need goes back.
         let about = first.length().saturating_add(first.length() / 8).saturating_add(SECOND_PASS_BYTES);
-        let mut second = self.inner.cache.reserve(about).await?.begin().await?;
+        let mut second = self.inner.cache.reserve_since(self.since, about).await?.begin().await?;
         let (input, _) = first.child_file()?;
         let (output, length_max) = second.child_file()?;
-        let caps = Caps { file_bytes: length_max, ..caps(plan.reserve_bytes, plan.out_ms) };
-        let mut run = self.run(&argv, ChildInput::File(input), ChildOutput::File(output), caps).await?;
+        let need = Need { memory_bytes: plan.pass_bytes, file_bytes: length_max, ..Need::of(plan) };
+        let mut run = self.run(&argv, ChildInput::File(input), ChildOutput::File(output), need).await?;
         while run.next().await?.is_some() {}
         let cost = run.end().await?;
         second.adopt().await?;
         Ok((second, cost))
     }
 
-    async fn peaks(&self, plan: &Plan, input: ChildInput) -> Result<Vec<u8>, Error> {
+    async fn peaks(&self, plan: &Plan, input: ChildInput) -> Result<Peaks, Error> {
         let samples = plan.out_ms.saturating_mul(u64::from(PEAKS_HZ)) / 1_000;
-        let count = match self.recipe {
-            Recipe::Waveform(Waveform::Drawn { width, .. }) => width.pixels(),
-            Recipe::Waveform(Waveform::Peaks(count)) => *count,
-            _ => 1,
+        let Recipe::Waveform(waveform) = self.recipe else {
+            return Err(Error::new(ErrorKind::Io, "peaks are of waveforms alone"));
         };
-        let mut peaks = Peaks::new(count, samples);
-        let caps = caps(plan.reserve_bytes, plan.out_ms);
-        let mut run = self.run(&plan.argv, input, ChildOutput::Pipe, caps).await?;
+        let mut peaks = Peaks::new(waveform.clone(), samples);
+        let mut run = self.run(&plan.argv, input, ChildOutput::Pipe, Need::of(plan)).await?;
         while let Some(chunk) = run.next().await? {
             peaks.take(&chunk);
         }
         run.end().await?;
-        match self.recipe {
-            Recipe::Waveform(Waveform::Drawn { height, .. }) => peaks.png(*height),
-            _ => Ok(peaks.json(plan.out_ms)),
-        }
+        Ok(peaks)
     }
 
     async fn keep_bytes(&self, bytes: Vec<u8>, begun: Instant) -> Result<Made, Error> {
-        let room = self.inner.cache.reserve(bytes.len() as u64).await?;
+        let room = self.inner.cache.reserve_since(self.since, bytes.len() as u64).await?;
         let mut filling = room.begin().await?;
         filling.write(Bytes::from(bytes)).await?;
         self.keep(filling, begun.elapsed()).await

@@ -207,6 +207,25 @@ async fn a_child_that_wants_more_memory_than_its_share_is_ended_alone_and_named(
 }
 
 #[tokio::test]
+async fn a_child_that_has_more_memory_than_was_said_is_ended_alone_and_named() {
+    let media = Media::new();
+    media.video("a.mp4", 5, 300);
+    let ffmpeg = ffmpeg().await;
+    let held_to = async |own_mib: u64| {
+        let args = ["-f", "mov", "-i", DESCRIPTOR, "-threads", "1", "-s", "1920x1080", "-c:v", "libx264"];
+        let quick = ["-preset", "veryfast"];
+        let input = ChildInput::File(media.file("a.mp4"));
+        let child = start(&ffmpeg, &[&args, &quick, &TO_PIPE], input, CAPS).await;
+        child.hold_to(own_mib << 20);
+        all(child).await.1
+    };
+    let (much, little) = tokio::join!(held_to(400), held_to(60));
+    assert!(matches!(much.outcome, Outcome::Done), "{much:?}");
+    assert!(matches!(little.outcome, Outcome::OutOfMemory), "{little:?}");
+    assert!(little.peak_bytes < much.peak_bytes, "it never had what the other had");
+}
+
+#[tokio::test]
 async fn a_child_that_writes_a_longer_file_than_allowed_is_ended() {
     let media = Media::new();
     media.video("a.mp4", 5, 1_000);

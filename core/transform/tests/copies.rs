@@ -9,23 +9,12 @@ use std::time::Duration;
 
 use kitchen::house::{HERE, House, LONG, narrow, without_networks};
 use kitchen::origin::{Manner, Origin};
-use transform::{ErrorKind, Ffmpeg, Flight, Material};
+use transform::{Cover, Edge, ErrorKind, Ffmpeg, Flight, Material, Recipe};
 
 /// A video of more than one block.
 fn video(house: &House) -> Vec<u8> {
     house.media.video("a.mp4", 10, 2_000);
     std::fs::read(house.media.path("a.mp4")).unwrap()
-}
-
-/// Runs what a server runs beside, until the answer is there.
-async fn run<T>(house: &House, work: impl Future<Output = T>) -> T {
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let transforms = house.transforms.clone();
-    let running = tokio::spawn(async move { transforms.run(async { drop(stopped.await) }).await });
-    let done = work.await;
-    drop(stop);
-    running.await.unwrap();
-    done
 }
 
 fn ask(house: &House, material: &Material, width: u64) -> Flight {
@@ -59,7 +48,7 @@ async fn what_cannot_be_read_where_it_lies_is_fetched_once_for_all_and_goes_agai
                 assert!(kept == 5 && taken_bytes < 1 << 20, "{taken_bytes} bytes for {kept}");
             }
         };
-        run(&house, work).await;
+        house.running(work).await;
         assert_eq!(origin.asked(), if manner == Manner::Whole { 1 } else { blocks }, "{manner:?}");
     }
 }
@@ -94,5 +83,25 @@ async fn a_copy_that_nobody_waits_for_any_more_is_given_up() {
         house.at_rest().await;
         assert_eq!(house.transforms.cache().taken(), (0, 0));
     };
-    run(&house, work).await;
+    house.running(work).await;
+}
+
+#[test]
+fn a_cover_that_waits_for_a_network_keeps_no_disk_waiting() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let house = House::new(512, 64).await;
+        let origin = Origin::start(vec![0; 4_096], Manner::Silent);
+        let material = origin.material(&house).await;
+        let cover = Recipe::Cover(Cover { edge: Edge::new(100).unwrap() });
+        let flight = house.transforms.make(material, cover, HERE).unwrap();
+        while origin.asked() == 0 {
+            assert!(flight.made(Duration::from_millis(10)).await.unwrap().is_none(), "it never comes");
+        }
+        let disk = tokio::task::spawn_blocking(|| ());
+        tokio::time::timeout(Duration::from_secs(5), disk).await.expect("the thread is free").unwrap();
+    });
+    // The picture is still waited for.
+    runtime.shutdown_background();
 }

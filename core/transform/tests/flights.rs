@@ -11,8 +11,8 @@ use kitchen::children;
 use kitchen::house::{HERE, House, LONG, narrow};
 use store::Growth;
 use transform::{
-    Audio, Clip, Cover, Edge, Encoding, ErrorKind, Fit, Frame, Made, Picture, Recipe, Size, Sprite, Video,
-    Waveform,
+    Audio, Clip, Cover, Drawing, Edge, Encoding, ErrorKind, Fit, Frame, Made, Picture, Recipe, Size, Sprite,
+    Video, Waveform,
 };
 
 fn first_bytes(made: &Made) -> Vec<u8> {
@@ -44,7 +44,7 @@ async fn every_recipe_is_made_and_found_again() {
         (audio(Encoding::Flac), "audio/flac", b"fLaC", 0),
         (Recipe::Waveform(Waveform::Peaks(20)), "application/json", b"{\"peaks\":[", 0),
         (
-            Recipe::Waveform(Waveform::Drawn { width: edge(100), height: edge(20) }),
+            Recipe::Waveform(Waveform::Drawn(Drawing::new(edge(100), edge(20)).unwrap())),
             "image/png",
             b"\x89PNG",
             0,

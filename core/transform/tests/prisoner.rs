@@ -91,6 +91,19 @@ async fn what_it_may_it_can() {
 }
 
 #[tokio::test]
+async fn it_works_for_itself_and_with_no_other_process() {
+    let prisoner = prisoner(Sandbox::On).await;
+    let me = std::process::id();
+    let attempts = ["thread", "internet", "spawn", "local", "netlink", &format!("kill={me}"), "kill=1"];
+    let attempts = attempts.map(str::to_owned);
+    let said = tried(&prisoner, &attempts, ChildInput::Nothing).await;
+    assert_eq!(said[..2], ["thread: joined", "internet: made"]);
+    for said in &said[2..] {
+        assert!(said.contains(": refused: Operation not permitted"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_served_child_reaches_its_input_and_nobody_else() {
     let media = Media::new();
     std::fs::write(media.path("input"), "input").unwrap();

@@ -88,7 +88,13 @@ pub fn ours(name: &str) -> bool {
     is_signature(name) || find(name).is_some()
 }
 
-/// A query in two: the fields that are ours, and those that a caching proxy passes on. Each stays as it was sent.
+/// Whether a field of a query is an option.
+pub(crate) fn has_option(query: &str) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| find(&name).is_some())
+}
+
+/// A query that asks for something of ours, in two: the fields that are ours, and those that a caching proxy passes on.
+/// Each stays as it was sent.
 pub fn split_query(query: &str) -> (String, String) {
     let is_ours = |field: &&str| {
         let name = form_urlencoded::parse(field.as_bytes()).next();

@@ -9,10 +9,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AGE, CACHE_CONTROL, CONTENT_DISPOSITION,
-    CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, AGE, CACHE_CONTROL,
+    CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, ORIGIN, RANGE, RETRY_AFTER, USER_AGENT, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
 use http_body::{Frame, SizeHint};
 use serde::Serialize;
 use serde_json::json;
@@ -20,9 +20,12 @@ use transform::{Flight, Made, Material};
 
 use crate::error::{Code, Refused};
 use crate::hints::HINT_FIELDS;
+use crate::hls::Asking;
 use crate::options::{Asked, Extras};
 use crate::sources::Found;
 
+const ACCEPT_CH: HeaderName = HeaderName::from_static("accept-ch");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const RESIZED: HeaderName = HeaderName::from_static("cf-resized");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -62,6 +65,8 @@ pub(crate) fn describe(fields: &mut HeaderMap, asked: &Asked, found: &Found, tol
         fields.insert(DERIVATIVE, preset);
     }
     if asked.by_hints {
+        let offered = HINT_FIELDS.iter().filter(|field| field.starts_with("Sec-CH-")).copied();
+        set(fields, ACCEPT_CH, HeaderValue::try_from(offered.collect::<Vec<_>>().join(", ")).ok());
         let mut vary = fields.get(VARY).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         for field in HINT_FIELDS {
             let comma = if vary.is_empty() { "" } else { ", " };
@@ -98,6 +103,11 @@ pub(crate) fn everybody(fields: &mut HeaderMap) {
 
 /// Who may keep it, and for how long (RFC 9111, RFC 5861). What needs a sign-in is each browser's own.
 pub(crate) fn cacheable(fields: &mut HeaderMap, made: &Made, is_public: bool, told: Told) {
+    if made.fresh_until == made.created {
+        // The operator wants nothing of this origin kept, here or elsewhere.
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return;
+    }
     fields.insert(AGE, HeaderValue::from(made.age().as_secs()));
     if !made.tags.is_empty() {
         set(fields, CACHE_TAG, HeaderValue::try_from(made.tags.join(",")).ok());
@@ -136,19 +146,47 @@ pub(crate) fn takes_what_grows(head: &request::Parts) -> bool {
         None => true,
         Some(range) => range.as_bytes() == b"bytes=0-",
     };
+    wants_all && !is_safari(head)
+}
+
+/// Whether it is a player that begins nothing without ranges, and plays HLS: Safari's, which asks for the first bytes first.
+pub(crate) fn plays_with_ranges_alone(head: &request::Parts) -> bool {
+    is_safari(head) && head.headers.contains_key(RANGE)
+}
+
+fn is_safari(head: &request::Parts) -> bool {
     let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let is_safari =
-        agent.contains("AppleCoreMedia") || (agent.contains("Safari/") && !agent.contains("Chrom"));
-    wants_all && !is_safari
+    agent.contains("AppleCoreMedia") || (agent.contains("Safari/") && !agent.contains("Chrom"))
+}
+
+/// 302: until it is made, the same is there. Nobody keeps that.
+pub(crate) fn elsewhere(place: &str, asking: &Asking<'_>) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    let fields = response.headers_mut();
+    set(fields, LOCATION, HeaderValue::try_from(place).ok());
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields.insert(PENDING, HeaderValue::from_static("true"));
+    if asking.found.is_open() {
+        everybody(fields);
+    }
+    response
 }
 
 /// 202 (RFC 7240 section 4.1): how far it is, and where that is told.
-pub(crate) fn accepted(job: &impl Serialize, place: &str) -> Response {
+pub(crate) fn accepted(job: &impl Serialize, place: &str, asking: &Asking<'_>) -> Response {
     let mut response = json(StatusCode::ACCEPTED, job);
     let fields = response.headers_mut();
     fields.insert(RETRY_AFTER, HeaderValue::from(budget::limits::RENDITION_RETRY_SECONDS));
     fields.insert(PENDING, HeaderValue::from_static("true"));
     set(fields, LOCATION, HeaderValue::try_from(place).ok());
+    set(fields, WARNINGS, asking.asked.extras.warnings_field());
+    if prefers_async(&asking.head.headers) {
+        fields.insert(PREFERENCE_APPLIED, HeaderValue::from_static("respond-async"));
+    }
+    if asking.found.is_open() {
+        everybody(fields);
+    }
     response
 }
 
@@ -197,6 +235,14 @@ pub(crate) fn refusal(refused: &Refused) -> Response {
     response
 }
 
+/// Whether a browser asks in the name of a page of another origin whether it may read something.
+pub(crate) fn is_preflight(head: &request::Parts) -> bool {
+    let wanted = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD);
+    head.method == Method::OPTIONS
+        && head.headers.contains_key(ORIGIN)
+        && wanted.is_some_and(|method| matches!(method.as_bytes(), b"GET" | b"HEAD"))
+}
+
 /// What a page of another origin is told before it asks: originals and renditions of public origins are for everybody, and
 /// all others say so themselves by what they do not say.
 pub(crate) async fn preflight() -> Response {
@@ -218,12 +264,13 @@ fn set(fields: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
 }
 
 /// A small text that follows from the source, for whoever may see that.
-pub(crate) fn text(content_type: &'static str, text: impl Into<Body>, is_public: bool) -> Response {
+pub(crate) fn text(content_type: &'static str, text: impl Into<Body>, asking: &Asking<'_>) -> Response {
     let mut response = Response::new(text.into());
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if is_public {
+    set(fields, WARNINGS, asking.asked.extras.warnings_field());
+    if asking.found.is_open() {
         everybody(fields);
     }
     response

@@ -16,10 +16,12 @@ use http::{Method, StatusCode, request};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use transform::{Key, Purged};
+use utoipa::ToSchema;
 
 use crate::answer;
 use crate::error::Refused;
 use crate::face::{Face, now_ms};
+use crate::jobs::JobAnswer;
 use crate::purge::{Purge, PurgeAnswer};
 use crate::sign::{Signed, is_lifetime};
 
@@ -74,18 +76,19 @@ pub(crate) fn add(router: Router, face: &Arc<Face>) -> Router {
 }
 
 /// What is to be signed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SignForm {
+pub(crate) struct SignForm {
     /// Path and query.
+    #[schema(example = "/clips/a.mp4?width=700")]
     url: String,
     /// For how long, in milliseconds.
     expires_in_ms: Option<u64>,
 }
 
 /// A signed address.
-#[derive(Debug, Serialize)]
-struct SignAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SignAnswer {
     /// Path and query with the signature.
     url: String,
     /// Until when, in milliseconds since 1970.
@@ -123,10 +126,10 @@ impl Face {
         who: Option<&Identity>,
     ) -> Result<Response, Refused> {
         match what {
-            What::Sign => self.sign(&self.form(head, body).await?, who),
-            What::Purge => self.purge(&self.form(head, body).await?).await,
-            What::Job => self.job_status(key_of(head)?).await,
-            What::Events => self.job_events(key_of(head)?, head).await,
+            What::Sign => sign(self, &self.form(head, body).await?, who),
+            What::Purge => purge(self, &self.form(head, body).await?).await,
+            What::Job => job(self, key_of(head)?).await,
+            What::Events => events(self, key_of(head)?, head).await,
         }
     }
 
@@ -147,37 +150,58 @@ impl Face {
         })?;
         serde_json::from_slice(&text).map_err(|e| Refused::BadBody(e.to_string()))
     }
+}
 
-    /// `POST /cdn/sign`: what is signed acts as its signer, for as long as he has the right himself.
-    fn sign(&self, form: &SignForm, who: Option<&Identity>) -> Result<Response, Refused> {
-        let who = who.ok_or(Refused::SignInNeeded)?;
-        let lasts_ms = form.expires_in_ms.unwrap_or(RENDITION_LINK_MS);
-        if !is_lifetime(lasts_ms) {
-            let most = budget::limits::RENDITION_LINK_MS_MAX;
-            return Err(Refused::BadBody(format!("expires_in_ms must be a number from 1 to {most}")));
-        }
-        let settings = self.parts.sources.settings();
-        if !form.url.starts_with('/') || !form.url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
-        {
-            let shape = "url must be a path with its query, as /clips/a.mp4?width=700, in the characters of addresses";
-            return Err(Refused::BadBody(shape.to_owned()));
-        }
-        settings.signable(&form.url).map_err(|e| Refused::BadBody(format!("{e}; {}", e.hint())))?;
-        let signed = Signed { until_ms: now_ms().saturating_add(lasts_ms), by: Some(who.user.id) };
-        let url = format!("{}{}", self.parts.prefix, self.parts.signer.sign_as(&form.url, signed));
-        Ok(answer::json(StatusCode::OK, &SignAnswer { url, expires_ms: signed.until_ms }))
+/// Sign an address
+///
+/// Whoever has the address may then do with it what its signer may, for as long as its signer may.
+#[utoipa::path(post, path = "/cdn/sign", tag = "renditions", request_body = SignForm,
+    responses((status = 200, description = "the signed address", body = SignAnswer)))]
+fn sign(face: &Face, form: &SignForm, who: Option<&Identity>) -> Result<Response, Refused> {
+    let who = who.ok_or(Refused::SignInNeeded)?;
+    let lasts_ms = form.expires_in_ms.unwrap_or(RENDITION_LINK_MS);
+    if !is_lifetime(lasts_ms) {
+        let most = budget::limits::RENDITION_LINK_MS_MAX;
+        return Err(Refused::BadBody(format!("expires_in_ms must be a number from 1 to {most}")));
     }
+    let settings = face.parts.sources.settings();
+    if !form.url.starts_with('/') || !form.url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        let shape =
+            "url must be a path with its query, as /clips/a.mp4?width=700, in the characters of addresses";
+        return Err(Refused::BadBody(shape.to_owned()));
+    }
+    settings.signable(&form.url).map_err(|e| Refused::BadBody(format!("{e}; {}", e.hint())))?;
+    let signed = Signed { until_ms: now_ms().saturating_add(lasts_ms), by: Some(who.user.id) };
+    let url = format!("{}{}", face.parts.prefix, face.parts.signer.sign_as(&form.url, signed));
+    Ok(answer::json(StatusCode::OK, &SignAnswer { url, expires_ms: signed.until_ms }))
+}
 
-    /// `POST /cdn/purge`
-    async fn purge(&self, purge: &Purge) -> Result<Response, Refused> {
-        let selects = purge.selects(self.parts.sources.settings());
-        let selects = selects.map_err(|e| Refused::BadBody(e.to_string()))?;
-        let mut purged = Purged::default();
-        for select in selects {
-            purged += self.parts.transforms.cache().purge(&select).await?;
-        }
-        Ok(answer::json(StatusCode::OK, &PurgeAnswer::from(purged)))
+/// Purge renditions, and answers of origins that are kept
+#[utoipa::path(post, path = "/cdn/purge", tag = "renditions", request_body = Purge,
+    responses((status = 200, description = "what was purged", body = PurgeAnswer)))]
+async fn purge(face: &Face, purge: &Purge) -> Result<Response, Refused> {
+    let selects = purge.selects(face.parts.sources.settings());
+    let selects = selects.map_err(|e| Refused::BadBody(e.to_string()))?;
+    let mut purged = Purged::default();
+    for select in selects {
+        purged += face.parts.transforms.cache().purge(&select).await?;
     }
+    Ok(answer::json(StatusCode::OK, &PurgeAnswer::from(purged)))
+}
+
+/// How the making of a rendition stands
+#[utoipa::path(get, path = "/renditions/{key}", tag = "renditions", security(()), params(("key" = String, Path)),
+    responses((status = 200, description = "how it stands", body = JobAnswer)))]
+async fn job(face: &Face, key: Key) -> Result<Response, Refused> {
+    face.job_status(key).await
+}
+
+/// The same as server-sent events, one for each change
+#[utoipa::path(get, path = "/renditions/{key}/events", tag = "renditions", security(()), params(("key" = String, Path)),
+    responses((status = 200, description = "events `progress` until the job ends", body = JobAnswer,
+        content_type = "text/event-stream")))]
+async fn events(face: &Face, key: Key, head: &request::Parts) -> Result<Response, Refused> {
+    face.job_events(key, head).await
 }
 
 /// The key of `/renditions/{key}` and what lies beneath.

@@ -15,8 +15,6 @@ use crate::sign::BadSignature;
 pub enum Refused {
     /// An option cannot be meant.
     Option(Bad),
-    /// The source's address is no address, or of a scheme that is not fetched.
-    SourceAddress,
     /// The source is in no list of the operator.
     NotListed,
     /// The recipe is not free, and nobody signed for it. Holds the ladder's widths, for the words.
@@ -49,6 +47,8 @@ pub enum Refused {
     OriginFailed,
     /// The origin did not do what it said: another length, another range, no end.
     OriginLied,
+    /// The origin gives the source only whole, and who asks wants it as it is.
+    OriginWhole,
     /// The source became another one while it was read.
     SourceChanged,
     /// The source is no audio and no video that is understood.
@@ -100,7 +100,6 @@ impl Refused {
         // format: the numbers are those of Cloudflare's Media Transformations
         let (status, resized, word) = match self {
             Refused::Option(_) => (StatusCode::BAD_REQUEST, Some(Bad::RESIZED), "bad_option"),
-            Refused::SourceAddress => (StatusCode::BAD_REQUEST, Some(9406), "bad_source"),
             Refused::NotListed => (StatusCode::FORBIDDEN, None, "source_not_listed"),
             Refused::Unsigned(_) => (StatusCode::FORBIDDEN, None, "not_signed"),
             Refused::Signature(BadSignature::Missing) => (StatusCode::FORBIDDEN, None, "not_signed"),
@@ -127,6 +126,7 @@ impl Refused {
             Refused::OriginUnreachable => (StatusCode::GATEWAY_TIMEOUT, Some(9504), "origin_unreachable"),
             Refused::OriginFailed => (StatusCode::BAD_GATEWAY, Some(9509), "origin_failed"),
             Refused::OriginLied => (StatusCode::BAD_GATEWAY, Some(9402), "origin_lied"),
+            Refused::OriginWhole => (StatusCode::NOT_IMPLEMENTED, None, "origin_whole"),
             Refused::SourceChanged => (StatusCode::BAD_GATEWAY, Some(9402), "source_changed"),
             Refused::NotMedia => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some(9412), "not_media"),
             Refused::NoPicture => (StatusCode::UNPROCESSABLE_ENTITY, Some(9412), "no_picture"),
@@ -142,6 +142,21 @@ impl Refused {
             Refused::Broken => (StatusCode::INTERNAL_SERVER_ERROR, Some(9523), "broken"),
         };
         Code { status, resized, word }
+    }
+
+    /// Whether another origin of the same path may have what this one does not give. A refusal of our own ends the search:
+    /// nothing is as busy as a server that asks everybody.
+    pub(crate) fn lets_another_answer(&self) -> bool {
+        matches!(
+            self,
+            Refused::NotFound
+                | Refused::OriginName
+                | Refused::OriginRefused
+                | Refused::OriginUnreachable
+                | Refused::OriginFailed
+                | Refused::OriginLied
+                | Refused::Broken
+        )
     }
 
     /// The value of `Retry-After`, where asking again makes sense.
@@ -162,6 +177,9 @@ impl Refused {
                 Some("a source is in an [[cdn.origin]] of the configuration, or in no list")
             }
             Refused::NoFfmpeg => Some("the server needs the program ffmpeg to make renditions"),
+            Refused::OriginWhole => Some(
+                "renditions of it can be had; `proxy = true` of its [[cdn.origin]] passes it on as it is",
+            ),
             Refused::SourceChanged => Some("ask again: the next answer is of the new source"),
             _ => None,
         }
@@ -201,7 +219,6 @@ impl fmt::Display for Refused {
                 return f
                     .write_str("; anything else needs an address from `millpond sign`, or a signed-in user");
             }
-            Refused::SourceAddress => "the source must be an http or https address, or a path of this server",
             Refused::NotListed => "this source is in no list of this server",
             Refused::NotFound => "there is no such source",
             Refused::OriginName => "the origin's name has no address",
@@ -209,6 +226,9 @@ impl fmt::Display for Refused {
             Refused::OriginUnreachable => "the origin cannot be reached",
             Refused::OriginFailed => "the origin failed",
             Refused::OriginLied => "the origin did not send what it promised",
+            Refused::OriginWhole => {
+                "the origin gives no ranges of the source, which every answer here promises"
+            }
             Refused::SourceChanged => "the source changed while it was read",
             Refused::NotMedia => "the source is no audio or video that this server understands",
             Refused::NoPicture => "the source has no picture",

@@ -12,12 +12,12 @@ use axum::response::Response;
 use budget::Budget;
 use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
 use catalog::Identity;
-use http::{HeaderValue, Method, request};
-use store::RemoteOrigin;
+use http::{HeaderValue, Method, StatusCode, request};
+use http_body::Body as _;
 use stream::{Client, Disposition, Kind, Listener, Peer, Segment, Streams};
 use transform::{Flight, Made, Recipe, Transforms};
 
-use crate::address::{Address, CLOUDFLARE, MEDIA, SourceAt, split_query};
+use crate::address::{Address, CLOUDFLARE, MEDIA, SourceAt, has_option, split_query};
 use crate::answer::{self, Told};
 use crate::api;
 use crate::error::Refused;
@@ -27,9 +27,9 @@ use crate::jobs::Jobs;
 use crate::map::map;
 use crate::options::{Asked, Rules, Spoken, Wanted};
 use crate::proxy::{AnswerIndex, Ask, Proxy};
-use crate::settings::{Origin, Settings};
-use crate::sign::Signer;
-use crate::sources::{Found, Sources, by_suffix};
+use crate::settings::Settings;
+use crate::sign::{BadSignature, Signer};
+use crate::sources::{Found, Proxied, Sources, by_suffix};
 
 /// Who somebody is, by what his request shows. The faces that sign people in know that.
 #[async_trait]
@@ -61,6 +61,8 @@ pub struct Parts {
     pub prefix: Box<str>,
     /// Where answers of origins are kept whose every request is passed on, if there are such origins.
     pub answers: Option<AnswerIndex>,
+    /// The name of the cookie of our own sessions, which no origin gets to see.
+    pub session_cookie: &'static str,
 }
 
 pub(crate) struct Face {
@@ -92,7 +94,9 @@ pub fn router(parts: Parts) -> Router {
     let proxied: Vec<String> =
         settings.origin.iter().filter(|origin| origin.proxy).map(|origin| origin.path.clone()).collect();
     let kept = parts.answers.clone();
-    let proxy = kept.map(|index| Proxy::new(index, parts.transforms.cache().clone(), parts.streams.clone()));
+    let origins = &settings.origin;
+    let proxy =
+        kept.map(|index| Proxy::new(origins, index, parts.transforms.cache().clone(), parts.streams.clone()));
     let face = Arc::new(Face { rules, parts, proxy });
     face.listen_to_purges();
     let router = api::add(Router::new(), &face);
@@ -115,14 +119,15 @@ pub fn router(parts: Parts) -> Router {
 impl Face {
     async fn serve(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
-        if let Some((proxy, (origin, remote, rest))) =
-            self.proxy.as_ref().zip(self.parts.sources.proxied(head.uri.path()))
-        {
-            let (ours, others) = split_query(head.uri.query().unwrap_or_default());
-            if ours.is_empty() || !matches!(head.method, Method::GET | Method::HEAD) {
-                let path = if others.is_empty() { rest.to_owned() } else { format!("{rest}?{others}") };
-                let passed = Box::pin(self.pass_on(proxy, (origin, remote), path, &head, body)).await;
-                return passed.unwrap_or_else(|refused| refused);
+        let origins = self.parts.sources.proxied(head.uri.path());
+        if let Some(proxy) = self.proxy.as_ref().filter(|_| !origins.is_empty()) {
+            let query = head.uri.query();
+            let is_ours = query.is_some_and(|query| self.is_ours(head.uri.path(), query));
+            if is_ours && answer::is_preflight(&head) {
+                return answer::preflight().await;
+            }
+            if !is_ours || !matches!(head.method, Method::GET | Method::HEAD) {
+                return Box::pin(self.pass_on(proxy, &origins, &head, body)).await;
             }
         }
         // Boxed, because signing in may hash a password, and that future is larger than all the others.
@@ -136,12 +141,42 @@ impl Face {
         }
     }
 
-    /// A request that asks for nothing of ours.
+    /// Whether an address of what is passed on asks for something of ours. Origins sign addresses too, in fields of the
+    /// same names: a signature is ours beside an option of ours, or when we made it.
+    fn is_ours(&self, path: &str, query: &str) -> bool {
+        let check = || self.parts.signer.check(path, query, now_ms());
+        has_option(query) || matches!(check(), Ok(_) | Err(BadSignature::Expired { .. }))
+    }
+
+    /// A request that asks for nothing of ours. What is only read is asked of the next origin where one does not have it
+    /// or fails.
     async fn pass_on(
         &self,
         proxy: &Proxy,
-        (origin, remote): (&Origin, &RemoteOrigin),
-        path: String,
+        origins: &[Proxied<'_>],
+        head: &request::Parts,
+        mut body: Body,
+    ) -> Response {
+        let is_read = matches!(head.method, Method::GET | Method::HEAD) && body.is_end_stream();
+        let (mut first, most) = (None::<Response>, if is_read { origins.len() } else { 1 });
+        for origin in origins.iter().take(most) {
+            let body = std::mem::take(&mut body);
+            let answer = self.pass_on_to(proxy, origin, head, body).await.unwrap_or_else(|refused| refused);
+            if !lets_another_answer(answer.status()) {
+                return answer;
+            }
+            // That it is nowhere is known only when all of them said so.
+            if first.as_ref().is_none_or(|first| first.status() == StatusCode::NOT_FOUND) {
+                first = Some(answer);
+            }
+        }
+        first.unwrap_or_else(|| answer::refusal(&Refused::NotFound))
+    }
+
+    async fn pass_on_to(
+        &self,
+        proxy: &Proxy,
+        Proxied { origin, remote, rest }: &Proxied<'_>,
         head: &request::Parts,
         body: Body,
     ) -> Result<Response, Response> {
@@ -153,13 +188,18 @@ impl Face {
                 return Err(said(Refused::SignInNeeded));
             }
         }
-        let names = path.split('?').next().unwrap_or_default();
-        let media_type = by_suffix(names);
+        let path = match head.uri.query() {
+            Some(query) => format!("{rest}?{query}"),
+            None => (*rest).to_owned(),
+        };
+        let media_type = by_suffix(rest);
         let is_media = media_type.starts_with("video/") || media_type.starts_with("audio/");
         let kind = if is_media { Kind::Media } else { Kind::Picture };
-        let listener = listener(head, who.as_ref(), kind, names);
+        let listener = listener(head, who.as_ref(), kind, rest);
         let method = head.method.clone();
-        let ask = Ask::new(origin, remote, path, method, &head.headers, listener).map_err(said)?;
+        let origin = proxy.origin(&origin.name).ok_or_else(|| said(Refused::NotFound))?;
+        let cookie = self.parts.session_cookie;
+        let ask = Ask::new(origin, remote, path, method, &head.headers, cookie, listener).map_err(said)?;
         proxy.serve(&ask, body).await.map_err(said)
     }
 
@@ -167,9 +207,9 @@ impl Face {
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let hints = Hints::of(&head.headers);
         // Of what is passed on, the rest of the query is the origin's.
-        let (ours, others) = match self.parts.sources.proxied(path) {
-            Some(_) => split_query(query),
-            None => (query.to_owned(), String::new()),
+        let (ours, others) = match self.parts.sources.proxied(path).is_empty() {
+            false => split_query(query),
+            true => (query.to_owned(), String::new()),
         };
         let address = self.rules.address(path, &ours, &hints)?.ok_or(Refused::NotFound)?;
         let Address { mut source, spoken } = address;
@@ -193,8 +233,10 @@ impl Face {
         match asked.wanted {
             Wanted::Rendition => {}
             Wanted::Map => {
-                self.may_make(&asked, &found)?;
-                return self.map(&asked, &found, query).await;
+                if self.parts.transforms.find(&found.material, &asked.recipe).await?.is_none() {
+                    self.may_make(&asked, &found)?;
+                }
+                return self.map(&Asking { head, asked: &asked, found, who }).await;
             }
             _ => return self.stream(&Asking { head, asked: &asked, found, who }).await,
         }
@@ -259,11 +301,13 @@ impl Face {
     }
 
     /// Where the pictures of a sheet are. It is small, and made anew each time.
-    async fn map(&self, asked: &Asked, found: &Found, query: &str) -> Result<Response, Refused> {
-        let Recipe::Sprite(sprite) = &asked.recipe else { return Err(Refused::NotFound) };
-        let probe = self.parts.transforms.probe(&found.material).await?;
+    async fn map(&self, asking: &Asking<'_>) -> Result<Response, Refused> {
+        let Recipe::Sprite(sprite) = &asking.asked.recipe else { return Err(Refused::NotFound) };
+        let probe =
+            self.parts.transforms.probe(&asking.found.material, Some(client(asking.head).address)).await?;
         let (cell, step_ms) = transform::cell_size(sprite, &probe)?;
-        Ok(answer::text("text/vtt; charset=utf-8", map(sprite, cell, step_ms, query), found.is_public))
+        let text = map(sprite, cell, step_ms, &self.here(asking).child("sprite.jpg"));
+        Ok(answer::text("text/vtt; charset=utf-8", text, asking))
     }
 
     async fn make(&self, asking: &Asking<'_>) -> Result<Response, Refused> {
@@ -273,6 +317,12 @@ impl Face {
             return Ok(self.job(flight, asking));
         }
         let may_grow = asked.recipe.grows() && answer::takes_what_grows(head);
+        if answer::plays_with_ranges_alone(head)
+            && let Some(place) = self.playlist(asking)
+            && is_long(&flight).await?
+        {
+            return Ok(answer::elsewhere(&place, asking));
+        }
         // What is there in a moment is given whole, with a length and ranges.
         if !(may_grow && is_long(&flight).await?)
             && let Some(made) = flight.made(Duration::from_millis(RENDITION_PATIENCE_MS)).await?
@@ -322,7 +372,10 @@ impl Face {
         let response = self.parts.streams.answer(&head.method, &head.headers, segment, listener)?;
         let mut response = response.map(Body::new);
         answer::describe(response.headers_mut(), asked, found, told);
-        answer::cacheable(response.headers_mut(), made, found.is_public, told);
+        // That a range or a condition did not fit is nothing to keep.
+        if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
+            answer::cacheable(response.headers_mut(), made, found.is_public, told);
+        }
         Ok(response)
     }
 
@@ -335,8 +388,7 @@ impl Face {
         who: Option<&Identity>,
     ) -> Result<Response, Refused> {
         if found.material.source.comes_whole() {
-            // Renditions of it are made of a copy; as it is it has no ranges, which every answer here promises.
-            return Err(Refused::OriginLied);
+            return Err(Refused::OriginWhole);
         }
         let content_type = HeaderValue::try_from(&found.content_type)
             .unwrap_or(HeaderValue::from_static("application/octet-stream"));
@@ -347,6 +399,11 @@ impl Face {
         answer::beside(response.headers_mut(), extras, found.is_open());
         Ok(response)
     }
+}
+
+/// Whether the next origin of a path is asked when one answers so. A circle does not become shorter by that.
+fn lets_another_answer(status: StatusCode) -> bool {
+    status == StatusCode::NOT_FOUND || (status.is_server_error() && status != StatusCode::LOOP_DETECTED)
 }
 
 /// Whether it is a rendition itself that is asked for.

@@ -16,15 +16,18 @@ use axum::body::Body;
 use axum::response::Response;
 use budget::limits::{RENDITION_RETRY_SECONDS, RENDITION_WAIT_MS};
 use catalog::Identity;
-use http::{HeaderValue, request};
+use http::{HeaderValue, Uri, request};
 use store::Growing;
 use stream::Kind;
 use transform::{Codec, Flight, Made, Piece, Probe, Recipe, Segments, Variant, Video};
 
+use crate::address::MEDIA;
 use crate::answer::{self, Told};
 use crate::error::Refused;
-use crate::face::{Face, listener, now_ms};
-use crate::options::{Asked, Bad, Opt, Wanted, Wrong};
+use crate::face::{Face, client, listener, now_ms};
+use crate::hints::Hints;
+use crate::options::{Asked, Bad, Opt, Spoken, Wanted, Wrong};
+use crate::sign::{Signed, Signer};
 use crate::sources::Found;
 use here::Here;
 use playlist::{Listed, PLAYLIST_TYPE, master};
@@ -78,15 +81,35 @@ impl Face {
 
     async fn looked(&self, asking: &Asking<'_>) -> Result<Arc<Probe>, Refused> {
         self.may_stream(asking)?;
-        Ok(self.parts.transforms.probe(&asking.found.material).await?)
+        Ok(self.parts.transforms.probe(&asking.found.material, Some(client(asking.head).address)).await?)
     }
 
     /// Where a playlist is, and until when its address is signed: what it lists is signed for as long.
-    fn here(&self, asking: &Asking<'_>) -> Here {
+    pub(crate) fn here(&self, asking: &Asking<'_>) -> Here {
         let uri = &asking.head.uri;
-        let (path, query) = (uri.path(), uri.query().unwrap_or_default());
-        let signed = self.parts.signer.check(path, query, now_ms()).ok();
-        Here::of(path, query, signed.map(|signed| (self.parts.signer.clone(), signed)))
+        Here::of(uri.path(), uri.query().unwrap_or_default(), self.signed(uri))
+    }
+
+    /// By whom and until when an address is signed, if it is.
+    fn signed(&self, uri: &Uri) -> Option<(Signer, Signed)> {
+        let signer = &self.parts.signer;
+        let signed = signer.check(uri.path(), uri.query().unwrap_or_default(), now_ms()).ok()?;
+        Some((signer.clone(), signed))
+    }
+
+    /// Where the playlist of a video lies, if it has one: the same options, behind the video or beside it.
+    pub(crate) fn playlist(&self, asking: &Asking<'_>) -> Option<String> {
+        let Recipe::Video(Video { codec: Codec::H264, .. }) = &asking.asked.recipe else { return None };
+        let uri = &asking.head.uri;
+        let path = match uri.path().strip_suffix("/video.mp4").filter(|path| path.starts_with(MEDIA)) {
+            Some(folder) => format!("{folder}/index.m3u8"),
+            None => format!("{}/index.m3u8", uri.path()),
+        };
+        let query = uri.query().unwrap_or_default();
+        let there = self.rules.address(&path, query, &Hints::default()).ok()??;
+        let is_list = matches!(&there.spoken, Spoken::Rendition(asked) if asked.wanted == Wanted::Playlist);
+        let place = Here::of(&path, query, self.signed(uri)).place("index.m3u8");
+        is_list.then(|| format!("{}{place}", self.parts.prefix))
     }
 
     /// All sizes that there are to choose from: the one that was asked for, or the ladder's as far as the source goes.
@@ -103,7 +126,7 @@ impl Face {
             sizes.push((Variant::of(video, &probe)?, here.clone()));
         }
         let sound = (probe.audio.is_some() && !video.is_mute).then_some(&here);
-        Ok(answer::text(PLAYLIST_TYPE, master(&sizes, sound), asking.found.is_open()))
+        Ok(answer::text(PLAYLIST_TYPE, master(&sizes, sound), asking))
     }
 
     /// The widths of the ladder that are not above the source's; the least one in any case, and none where the address says
@@ -138,7 +161,7 @@ impl Face {
 
     fn listed(&self, asking: &Asking<'_>, of: &'static str, segments: Segments) -> Response {
         let list = Listed::new(of, self.here(asking), segments);
-        answer::text(PLAYLIST_TYPE, Body::new(list), asking.found.is_open())
+        answer::text(PLAYLIST_TYPE, Body::new(list), asking)
     }
 
     /// One segment of the pictures, or what stands before all of them.

@@ -25,6 +25,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use transform::{Flight, Key, Made, News, Progress};
+use utoipa::ToSchema;
 
 use crate::answer;
 use crate::error::Refused;
@@ -78,7 +79,7 @@ impl Jobs {
 }
 
 /// How a job stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct JobAnswer {
     /// `queued`, `processing`, `done` or `failed`.
     status: &'static str,
@@ -94,8 +95,10 @@ pub(crate) struct JobAnswer {
     /// Bytes that were made.
     bytes: u64,
     /// Where the rendition is or will be, while that is remembered.
+    #[schema(value_type = Option<String>)]
     address: Option<Box<str>>,
     /// Why it failed.
+    #[schema(value_type = Option<Object>)]
     error: Option<answer::Words>,
 }
 
@@ -123,30 +126,23 @@ impl JobAnswer {
 
 impl Face {
     /// Makes a flight a job that goes on though nobody waits on this connection, and says where it is.
-    pub(crate) fn job(&self, flight: Flight, Asking { head, found, .. }: &Asking<'_>) -> Response {
-        let mut response = self.accepted(flight, head);
-        if found.is_open() {
-            answer::everybody(response.headers_mut());
-        }
-        response
-    }
-
-    fn accepted(&self, flight: Flight, head: &request::Parts) -> Response {
+    pub(crate) fn job(&self, flight: Flight, asking: &Asking<'_>) -> Response {
         let (key, known) = (flight.key(), &self.parts.jobs.known);
         let place = format!("{}/renditions/{key}", self.parts.prefix);
         // It goes on once, however many ask.
         if let Some(job) = known.get(&key).filter(|job| job.ended.get().is_none()) {
-            return answer::accepted(&JobAnswer::making(&job, key, flight.progress()), &place);
+            return answer::accepted(&JobAnswer::making(&job, key, flight.progress()), &place, asking);
         }
-        let path = head.uri.path();
-        let address = match unsigned(head.uri.query().unwrap_or_default()) {
+        let uri = &asking.head.uri;
+        let path = uri.path();
+        let address = match unsigned(uri.query().unwrap_or_default()) {
             rest if rest.is_empty() => path.to_owned(),
             rest => format!("{path}?{rest}"),
         };
         let address = (address.len() <= JOB_ADDRESS_BYTES_MAX).then(|| address.into_boxed_str());
         let job = Arc::new(Job { address, ended: OnceLock::new() });
         known.insert(key, Arc::clone(&job));
-        let response = answer::accepted(&JobAnswer::making(&job, key, flight.progress()), &place);
+        let response = answer::accepted(&JobAnswer::making(&job, key, flight.progress()), &place, asking);
         self.parts.transforms.go_on(flight, move |outcome| {
             // It ends once.
             let _ = job.ended.set(outcome.as_ref().err().map(|error| error.clone().into()));

@@ -20,6 +20,7 @@ mod hints;
 mod hls;
 mod jobs;
 mod map;
+mod openapi;
 mod options;
 mod presets;
 mod proxy;
@@ -35,6 +36,7 @@ pub use error::{Code, Refused};
 pub use face::{Door, Parts, paths, router};
 pub use hints::{Device, HINT_FIELDS, Hints};
 pub use jobs::Jobs;
+pub use openapi::openapi;
 pub use options::{
     Asked, Bad, Extras, Name, Playback, Preload, Rules, Spelling, Spoken, Wanted, print, reference,
 };

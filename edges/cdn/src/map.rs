@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use transform::Sprite;
 
-/// The map of a sheet whose cells are so large and so far apart. It names the sheet as its neighbour, with the same query.
-pub(crate) fn map(sprite: &Sprite, (width, height): (u32, u32), step_ms: u64, query: &str) -> String {
-    let separator = if query.is_empty() { "" } else { "?" };
+/// The map of a sheet at this address, whose cells are so large and so far apart.
+pub(crate) fn map(sprite: &Sprite, (width, height): (u32, u32), step_ms: u64, sheet: &str) -> String {
     let mut text = "WEBVTT\n".to_owned();
     for number in 0..sprite.frames() {
         let begin = sprite.clip.start_ms() + u64::from(number) * step_ms;
@@ -15,7 +14,7 @@ pub(crate) fn map(sprite: &Sprite, (width, height): (u32, u32), step_ms: u64, qu
         let (x, y) = (column * width, row * height);
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{} --> {}\n", moment(begin), moment(begin + step_ms));
-        let _ = writeln!(text, "sprite.jpg{separator}{query}#xywh={x},{y},{width},{height}");
+        let _ = writeln!(text, "{sheet}#xywh={x},{y},{width},{height}");
     }
     text
 }
@@ -38,7 +37,6 @@ mod tests {
         let expected = "WEBVTT\n\n00:59:59.000 --> 01:00:00.500\nsprite.jpg?width=160#xywh=0,0,160,90\n\n\
                         01:00:00.500 --> 01:00:02.000\nsprite.jpg?width=160#xywh=160,0,160,90\n\n\
                         01:00:02.000 --> 01:00:03.500\nsprite.jpg?width=160#xywh=0,90,160,90\n";
-        assert_eq!(map(&sprite, (160, 90), 1_500, "width=160"), expected);
-        assert!(map(&sprite, (160, 90), 1_500, "").contains("sprite.jpg#xywh=0,0,160,90\n"));
+        assert_eq!(map(&sprite, (160, 90), 1_500, "sprite.jpg?width=160"), expected);
     }
 }

@@ -22,7 +22,7 @@ pub use rules::Rules;
 pub use table::{Spelling, reference};
 
 pub(crate) use bad::Wrong;
-pub(crate) use table::{Opt, find};
+pub(crate) use table::{Opt, described, find};
 pub(crate) use written::Written;
 
 /// What an address asks for.

@@ -5,6 +5,7 @@
 //! Otherwise one of all who ask goes to the origin ([`flights`]) and [asks](fetch): what comes is given on as it comes, and
 //! kept in a file, or by blocks where it is long. What [changes](change) something there makes what is kept worthless.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use transform::Cache;
 mod ask;
 mod change;
 mod conditions;
+mod date;
 mod directives;
 mod fetch;
 mod fields;
@@ -40,7 +42,9 @@ pub(crate) use ask::Ask;
 pub use index::AnswerIndex;
 
 use crate::error::Refused;
+use crate::settings::Origin;
 use ask::now_ms;
+use fetch::Lost;
 use flights::{Lead, Seat, Waited, Waiting};
 use freshness::{Use, Wish};
 use head::Head;
@@ -52,6 +56,8 @@ use told::{Told, Why};
 pub(crate) struct Proxy(Arc<Inner>);
 
 struct Inner {
+    /// Those whose every request is passed on, by their names.
+    origins: HashMap<String, Arc<Origin>>,
     index: AnswerIndex,
     cache: Cache,
     streams: Streams,
@@ -68,15 +74,22 @@ pub(crate) enum Role {
 }
 
 impl Proxy {
-    /// Answers are kept in this index, and their bytes in the room of renditions.
-    pub(crate) fn new(index: AnswerIndex, cache: Cache, streams: Streams) -> Proxy {
+    /// Answers of these origins are kept in this index, and their bytes in the room of renditions.
+    pub(crate) fn new(origins: &[Origin], index: AnswerIndex, cache: Cache, streams: Streams) -> Proxy {
+        let origins = origins.iter().filter(|origin| origin.proxy);
         Proxy(Arc::new(Inner {
+            origins: origins.map(|origin| (origin.name.clone(), Arc::new(origin.clone()))).collect(),
             index,
             cache,
             streams,
             tasks: TaskTracker::new(),
             refreshes: Arc::new(Semaphore::new(PROXY_REFRESHES_MAX)),
         }))
+    }
+
+    /// The origin of this name, if its requests are passed on.
+    pub(crate) fn origin(&self, name: &str) -> Option<Arc<Origin>> {
+        self.0.origins.get(name).cloned()
     }
 
     /// Answers a request.
@@ -110,7 +123,9 @@ impl Proxy {
         let mut has_waited = false;
         loop {
             self.0.index.flights.kept(&ask.place).await;
-            let kept = self.find(ask).await;
+            let is_there =
+                |head: &Head| conditions::is_there(conditions::part(&ask.method, &ask.fields, head), head);
+            let kept = self.find(ask).await.filter(|stored| is_there(&stored.head));
             let mut why = Why::Miss;
             if let Some(stored) = &kept {
                 why = Why::Stale;
@@ -144,6 +159,9 @@ impl Proxy {
                             return self.give_coming(ask, &coming, Told::Collapsed);
                         }
                         Ok(Waited::Settled) => {}
+                        Ok(Waited::Failed(refused)) => {
+                            return self.instead(ask, &wish, kept.as_ref(), Lost::for_all(refused)).await;
+                        }
                         _ => return self.fetch(ask, &wish, kept, Role::Alone, why).await,
                     }
                 }

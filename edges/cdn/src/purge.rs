@@ -6,12 +6,13 @@ use budget::limits::{PURGE_NAMES_MAX, RENDITION_WORD_BYTES_MAX};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use transform::{Key, Purged, Select};
+use utoipa::ToSchema;
 
 use crate::address::MEDIA;
 use crate::settings::Settings;
 
 /// What is to be purged: everything that any of it names.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Purge {
     /// Paths of sources as in addresses; one that ends with `*` names all that begin so.
@@ -39,7 +40,7 @@ impl fmt::Display for BadPurge {
 impl std::error::Error for BadPurge {}
 
 /// What a purge came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct PurgeAnswer {
     renditions: u64,
     bytes: u64,

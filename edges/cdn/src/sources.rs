@@ -3,14 +3,17 @@
 //! A path is compared with the beginnings of the list, and what follows is a name beneath a folder, at a server or in a
 //! bucket; it is never opened as it came. Of several origins with one path the next is asked when one has no such file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use budget::limits::{ORIGIN_FILES_OPEN_MAX, PROXY_CONNECTIONS_MAX, STALE_MS};
-use catalog::{Catalog, TrackId, Viewer};
+use catalog::{Catalog, Track, TrackId, Viewer};
+use data_encoding::HEXLOWER;
 use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
 use store::{
     ErrorKind, FolderId, Folders, Private, RelPath, RemoteAuth, RemoteBelief, RemoteBeliefs, RemoteOrigin,
     RemotePath, RemoteSettings, Remotes, S3Settings, Shelf,
@@ -48,6 +51,14 @@ impl Found {
         material.tags.extend(asked.preset.iter().map(|preset| format!("derivative:{preset}")));
         material
     }
+}
+
+/// An origin whose every request is passed on.
+pub(crate) struct Proxied<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) remote: &'a RemoteOrigin,
+    /// What of the path is its own.
+    pub(crate) rest: &'a str,
 }
 
 /// All origins of the configuration, ready to be asked.
@@ -101,14 +112,18 @@ impl Sources {
         &self.settings
     }
 
-    /// The origin of a path whose every request is passed on, and what of the path is its own.
-    pub(crate) fn proxied<'a>(&'a self, path: &'a str) -> Option<(&'a Origin, &'a RemoteOrigin, &'a str)> {
-        let (origin, rest) = self.settings.origins_of(path).next().or_else(|| {
-            let root = |origin: &&Origin| origin.proxy && origin.path == path;
-            Some((self.settings.origin.iter().find(root)?, ""))
-        })?;
-        let remote = self.remotes.get(&origin.name).filter(|_| origin.proxy)?;
-        Some((origin, remote, rest))
+    /// The origins that a path's every request is passed on to, in their order.
+    pub(crate) fn proxied<'a>(&'a self, path: &'a str) -> Vec<Proxied<'a>> {
+        let mut origins: Vec<_> = self.settings.origins_of(path).collect();
+        if origins.is_empty() {
+            let roots = self.settings.origin.iter().filter(|origin| origin.path == path);
+            origins.extend(roots.map(|origin| (origin, "")));
+        }
+        let proxied = origins.into_iter().map_while(|(origin, rest)| {
+            let remote = self.remotes.get(&origin.name).filter(|_| origin.proxy)?;
+            Some(Proxied { origin, remote, rest })
+        });
+        proxied.collect()
     }
 
     /// Who somebody is, and what he sees.
@@ -156,7 +171,7 @@ impl Sources {
         known_will_do: bool,
     ) -> Result<Found, Refused> {
         match at {
-            SourceAt::Media(id) => self.track(id, who).await,
+            SourceAt::Media(id) => self.track(&*self.seen(id, who).await?).await,
             SourceAt::Path(path) => self.listed(path, who, known_will_do).await,
             SourceAt::Url(url) => {
                 let found =
@@ -167,29 +182,34 @@ impl Sources {
         }
     }
 
-    async fn track(&self, id: &str, who: Option<&Viewer>) -> Result<Found, Refused> {
+    async fn seen(&self, id: &str, who: Option<&Viewer>) -> Result<Arc<Track>, Refused> {
         let who = who.ok_or(Refused::SignInNeeded)?;
         let id: TrackId = id.parse().map_err(|_| Refused::NotFound)?;
-        let track = self.catalog.playing(who, id).await?;
-        let source = self.shelf.open(&track.place()).await?;
-        let from = if track.file_id().is_some() { "uploads" } else { "library" };
-        let material = Material::whole(source, from, &id.to_string());
+        Ok(self.catalog.playing(who, id).await?)
+    }
+
+    async fn track(&self, track: &Track) -> Result<Found, Refused> {
+        let place = track.place();
+        let material = Material::of(self.shelf.open(&place).await?, &place, &track.id.to_string());
         let content_type = track.content_type.to_owned();
-        Ok(Found { material, is_public: false, content_type, rights: Rights::default(), again: None })
+        let rights = Rights::default();
+        Ok(Found { material, is_public: false, content_type, rights, again: None })
     }
 
     async fn listed(&self, path: &str, who: Option<&Viewer>, known_will_do: bool) -> Result<Found, Refused> {
-        let mut refused = Refused::NotListed;
+        let mut first = None;
         for (origin, rest) in self.settings.origins_of(path) {
             let number = self.settings.origin.iter().position(|other| std::ptr::eq(other, origin));
-            match self.of(origin, number.unwrap_or(0), rest, who, known_will_do).await {
-                Err(e @ (Refused::NotFound | Refused::OriginUnreachable | Refused::OriginFailed)) => {
-                    refused = e
-                }
+            let refused = match self.of(origin, number.unwrap_or(0), rest, who, known_will_do).await {
+                Err(refused) if refused.lets_another_answer() => refused,
                 found => return found,
+            };
+            // That it is nowhere is known only when all of them said so.
+            if first.as_ref().is_none_or(|first| *first == Refused::NotFound) {
+                first = Some(refused);
             }
         }
-        Err(refused)
+        Err(first.unwrap_or(Refused::NotListed))
     }
 
     async fn of(
@@ -204,13 +224,21 @@ impl Sources {
             return Err(Refused::SignInNeeded);
         }
         // One source has one name, however its address was written.
-        let decoded = percent_decode_str(rest).decode_utf8().map_err(|_| Refused::NotFound)?;
+        let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let decoded = percent_decode_str(name).decode_utf8().map_err(|_| Refused::NotFound)?;
         let (mut is_stale, mut again) = (false, None);
         let (source, media_type) = match origin.place().ok_or(Refused::NotListed)? {
             Place::Store => {
                 let id = rest.split('/').next().unwrap_or_default();
-                let found = self.track(id, who).await?;
-                let mut found = Found { is_public: origin.public, ..found };
+                // A public origin shows everybody the same: who sent a private file sees it where he signs in.
+                let everybody = origin.public.then(Viewer::everybody);
+                let track = self.seen(id, everybody.as_ref().or(who)).await?;
+                if track.file_id().is_none() {
+                    return Err(Refused::NotFound);
+                }
+                let mut found = self.track(&track).await?;
+                found.is_public = origin.public;
+                found.material.tags.clone_from(&origin.tags);
                 found.material.lifetimes = lifetimes(origin);
                 return Ok(found);
             }
@@ -237,8 +265,8 @@ impl Sources {
                 (found.source, found.media_type)
             }
         };
-        let content_type = media_type.map_or_else(|| by_suffix(rest).to_owned(), String::from);
-        let mut material = Material::whole(source, &origin.name, &decoded);
+        let content_type = media_type.map_or_else(|| by_suffix(name).to_owned(), String::from);
+        let mut material = Material::whole(source, &origin.name, &named(&decoded, query));
         material.tags.clone_from(&origin.tags);
         material.lifetimes = lifetimes(origin);
         material.is_stale = is_stale;
@@ -246,11 +274,20 @@ impl Sources {
     }
 }
 
+/// What a source is called where others read it. Sources that differ by their queries have names of their own, and a query
+/// may hold what opens a door.
+fn named<'a>(path: &'a str, query: &str) -> Cow<'a, str> {
+    match query {
+        "" => Cow::Borrowed(path),
+        _ => Cow::Owned(format!("{path}?{}", HEXLOWER.encode(&Sha256::digest(query)[..8]))),
+    }
+}
+
 /// What of an absolute address follows the beginning of an origin's.
 fn below<'a>(origin: &Origin, url: &'a str) -> Option<&'a str> {
     let Some(Place::Url(template)) = origin.place() else { return None };
-    let (before, _) = template.as_str().split_once("{path}").unwrap_or((template.as_str(), ""));
-    let rest = url.strip_prefix(before.trim_end_matches('/'))?.strip_prefix('/')?;
+    let (before, after) = template.around();
+    let rest = url.strip_prefix(before)?.strip_prefix('/')?.strip_suffix(after)?;
     (!rest.is_empty()).then_some(rest)
 }
 
@@ -268,12 +305,9 @@ fn remote(
     let wrong = |why: String| format!("cdn.origin {}: {why}", origin.name);
     let mut settings = match origin.place() {
         Some(Place::Url(template)) => {
-            let base = template.as_str().strip_suffix("{path}").unwrap_or(template.as_str());
-            if base.contains('{') {
-                return Err(wrong("{path} must stand at the end of its url".to_owned()));
-            }
+            let (base, after) = template.around();
             let auth = auth(origin, &variable).map_err(wrong)?;
-            RemoteSettings { auth, ..RemoteSettings::new(&origin.name, base.trim_end_matches('/')) }
+            RemoteSettings { auth, after: after.to_owned(), ..RemoteSettings::new(&origin.name, base) }
         }
         Some(Place::S3 { .. }) => {
             let url = origin.s3.as_deref().unwrap_or_default();
@@ -326,13 +360,14 @@ fn auth(origin: &Origin, variable: impl Fn(&str) -> Option<String>) -> Result<Re
         Auth::Header { name, value } => {
             RemoteAuth::Header { name: name.clone(), value: value.reveal().to_owned() }
         }
-        Auth::Sigv4 { .. } => {
+        Auth::Sigv4 { service, .. } => {
             let needed = |name: &str| {
                 let value = said(origin, name).or_else(|| variable(name));
                 value.ok_or_else(|| format!("its signature needs the variable {name}"))
             };
             RemoteAuth::SigV4 {
                 region: needed("AWS_REGION")?,
+                service: service.clone().unwrap_or_else(|| "s3".to_owned()),
                 access_key_id: needed("AWS_ACCESS_KEY_ID")?,
                 secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
                 session_token: variable("AWS_SESSION_TOKEN"),

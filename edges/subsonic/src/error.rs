@@ -226,12 +226,12 @@ impl From<transform::Error> for Error {
                 retry_after: Some(retry_after),
                 ..Self::new(ErrorKind::Generic, error.context)
             },
-            Kind::Gone => Error {
+            Kind::Gone | Kind::Changed => Error {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 retry_after: Some(budget::limits::RETRY_AFTER),
                 ..Self::new(ErrorKind::Generic, error.context)
             },
-            Kind::Stalled | Kind::Failed | Kind::Source | Kind::Lied | Kind::Changed | Kind::Io => {
+            Kind::Stalled | Kind::Failed | Kind::Source | Kind::Lied | Kind::Io => {
                 Self::inside(ErrorKind::Generic, "The picture cannot be made", error)
             }
         }

@@ -1,5 +1,6 @@
 //! The bytes of a track and of its cover, and links that play without a sign-in.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -7,17 +8,16 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header, request};
 use axum::response::Response;
 use budget::limits;
-use catalog::{Cover, Item, TrackId};
-use serde::Serialize;
-use store::Place;
+use catalog::{Item, TrackId};
+use serde::{Deserialize, Serialize};
 use stream::{Disposition, Kind, Listener, Peer, Segment};
-use transform::{Material, Shown};
+use transform::Shown;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::caller::{self, Caller};
 use crate::error::{Code, Error};
-use crate::json::{self, Id};
+use crate::json::{self, Asked, Id};
 
 /// A signed link's parts, or nothing; and whether to save the file instead of playing it.
 #[derive(IntoParams)]
@@ -71,26 +71,20 @@ pub(crate) async fn audio(
 }
 
 /// How large a picture is wanted.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "the query is read where it is needed; its part stands here for the description"
-)]
 pub(crate) struct PictureQuery {
     /// Pixels of the longer edge, rounded up to 80, 160, 300, 600 or 1200; without it, and beyond that, the picture comes
     /// as it was found.
     #[param(value_type = Option<u64>, minimum = 1, example = 300)]
-    width: Option<u64>,
+    width: Option<NonZeroU64>,
 }
 
-/// The width that a query asks for.
-pub(crate) fn width_of(head: &request::Parts) -> Result<Option<u64>, Error> {
-    let Some(text) = caller::values(head.uri.query().unwrap_or_default(), "width").next() else {
-        return Ok(None);
-    };
-    let width = text.parse().ok().filter(|width| *width > 0);
-    width.map(Some).ok_or_else(|| Error::new(Code::Invalid, "width must be a number of pixels"))
+impl PictureQuery {
+    /// That many pixels.
+    pub(crate) fn pixels(&self) -> Option<u64> {
+        self.width.map(NonZeroU64::get)
+    }
 }
 
 /// Show a track's cover
@@ -103,32 +97,14 @@ pub(crate) async fn cover(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id<TrackId>,
+    Asked(query): Asked<PictureQuery>,
     head: request::Parts,
 ) -> Result<Response, Error> {
-    let (viewer, width) = (caller.identity.viewer(), width_of(&head)?);
-    let (name, address) = (id.to_string(), caller::client(&head).address);
-    let shown = match app.catalog.cover(&viewer, Item::Track(id)).await {
-        Ok(Cover { place, offset, count, content_type }) => {
-            let original = Shown::as_it_is(app.shelf.open(&place).await?, offset, count, content_type);
-            app.covers.picture(original, origin(&place), &name, width, address).await?
-        }
-        Err(error) if error.kind() == catalog::ErrorKind::NotFound => {
-            let video = app.catalog.video(&viewer, id).await?;
-            let place = video.track.place();
-            let material = Material::whole(app.shelf.open(&place).await?, origin(&place), &name);
-            app.covers.poster(material, video.duration_ms(), width, address).await?
-        }
-        Err(error) => return Err(error.into()),
-    };
-    show(&app, &caller, &head, shown, format!("cover of {id}"))
-}
-
-/// Where a picture comes from, in the words of the cache.
-pub(crate) fn origin(place: &Place) -> &'static str {
-    match place {
-        Place::File(..) => "library",
-        Place::Blob(_) => "uploads",
-    }
+    let (viewer, item) = (caller.identity.viewer(), Item::Track(id));
+    let (pixels, address) = (query.pixels(), caller::client(&head).address);
+    let shown = app.covers.of_item(&*app.catalog, &app.shelf, &viewer, item, pixels, address);
+    let shown: Result<Shown, Error> = shown.await;
+    show(&app, &caller, &head, shown?, format!("cover of {id}"))
 }
 
 /// Sends a picture.

@@ -18,7 +18,7 @@ use crate::origin::{BaseUrl, Origins, refuse_other_origins};
 use crate::{App, Route};
 
 /// The cookie that holds a session's token.
-pub(crate) const SESSION_COOKIE: &str = "millpond_session";
+pub const SESSION_COOKIE: &str = "millpond_session";
 
 /// Somebody who proved who he is.
 #[derive(Clone)]
@@ -26,7 +26,22 @@ pub(crate) struct Caller {
     /// Who, and by what.
     pub(crate) identity: Identity,
     /// Whether a browser adds this proof by itself, also to what a foreign page asks for.
-    pub(crate) sent_by_browsers: bool,
+    sent_by_browsers: bool,
+}
+
+impl Caller {
+    /// Refuses a change that a page of another origin asks for in the name of whoever sits at the browser.
+    pub(crate) fn check_page(
+        &self,
+        head: &request::Parts,
+        base: &BaseUrl,
+        trusted: &Origins,
+    ) -> Result<(), Error> {
+        if self.sent_by_browsers && !head.method.is_safe() {
+            refuse_other_origins(head, base, trusted)?;
+        }
+        Ok(())
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -72,11 +87,9 @@ pub async fn who(
     trusted: &Origins,
 ) -> Result<Option<Identity>, Response> {
     let caller = by_secret(sign_in, head).await.map_err(IntoResponse::into_response)?;
-    let Some(Caller { identity, sent_by_browsers }) = caller else { return Ok(None) };
-    if sent_by_browsers && !head.method.is_safe() {
-        refuse_other_origins(head, base, trusted).map_err(IntoResponse::into_response)?;
-    }
-    Ok(Some(identity))
+    let Some(caller) = caller else { return Ok(None) };
+    caller.check_page(head, base, trusted).map_err(IntoResponse::into_response)?;
+    Ok(Some(caller.identity))
 }
 
 /// Who shows a secret in a header; nobody when there is none.

@@ -19,9 +19,10 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 
 /// What a page needs to play media: where a range lies and how long the whole is.
 const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Range, Content-Length, Accept-Ranges, ETag");
-/// The same, and what our own API says in headers.
+/// The same, and what our own API and renditions say in headers.
 const EXPOSED_LISTED: HeaderValue = HeaderValue::from_static(
-    "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time",
+    "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time, Cache-Status, \
+     Location, X-Derivative, X-Param-Warnings",
 );
 /// The same, and what the protocols of uploads say in headers.
 const EXPOSED_UPLOADS: HeaderValue = HeaderValue::from_static(
@@ -53,8 +54,8 @@ pub(crate) enum Readers {
     Senders(HeaderValue),
     /// Our own pages alone.
     Ourselves,
-    /// Whoever the route says; it answers preflights too.
-    TheRoutes,
+    /// Whoever the route says. The answer `varies` when there are listed pages, which get another one.
+    TheRoutes { varies: bool },
 }
 
 /// Decides it from the path and the query alone, so that a preflight and its request agree.
@@ -65,22 +66,34 @@ pub(crate) fn readers(
     listed: &Origins,
     routes_that_say: &[String],
 ) -> Readers {
-    let path = uri.path();
-    let path = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    let path = below(uri, prefix);
     let audio = path.strip_prefix("/tracks/").is_some_and(|rest| rest.ends_with("/audio"));
     if path.starts_with("/rest/") || (audio && caller::is_link(uri.query())) {
         return Readers::Everyone;
-    }
-    if routes_that_say.iter().any(|beginning| path.starts_with(beginning.as_str())) {
-        return Readers::TheRoutes;
     }
     match headers.get(ORIGIN) {
         Some(origin) if listed.has(origin) => {
             let sends = path == "/uploads" || path.starts_with("/uploads/");
             if sends { Readers::Senders(origin.clone()) } else { Readers::Listed(origin.clone()) }
         }
+        _ if is_said_by_route(uri, prefix, routes_that_say) => {
+            Readers::TheRoutes { varies: !listed.is_empty() }
+        }
         _ => Readers::Ourselves,
     }
+}
+
+/// Whether the route says who may read its answers, listed pages aside. It hears preflights too: another server may stand
+/// behind it, whose answers are its own.
+pub(crate) fn is_said_by_route(uri: &Uri, prefix: &str, routes_that_say: &[String]) -> bool {
+    let path = below(uri, prefix);
+    routes_that_say.iter().any(|beginning| path.starts_with(beginning.as_str()))
+}
+
+/// The path below the prefix of our address.
+fn below<'a>(uri: &'a Uri, prefix: &str) -> &'a str {
+    let path = uri.path();
+    path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 /// Whether a request is a browser's question before the real one.
@@ -98,7 +111,7 @@ pub(crate) fn preflight(readers: &Readers) -> Response {
         Readers::Everyone => ("GET, HEAD, POST, OPTIONS", ALLOWED),
         Readers::Listed(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_LISTED),
         Readers::Senders(_) => ("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", ALLOWED_UPLOADS),
-        Readers::Ourselves | Readers::TheRoutes => return answer,
+        Readers::Ourselves | Readers::TheRoutes { .. } => return answer,
     };
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
@@ -125,7 +138,10 @@ pub(crate) fn mark(readers: &Readers, headers: &mut HeaderMap) {
             headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
             return;
         }
-        Readers::TheRoutes => {
+        Readers::TheRoutes { varies } => {
+            if *varies {
+                headers.append(VARY, HeaderValue::from_static("origin"));
+            }
             headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(SAME_ORIGIN);
             return;
         }
@@ -160,8 +176,8 @@ mod tests {
             ("/uploadsx", app, Readers::Listed(HeaderValue::from_static(app))),
             ("/me", "https://app.example.evil.example", Readers::Ourselves),
             ("/me", "null", Readers::Ourselves),
-            ("/music/clips/a.mp4?width=320", evil, Readers::TheRoutes),
-            ("/clips/a.mp4", app, Readers::TheRoutes),
+            ("/music/clips/a.mp4?width=320", evil, Readers::TheRoutes { varies: true }),
+            ("/clips/a.mp4", app, Readers::Listed(HeaderValue::from_static(app))),
             ("/clipsx", evil, Readers::Ourselves),
         ];
         for (uri, origin, expected) in cases {

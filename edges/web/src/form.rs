@@ -12,7 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use budget::limits;
-use catalog::{Asked, UnixMs, UploadId, User};
+use catalog::{Asked, UploadId, User};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -112,17 +112,11 @@ enum File {
     Had(UploadId),
 }
 
-/// An upload that a form made for its picture.
-struct Brought {
-    upload: UploadId,
-    since: UnixMs,
-}
-
 /// The picture of a form.
 enum Image {
     None,
-    /// It is here, by this upload if the server was not told before that it is. A remote store may not have it yet.
-    Kept(BlobId, Option<Brought>),
+    /// It came by this upload. A remote store may not have it yet.
+    Kept(BlobId, UploadId),
     /// It was left out, for this reason.
     Refused(String),
 }
@@ -187,7 +181,7 @@ impl Form<'_> {
         let is_chosen = !filename.is_empty();
         let named = ingest::name::file_name(&filename);
         self.image = match self.picture(filename, field, watch).await {
-            Ok((id, brought)) => Image::Kept(id, brought),
+            Ok((id, upload)) => Image::Kept(id, upload),
             // Browsers send an empty part when no picture was chosen.
             Err(error) if error.kind == ErrorKind::Empty && !is_chosen => Image::None,
             Err(error) if is_about_picture(&error.kind) => {
@@ -203,14 +197,14 @@ impl Form<'_> {
         filename: String,
         field: &mut Field<'static>,
         watch: &Arc<Watch>,
-    ) -> Result<(BlobId, Option<Brought>), ingest::Error> {
+    ) -> Result<(BlobId, UploadId), ingest::Error> {
         let no_picture = || {
             let said = "it is no picture in JPEG, PNG, WebP or GIF";
             ingest::Error::new(ErrorKind::NotMedia, said)
         };
         let ask = Ask { asked: Asked { filename, ..Asked::default() }, ..Ask::default() };
         let id = match self.ingest.create(self.who, ask).await? {
-            Created::Ready(row) => return Ok((row.blob.ok_or_else(no_picture)?, None)),
+            Created::Ready(row) => return Ok((row.blob.ok_or_else(no_picture)?, row.id)),
             Created::Open(id, _) => id,
         };
         let fleeting = Fleeting::new(self.ingest, self.who, id);
@@ -225,8 +219,7 @@ impl Form<'_> {
         match received {
             Ok(row) => {
                 fleeting.keep();
-                let brought = Brought { upload: id, since: row.created };
-                Ok((row.blob.ok_or_else(no_picture)?, Some(brought)))
+                Ok((row.blob.ok_or_else(no_picture)?, id))
             }
             Err(error) => {
                 fleeting.cancel().await;
@@ -288,12 +281,12 @@ impl Form<'_> {
             drop(receiving);
             fleeting.cancel().await;
         }
-        // A picture that the sender had before stays his.
-        if let Image::Kept(_, Some(Brought { upload, since })) =
-            std::mem::replace(&mut self.image, Image::None)
-            && let Err(error) = self.ingest.take_back(self.who, upload, since).await
-        {
-            tracing::warn!(%upload, %error, "a picture without a track stays");
+        let Image::Kept(_, upload) = std::mem::replace(&mut self.image, Image::None) else { return };
+        match self.ingest.cancel(self.who, upload).await {
+            Ok(()) => {}
+            // The sender had this picture before, and it stays his.
+            Err(error) if error.kind == ErrorKind::Gone => {}
+            Err(error) => tracing::warn!(%upload, %error, "a picture without a track stays"),
         }
     }
 }

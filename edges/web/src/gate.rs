@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 use crate::caller::{self, Caller};
 use crate::error::{Code, Detail, Error};
 use crate::json::Id;
-use crate::{App, Route, origin};
+use crate::{App, Route};
 
 /// The gate of one route.
 #[derive(Clone)]
@@ -73,11 +73,8 @@ async fn admit(app: &App, route: &Route, head: &mut request::Parts) -> Result<Op
         return Ok(None);
     }
     let caller = caller::identify(app, route, head).await?;
-    if let Some(caller) = &caller
-        && caller.sent_by_browsers
-        && !head.method.is_safe()
-    {
-        origin::refuse_other_origins(head, &app.base_url, &app.cors_origins)?;
+    if let Some(caller) = &caller {
+        caller.check_page(head, &app.base_url, &app.cors_origins)?;
     }
     let action = match (route.action, &caller) {
         (Action::ChangeTrack { .. }, Some(caller)) => owned_track(app, caller, head).await?,

@@ -60,7 +60,7 @@ use stream::Streams;
 use tokio_util::sync::CancellationToken;
 use transform::Covers;
 
-pub use caller::who;
+pub use caller::{SESSION_COOKIE, who};
 pub use health::Health;
 pub use observe::{Observed, observe};
 pub use operations::Operations;
@@ -103,6 +103,8 @@ pub struct Parts {
     pub base_url: BaseUrl,
     /// `server.cors_origins`: pages of other origins that may use a signed-in browser.
     pub cors_origins: Origins,
+    /// The description of the routes of other faces, which stands in ours.
+    pub beside: utoipa::openapi::OpenApi,
 }
 
 /// The parts and what is made of them once.
@@ -123,7 +125,7 @@ impl Deref for App {
 /// All routes of [`ROUTES`], each behind its gate. Errors are JSON, also for unknown paths and methods; a router that
 /// is merged into this one must not have a fallback of its own.
 pub fn router(parts: Parts) -> Router {
-    let description = openapi::text(&parts.base_url);
+    let description = openapi::text(&parts.base_url, parts.beside.clone());
     let app = Arc::new(App { parts, description });
     routes::build(app)
 }

@@ -11,10 +11,10 @@ use stream::{Disposition, Kind, Segment};
 use transform::Shown;
 
 use crate::App;
-use crate::audio::{PictureQuery, origin, send, show, width_of};
+use crate::audio::{PictureQuery, send, show};
 use crate::caller::{self, Caller};
 use crate::error::{Code, Error};
-use crate::json::Id;
+use crate::json::{Asked, Id};
 
 /// Play a file
 ///
@@ -34,7 +34,25 @@ pub(crate) async fn audio(
     request: Request,
 ) -> Result<Response, Error> {
     let (head, _) = request.into_parts();
-    answer(&app, &caller, id, head, |kind| matches!(kind, MediaKind::Audio | MediaKind::Video)).await
+    let (blob, track) = app.catalog.blob_by_file_id(&caller.identity.viewer(), id).await?;
+    let BlobRow { key: Some(key), kind: MediaKind::Audio | MediaKind::Video, content_type, suffix, .. } =
+        blob
+    else {
+        return Err(nothing());
+    };
+    let download = caller::values(head.uri.query().unwrap_or_default(), "download").next();
+    let disposition = match (download.as_deref(), &track) {
+        (None | Some("0"), _) => Disposition::Inline,
+        (Some(_), Some(track)) => Disposition::Attachment(track.path.file_name().to_owned()),
+        (Some(_), None) => Disposition::Attachment(format!("{id}.{}", suffix.as_str())),
+    };
+    let source = app.shelf.open(&Place::Blob(key)).await?;
+    let segment = Segment::whole(source, HeaderValue::from_static(content_type), disposition);
+    let what = match track {
+        Some(Track { artist, title, .. }) => format!("{artist} – {title}"),
+        None => format!("file {id}"),
+    };
+    send(&app, &caller, &head, segment, Kind::Media, what)
 }
 
 /// Show a picture
@@ -48,49 +66,17 @@ pub(crate) async fn image(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id<FileId>,
-    request: Request,
+    Asked(query): Asked<PictureQuery>,
+    head: request::Parts,
 ) -> Result<Response, Error> {
-    let (head, _) = request.into_parts();
-    let Some(width) = width_of(&head)? else {
-        return answer(&app, &caller, id, head, |kind| kind == MediaKind::Image).await;
-    };
     let (blob, _) = app.catalog.blob_by_file_id(&caller.identity.viewer(), id).await?;
     let BlobRow { key: Some(key), kind: MediaKind::Image, content_type, .. } = blob else {
         return Err(nothing());
     };
-    let place = Place::Blob(key);
+    let (place, address) = (Place::Blob(key), caller::client(&head).address);
     let original = Shown::as_it_is(app.shelf.open(&place).await?, 0, None, content_type);
-    let address = caller::client(&head).address;
-    let shown = app.covers.picture(original, origin(&place), &id.to_string(), Some(width), address).await?;
+    let shown = app.covers.picture(original, &place, &id.to_string(), query.pixels(), address).await?;
     show(&app, &caller, &head, shown, format!("picture {id}"))
-}
-
-async fn answer(
-    app: &App,
-    caller: &Caller,
-    id: FileId,
-    head: request::Parts,
-    is_wanted: fn(MediaKind) -> bool,
-) -> Result<Response, Error> {
-    let (blob, track) = app.catalog.blob_by_file_id(&caller.identity.viewer(), id).await?;
-    let BlobRow { key: Some(key), kind, content_type, suffix, .. } = blob else { return Err(nothing()) };
-    if !is_wanted(kind) {
-        return Err(nothing());
-    }
-    let download = caller::values(head.uri.query().unwrap_or_default(), "download").next();
-    let disposition = match (download.as_deref(), &track) {
-        (None | Some("0"), _) => Disposition::Inline,
-        (Some(_), Some(track)) => Disposition::Attachment(track.path.file_name().to_owned()),
-        (Some(_), None) => Disposition::Attachment(format!("{id}.{}", suffix.as_str())),
-    };
-    let source = app.shelf.open(&Place::Blob(key)).await?;
-    let segment = Segment::whole(source, HeaderValue::from_static(content_type), disposition);
-    let (kind, what) = match (kind, track) {
-        (MediaKind::Image, _) => (Kind::Picture, format!("picture {id}")),
-        (_, Some(Track { artist, title, .. })) => (Kind::Media, format!("{artist} – {title}")),
-        (_, None) => (Kind::Media, format!("file {id}")),
-    };
-    send(app, caller, &head, segment, kind, what)
 }
 
 fn nothing() -> Error {

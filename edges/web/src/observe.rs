@@ -96,10 +96,8 @@ impl Service<Request> for Watched {
             method = %asked.method,
             path = request.uri().path()
         );
-        let is_preflight =
-            asked.readers != cors::Readers::TheRoutes && cors::is_preflight(&asked.method, request.headers());
         // It runs when it is polled, and not before.
-        let handler = (!is_preflight).then(|| self.route.call(request));
+        let handler = (!asked.is_preflight || asked.by_route).then(|| self.route.call(request));
         let passed = async move {
             let account = Account::open(asked.class, &watch.observed.peaks);
             let passed = pass(&watch.observed, &asked, &account, handler);
@@ -149,12 +147,15 @@ struct Asked {
     class: &'static str,
     method: Method,
     readers: cors::Readers,
+    is_preflight: bool,
+    /// The route hears preflights too, and may answer them.
+    by_route: bool,
     gzip: gzip::Asked,
 }
 
 impl Asked {
     fn of(request: &Request, Watch { observed, ids }: &Watch) -> Self {
-        let headers = request.headers();
+        let (headers, prefix) = (request.headers(), observed.base_url.prefix());
         Asked {
             started: Instant::now(),
             id: ids.of(headers),
@@ -163,12 +164,19 @@ impl Asked {
             readers: cors::readers(
                 request.uri(),
                 headers,
-                observed.base_url.prefix(),
+                prefix,
                 &observed.cors_origins,
                 &observed.readers_by_route,
             ),
+            is_preflight: cors::is_preflight(request.method(), headers),
+            by_route: cors::is_said_by_route(request.uri(), prefix, &observed.readers_by_route),
             gzip: gzip::Asked::by(request.method(), headers),
         }
+    }
+
+    /// Whether a page of `server.cors_origins` asks.
+    fn is_listed(&self) -> bool {
+        matches!(self.readers, cors::Readers::Listed(_))
     }
 }
 
@@ -199,6 +207,9 @@ async fn answer(asked: &Asked, handler: Option<RouteFuture<Infallible>>) -> Resp
     let Some(handler) = handler else { return cors::preflight(&asked.readers) };
     // What a handler leaves half done is its own and goes with it; what it shares is behind locks that survive.
     match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(Ok(answer)) if asked.is_preflight && asked.is_listed() && !is_foreign(&answer) => {
+            cors::preflight(&asked.readers)
+        }
         Ok(Ok(answer)) if asked.method == Method::OPTIONS => options(answer),
         Ok(Ok(answer)) => answer,
         Err(panic) => {

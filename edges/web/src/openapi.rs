@@ -36,7 +36,6 @@ use crate::{
     ),
     components(schemas(ErrorAnswer, ErrorWords)),
     security(("session" = []), ("key" = []), ("password" = [])),
-    modifiers(&Everywhere)
 )]
 struct Description;
 
@@ -67,9 +66,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     item.into_iter().flatten()
 }
 
-/// The description as text, for clients that come to this address.
-pub(crate) fn text(base: &BaseUrl) -> Bytes {
+/// The description as text, for clients that come to this address, with that of the routes of other faces.
+pub(crate) fn text(base: &BaseUrl, beside: utoipa::openapi::OpenApi) -> Bytes {
     let mut api = Description::openapi();
+    api.merge(beside);
+    Everywhere.modify(&mut api);
     let address = if base.prefix().is_empty() { "/" } else { base.prefix() };
     api.servers = Some(vec![Server::new(address)]);
     // The description is made of our own types; there is no input that could make it fail.
@@ -92,7 +93,8 @@ mod tests {
 
     #[test]
     fn the_description_and_the_table_of_routes_are_the_same_set() {
-        let api: serde_json::Value = serde_json::from_slice(&text(&BaseUrl::default())).unwrap();
+        let api: serde_json::Value =
+            serde_json::from_slice(&text(&BaseUrl::default(), Default::default())).unwrap();
         let paths = api["paths"].as_object().unwrap();
         let described: BTreeSet<String> = paths
             .iter()
@@ -111,7 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_open_in_the_table_is_open_in_the_description() {
-        let api: serde_json::Value = serde_json::from_slice(&text(&BaseUrl::default())).unwrap();
+        let api: serde_json::Value =
+            serde_json::from_slice(&text(&BaseUrl::default(), Default::default())).unwrap();
         for route in ROUTES {
             let operation = &api["paths"][route.path][route.method.as_str().to_lowercase()];
             let open = operation["security"]

@@ -114,6 +114,11 @@ impl Origins {
         Ok(Origins(origins.into()))
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this value of `Origin` is on the list.
     pub(crate) fn has(&self, origin: &HeaderValue) -> bool {
         origin.to_str().is_ok_and(|origin| self.0.iter().any(|known| **known == *origin))

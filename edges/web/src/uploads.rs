@@ -221,7 +221,8 @@ pub(crate) async fn instead(
 
 /// Give an upload up
 ///
-/// Its bytes go. One that is ready is a track, and removed as one.
+/// Its bytes go. One that is ready is a track, and removed as one; a picture goes that this upload brought and no track
+/// shows.
 #[utoipa::path(delete, path = "/uploads/{id}", tag = "uploads", params(("id" = String, Path)),
     responses((status = 204, description = "gone")))]
 pub(crate) async fn give_up(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, request};
 use axum::response::Response;
+use budget::limits::POSTER_PIXELS;
 use catalog::{Caption, Look, Sound, TrackId, Video, VideoFacts, Viewer};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -166,9 +167,6 @@ pub(crate) struct StepAnswer {
     width: u64,
     url: String,
 }
-
-/// How wide the poster is whose address is told; covers have this size among theirs.
-const POSTER_PIXELS: u64 = 600;
 
 /// Read a video
 ///

@@ -23,10 +23,12 @@ pub(crate) struct Shares {
 }
 
 /// Shares out `limit` descriptors; `connections` and `streams` are the keys `limits.connections` and `limits.streams`, of
-/// which 0 is no limit. A connection can have a file for itself, but no more of them than there may be streams.
+/// which 0 is no limit. A connection can have a file for itself, but no more of them than there may be streams. What is kept
+/// open otherwise is set aside, and a quarter at most, so that a small limit has connections too.
 pub(crate) fn share(limit: u64, connections: usize, streams: usize) -> Shares {
     let open_files = limits::OPEN_FILES_MAX.min(usize::try_from(limit / 4).unwrap_or(usize::MAX));
-    let rest = limit.saturating_sub(limits::DESCRIPTORS_RESERVED).saturating_sub(open_files as u64);
+    let cached = limits::DESCRIPTORS_CACHED.min(limit / 4);
+    let rest = limit.saturating_sub(limits::DESCRIPTORS_RESERVED + cached).saturating_sub(open_files as u64);
     let files = if streams == 0 { rest / 2 } else { (rest / 2).min(streams as u64) };
     let bound = usize::try_from(rest - files).unwrap_or(usize::MAX).max(1);
     let connections = if connections == 0 { bound } else { connections.min(bound) };
@@ -44,11 +46,11 @@ mod tests {
             assert_eq!((shares.open_files, shares.connections), expected, "{connections} of {limit}");
         };
         check(1_048_576, (16_384, 8_192), (1_024, 16_384));
-        check(1_048_576, (0, 0), (1_024, 523_744));
-        check(20_000, (16_384, 0), (1_024, 9_456));
-        check(20_000, (16_384, 8_192), (1_024, 10_720));
-        check(20_000, (16_384, 100), (1_024, 16_384));
-        check(1_024, (16_384, 8_192), (256, 352));
+        check(1_048_576, (0, 0), (1_024, 522_483));
+        check(20_000, (16_384, 0), (1_024, 8_195));
+        check(20_000, (16_384, 8_192), (1_024, 8_198));
+        check(20_000, (16_384, 100), (1_024, 16_290));
+        check(1_024, (16_384, 8_192), (256, 224));
         check(1_024, (100, 100), (256, 100));
         check(10, (1_000_000, 1), (2, 1));
         assert!(raise() > 0);

@@ -44,7 +44,12 @@ impl Making {
     ) -> Result<Making> {
         let failed = |e: &dyn std::fmt::Display| Error::failed(e.to_string());
         let renditions = Renditions::open(&home.data, keeping.io.clone()).map_err(|e| failed(&e))?;
-        let rules = CacheSettings { bytes_max: settings.cache.bytes, ..CacheSettings::default() };
+        let rules = CacheSettings {
+            bytes_max: settings.cache.bytes,
+            free_bytes_min: budget::limits::RENDITIONS_FREE_SHARE
+                .saturating_mul(settings.store.free_bytes_min),
+            ..CacheSettings::default()
+        };
         let cache = Cache::open(&home.data, renditions, &home.budget, rules).await;
         let cache = cache.map_err(|e| Error::failed(format!("{e}: {}", e.words)))?;
         let transforms = Transforms::new(transform::Parts {
@@ -101,6 +106,7 @@ impl Making {
             budget: home.budget.clone(),
             prefix: settings.server.base_url.prefix().into(),
             answers: self.answers.clone(),
+            session_cookie: web::SESSION_COOKIE,
         }))
     }
 

@@ -231,6 +231,7 @@ impl Faces<'_> {
             health,
             base_url,
             cors_origins,
+            beside: cdn::openapi(),
         });
         let subsonic = subsonic::router(subsonic::Parts {
             catalog: Arc::clone(&home.catalog),

@@ -81,7 +81,7 @@ const scenes = {
       seen.duration = video.duration
       seen.on = await until(5)
       seen.seek = await seek(video.duration * 0.8)
-      seen.back = await seek(video.duration * 0.3)
+      seen.back = await seek(video.duration * 0.2)
       const switched = within(new Promise((yes) => hls.once(Hls.Events.LEVEL_SWITCHED, (_, { level }) => yes(level))), 'level')
       hls.currentLevel = hls.levels.length - 1
       seen.level = await switched

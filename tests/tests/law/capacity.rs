@@ -28,6 +28,6 @@ pub(crate) fn over_capacity(stage: &Stage<'_>) -> Findings {
     findings.at_least("over capacity: refused", refusals.len() as f64, 10.0, "");
     findings.equal("over capacity: not refused, or not in order", others.len(), 0);
     others.iter().take(3).for_each(|other| findings.note("one of them", other));
-    prompt("over capacity", &refusals, &mut findings);
+    prompt("over capacity", &refusals, &stage.metronome, &mut findings);
     findings
 }

@@ -38,7 +38,7 @@ pub(crate) fn covers(stage: &Stage<'_>) -> Findings {
     let figures = format!("{}, {}", ms(times.percentile(50.0)), ms(times.longest()));
     findings.note(format!("{} pages of {each} covers, median and longest", times.len()), figures);
     let all = readers.into_iter().fold(browser, Caller::and);
-    all.report("covers", &mut findings);
+    all.report("covers", stage, &mut findings);
     findings
 }
 

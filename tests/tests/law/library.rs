@@ -44,7 +44,7 @@ pub(crate) fn scan(stage: &Stage<'_>) -> Findings {
     tracks("scan: tracks".to_owned(), count, stage, &mut findings);
     findings.note("scan: the first one took", format!("{:.1} s", first.as_secs_f64()));
     findings.note("scan: how many", scans.to_string());
-    caller.report("scan", &mut findings);
+    caller.report("scan", stage, &mut findings);
     findings
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn sync(stage: &Stage<'_>, login: &Login, from: IpAddr) -> Findings {
     tracks(format!("{who}: tracks by search"), by_search, stage, &mut findings);
     tracks(format!("{who}: tracks by album"), by_album, stage, &mut findings);
     findings.note(format!("{who}: rounds, the longest of"), format!("{rounds}, {:.1} s", took.as_secs_f64()));
-    caller.report(&who, &mut findings);
+    caller.report(&who, stage, &mut findings);
     findings
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use load::{Findings, Spread, loopback};
 use tests::http::Connection;
-use tests::rendition::{Asked, renditions};
+use tests::rendition::{Asked, judged, renditions};
 use tests::viewer::{Shelf, told};
 use tests::{Viewer, wait_until};
 
@@ -47,7 +47,7 @@ pub(crate) fn ordered(stage: &Stage<'_>) -> Findings {
     let refusals = orders.iter().flat_map(|order| order.refusals.iter().copied());
     let (door, line): (Vec<_>, Vec<_>) = refusals.partition(|took| *took < AT_THE_DOOR);
     findings.note("renditions: refused at the door, and in line", format!("{}, {}", door.len(), line.len()));
-    prompt("renditions, at the door", &Spread::of(door), &mut findings);
+    prompt("renditions, at the door", &Spread::of(door), &stage.metronome, &mut findings);
     findings
 }
 
@@ -61,11 +61,7 @@ pub(crate) fn looked_at(stage: &Stage<'_>, findings: &mut Findings) {
     };
     let seen: Vec<_> = asked.iter().enumerate().map(watch).collect();
     told("renditions afterwards", &seen, findings);
-    let bodies =
-        asked.iter().zip(&seen).filter_map(|(asked, seen)| Some((asked, seen.body.as_ref()?.as_ref().ok()?)));
-    let wrong: Vec<String> = bodies.filter_map(|(asked, body)| asked.wrong(body)).collect();
-    findings.equal("renditions that are not what was asked for", wrong.len(), 0);
-    wrong.iter().take(3).for_each(|why| findings.note("one of them", why.as_str()));
+    judged(asked.iter().zip(&seen).filter_map(|(asked, seen)| Some((asked, seen.whole()?))), findings);
 }
 
 fn asked(stage: &Stage<'_>) -> Vec<Asked> {
@@ -106,8 +102,6 @@ fn once(stage: &Stage<'_>, number: usize, asked: &Asked, order: &mut Order) -> R
         429 | 503 => order.refusals.push(began.elapsed()),
         _ => return Err(answer.head()),
     }
-    let seconds = answer.header("retry-after").parse().ok();
-    order.without_time += usize::from(seconds.is_none());
-    wait_until(Instant::now() + Duration::from_secs(seconds.unwrap_or(1)), || false);
+    order.without_time += usize::from(!answer.come_back());
     Ok(false)
 }

@@ -1,7 +1,7 @@
 //! Many uploads at the same time.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use load::{Findings, loopback};
 use tests::sound::Noise;
@@ -41,8 +41,7 @@ fn upload(stage: &Stage<'_>, tus: &Tus, number: u64) -> Result<String, String> {
         match tus.stream(&noise, &names, Some(loopback(21, number as usize))) {
             Ok((answer, digest)) if answer.status == 204 => return Ok(digest),
             Ok((answer, _)) if matches!(answer.status, 429 | 503) => {
-                let seconds = answer.header("retry-after").parse().unwrap_or(1);
-                wait_until(Instant::now() + Duration::from_secs(seconds), || false);
+                answer.come_back();
             }
             Ok((answer, _)) => return Err(format!("{} {}", answer.head(), answer.text())),
             Err(error) => return Err(error.to_string()),

@@ -9,6 +9,9 @@
     reason = "the files are small and are the test's own, and nothing else runs here"
 )]
 
+mod bounds;
+mod coming;
+mod next;
 mod origin;
 mod rows;
 mod whole;
@@ -45,15 +48,14 @@ type Step = (&'static str, &'static str, &'static str);
 /// A conversation over one address.
 pub(crate) type Row = (&'static str, &'static [Step]);
 
-/// Dates that are so many seconds from now: `{-60}`.
-fn with_dates(text: &str) -> String {
+/// Dates that are so many seconds from the beginning of a row: `{-60}`.
+fn with_dates(text: &str, begun: SystemTime) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once('{') {
         let (seconds, behind) = behind.split_once('}').expect("a number in braces");
         let seconds: i64 = seconds.parse().expect("a number in braces");
         let shift = Duration::from_secs(seconds.unsigned_abs());
-        let now = SystemTime::now();
-        let at = if seconds < 0 { now - shift } else { now + shift };
+        let at = if seconds < 0 { begun - shift } else { begun + shift };
         out += before;
         out += &httpdate::fmt_http_date(at);
         rest = behind;
@@ -62,43 +64,46 @@ fn with_dates(text: &str) -> String {
 }
 
 fn check_row(house: &House, number: usize, (name, steps): &Row) -> Result<(), String> {
+    let (begun, of_row) = (SystemTime::now(), format!("/rows/{number}/"));
     for (at, (request, reply, expected)) in steps.iter().enumerate() {
         let said = |why: String| format!("{name}, step {at}: {why}");
-        let request = with_dates(request);
+        let request = with_dates(request, begun);
         let mut lines = request.lines();
         let first = lines.next().unwrap_or_default();
         let (method, rest) = first.split_once(' ').unwrap_or((first, ""));
-        let path = format!("/rows/{number}/{rest}");
+        let path = format!("{of_row}{rest}");
         let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
         if !reply.is_empty() {
-            house.origin.expect(&path, &with_dates(reply));
+            house.origin.expect(&path, &with_dates(reply, begun));
         }
-        let before = house.origin.asked_for(&path).len();
+        // Whatever is asked for meanwhile, under this or another address of the row, this step is the cause of it.
+        let before = house.origin.asked_under(&of_row).len();
         let body: &[u8] = if ["POST", "PUT", "M-SEARCH"].contains(&method) { b"abc" } else { b"" };
         let answer = house.server.send(method, &format!("/far{path}"), &fields, body);
         if expected.starts_with("refreshed") {
             let deadline = std::time::Instant::now() + Duration::from_secs(5);
-            tests::wait_until(deadline, || house.origin.asked_for(&path).len() > before);
+            tests::wait_until(deadline, || house.origin.asked_under(&of_row).len() > before);
         }
-        let asked = house.origin.asked_for(&path).split_off(before);
+        let asked = house.origin.asked_under(&of_row).split_off(before);
         house.origin.take_back(&path);
         for check in expected.split("; ") {
-            check_one(check, &answer, &asked).map_err(|why| said(format!("{why}; {}", answer.head())))?;
+            check_one(check, &answer, &asked, begun)
+                .map_err(|why| said(format!("{why}; {}", answer.head())))?;
         }
     }
     Ok(())
 }
 
-fn check_one(check: &str, answer: &Answer, asked: &[origin::Asked]) -> Result<(), String> {
+fn check_one(check: &str, answer: &Answer, asked: &[origin::Asked], begun: SystemTime) -> Result<(), String> {
     let (word, rest) = check.split_once(' ').unwrap_or((check, ""));
     let is_true = match word {
         "kept" => asked.is_empty() && answer.status != 599,
         "asked" | "refreshed" => asked.len() == 1 && answer.status != 599,
-        "hit" => answer.header("cache-status") == "millpond; hit",
+        "hit" => answer.is_hit(),
         "twice" => asked.len() == 2,
         "with" => {
             let (name, value) = rest.split_once(": ").expect("a field");
-            asked.first().and_then(|asked| asked.field(name)) == Some(&*with_dates(value))
+            asked.first().and_then(|asked| asked.field(name)) == Some(&*with_dates(value, begun))
         }
         "without" => asked.first().is_some_and(|asked| asked.field(rest).is_none()),
         "status" => answer.status.to_string() == rest,

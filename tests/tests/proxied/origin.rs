@@ -100,9 +100,9 @@ impl Origin {
         self.log.lock().expect("no panic").clone()
     }
 
-    /// Those for one path.
-    pub(crate) fn asked_for(&self, path: &str) -> Vec<Asked> {
-        self.asked().into_iter().filter(|asked| asked.path == path).collect()
+    /// Those for what is under one path.
+    pub(crate) fn asked_under(&self, path: &str) -> Vec<Asked> {
+        self.asked().into_iter().filter(|asked| asked.path.starts_with(path)).collect()
     }
 }
 

@@ -1,13 +1,16 @@
 //! The conversations, by what they are about.
 
 mod more;
+mod trust;
 
 use more::{CHANGES, FIELDS, PARTS, STALE, TARGETED};
+use trust::TRUST;
 
 use super::Row;
 
 pub(crate) const ROWS: &[&[Row]] = &[
     FRESHNESS, DIRECTIVES, STATUSES, VALIDATION, VARIANTS, REQUESTS, CHANGES, PARTS, STALE, FIELDS, TARGETED,
+    TRUST,
 ];
 
 const FRESHNESS: &[Row] = &[
@@ -36,6 +39,14 @@ const FRESHNESS: &[Row] = &[
     (
         "expires in the future",
         &[("GET", "200\nExpires: {60}\nDate: {0}\n\na", "asked"), ("GET", "", "kept; body a")],
+    ),
+    (
+        "expires with names in another case, and another day of the week",
+        &[("GET", "200\nExpires: MON, 18 aug 2050 02:01:18 gmt\n\na", "asked"), ("GET", "", "kept; body a")],
+    ),
+    (
+        "expires in a zone that no date has",
+        &[("GET", "200\nExpires: Thu, 18 Aug 2050 02:01:18 UTC\n\na", "asked"), ("GET", "200\n\nb", "asked")],
     ),
     (
         "expires that is no date",

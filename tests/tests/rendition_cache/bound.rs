@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use tests::wait_until;
@@ -16,7 +17,7 @@ use tests::wait_until;
 use crate::ground::{House, noise, walk};
 
 /// Who ask at the same time. Each reserves more than he needs in the end, so that many would leave little to see.
-const CLIENTS: u64 = 2;
+const CLIENTS: usize = 2;
 
 /// What was seen while a cache was asked for more than it may keep.
 struct Seen {
@@ -47,46 +48,43 @@ fn asked(cache_bytes: u64, asked_bytes: u64, each_seconds: u64) -> (House, Seen)
     let count = asked_bytes.div_ceil(each_bytes);
     noise(&house.public("noise.wav"), u32::try_from(each_seconds + count).expect("a short one"));
     let (folder, process) = (house.server.data.join("cache"), house.server.id());
-    let (over, next) = (AtomicBool::new(false), AtomicU64::new(0));
+    let next = AtomicU64::new(0);
     let (whole, given, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let mut seen = Seen { peak_bytes: 0, samples: 0, whole: 0, given_bytes: 0, refused: 0 };
-    std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
-                        break;
-                    }
-                    let target = format!(
-                        "/clips/noise.wav?mode=audio&format=flac&time={number}s&duration={each_seconds}s"
-                    );
-                    // Who finds no room is told to come back, and does.
-                    let got = wait_until(Instant::now() + Duration::from_secs(120), || {
-                        let answer = house.signed_in(&target);
-                        let is_whole = answer.status == 200 && answer.whole;
-                        if is_whole {
-                            assert!(answer.body.starts_with(b"fLaC"), "{target}: {}", answer.head());
-                            whole.fetch_add(1, Ordering::Relaxed);
-                            given.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
-                        } else {
-                            assert_eq!(answer.status, 503, "{target}: {} {}", answer.head(), answer.text());
-                            refused.fetch_add(1, Ordering::Relaxed);
-                        }
-                        is_whole
-                    });
-                    assert!(got, "{target} was never given");
+    let client = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                break;
+            }
+            let target =
+                format!("/clips/noise.wav?mode=audio&format=flac&time={number}s&duration={each_seconds}s");
+            // Who finds no room is told to come back, and does.
+            let got = wait_until(Instant::now() + Duration::from_secs(120), || {
+                let answer = house.signed_in(&target);
+                let is_whole = answer.status == 200 && answer.whole;
+                if is_whole {
+                    assert!(answer.body.starts_with(b"fLaC"), "{target}: {}", answer.head());
+                    whole.fetch_add(1, Ordering::Relaxed);
+                    given.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
+                } else {
+                    assert_eq!(answer.status, 503, "{target}: {} {}", answer.head(), answer.text());
+                    refused.fetch_add(1, Ordering::Relaxed);
                 }
-                over.store(true, Ordering::Relaxed);
+                is_whole
             });
+            assert!(got, "{target} was never given");
         }
-        // It looks every few milliseconds, and never comes to be true.
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        // It looks every few milliseconds, also to the end of a client that fails.
         wait_until(Instant::now() + Duration::from_secs(3_600), || {
             let (first, second) = (taken(&folder, process), taken(&folder, process));
             let both = first.iter().filter_map(|(inode, bytes)| Some((*bytes).min(*second.get(inode)?)));
             seen.peak_bytes = seen.peak_bytes.max(both.sum());
             seen.samples += 1;
-            over.load(Ordering::Relaxed)
+            clients.iter().all(ScopedJoinHandle::is_finished)
         });
     });
     seen.whole = whole.into_inner();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tests::http::Answer;
-use tests::{Nginx, eventually, free_port, wait_until};
+use tests::{Nginx, eventually, free_port, media, wait_until};
 
-use crate::ground::{House, WITHIN, is_hit, settle, video};
+use crate::ground::{House, WITHIN, another, video};
 
 fn max_age(answer: &Answer) -> u64 {
     let value = answer.header("cache-control").to_owned();
@@ -13,17 +13,20 @@ fn max_age(answer: &Answer) -> u64 {
     age.unwrap_or_else(|| panic!("no max-age: {}", answer.head()))
 }
 
+/// Puts another video in the place of one, as somebody does who uploads it beside first.
+fn replace(house: &House, name: &str, size: &str, seconds: u32) {
+    another(&house.public("next.mp4"), size, seconds, 120);
+    std::fs::rename(house.public("next.mp4"), house.public(name)).expect("another video under the same name");
+    media::settle(&house.public(name));
+}
+
 #[test]
 fn when_a_source_changes_the_former_rendition_is_given_while_one_child_makes_the_new_one() {
     let house = House::new("", "");
     video(&house.public("a.mp4"), "640x360", 8, 0);
-    settle(&house.public("a.mp4"));
     let target = "/clips/a.mp4?width=480";
     let old = house.kept(target);
-    video(&house.public("next.mp4"), "640x360", 8, 120);
-    std::fs::rename(house.public("next.mp4"), house.public("a.mp4"))
-        .expect("another video under the same name");
-    settle(&house.public("a.mp4"));
+    replace(&house, "a.mp4", "640x360", 8);
     let before = house.server.metric("renditions_ended_total");
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let asking: Vec<_> = (0..20).map(|_| scope.spawn(|| house.get(target))).collect();
@@ -40,7 +43,7 @@ fn when_a_source_changes_the_former_rendition_is_given_while_one_child_makes_the
     let mut new = Answer::default();
     eventually("the new one is made", WITHIN, || {
         new = house.get(target);
-        is_hit(&new)
+        new.is_hit()
     });
     assert!(new.body != old.body && new.header("etag") != old.header("etag"));
     assert_eq!(house.server.metric("renditions_ended_total") - before, 1.0, "one child for all of them");
@@ -56,9 +59,7 @@ fn who_asks_past_all_caches_gets_the_new_one_and_a_purge_leaves_no_former_one() 
     video(&house.public("a.mp4"), "320x180", 1, 0);
     let (target, purged) = ("/clips/a.mp4?width=160", "/clips/a.mp4?width=320");
     let (old, gone) = (house.kept(target), house.kept(purged));
-    video(&house.public("next.mp4"), "320x180", 1, 120);
-    std::fs::rename(house.public("next.mp4"), house.public("a.mp4"))
-        .expect("another video under the same name");
+    replace(&house, "a.mp4", "320x180", 1);
     let new = house.server.get(target, &[("Cache-Control", "no-cache"), crate::ground::WHOLE_ONLY]);
     assert!(new.status == 200 && new.body != old.body, "{}", new.head());
     let answer = house.post("/cdn/purge", &house.server.admin.bearer(), r#"{"paths":["/clips/a.mp4"]}"#);
@@ -71,7 +72,6 @@ fn who_asks_past_all_caches_gets_the_new_one_and_a_purge_leaves_no_former_one() 
 fn the_time_of_an_origin_is_told_and_begins_anew_when_the_source_is_the_same() {
     let house = House::new("", "ttl = { ok_ms = \"2s\" }");
     video(&house.public("a.mp4"), "320x180", 1, 0);
-    settle(&house.public("a.mp4"));
     let target = "/clips/a.mp4?width=160";
     let first = house.kept(target);
     assert_eq!(max_age(&first), 2, "{}", first.head());
@@ -79,7 +79,7 @@ fn the_time_of_an_origin_is_told_and_begins_anew_when_the_source_is_the_same() {
     let mut later = Answer::default();
     let grew = wait_until(std::time::Instant::now() + Duration::from_secs(30), || {
         later = house.get(target);
-        assert!(is_hit(&later) && later.body == first.body, "{}", later.head());
+        assert!(later.is_hit() && later.body == first.body, "{}", later.head());
         max_age(&later) > 2
     });
     let age: u64 = later.header("age").parse().expect("a number");
@@ -91,7 +91,7 @@ fn the_time_of_an_origin_is_told_and_begins_anew_when_the_source_is_the_same() {
 fn what_is_kept_of_another_server_is_given_before_that_is_asked_and_while_it_is_away() {
     let files = tempfile::tempdir().expect("a folder");
     let file = files.path().join("a.mp4");
-    video(&file, "320x180", 1, 0);
+    another(&file, "320x180", 1, 0);
     let (port, directives) = (free_port(), format!("root {};", files.path().display()));
     let nginx = Nginx::start_on(port, &directives);
     let far = format!(
@@ -113,20 +113,20 @@ fn what_is_kept_of_another_server_is_given_before_that_is_asked_and_while_it_is_
         |answer: &Answer| answer.header("cache-status").contains("detail=stale") && max_age(answer) == 0;
     assert!(given(30_000, &is_stale), "its time is over once");
     assert!(
-        given(30_000, &|answer| is_hit(answer) && max_age(answer) > 0),
+        given(30_000, &|answer| answer.is_hit() && max_age(answer) > 0),
         "and begins anew when the origin was asked"
     );
     drop(nginx);
     given(4_000, &|_| false);
     assert!(given(10_000, &is_stale), "the origin is away, and what is kept is given all the same");
     assert_eq!(house.server.metric("renditions_ended_total"), ended, "nothing was made again");
-    video(&file, "320x180", 1, 120);
+    another(&file, "320x180", 1, 120);
     let nginx = Nginx::start_on(port, &directives);
     let mut new = Answer::default();
     eventually("the new one is made", WITHIN, || {
         new = house.get(target);
         assert_eq!(new.status, 200, "{}", new.text());
-        is_hit(&new) && new.body != old.body
+        new.is_hit() && new.body != old.body
     });
     std::fs::remove_file(&file).expect("it goes");
     eventually("an origin that has it not any more is believed", WITHIN, || house.get(target).status == 404);

@@ -1,12 +1,10 @@
 //! A server with one folder for everybody and one for those who signed in.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tests::http::{Answer, Fields};
-use tests::{Options, Server, eventually};
+use tests::{Options, Server, media};
 
 /// How long a rendition may take on a machine that has other things to do.
 pub(crate) const WITHIN: Duration = Duration::from_secs(120);
@@ -15,7 +13,8 @@ pub(crate) const WHOLE_ONLY: (&str, &str) = ("User-Agent", "AppleCoreMedia/1.0")
 
 pub(crate) struct House {
     pub(crate) server: Server,
-    config: String,
+    /// The first of these has the data folder of all.
+    former: Vec<Server>,
     clips: tempfile::TempDir,
 }
 
@@ -32,18 +31,13 @@ impl House {
              [[cdn.origin]]\nname = \"own\"\npath = \"/own/\"\nfolder = \"{root}/private\"\n"
         );
         let server = Server::start(&Options::default().config(&config));
-        House { server, config, clips }
+        House { server, former: Vec::new(), clips }
     }
 
     /// Starts a server again on what the last one left.
     pub(crate) fn start_again(&mut self) {
-        let people = Some((self.server.admin.clone(), self.server.mira.clone()));
-        let data = self.server.data.clone();
-        let options = Options { data: Some(data), people, ..Options::default().config(&self.config) };
-        // The old one keeps the temporary folder of its data.
-        let again = Server::start(&options);
-        let old = std::mem::replace(&mut self.server, again);
-        std::mem::forget(old);
+        let again = Server::start(&Options::on(&self.server));
+        self.former.push(std::mem::replace(&mut self.server, again));
     }
 
     pub(crate) fn public(&self, name: &str) -> PathBuf {
@@ -79,12 +73,7 @@ impl House {
 
     /// Asks until it comes out of the cache.
     pub(crate) fn kept(&self, target: &str) -> Answer {
-        let mut answer = Answer::default();
-        eventually(&format!("{target} is kept"), WITHIN, || {
-            answer = self.signed_in(target);
-            answer.status == 200 && is_hit(&answer)
-        });
-        answer
+        self.server.kept(target, &[("Authorization", &self.server.mira.bearer()), WHOLE_ONLY])
     }
 
     /// The files of renditions, by their names.
@@ -111,10 +100,6 @@ impl House {
     }
 }
 
-pub(crate) fn is_hit(answer: &Answer) -> bool {
-    answer.header("cache-status") == "millpond; hit"
-}
-
 /// All files beneath a folder.
 pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -125,40 +110,19 @@ pub(crate) fn walk(folder: &Path) -> Vec<PathBuf> {
     each.collect()
 }
 
-/// Makes a source out of nothing.
-pub(crate) fn ffmpeg(arguments: &[&str], to: &Path) {
-    let status = Command::new("ffmpeg")
-        .args(["-nostdin", "-y", "-loglevel", "error"])
-        .args(arguments)
-        .args(["-threads", "1"])
-        .arg(to)
-        .status();
-    assert!(status.expect("ffmpeg runs").success(), "{arguments:?}");
-}
-
-/// A video of so many seconds, another one for each hue.
+/// A settled video of so many seconds, another one for each hue.
 pub(crate) fn video(to: &Path, size: &str, seconds: u32, hue: u32) {
-    let picture = format!("testsrc2=size={size}:rate=15:duration={seconds},hue=h={hue}");
-    let sound = format!("sine=frequency=440:duration={seconds}");
-    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"];
-    let inputs = ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound];
-    ffmpeg(&[&inputs[..], &coded[..]].concat(), to);
+    another(to, size, seconds, hue);
+    media::settle(to);
 }
 
-/// Waits until nobody can change a file without its times telling: from then on its validator is strong.
-pub(crate) fn settle(file: &Path) {
-    let settles = Duration::from_millis(budget::limits::VALIDATOR_SETTLE_MS + 100);
-    eventually("the file has been as it is for a while", WITHIN, || {
-        let found = std::fs::metadata(file).expect("a file");
-        let changed = Duration::new(found.ctime().unsigned_abs(), found.ctime_nsec().unsigned_abs() as u32);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
-        now.saturating_sub(changed) > settles
-    });
+/// The same of this very moment: it is settled later.
+pub(crate) fn another(to: &Path, size: &str, seconds: u32, hue: u32) {
+    media::video(to, size, seconds, &["-vf", &format!("hue=h={hue}")]);
 }
 
-/// Noise, which no encoder makes smaller: 192,000 bytes a second.
+/// Settled noise.
 pub(crate) fn noise(to: &Path, seconds: u32) {
-    let one = |seed| format!("anoisesrc=color=white:sample_rate=48000:duration={seconds}:seed={seed}");
-    let both = format!("{}[left];{}[right];[left][right]amerge=inputs=2", one(7), one(8));
-    ffmpeg(&["-f", "lavfi", "-i", &both, "-c:a", "pcm_s16le"], to);
+    media::noise(to, seconds);
+    media::settle(to);
 }

@@ -76,14 +76,14 @@ fn a_job_that_fails_says_why_and_a_job_that_is_none_is_not_found() {
             status = house.server.get(&place, &[]);
             status.json()["status"] == "failed"
         });
-        assert_eq!(status.json()["error"]["code"], "not_media", "{}", status.text());
+        assert_eq!(status.code(), "not_media", "{}", status.text());
         assert!(
             !status.text().contains("signer="),
             "the address is told without its signature: {}",
             status.text()
         );
     } else {
-        assert_eq!(accepted.json()["error"]["code"], "not_media", "{}", accepted.text());
+        assert_eq!(accepted.code(), "not_media", "{}", accepted.text());
     }
     for place in ["/renditions/abc", "/renditions/", &format!("/renditions/{}", "0".repeat(64))] {
         let answer = house.server.get(place, &[]);
@@ -107,12 +107,8 @@ fn p05_those_who_watch_are_bounded_and_leave_nothing() {
         (head.status != 200).then_some(head.status)
     });
     assert_eq!(refused, Some(429), "one address may not watch over any number of connections");
+    let used = || house.server.metric_of("slots_used", &["what=\"rendition_watchers\""]);
+    assert_eq!(used(), watching.len() as f64 - 1.0);
     drop(watching);
-    eventually("they are gone", WITHIN, || {
-        let text = house.server.metrics();
-        let used = text
-            .lines()
-            .find_map(|line| line.strip_prefix("millpond_slots_used{what=\"rendition_watchers\"} "));
-        used == Some("0")
-    });
+    eventually("they are gone", WITHIN, || used() == 0.0);
 }

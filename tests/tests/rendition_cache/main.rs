@@ -12,4 +12,6 @@ mod ground;
 mod jobs;
 mod kills;
 mod rot;
+mod sent;
 mod signed;
+mod told;

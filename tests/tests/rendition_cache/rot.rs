@@ -8,7 +8,7 @@ use std::time::Duration;
 use tests::eventually;
 use tests::http::Answer;
 
-use crate::ground::{House, WITHIN, is_hit, noise};
+use crate::ground::{House, WITHIN, noise};
 
 const BLOCK_BYTES: usize = 1 << 20;
 /// Three blocks of FLAC and a bit.
@@ -65,7 +65,7 @@ fn check(case: &Case) {
         };
         assert_right(&answer, &right, &what);
         was_cut |= !answer.whole || answer.status >= 500;
-        made_anew = was_cut && answer.whole && answer.body == right && is_hit(&answer);
+        made_anew = was_cut && answer.whole && answer.body == right && answer.is_hit();
         made_anew || (!was_cut && answer.body == right && !file.exists())
     });
     assert!(was_cut, "{what}: somebody met the bad block");

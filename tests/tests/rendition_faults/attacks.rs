@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 
+use tests::media::{ffmpeg, video};
 use tests::{Options, Server};
 
 use crate::canary::{Files, Port};
-use crate::house::{House, code, video};
+use crate::house::House;
 use crate::origin::{self, Ask, End, Reply};
 
 /// One's own machine, in spellings that somebody could take for something else; a port follows.
@@ -25,7 +25,7 @@ fn check(house: &House, rows: &[Row]) {
         for (target, status, expected) in rows {
             scope.spawn(move || {
                 let answer = house.get(target, &[]);
-                let found = (answer.status, code(&answer));
+                let found = (answer.status, answer.code());
                 assert_eq!(found, (*status, (*expected).to_owned()), "{target}: {}", answer.text());
             });
         }
@@ -36,20 +36,9 @@ fn check(house: &House, rows: &[Row]) {
 
 /// A video whose frames have the size that its container says: they are not compressed, and nothing else speaks of it.
 fn raw(path: &Path, said: [u16; 2]) {
-    let made = Command::new("ffmpeg")
-        .args([
-            "-nostdin",
-            "-loglevel",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=size=64x48:rate=1:duration=2",
-        ])
-        .args(["-c:v", "rawvideo", "-pix_fmt", "yuv422p", "-vtag", "yuv2", "-f", "mov"])
-        .arg(path)
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
+    let source = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=1:duration=2"];
+    let coded = ["-c:v", "rawvideo", "-pix_fmt", "yuv422p", "-vtag", "yuv2", "-f", "mov"];
+    ffmpeg([&source, &coded[..]].concat(), path);
     let mut bytes = std::fs::read(path).expect("a video");
     let size = [64_u16.to_be_bytes(), 48_u16.to_be_bytes()].concat();
     let entry = bytes.windows(4).rposition(|four| four == b"yuv2").expect("a description of the video");

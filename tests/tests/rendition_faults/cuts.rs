@@ -2,15 +2,15 @@
 
 use std::io::Read;
 use std::net::IpAddr;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use load::Findings;
 use tests::http::Connection;
+use tests::media::{ffmpeg, video};
 use tests::{Random, Rest, wait_until};
 
-use crate::house::{House, video};
+use crate::house::House;
 
 /// Requests that are cut: enough to meet each stage of the making. `MILLPOND_ABORTS` asks for more.
 const CUTS: usize = 300;
@@ -59,10 +59,8 @@ fn p04_requests_that_die_at_any_point_leave_no_child_no_file_and_no_permit() {
     let house = House::new("[limits]\nstreams = 0\nstreams_per_user = 0\n", |_, clips| {
         let short = clips.join("a.mp4");
         video(&short, "640x360", 12, &[]);
-        let mut repeat = Command::new("ffmpeg");
-        repeat.args(["-nostdin", "-loglevel", "error", "-stream_loop", "149", "-i"]).arg(&short);
-        let repeated = repeat.args(["-c", "copy"]).arg(clips.join("long.mp4")).status();
-        assert!(repeated.expect("ffmpeg runs").success());
+        let short = short.to_str().expect("a path in UTF-8");
+        ffmpeg(["-stream_loop", "149", "-i", short, "-c", "copy"], &clips.join("long.mp4"));
     });
     // What comes once and stays is there before the first count: a look at the source, the cache's connections.
     assert_eq!(house.get("/clips/a.mp4?mode=frame&width=500", &[]).status, 200);

@@ -1,21 +1,43 @@
 //! A server with a folder of clips, of which everybody may have made what he likes.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tests::http::{Answer, Fields};
-use tests::{Options, Server, eventually};
+use tests::{Options, Server, eventually, media};
+
+/// One server that is measured by the clock has the machine to itself.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// The machine's share of a house.
+pub(crate) enum Share {
+    Some { _guard: RwLockReadGuard<'static, ()> },
+    All { _guard: RwLockWriteGuard<'static, ()> },
+}
 
 pub(crate) struct House {
     pub(crate) server: Server,
     pub(crate) clips: tempfile::TempDir,
+    /// Goes after the server.
+    _share: Share,
 }
 
 impl House {
-    /// With more configuration, and after something was done to the options and the folder.
+    /// With more configuration, and after something was done to the options and the folder, whose files are settled then.
     pub(crate) fn new(config: &str, change: impl FnOnce(&mut Options, &Path)) -> House {
+        let guard = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        House::with(Share::Some { _guard: guard }, config, change)
+    }
+
+    /// The same while no other test of this file's runs.
+    pub(crate) fn alone(config: &str, change: impl FnOnce(&mut Options, &Path)) -> House {
+        let guard = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+        House::with(Share::All { _guard: guard }, config, change)
+    }
+
+    fn with(share: Share, config: &str, change: impl FnOnce(&mut Options, &Path)) -> House {
         let clips = tempfile::tempdir().expect("a folder");
         let root = clips.path().display();
         let config = format!(
@@ -24,7 +46,9 @@ impl House {
         );
         let mut options = Options::default().config(&config);
         change(&mut options, clips.path());
-        House { server: Server::start(&options), clips }
+        let server = Server::start(&options);
+        media::settle(clips.path());
+        House { server, clips, _share: share }
     }
 
     pub(crate) fn get(&self, target: &str, fields: Fields<'_>) -> Answer {
@@ -62,11 +86,7 @@ impl House {
 
     /// How many renditions ended so.
     pub(crate) fn ended(&self, outcome: &str) -> f64 {
-        let label = format!("outcome=\"{outcome}\"");
-        let metrics = self.server.metrics();
-        let lines = metrics.lines().filter(|line| line.starts_with("millpond_renditions_ended_total"));
-        let of_it = lines.filter(|line| line.contains(&label));
-        of_it.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        self.server.metric_of("renditions_ended_total", &[&format!("outcome=\"{outcome}\"")])
     }
 
     /// Waits until nothing is made and nothing is left of what was.
@@ -81,23 +101,4 @@ impl House {
             assert_eq!(self.server.metric(gauge), 0.0, "{gauge}");
         }
     }
-}
-
-/// What an answer calls the reason for which there is no rendition.
-pub(crate) fn code(answer: &Answer) -> String {
-    answer.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
-}
-
-/// A video with sound, with its index at the end.
-pub(crate) fn video(path: &Path, size: &str, seconds: u32, more: &[&str]) {
-    let picture = format!("testsrc2=size={size}:rate=15:duration={seconds}");
-    let sound = format!("sine=frequency=440:duration={seconds}");
-    let made = Command::new("ffmpeg")
-        .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"])
-        .args(["-threads", "1"])
-        .args(more)
-        .arg(path)
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tests::media::video;
 use tests::{Library, Options, eventually};
 
-use crate::house::{House, code, video};
+use crate::house::House;
 
 #[test]
 fn without_ffmpeg_the_start_the_health_and_each_request_say_so_and_covers_are_made() {
@@ -32,7 +33,7 @@ fn without_ffmpeg_the_start_the_health_and_each_request_say_so_and_covers_are_ma
         assert!(check["why"].as_str().is_some_and(|why| why.contains("ffmpeg")), "{name}: {health}");
         for target in ["/clips/a.mp4?width=160", "/cdn-cgi/media/mode=frame/clips/a.mp4"] {
             let answer = house.get(target, &[]);
-            assert_eq!((answer.status, code(&answer)), (503, "no_ffmpeg".to_owned()), "{name}: {target}");
+            assert_eq!((answer.status, answer.code()), (503, "no_ffmpeg".to_owned()), "{name}: {target}");
             assert!(answer.text().contains("ffmpeg"), "{name}: {}", answer.text());
         }
         assert_eq!(house.get("/clips/a.mp4", &[]).status, 200, "{name}: the original is there");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use load::{Findings, loopback};
 use tests::Viewer;
 use tests::rendition::clips;
-use tests::viewer::{Shelf, told};
+use tests::viewer::{Seen, Shelf, told};
 use xtask::corpus::Video;
 
 use crate::{House, NET, conclude, is_long};
@@ -29,7 +29,7 @@ fn a_thousand_viewers_of_one_rendition_are_one_child() {
 
     let mut findings = Findings::new();
     told(&format!("{VIEWERS} viewers"), &seen, &mut findings);
-    let bodies: Vec<_> = seen.iter().filter_map(|seen| seen.body.as_ref()?.as_ref().ok()).collect();
+    let bodies: Vec<_> = seen.iter().filter_map(Seen::whole).collect();
     for (grew, name) in [(true, "as it grew"), (false, "whole")] {
         let same: Vec<_> = bodies.iter().filter(|body| body.grew == grew).collect();
         let different: HashSet<_> = same.iter().map(|body| &body.digest).collect();

@@ -4,6 +4,10 @@ use super::MIB;
 
 /// Connections of one origin whose every request is passed on, unless it says otherwise.
 pub const PROXY_CONNECTIONS_MAX: usize = 64;
+/// How much of an answer may be missing that is still fetched to its end when nobody reads it any more, in bytes.
+pub const PROXY_UNREAD_BYTES_MAX: u64 = MIB;
+/// What of interim answers may wait to be written to one client, in bytes; more is left out.
+pub const INTERIM_BYTES_MAX: usize = 16 * 1024;
 /// How often a request may have come by a server of ours before: beyond that it goes in a circle.
 pub const PROXY_HOPS_MAX: usize = 4;
 /// How long a request waits for another one of the same address to be answered, so that the origin is asked once.

@@ -1,6 +1,6 @@
 //! The limits of what is made of media.
 
-use super::{KIB, MIB};
+use super::{KIB, MIB, OPEN_BLOBS_MAX, REMOTE_KNOWN_MAX};
 
 // --- recipes ----------------------------------------------------------------------------------------------
 
@@ -20,6 +20,8 @@ pub const BITRATE_KBPS_MAX: u64 = 100_000;
 pub const SPRITE_FRAMES_MAX: u64 = 400;
 /// Peaks of a waveform that may be asked for.
 pub const WAVEFORM_PEAKS_MAX: u64 = 16_384;
+/// Pixels of the picture of a waveform: as wide as any, and an eighth as high.
+pub const WAVEFORM_PIXELS_MAX: u64 = EDGE_PIXELS_MAX * EDGE_PIXELS_MAX / 8;
 /// Options in one address.
 pub const OPTIONS_MAX: usize = 64;
 /// The options of one address, as text.
@@ -42,6 +44,8 @@ pub const RENDITION_LINK_MS_MAX: u64 = 367 * 24 * 3_600_000;
 /// How large covers are made, by their longer edge in pixels. What was asked for is rounded up; whoever asks for more than
 /// the last gets the picture as it is.
 pub const COVER_PIXELS: [u64; 5] = [80, 160, 300, 600, 1_200];
+/// How wide the poster of a video is whose address is told; one of these.
+pub const POSTER_PIXELS: u64 = 600;
 /// A picture that cannot be made smaller, or not now, is shown as it is when it has no more bytes.
 pub const COVER_ORIGINAL_BYTES_MAX: u64 = MIB;
 /// Covers that are made at once for pages; with [`POSTERS_AT_ONCE`] fewer than [`FLIGHTS_PER_ADDRESS_MAX`].
@@ -60,6 +64,8 @@ pub const POSTER_MS_MAX: u64 = 10_000;
 pub const COVER_JPEG_QUALITY: u8 = 85;
 /// What is read of a picture at once.
 pub const PICTURE_READ_BYTES: usize = (16 * KIB) as usize;
+/// Segments before the pixels of a JPEG, and bytes between them, after which nobody looks for its size any more.
+pub const PICTURE_HEAD_STEPS_MAX: usize = 65_536;
 
 // --- children ---------------------------------------------------------------------------------------------
 
@@ -74,17 +80,25 @@ pub const FLIGHT_LINGER_MS: u64 = 10_000;
 pub const FLIGHT_WAIT_MS: u64 = 30_000;
 /// Renditions that one address may have in the making, those that wait for a turn included.
 pub const FLIGHTS_PER_ADDRESS_MAX: usize = 8;
-/// What is reserved for a look at a source by ffprobe.
+/// What is reserved for a look at a source by ffprobe…
 pub const PROBE_BYTES: u64 = 40 * MIB;
+/// …and for another one at a source that turned out to need more: an index of ten hours with 60 frames in a second, or
+/// the largest pictures.
+pub const PROBE_LONG_BYTES: u64 = 160 * MIB;
 /// How long that may take.
 pub const PROBE_MS: u64 = 30_000;
 /// The kernel's own bound on a child counts what it asked for, also where it never wrote: stacks and the allocator's
 /// stock. It stands so far above what was reserved. The encoder of AV1 has a dozen threads, and stands still for ever when one
 /// of them gets no stack.
 pub const CHILD_MEMORY_ROOM_BYTES: u64 = 224 * MIB;
+/// A child is ended when it has so much more memory of its own than was reserved for it, in per cent of that…
+pub const CHILD_OVER_PERCENT: u64 = 25;
+/// …and so much beside it: few sources refer to as many frames as their format allows, and nothing says before which do.
+/// With 16 frames of 1080p it was half as much that a child had more than was reserved.
+pub const CHILD_FRAMES_BYTES: u64 = 64 * MIB;
 /// Processor time that a child may always take…
 pub const CHILD_CPU_SECONDS_MIN: u64 = 120;
-/// …and for each second of what it makes.
+/// …and for each second that it reads or makes, whichever is more.
 pub const CHILD_CPU_SHARE: u64 = 60;
 /// What a second pass may make longer than what it is made of, beside an eighth.
 pub const SECOND_PASS_BYTES: u64 = MIB;
@@ -94,6 +108,8 @@ pub const VIDEO_WORD_BYTES_MAX: usize = 24;
 pub const VIDEO_LOOK_MS: u64 = 2_000;
 /// How long a video waits to be looked at again whose file could not be opened, or for which there was no room.
 pub const VIDEO_LOOK_AGAIN_MS: u64 = 600_000;
+/// What is kept of the words why a video cannot be read, in bytes.
+pub const VIDEO_FAILURE_BYTES_MAX: usize = 1_024;
 /// What was found out about sources, by validator.
 pub const PROBES_KEPT_MAX: usize = 1_000;
 /// How long that is remembered.
@@ -122,6 +138,15 @@ pub const CHILD_STALL_MS: u64 = 300_000;
 pub const CHILD_CPU_GRACE_SECONDS: u64 = 5;
 /// Descriptors that a child may have open.
 pub const CHILD_FILES_MAX: u64 = 64;
+/// Descriptors by which the server holds a child: its end, its output, its words, and where its input is served.
+pub const CHILD_DESCRIPTORS: usize = 5;
+/// Descriptors that caches and children hold at most beside [`OPEN_FILES_MAX`](super::OPEN_FILES_MAX): stored files, those of
+/// folder origins, renditions with their checksums, two blocks of each file of an origin, two files of each copy, and what
+/// each child is held by.
+pub const DESCRIPTORS_CACHED: u64 = (OPEN_BLOBS_MAX
+    + ORIGIN_FILES_OPEN_MAX
+    + 2 * (RENDITIONS_OPEN_MAX + REMOTE_KNOWN_MAX + COPIES_MAX)
+    + JOBS_MAX * (CHILD_DESCRIPTORS + SERVED_CONNECTIONS_MAX)) as u64;
 /// By how much a child steps back behind the server when both want the processor.
 pub const CHILD_NICE: i32 = 10;
 /// How often the memory of a child is looked at: at first often, because short ones are over soon.
@@ -184,6 +209,10 @@ pub const ORIGIN_CLIENT_ERROR_MS: u64 = 60_000;
 pub const ORIGIN_SERVER_ERROR_MS: u64 = 10_000;
 /// What renditions may take of the disk in bytes, those in the making included. Key: `cache.bytes`.
 pub const RENDITIONS_BYTES_MAX: u64 = 10 * 1_024 * MIB;
+/// Renditions leave so many times free of the disk what uploads leave, so that they never are why an upload is refused.
+pub const RENDITIONS_FREE_SHARE: u64 = 2;
+/// What they may take all the same, while the disk has it.
+pub const RENDITIONS_BYTES_MIN: u64 = 256 * MIB;
 
 // --- plans ------------------------------------------------------------------------------------------------
 
@@ -226,6 +255,9 @@ pub const RENDITIONS_KEPT_MIN: usize = 1_000;
 /// What one entry of the index takes of memory at most, with what is remembered of those that were evicted: 53 bytes
 /// when all are there, and nearly twice that when a table was just doubled.
 pub const RENDITION_INDEX_BYTES: u64 = 96;
+/// What a rendition that begins is promised of what all may take: one part of so many. What a plan expects is a guess, and
+/// nobody is put out for more of it.
+pub const RENDITION_FIRST_SHARE: u64 = 8;
 /// Room on the disk is asked for in steps of so many bytes when a rendition becomes longer than was thought.
 pub const RENDITION_GROW_BYTES: u64 = 8 * MIB;
 /// Renditions that stay open, and whose checked blocks stay known, when nobody reads them.

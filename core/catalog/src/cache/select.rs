@@ -13,7 +13,7 @@ pub enum Select {
     Key([u8; 32]),
     /// Those with a tag.
     Tag(String),
-    /// Those made of one source.
+    /// Those made of one source, and of those that differ from it by a query: what follows a `?` in their paths.
     Path {
         /// The origin's name.
         origin: String,
@@ -39,7 +39,10 @@ impl Select {
         match self {
             Select::Key(wanted) => wanted == key,
             Select::Tag(wanted) => tags.contains(wanted),
-            Select::Path { origin: of, path: wanted } => of == origin && wanted == path,
+            Select::Path { origin: of, path: wanted } => {
+                of == origin
+                    && path.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
+            }
             Select::Prefix { origin: of, prefix } => of == origin && path.starts_with(prefix),
             Select::Older(_) => false,
             Select::All => true,
@@ -50,7 +53,10 @@ impl Select {
         match self {
             Select::Key(_) => "SELECT slot FROM made WHERE slot = ?1 AND key = ?2 LIMIT ?3",
             Select::Tag(_) => "SELECT slot FROM tags WHERE tag = ?1 AND ?2 IS NULL LIMIT ?3",
-            Select::Path { .. } => "SELECT slot FROM made WHERE origin = ?1 AND path = ?2 LIMIT ?3",
+            // The sign behind `?` is `@`.
+            Select::Path { .. } => {
+                "SELECT slot FROM made WHERE origin = ?1 AND (path = ?2 OR path >= ?2 || '?' AND path < ?2 || '@') LIMIT ?3"
+            }
             // Texts are compared byte by byte, and no path has the last character that there is.
             Select::Prefix { .. } => {
                 "SELECT slot FROM made WHERE origin = ?1 AND path >= ?2 AND path < ?2 || char(1114111) LIMIT ?3"

@@ -115,6 +115,26 @@ async fn a_purge_means_what_it_says_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_path_means_also_what_differs_from_it_by_a_query() {
+    let (_folder, index) = fresh().await;
+    let paths = ["/a.mp4", "/a.mp4?5e", "/a.mp4@2x", "/a.mp4.old"];
+    let rows = (1..).zip(paths).map(|(start, path)| row(start, "clips", path, &[])).collect::<Vec<_>>();
+    for row in &rows {
+        index.put(row).await.unwrap();
+    }
+    for (path, expected) in [("/a.mp4", vec![0, 1]), ("/a.mp4?5e", vec![1]), ("/a", vec![])] {
+        let which = Select::Path { origin: "clips".to_owned(), path: path.to_owned() };
+        let meant = |row: &Row| which.matches(&row.key, &row.tags, &row.origin, &row.path);
+        let matching = (0..rows.len()).filter(|at| meant(&rows[*at])).collect::<Vec<_>>();
+        let mut slots = index.select(&which).await.unwrap();
+        let mut wanted: Vec<i64> = expected.iter().map(|at: &usize| slot_of(&rows[*at].key)).collect();
+        slots.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!((slots, matching), (wanted, expected), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_present_version_of_a_path_is_found() {
     let (_folder, index, rows) = filled().await;
     assert_eq!(index.version("clips", "/a/one.mp4").await.unwrap(), 0);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use budget::limits::VIDEO_FAILURE_BYTES_MAX;
 use store::Place;
 
 use super::house::{House, file, titles};
@@ -100,6 +101,12 @@ pub(super) async fn what_a_look_told_is_kept_until_the_file_changes(catalog: Arc
     assert_eq!(look(&house, "piece 1").await, told);
     let second = unseen(&house, None).await.expect("the other one");
     assert_eq!(second.id, house.track("piece 3").await.id);
+    let length = house.track("piece 1").await.duration_ms;
+    assert_eq!(length, 12_345, "every list has the length that the look told");
+    let long = Look::Unreadable("é".repeat(VIDEO_FAILURE_BYTES_MAX));
+    assert!(house.catalog.looked(second.id, &second.stamp, &long).await.expect("it is kept"));
+    let kept = Look::Unreadable("é".repeat(VIDEO_FAILURE_BYTES_MAX / 2));
+    assert_eq!(look(&house, "piece 3").await, kept, "of many words the first are kept");
     let unreadable = Look::Unreadable("its codec `cinepak` is not read".to_owned());
     assert!(house.catalog.looked(second.id, &second.stamp, &unreadable).await.expect("it is kept"));
     assert_eq!((look(&house, "piece 3").await, unseen(&house, None).await), (unreadable, None));

@@ -80,7 +80,8 @@ const DISOWN_SOUND: &str = "DELETE FROM media WHERE blob = ?1 AND owner = ?2
 // A picture may be shown by a track that has no owner, or another one.
 const DISOWN_PICTURE: &str = "DELETE FROM media WHERE blob = ?1 AND owner = ?2
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE cover_blob = ?1)";
-const HAS: &str = "SELECT EXISTS (SELECT 1 FROM media WHERE owner = ?1 AND blob = ?2 AND created >= ?3)
+// Whatever kind it is, no track may need it, and its owner may not have had it before.
+const TAKE: &str = "DELETE FROM media WHERE owner = ?1 AND blob = ?2 AND created >= ?3
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE blob = ?2 AND owner = ?1)
     AND NOT EXISTS (SELECT 1 FROM tracks WHERE cover_blob = ?2)";
 
@@ -271,11 +272,10 @@ impl Sqlite {
 
     pub(super) async fn take_media(&self, owner: UserId, id: BlobId, since: UnixMs) -> Result<bool> {
         let mut tx = self.write().await?;
-        let has = sqlx::query_scalar(HAS).bind(owner.0).bind(&id.as_bytes()[..]).bind(since);
-        if !has.fetch_one(&mut *tx).await? {
+        let query = sqlx::query(TAKE).bind(owner.0).bind(&id.as_bytes()[..]).bind(since);
+        if query.execute(&mut *tx).await?.rows_affected() == 0 {
             return Ok(false);
         }
-        disown_sound(&mut tx, id, Some(owner)).await?;
         release(&mut tx, &[id]).await?;
         tx.commit().await?;
         Ok(true)

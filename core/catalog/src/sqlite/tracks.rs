@@ -1,14 +1,17 @@
 //! Lists of tracks.
 
 use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
 
 use super::rows::{self, TrackRow};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
 use crate::database::Page;
+use crate::error::Error;
 use crate::fold;
 use crate::model::{AlbumId, RandomFilter, Track, TrackId};
-use crate::weight::is_cut;
+use crate::weight::{Weight, is_cut};
 
 pub(super) const BY_ID: &str = track_rows!(
     "SELECT t.id FROM tracks t INDEXED BY tracks_seen WHERE t.id > ?4 AND ",
@@ -86,11 +89,27 @@ impl Sqlite {
         after: Option<TrackId>,
         rows_max: usize,
     ) -> Result<Page<Track, TrackId>> {
+        self.page_after::<TrackRow, _>(BY_ID, scope, after, rows_max, |track: &Track| track.id).await
+    }
+
+    /// A page of what has the ids of tracks, in their order.
+    pub(super) async fn page_after<Row, Noun>(
+        &self,
+        sql: &'static str,
+        scope: &Scope,
+        after: Option<TrackId>,
+        rows_max: usize,
+        id: impl Fn(&Noun) -> TrackId,
+    ) -> Result<Page<Noun, TrackId>>
+    where
+        Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+        Noun: TryFrom<Row, Error = Error> + Weight,
+    {
         let rows_max = limit(rows_max);
-        let query = scope.rows(BY_ID).bind(after.map_or(0, |id| id.0)).bind(rows_max);
-        let rows: Vec<Track> = rows::page::<TrackRow, _>(query, &self.readers).await?;
+        let query = scope.rows(sql).bind(after.map_or(0, |id| id.0)).bind(rows_max);
+        let rows = rows::page::<Row, Noun>(query, &self.readers).await?;
         let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
-        let next = if full { rows.last().map(|track| track.id) } else { None };
+        let next = rows.last().map(id).filter(|_| full);
         Ok(Page { rows, next })
     }
 

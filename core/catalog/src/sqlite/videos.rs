@@ -1,16 +1,16 @@
 //! Videos with what a look at them told, and those at which nobody has looked.
 
 use async_trait::async_trait;
+use budget::limits::VIDEO_FAILURE_BYTES_MAX;
 use sqlx::FromRow;
 use store::{FolderId, Place, Stamp};
 
 use super::rows::{self, TrackRow, small, unsigned};
 use super::sql::{has_cover, play_state, seen, track_seen};
-use super::{Result, Scope, Sqlite, limit, now};
+use super::{Result, Scope, Sqlite, now};
 use crate::database::{Looks, Page};
 use crate::error::Error;
 use crate::model::{Caption, Look, MovingPicture, Sound, TrackId, UnseenVideo, Video, VideoFacts};
-use crate::weight::is_cut;
 
 /// The rows of [`track_rows`](super::sql::track_rows) with the facts of videos.
 macro_rules! video_rows {
@@ -146,12 +146,7 @@ impl Sqlite {
         after: Option<TrackId>,
         rows_max: usize,
     ) -> Result<Page<Video, TrackId>> {
-        let rows_max = limit(rows_max);
-        let query = scope.rows(AFTER).bind(after.map_or(0, |id| id.0)).bind(rows_max);
-        let rows: Vec<Video> = rows::page::<VideoRow, _>(query, &self.readers).await?;
-        let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
-        let next = if full { rows.last().map(|video| video.track.id) } else { None };
-        Ok(Page { rows, next })
+        self.page_after::<VideoRow, _>(AFTER, scope, after, rows_max, |video: &Video| video.track.id).await
     }
 
     pub(super) async fn one_video(&self, scope: &Scope, id: TrackId) -> Result<Video> {
@@ -172,7 +167,9 @@ impl Looks for Sqlite {
         let nothing = VideoFacts::default();
         let (failure, facts) = match look {
             Look::Coming => return Err(Error::invalid("who looked can say what he saw")),
-            Look::Unreadable(why) => (Some(why.as_str()), &nothing),
+            Look::Unreadable(why) => {
+                (Some(&why[..why.floor_char_boundary(VIDEO_FAILURE_BYTES_MAX)]), &nothing)
+            }
             Look::Told(facts) => (None, facts),
         };
         let lines = |lines: Vec<String>| lines.join("\n");

@@ -1,12 +1,16 @@
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use budget::limits::{BLOB_ORPHAN_MS, SPOOL_ORPHAN_MS, UPLOAD_LIFETIME_MS, UPLOAD_REMEMBERED_MS};
-use catalog::{Phase, UploadChange, Viewer};
-use store::SpoolId;
+use budget::limits::{
+    BLOB_ORPHAN_MS, EXPIRED_EVERY_MS, REAP_EVERY_MS, SPOOL_ORPHAN_MS, UPLOAD_LIFETIME_MS,
+    UPLOAD_REMEMBERED_MS,
+};
+use catalog::{Phase, Viewer};
+use store::{Blobs as _, SpoolId};
+use tokio::time::Instant;
 
 use super::house::{House, Kept, STORES, digest, line, wav, whole};
 use crate::ErrorKind;
-use crate::engine::now_ms;
 
 fn in_ms(ms: u64) -> SystemTime {
     SystemTime::now() + Duration::from_millis(ms)
@@ -35,18 +39,40 @@ async fn an_upload_to_which_nothing_comes_expires() {
     assert_eq!(house.ingest.status(&house.ann, id).await.unwrap_err().kind, ErrorKind::NotFound);
 }
 
-/// Nobody need wait until somebody looks around: whoever asks for it frees what it took.
+/// Whatever else is looked after meanwhile.
 #[tokio::test]
-async fn who_asks_for_an_expired_upload_ends_it() {
-    let house = House::new().await;
-    let id = house.create(Some(500_000), "x.wav").await;
-    let change = UploadChange { expires: Some(now_ms() - 1), ..UploadChange::default() };
-    house.catalog.change_upload(id, &[Phase::Receiving], &change).await.unwrap();
-    let count = async || house.catalog.open_uploads_of(house.ann.id).await.unwrap();
-    assert_eq!(count().await, 1);
-    assert_eq!(house.ingest.cancel(&house.ann, id).await.unwrap_err().kind, ErrorKind::Gone);
-    assert_eq!(count().await, 0);
-    house.is_clean();
+async fn a_removal_that_failed_is_tried_again_after_a_while() {
+    let house = House::of(Kept::Far).await;
+    let bytes = wav(9_000, 1);
+    let id = house.send(&bytes, "x.wav", 9_000).await;
+    house.settle().await;
+    let track = house.is_track(id, &bytes).await;
+    house.down.store(true, Ordering::Relaxed);
+    house.ingest.remove_track(&Viewer::of(&house.ann), track.id).await.unwrap();
+    let doomed = async || house.catalog.doomed_blobs(None, 10).await.unwrap().remove(0).doomed;
+    let (first, (stop, stopped)) = (doomed().await, tokio::sync::oneshot::channel::<()>());
+    let running = tokio::spawn(house.ingest.clone().run(async move { drop(stopped.await) }));
+    while doomed().await == first {
+        tokio::task::yield_now().await;
+    }
+    // The clock goes a second on for each few milliseconds that the disk has. Nothing here waits for anything, so that it
+    // never runs on by itself.
+    tokio::time::pause();
+    let (began, memory) = (Instant::now(), house.memory.as_ref().unwrap());
+    while !memory.list(None, 10).await.unwrap().is_empty() {
+        assert!(began.elapsed() < Duration::from_millis(REAP_EVERY_MS / 2), "nobody tries again");
+        // The store is away for as long as it takes until expired uploads were looked for.
+        let is_back = began.elapsed() > Duration::from_millis(2 * EXPIRED_EVERY_MS);
+        house.down.store(!is_back, Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let since = std::time::Instant::now();
+        while since.elapsed() < Duration::from_millis(5) {
+            tokio::task::yield_now().await;
+        }
+    }
+    tokio::time::resume();
+    stop.send(()).unwrap();
+    running.await.unwrap();
 }
 
 #[tokio::test]

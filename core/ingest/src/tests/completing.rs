@@ -5,7 +5,7 @@ use budget::limits::UPLOAD_TAKE_OVER_MS;
 use catalog::{Asked, LibrarySet, Phase, Rights, Role};
 
 use super::house::{House, Kept, STORES, ask, digest, png, wav, whole};
-use crate::{Created, ErrorKind};
+use crate::{Created, ErrorKind, draft, tus};
 
 #[tokio::test]
 async fn the_same_bytes_twice_are_one_blob_and_two_tracks() {
@@ -75,6 +75,51 @@ async fn with_the_remote_store_down_the_sender_is_answered_and_it_is_published_l
     progress.borrow_and_update();
     house.settle().await;
     house.is_track(id, &bytes).await;
+}
+
+/// All bytes came with a request that was not the last; that one says only that there are no more.
+#[tokio::test]
+async fn an_end_without_bytes_is_heard_before_the_upload_is_completed_meanwhile_and_after() {
+    type Cases<'a> = [(&'a str, u16, &'a [(&'a str, &'a str)]); 2];
+    let protocols: Cases<'_> = [
+        ("tus", 204, &[("tus-resumable", "1.0.0"), ("content-type", "application/offset+octet-stream")]),
+        ("draft", 201, &[("upload-complete", "?1"), ("content-type", "application/partial-upload")]),
+    ];
+    let house = House::new().await;
+    for (protocol, status, fields) in protocols {
+        for when in ["before", "meanwhile", "after"] {
+            let id = house.create(Some(9_000), "x.wav").await;
+            let mut receiving = house.take(id).await;
+            receiving.append(whole(&wav(9_000, 0)), None).await.unwrap();
+            drop(receiving);
+            match when {
+                "before" => {}
+                "meanwhile" => house.ingest.0.table.get(id).unwrap().desk().completing = true,
+                _ => house.settle().await,
+            }
+            for (bytes, status) in [(&b""[..], status), (b"more", 409)] {
+                let mut request = http::Request::patch("/uploads").header("upload-offset", "9000");
+                for (name, value) in fields {
+                    request = request.header(*name, *value);
+                }
+                let request = request.body(whole(bytes)).unwrap();
+                let (ingest, ann, id) = (&house.ingest, &house.ann, Some(id));
+                let answered = match protocol {
+                    "tus" => tus::answer(ingest, ann, "", id, request).await,
+                    _ => draft::answer(ingest, ann, "", id, Asked::default(), request).await,
+                };
+                match answered {
+                    Ok(answer) => assert_eq!(answer.status(), status, "{protocol} {when} {bytes:?}"),
+                    Err(refused) => {
+                        let late = ErrorKind::Conflict { offset: 9_000 };
+                        assert_eq!((refused.error.kind, status), (late, 409), "{protocol} {when}");
+                    }
+                }
+            }
+            house.settle().await;
+            house.is_track(id, &wav(9_000, 0)).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::BASE64;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
-use super::sigv4::{self, Keys};
+use super::sigv4::{self, Keys, Payload};
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::s3::S3Settings;
@@ -32,10 +32,12 @@ pub enum RemoteAuth {
         /// Its value.
         value: String,
     },
-    /// The signature of S3, version 4.
+    /// Amazon's signature, version 4. A body is sent as it comes, so that its digest is not signed: S3 takes that.
     SigV4 {
         /// The region that is signed for.
         region: String,
+        /// The service that is signed for: `s3`.
+        service: String,
         /// Who asks.
         access_key_id: String,
         /// The secret of that key.
@@ -50,6 +52,7 @@ impl RemoteAuth {
     pub(super) fn of_bucket(settings: &S3Settings) -> Self {
         RemoteAuth::SigV4 {
             region: settings.region.clone(),
+            service: "s3".to_owned(),
             access_key_id: settings.access_key_id.clone(),
             secret_access_key: settings.secret_access_key.clone(),
             session_token: settings.session_token.clone(),
@@ -103,11 +106,12 @@ impl Proof {
                 let name = HeaderName::try_from(name).map_err(|_| wrong("have no name that a field has"))?;
                 Ok(Proof::Field(name, value(text)?))
             }
-            RemoteAuth::SigV4 { region, access_key_id, secret_access_key, session_token } => {
+            RemoteAuth::SigV4 { region, service, access_key_id, secret_access_key, session_token } => {
                 // They stand in fields too.
-                value(&format!("{access_key_id}{region}"))?;
+                value(&format!("{access_key_id}{region}{service}"))?;
                 Ok(Proof::Signature(Keys {
                     region: region.clone(),
+                    service: service.clone(),
                     id: access_key_id.clone(),
                     secret: secret_access_key.clone(),
                     token: session_token.as_deref().map(value).transpose()?,
@@ -116,14 +120,16 @@ impl Proof {
         }
     }
 
-    /// Adds it to a request without a body.
-    pub(super) fn add(&self, method: &str, fields: &mut HeaderMap, target: &Target) {
+    /// Adds it to a request.
+    pub(super) fn add(&self, method: &str, fields: &mut HeaderMap, target: &Target, payload: Payload) {
         match self {
             Proof::None => {}
             Proof::Field(name, value) => {
                 fields.insert(name, value.clone());
             }
-            Proof::Signature(keys) => sigv4::sign(keys, method, target, fields, jiff::Timestamp::now()),
+            Proof::Signature(keys) => {
+                sigv4::sign(keys, method, target, fields, payload, jiff::Timestamp::now());
+            }
         }
     }
 }

@@ -13,13 +13,13 @@ use budget::limits::{BLOB_BLOCK_BYTES, BLOB_CHECK_BYTES, VERIFIED_MS_MIN};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use prometheus_client::metrics::counter::Counter;
-use rustix::io::ReadWriteFlags;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::cache::{Blocks, Fresh, ObjectId};
 use super::threads::Threads;
 use crate::error::{Error, ErrorKind};
+use crate::resident::read_resident;
 use crate::source::{Pieces, Remote};
 
 /// One thing that lies elsewhere.
@@ -190,11 +190,7 @@ impl<U: Upstream> Remote for OpenObject<U> {
         let within = offset % BLOB_BLOCK_BYTES;
         let left = usize::try_from(BLOB_BLOCK_BYTES - within).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
-        let mut slices = [io::IoSliceMut::new(&mut buffer[..wanted])];
-        match rustix::io::preadv2(&*file, &mut slices, within, ReadWriteFlags::NOWAIT) {
-            Ok(0) | Err(_) => Err(not_here()),
-            Ok(count) => Ok(count),
-        }
+        read_resident(&file, &mut buffer[..wanted], within).map_err(|_| not_here())
     }
 
     fn threads(&self, offset: u64, count: u64) -> Option<&Handle> {

@@ -88,10 +88,11 @@ pub struct BlockCache {
 
 type BlockId = (ObjectId, u32);
 
-/// What is in the folder. It has at most [`S3_CACHE_BLOCKS_MAX`] entries.
+/// What is in the folder. It has at most [`S3_CACHE_BLOCKS_MAX`] blocks.
 #[derive(Debug, Default)]
 struct Index {
-    blocks: HashMap<BlockId, Entry>,
+    /// By object, of which each has at least one block, and then by block.
+    objects: HashMap<ObjectId, HashMap<u32, Entry>>,
     by_use: BTreeMap<u64, BlockId>,
     uses: u64,
     bytes: u64,
@@ -138,7 +139,7 @@ impl BlockCache {
 
     /// Whether a block is here.
     pub(crate) fn has(&self, object: ObjectId, block: u32) -> bool {
-        self.index().blocks.contains_key(&(object, block))
+        self.index().objects.get(&object).is_some_and(|blocks| blocks.contains_key(&block))
     }
 
     /// A file for a block that comes.
@@ -177,11 +178,8 @@ impl BlockCache {
 
     /// Lets go of all blocks of an object.
     pub(crate) fn forget_object(&self, object: ObjectId) {
-        let mut index = self.index();
-        let blocks: Vec<BlockId> = index.blocks.keys().filter(|(of, _)| *of == object).copied().collect();
-        blocks.iter().for_each(|block| index.remove(*block));
-        drop(index);
-        blocks.into_iter().for_each(|block| self.unlink(block));
+        let blocks = self.index().remove_object(object);
+        blocks.into_iter().for_each(|block| self.unlink((object, block)));
     }
 
     /// Lets go of half of what is here, because the disk is full.
@@ -193,7 +191,7 @@ impl BlockCache {
     fn evict(&self, bytes_max: u64) {
         loop {
             let mut index = self.index();
-            if index.bytes <= bytes_max && index.blocks.len() <= S3_CACHE_BLOCKS_MAX {
+            if index.bytes <= bytes_max && index.by_use.len() <= S3_CACHE_BLOCKS_MAX {
                 return;
             }
             let Some((_, &oldest)) = index.by_use.first_key_value() else { return };
@@ -260,7 +258,8 @@ impl BlockCache {
 impl Index {
     fn touch(&mut self, id: BlockId) -> bool {
         self.uses += 1;
-        let Some(entry) = self.blocks.get_mut(&id) else { return false };
+        let entry = self.objects.get_mut(&id.0).and_then(|blocks| blocks.get_mut(&id.1));
+        let Some(entry) = entry else { return false };
         self.by_use.remove(&entry.used);
         entry.used = self.uses;
         self.by_use.insert(self.uses, id);
@@ -270,16 +269,32 @@ impl Index {
     fn insert(&mut self, id: BlockId, length: u32) {
         self.remove(id);
         self.uses += 1;
-        self.blocks.insert(id, Entry { used: self.uses, length });
+        self.objects.entry(id.0).or_default().insert(id.1, Entry { used: self.uses, length });
         self.by_use.insert(self.uses, id);
         self.bytes += u64::from(length);
     }
 
-    fn remove(&mut self, id: BlockId) {
-        if let Some(entry) = self.blocks.remove(&id) {
-            self.by_use.remove(&entry.used);
-            self.bytes -= u64::from(entry.length);
+    fn remove(&mut self, (object, block): BlockId) {
+        let Some(blocks) = self.objects.get_mut(&object) else { return };
+        let removed = blocks.remove(&block);
+        if blocks.is_empty() {
+            self.objects.remove(&object);
         }
+        if let Some(entry) = removed {
+            self.forget(entry);
+        }
+    }
+
+    /// Removes all blocks of an object, in a time that depends on these alone, and gives their numbers.
+    fn remove_object(&mut self, object: ObjectId) -> Vec<u32> {
+        let blocks = self.objects.remove(&object).unwrap_or_default();
+        blocks.values().for_each(|entry| self.forget(*entry));
+        blocks.into_keys().collect()
+    }
+
+    fn forget(&mut self, entry: Entry) {
+        self.by_use.remove(&entry.used);
+        self.bytes -= u64::from(entry.length);
     }
 }
 
@@ -357,6 +372,8 @@ mod tests {
         assert_eq!((cache.index().bytes, files(folder.path())), (30, 2));
         cache.forget_object(a);
         assert!(!cache.has(a, 0) && cache.has(b, 7));
+        cache.forget_object(a);
+        assert_eq!(cache.index().objects.len(), 1, "of an object without blocks nothing stays");
         fs::remove_file(cache.path((b, 7))).unwrap();
         assert!(cache.get(b, 7).is_none(), "a file that somebody took away is a miss");
         assert_eq!((cache.index().bytes, files(folder.path())), (0, 0));

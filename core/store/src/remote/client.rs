@@ -21,6 +21,7 @@ use super::auth::Proof;
 use super::connections::{Answer, Bounds, Connections};
 use super::names::Names;
 use super::settings::RemoteSettings;
+use super::sigv4::Payload;
 use super::target::{RemotePath, Target};
 use super::transport::{Tls, Transport};
 use super::trouble::{Trouble, TroubleKind};
@@ -31,6 +32,8 @@ use crate::source::Pieces;
 pub(super) struct Client {
     name: String,
     pub(super) base: Target,
+    /// What follows the path of a file: more of the path, a query, or nothing.
+    after: String,
     pub(super) proof: Proof,
     connections: Connections,
     pub(super) total: Duration,
@@ -61,6 +64,7 @@ impl Client {
         Ok(Client {
             name: settings.name.clone(),
             base,
+            after: settings.after.clone(),
             proof: Proof::new(&settings.auth)?,
             connections: Connections::new(transport, bounds),
             total: waits.total,
@@ -72,9 +76,32 @@ impl Client {
         &self.connections
     }
 
-    /// What all files of this origin have before their paths: it tells them from those of others.
+    /// What all files of this origin have before and behind their paths: it tells them from those of others.
     pub(super) fn base(&self) -> String {
-        format!("{}{}", self.base.site, self.base.path)
+        format!("{}{}{}", self.base.site, self.base.path, self.after)
+    }
+
+    /// Where a path of this origin is, with the query that it has and the one that all of them have.
+    pub(super) fn target(&self, path: &str) -> Target {
+        let (names, query) = path.split_once('?').unwrap_or((path, ""));
+        let (after, of_all) = self.after.split_once('?').unwrap_or((&self.after, ""));
+        let queries = [query, of_all].into_iter().filter(|query| !query.is_empty());
+        let query: String = queries.zip(["?", "&"]).flat_map(|(query, mark)| [mark, query]).collect();
+        let mut target = self.base.clone();
+        target.path = format!("{}/{names}{after}{query}", target.path);
+        target
+    }
+
+    /// Refuses a file that is longer than is read from here.
+    ///
+    /// # Errors
+    /// [`TroubleKind::TooLarge`].
+    pub(super) fn bounds(&self, length: u64) -> Result<(), Trouble> {
+        if length <= self.bytes_max {
+            return Ok(());
+        }
+        let said = format!("{length} bytes are more than are read from elsewhere");
+        Err(Trouble::new(TroubleKind::TooLarge, said))
     }
 
     /// Asks what there is to know of a file, by its first byte.
@@ -83,10 +110,7 @@ impl Client {
         let answer = self.get(path, &first_fields(), deadline).await?;
         let (head, body) = answer.into_parts();
         let known = Known::read(head.status, &head.headers)?;
-        if known.length > self.bytes_max {
-            let said = format!("{} bytes are more than are read from elsewhere", known.length);
-            return Err(Trouble::new(TroubleKind::TooLarge, said));
-        }
+        self.bounds(known.length)?;
         if head.status == StatusCode::PARTIAL_CONTENT {
             // Read to its end the answer gives its connection back.
             let mut rest = pieces(body, 1, deadline);
@@ -120,8 +144,7 @@ impl Client {
         fields: &HeaderMap,
         deadline: Instant,
     ) -> Result<Response<Answer>, Trouble> {
-        let mut target = self.base.clone();
-        target.path = format!("{}/{}", target.path, path.encoded());
+        let mut target = self.target(&path.encoded());
         let mut is_own = true;
         for _ in 0..=REMOTE_REDIRECTS_MAX {
             let late = |_| Trouble::late(&format!("a request to {}", target.site));
@@ -168,7 +191,7 @@ impl Client {
         })?;
         *request.headers_mut() = fields.clone();
         if is_own {
-            self.proof.add("GET", request.headers_mut(), target);
+            self.proof.add("GET", request.headers_mut(), target, Payload::None);
         }
         Ok(request)
     }

@@ -58,6 +58,9 @@ struct Shared {
     started: Instant,
 }
 
+/// The right to put a request on a connection.
+pub(crate) struct Turn(OwnedSemaphorePermit);
+
 /// A connection without a request on it.
 struct Idle {
     site: Site,
@@ -88,16 +91,32 @@ impl Connections {
         self.0.idle().retain(|one| one.site != *site);
     }
 
-    /// Sends one request, of whose address only path and query count, and gives the answer when its head is there. It
-    /// ends when nothing moves for as long as the bounds say, however long the whole takes.
+    /// Waits for its turn and sends one request, as [`Connections::send_in`] does.
     pub(crate) async fn send(
         &self,
         site: &Site,
         request: Request<Outgoing>,
     ) -> Result<Response<Answer>, Trouble> {
-        let Ok(permit) = Arc::clone(&self.0.room).acquire_owned().await else {
-            return Err(Trouble::new(TroubleKind::Connect, "the connections are closed"));
-        };
+        let turn = self.turn().await?;
+        self.send_in(turn, site, request).await
+    }
+
+    /// Waits until there may be one more connection with a request on it. The wait has no bound of its own.
+    pub(crate) async fn turn(&self) -> Result<Turn, Trouble> {
+        match Arc::clone(&self.0.room).acquire_owned().await {
+            Ok(permit) => Ok(Turn(permit)),
+            Err(_) => Err(Trouble::new(TroubleKind::Connect, "the connections are closed")),
+        }
+    }
+
+    /// Sends one request, of whose address only path and query count, and gives the answer when its head is there. It
+    /// ends when nothing moves for as long as the bounds say, however long the whole takes.
+    pub(crate) async fn send_in(
+        &self,
+        Turn(permit): Turn,
+        site: &Site,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Answer>, Trouble> {
         let moved = Arc::new(Moved::new(self.0.started));
         let mut request = prepared(request, site, &moved)?;
         while let Some(sender) = self.0.take_idle(site) {

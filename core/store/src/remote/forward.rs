@@ -1,10 +1,11 @@
 //! What somebody asks of an origin, sent on as he asked it, and the answer as it comes.
 //!
 //! The same guard, connections and bounds hold as for our own requests. Redirects are answers like all others. Trailers
-//! end here (RFC 9110 section 6.5), and so do interim answers.
+//! end here (RFC 9110 section 6.5); interim answers are told as they come.
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use budget::Permit;
 use bytes::Bytes;
@@ -14,10 +15,12 @@ use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, StreamBody};
+use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::{Answer, Outgoing};
 use super::origin::RemoteOrigin;
+use super::sigv4::Payload;
 use super::target::{RemotePath, Target, is_of_a_url};
 use super::trouble::{Trouble, TroubleKind};
 use crate::error::Error;
@@ -33,7 +36,14 @@ pub struct Forward {
     pub fields: HeaderMap,
     /// The body, if there is one. Its length is what `Content-Length` says; without that it is sent in chunks.
     pub body: Option<BoxStream<'static, io::Result<Bytes>>>,
+    /// Who hears the interim answers that come before the final one.
+    pub interim: Hears,
+    /// Whether it is sent as ours, with what proves to the origin who we are.
+    pub is_proven: bool,
 }
+
+/// Hears interim answers, by their status and fields, while the final one is waited for.
+pub type Hears = Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>;
 
 /// The final answer to it.
 pub struct Forwarded {
@@ -76,10 +86,9 @@ impl RemoteOrigin {
     /// As [`RemoteOrigin::open`]; no status is one.
     pub async fn forward(&self, mut forward: Forward) -> Result<Forwarded, Error> {
         let about = |trouble: Trouble| trouble.of(self.0.name.clone());
-        let permit = self.permit().await.map_err(about)?;
         let sent = self.sent(&mut forward).await;
         self.count(&sent);
-        sent.and_then(|answer| self.received(&forward.method, answer, permit)).map_err(about)
+        sent.and_then(|(answer, permit)| self.received(&forward.method, answer, permit)).map_err(about)
     }
 
     fn target(&self, path: &str) -> Result<Target, Trouble> {
@@ -89,45 +98,44 @@ impl RemoteOrigin {
             return Err(wrong("a path has characters that no URL has"));
         }
         // Whoever resolves them elsewhere must not leave what the origin is for.
-        let is_dots = |name: &str| {
-            let name = name.to_ascii_lowercase().replace("%2e", ".");
-            name == "." || name == ".."
-        };
-        if names.split('/').any(is_dots) {
+        if leads_away(names) {
             return Err(wrong("a path has dots for a name"));
         }
-        let mut target = self.0.client.base.clone();
-        target.path = format!("{}/{path}", target.path.trim_end_matches('/'));
-        Ok(target)
+        Ok(self.0.client.target(path))
     }
 
-    async fn sent(&self, forward: &mut Forward) -> Result<Response<Answer>, Trouble> {
+    /// The head of the answer, and the memory of who reads the rest. Who waits for a connection holds no memory, so that
+    /// one origin that is slow takes none from the others.
+    async fn sent(&self, forward: &mut Forward) -> Result<(Response<Answer>, Permit), Trouble> {
         let client = &self.0.client;
+        let connections = client.connections();
         let target = self.target(&forward.path)?;
         let deadline = Instant::now() + client.total;
         let late = |_| Trouble::late(&format!("a request to {}", target.site));
         let may_repeat = forward.method.is_safe() && forward.body.is_none();
+        let turn = timeout_at(deadline, connections.turn()).await.map_err(late)??;
+        let permit = self.permit().await?;
         let request = self.request(forward, &target)?;
+        let sending = connections.send_in(turn, &target.site, request);
         if !may_repeat {
             // A body may take its time, as long as it moves: the bounds of the connection see to that.
-            return client.connections().send(&target.site, request).await;
+            return Ok((sending.await?, permit));
         }
-        match timeout_at(deadline, client.connections().send(&target.site, request)).await.map_err(late)? {
-            Err(trouble)
-                if may_repeat && matches!(trouble.kind, TroubleKind::Closed | TroubleKind::Broken) =>
-            {
-                client.connections().forget_idle(&target.site);
+        let sent = match timeout_at(deadline, sending).await.map_err(late)? {
+            Err(trouble) if matches!(trouble.kind, TroubleKind::Closed | TroubleKind::Broken) => {
+                connections.forget_idle(&target.site);
                 let request = self.request(forward, &target)?;
-                timeout_at(deadline, client.connections().send(&target.site, request)).await.map_err(late)?
+                timeout_at(deadline, connections.send(&target.site, request)).await.map_err(late)?
             }
             sent => sent,
-        }
+        };
+        Ok((sent?, permit))
     }
 
     fn request(&self, forward: &mut Forward, target: &Target) -> Result<Request<Outgoing>, Trouble> {
-        let body = match forward.body.take() {
-            Some(pieces) => StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync(),
-            None => Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync(),
+        let (body, payload) = match forward.body.take() {
+            Some(pieces) => (StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync(), Payload::Untold),
+            None => (Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync(), Payload::None),
         };
         let mut request = Request::new(body);
         *request.method_mut() = forward.method.clone();
@@ -135,7 +143,11 @@ impl RemoteOrigin {
             Trouble::new(TroubleKind::Address, format!("{}: a path that no request can have", target.site))
         })?;
         *request.headers_mut() = forward.fields.clone();
-        self.0.client.proof.add(forward.method.as_str(), request.headers_mut(), target);
+        let hears = Arc::clone(&forward.interim);
+        hyper::ext::on_informational(&mut request, move |answer| hears(answer.status(), answer.headers()));
+        if forward.is_proven {
+            self.0.client.proof.add(forward.method.as_str(), request.headers_mut(), target, payload);
+        }
         Ok(request)
     }
 
@@ -165,6 +177,14 @@ impl RemoteOrigin {
         let body = pieces(body, bytes_max, permit);
         Ok(Forwarded { status: head.status, fields, length, body })
     }
+}
+
+/// Whether some server would find the dots of a folder in a path: names are parted by slashes of both kinds, encoded or
+/// not, and some servers take what follows a semicolon for no part of the name.
+fn leads_away(names: &str) -> bool {
+    let decoded: Vec<u8> = percent_decode_str(names).collect();
+    let mut parts = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
+    parts.any(|name| matches!(name.split(|byte| *byte == b';').next(), Some(b"." | b"..")))
 }
 
 /// The bytes of an answer, of which there are at most so many. The permit is held as long as they come.

@@ -183,6 +183,11 @@ impl RemoteOrigin {
         &self.0.name
     }
 
+    /// The longest file that is read of it, in bytes.
+    pub fn bytes_max(&self) -> u64 {
+        self.0.client.bytes_max
+    }
+
     /// Opens a file. The origin is asked unless it was a short while ago. The validator is strong when the origin gave a
     /// strong tag, and tells the file from those of other origins too. One of which the origin gives no parts can only be
     /// fetched [whole](Source::whole).
@@ -203,6 +208,7 @@ impl RemoteOrigin {
     /// again. All who open the same read the same blocks.
     ///
     /// # Errors
+    /// `Unreachable` for a length above [`RemoteSettings::bytes_max`]: somebody else said it, and nothing was read of it.
     /// `Changed` when somebody found another file in its place: ask for it anew. As [`RemoteOrigin::open`] otherwise.
     pub async fn open_told(
         &self,
@@ -211,6 +217,7 @@ impl RemoteOrigin {
         fields: &http::HeaderMap,
     ) -> Result<Found, Error> {
         let about = |trouble: Trouble| trouble.of(format!("{}/{path}", self.0.name));
+        self.0.client.bounds(length).map_err(about)?;
         let permit = self.permit().await.map_err(about)?;
         let told = Known::told(length, fields).map_err(about)?;
         let (id, _) = identity(&self.0.client.base(), path, &told);

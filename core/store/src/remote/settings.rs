@@ -18,6 +18,8 @@ pub struct RemoteSettings {
     pub name: String,
     /// The address that every path is appended to, with `http://` or `https://`, without query and user information.
     pub base: String,
+    /// What follows every path: more of a path, a query that all have, or nothing.
+    pub after: String,
     /// How we say who we are.
     pub auth: RemoteAuth,
     /// Which addresses beside the public internet's it may have, and those whom it redirects to.
@@ -43,7 +45,8 @@ pub struct RemoteWaits {
     pub head: Duration,
     /// Between two pieces of an answer.
     pub stall: Duration,
-    /// For one request as a whole: a head, or one block, with all redirects and the wait for a connection.
+    /// For one request as a whole: a head, or one block, with all redirects and the wait for a connection. Of a request
+    /// that may change something, the wait for a connection alone: its body may take as long as it moves.
     pub total: Duration,
 }
 
@@ -66,6 +69,7 @@ impl RemoteSettings {
         RemoteSettings {
             name: name.to_owned(),
             base: base.to_owned(),
+            after: String::new(),
             auth: RemoteAuth::None,
             private: Private::Refused,
             connections_max: REMOTE_CONNECTIONS_MAX,

@@ -9,11 +9,11 @@ use std::os::unix::fs::FileExt;
 use budget::Chunks;
 use budget::limits::BLOB_BLOCK_BYTES;
 use rustix::fs::Advice;
-use rustix::io::ReadWriteFlags;
 use sha2::{Digest, Sha256};
 
 use super::{BlockSums, Summing};
 use crate::error::{Error, ErrorKind};
+use crate::resident::read_resident;
 
 /// Gives the bytes of whole blocks to `each` until it says no, which is the answer. They come from the disk and not
 /// from the page cache, which is left as it was found: what players use stays, and what nobody uses does not push it
@@ -54,9 +54,7 @@ pub(crate) fn read_piece(
 }
 
 fn is_resident(file: &File, offset: u64) -> bool {
-    let mut byte = [0];
-    let mut slices = [std::io::IoSliceMut::new(&mut byte)];
-    matches!(rustix::io::preadv2(file, &mut slices, offset, ReadWriteFlags::NOWAIT), Ok(1))
+    matches!(read_resident(file, &mut [0], offset), Ok(1))
 }
 
 /// Advice that is not taken makes the look less sharp, and nothing wrong.

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use budget::limits::{DISK_BLOCK_BYTES, RETRY_AFTER};
+use budget::limits::{DISK_BLOCK_BYTES, RENDITIONS_BYTES_MIN, RETRY_AFTER};
 use quick_cache::unsync::Cache as Policy;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use store::RenditionId;
@@ -32,6 +32,8 @@ pub(super) struct Books {
     doomed: VecDeque<Doomed>,
     doomed_bytes: u64,
     limit_bytes: u64,
+    /// What the disk has room for, when that is less.
+    disk_bytes: u64,
     entries_max: usize,
     evicted_total: u64,
     peak_bytes: u64,
@@ -104,6 +106,7 @@ impl Books {
             ground,
             doomed: VecDeque::new(),
             doomed_bytes: 0,
+            disk_bytes: u64::MAX,
             entries_max,
             evicted_total: 0,
             peak_bytes: 0,
@@ -113,6 +116,18 @@ impl Books {
     /// What may be taken, in bytes.
     pub(super) fn limit_bytes(&self) -> u64 {
         self.limit_bytes
+    }
+
+    /// So much of the disk is free now beside what is taken already. On a disk that is full a little may be taken all the
+    /// same, because the oldest go for it.
+    pub(super) fn fit_the_disk(&mut self, free_bytes: u64) {
+        let on_disk_bytes = self.taken_bytes().saturating_sub(self.ground.unwritten_bytes());
+        self.disk_bytes = on_disk_bytes.saturating_add(free_bytes).max(RENDITIONS_BYTES_MIN);
+    }
+
+    /// What may be taken now, in bytes.
+    fn now_bytes(&self) -> u64 {
+        self.limit_bytes.min(self.disk_bytes)
     }
 
     /// How many entries there are.
@@ -162,18 +177,20 @@ impl Books {
         growing: Option<&Hold>,
     ) -> Result<Option<Arc<Hold>>, Error> {
         let bytes = rounded(bytes);
-        if bytes > self.limit_bytes {
+        let whole = bytes + growing.map_or(0, Hold::beside_bytes);
+        if whole > self.limit_bytes {
             let limit = self.limit_bytes;
-            let text = format!("it needs {bytes} bytes of the disk and the cache may take {limit}");
+            let text = format!("it needs {whole} bytes of the disk and the cache may take {limit}");
             return Err(Error::new(ErrorKind::TooLarge, text));
         }
-        let beside = self.beside_bytes();
-        if self.entries_bytes() + beside + bytes > self.limit_bytes {
-            if self.held_bytes() + beside + bytes > self.limit_bytes {
+        let (beside, most) = (self.beside_bytes(), self.now_bytes());
+        if self.entries_bytes() + beside + bytes > most {
+            if self.held_bytes() + beside + bytes > most {
                 return Err(busy());
             }
-            self.press(beside + bytes);
-            if self.entries_bytes() + beside + bytes > self.limit_bytes {
+            // What the disk has not is as good as taken.
+            self.press(beside + bytes + (self.limit_bytes - most));
+            if self.entries_bytes() + beside + bytes > most {
                 return Err(busy());
             }
         }

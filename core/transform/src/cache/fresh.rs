@@ -72,18 +72,17 @@ impl Lifetimes {
 }
 
 impl Cache {
-    /// The source of this was looked at and is the same: its time begins anew.
-    ///
-    /// # Errors
-    /// Of the database.
-    pub async fn renew(&self, made: &mut Made, fresh_for: Duration) -> Result<(), Error> {
+    /// The source of this was looked at and is the same: its time begins anew. It does so in memory alone when the database
+    /// cannot write it down, and after a restart the source is looked at once more.
+    pub async fn renew(&self, made: &mut Made, fresh_for: Duration) {
         let until = later(now_ms(), fresh_for);
         made.fresh_until = until;
         // Of many who find out at the same time one writes it down.
-        if self.standing().renew(&made.key, until) {
-            self.0.index.renew(&[slot_of(made.key.as_bytes())], until).await?;
+        if self.standing().renew(&made.key, until)
+            && let Err(error) = self.0.index.renew(&[slot_of(made.key.as_bytes())], until).await
+        {
+            tracing::warn!(key = %made.key, %error, "that a rendition is fresh again cannot be written down");
         }
-        Ok(())
     }
 
     /// What the same recipe made of a former version of this source, to be given while it is made of the present one.

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 #[derive(Default)]
 pub(super) struct Ground {
     beside_bytes: AtomicU64,
+    /// What of that is promised and not on the disk yet.
+    unwritten_bytes: AtomicU64,
     /// By slot; only those that somebody holds.
     held: Mutex<HashMap<i64, Weak<Hold>>>,
 }
@@ -21,8 +23,9 @@ pub(super) struct Hold {
 
 #[derive(Clone, Copy)]
 enum State {
-    /// So many bytes are reserved for it, or still taken by it, and the index does not speak of them.
-    Beside(u64),
+    /// So many bytes are reserved for it, of which some are not written yet, or still taken by it, and the index does not
+    /// speak of them.
+    Beside { bytes: u64, unwritten_bytes: u64 },
     /// It is the entry in this slot, which cannot be evicted now.
     Kept(i64),
 }
@@ -33,10 +36,17 @@ impl Ground {
         self.beside_bytes.load(Ordering::SeqCst)
     }
 
+    /// What of that nobody has written yet, in bytes.
+    pub(super) fn unwritten_bytes(&self) -> u64 {
+        self.unwritten_bytes.load(Ordering::SeqCst)
+    }
+
     /// So many bytes more are taken by something new.
     pub(super) fn begin(self: &Arc<Self>, bytes: u64) -> Arc<Hold> {
-        self.beside_bytes.fetch_add(bytes, Ordering::SeqCst);
-        Arc::new(Hold { ground: Arc::clone(self), state: Mutex::new(State::Beside(bytes)) })
+        let state = State::Beside { bytes: 0, unwritten_bytes: 0 };
+        let hold = Hold { ground: Arc::clone(self), state: Mutex::new(state) };
+        hold.grow(bytes);
+        Arc::new(hold)
     }
 
     /// Holds the entry in a slot, which must be there.
@@ -65,7 +75,7 @@ impl Ground {
         let hold = self.held().remove(&slot).and_then(|hold| hold.upgrade());
         let Some(hold) = hold else { return false };
         self.beside_bytes.fetch_add(bytes, Ordering::SeqCst);
-        *hold.state() = State::Beside(bytes);
+        *hold.state() = State::Beside { bytes, unwritten_bytes: 0 };
         true
     }
 
@@ -74,17 +84,45 @@ impl Ground {
     }
 }
 
+impl State {
+    /// What is beside the entries is nothing any more.
+    fn give_back(self, ground: &Ground) {
+        if let State::Beside { bytes, unwritten_bytes } = self {
+            ground.beside_bytes.fetch_sub(bytes, Ordering::SeqCst);
+            ground.unwritten_bytes.fetch_sub(unwritten_bytes, Ordering::SeqCst);
+        }
+    }
+}
+
 impl Hold {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it takes beside the entries, in bytes.
+    pub(super) fn beside_bytes(&self) -> u64 {
+        match *self.state() {
+            State::Beside { bytes, .. } => bytes,
+            State::Kept(_) => 0,
+        }
+    }
+
     /// It takes so many bytes more.
     pub(super) fn grow(&self, bytes: u64) {
-        let mut state = self.state();
-        if let State::Beside(taken) = *state {
+        if let State::Beside { bytes: taken, unwritten_bytes } = &mut *self.state() {
             self.ground.beside_bytes.fetch_add(bytes, Ordering::SeqCst);
-            *state = State::Beside(taken + bytes);
+            self.ground.unwritten_bytes.fetch_add(bytes, Ordering::SeqCst);
+            *taken += bytes;
+            *unwritten_bytes += bytes;
+        }
+    }
+
+    /// So many bytes of what was promised are on the disk.
+    pub(super) fn wrote(&self, bytes: u64) {
+        if let State::Beside { unwritten_bytes, .. } = &mut *self.state() {
+            let bytes = bytes.min(*unwritten_bytes);
+            self.ground.unwritten_bytes.fetch_sub(bytes, Ordering::SeqCst);
+            *unwritten_bytes -= bytes;
         }
     }
 
@@ -92,9 +130,7 @@ impl Hold {
     pub(super) fn keep(self: &Arc<Self>, slot: i64) {
         self.ground.held().insert(slot, Arc::downgrade(self));
         let before = std::mem::replace(&mut *self.state(), State::Kept(slot));
-        if let State::Beside(bytes) = before {
-            self.ground.beside_bytes.fetch_sub(bytes, Ordering::SeqCst);
-        }
+        before.give_back(&self.ground);
     }
 
     /// Whether it is an entry still.
@@ -106,9 +142,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         match *self.state() {
-            State::Beside(bytes) => {
-                self.ground.beside_bytes.fetch_sub(bytes, Ordering::SeqCst);
-            }
+            state @ State::Beside { .. } => state.give_back(&self.ground),
             State::Kept(slot) => {
                 let mut held = self.ground.held();
                 // Somebody may hold it anew already.

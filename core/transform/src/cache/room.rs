@@ -51,9 +51,12 @@ pub struct Room {
     cache: Cache,
     hold: Arc<Hold>,
     bytes: u64,
-    /// The purge that would be the next one when this was promised.
-    since: u64,
+    since: Moment,
 }
+
+/// A moment among the purges: the number of the one that comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Moment(u64);
 
 /// A rendition in the making, in its room. Dropped, it was never there.
 pub struct Filling {
@@ -93,8 +96,18 @@ impl Cache {
     /// # Errors
     /// `TooLarge` when it is more than may ever be taken, `Busy` when too much is being made or read now.
     pub async fn reserve(&self, length: u64) -> Result<Room, Error> {
+        self.reserve_since(self.moment(), length).await
+    }
+
+    /// The present moment among the purges: what is made of bytes that were asked for now is kept when none of the later
+    /// ones concerns it.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.purges().next())
+    }
+
+    /// [`Cache::reserve`] for what began at an earlier moment.
+    pub(crate) async fn reserve_since(&self, since: Moment, length: u64) -> Result<Room, Error> {
         let bytes = needed(length);
-        let since = self.purges().next();
         let hold = self.room(bytes, None).await?;
         let hold = hold.ok_or_else(super::books::busy)?;
         Ok(Room { cache: self.clone(), hold, bytes, since })
@@ -104,6 +117,8 @@ impl Cache {
     async fn room(&self, bytes: u64, growing: Option<&Hold>) -> Result<Option<Arc<Hold>>, Error> {
         let _turn = self.turn().await?;
         self.settle().await?;
+        let free_bytes = self.free_bytes().await;
+        self.books().fit_the_disk(free_bytes);
         let mut made = self.books().make_room(bytes, growing);
         if made.as_ref().is_err_and(|e| matches!(e.kind, ErrorKind::Busy { .. })) {
             // What merely stays open is held by us alone.
@@ -115,6 +130,16 @@ impl Cache {
         let hold = made?;
         self.settle().await?;
         Ok(hold)
+    }
+
+    /// What of the disk is free for renditions. A disk that does not say leaves it to the writing to find out.
+    async fn free_bytes(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(disk) = self.0.disk.get() {
+            return disk().saturating_sub(self.0.free_bytes_min);
+        }
+        let free_bytes = self.0.renditions.free_bytes().await.unwrap_or(u64::MAX);
+        free_bytes.saturating_sub(self.0.free_bytes_min)
     }
 }
 
@@ -173,8 +198,11 @@ impl Filling {
     /// # Errors
     /// As [`Cache::reserve`] when there is no room, and of the disk. It cannot be kept then.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
-        self.room.reach(self.making.length() + chunk.len() as u64).await?;
-        Ok(self.making.write(chunk).await?)
+        let count = chunk.len() as u64;
+        self.room.reach(self.making.length() + count).await?;
+        self.making.write(chunk).await?;
+        self.room.hold.wrote(count);
+        Ok(())
     }
 
     /// Tells those who read it as it grows that this is all, whatever becomes of it now.
@@ -205,10 +233,11 @@ impl Filling {
     pub async fn adopt(&mut self) -> Result<u64, Error> {
         let length = self.making.adopt().await?;
         self.room.reach(length).await?;
+        self.room.hold.wrote(length);
         Ok(length)
     }
 
-    /// Publishes it whole. What was purged since its room was promised, or finds no place, is given and not kept. Once
+    /// Publishes it whole. What was purged since it began, or finds no place, is given and not kept. Once
     /// begun it goes on to its end, also when nobody waits for it.
     ///
     /// # Errors
@@ -269,7 +298,7 @@ impl Cache {
         room.reach_bytes(row.room_bytes).await?;
         let _turn = self.turn().await?;
         self.settle().await?;
-        if self.purges().concern(room.since, &row) {
+        if self.purges().concern(room.since.0, &row) {
             return Ok(false);
         }
         row.version = self.0.index.version(&row.origin, &row.path).await?;

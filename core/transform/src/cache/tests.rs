@@ -1,6 +1,6 @@
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use budget::limits::{DISK_BLOCK_BYTES, MIB};
+use budget::limits::{DISK_BLOCK_BYTES, MIB, RENDITIONS_BYTES_MIN};
 use bytes::Bytes;
 use store::Io;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ pub(super) struct House {
 }
 
 pub(super) fn settings(bytes_max: u64) -> CacheSettings {
-    CacheSettings { bytes_max, entries_max: 1_000 }
+    CacheSettings { bytes_max, free_bytes_min: 0, entries_max: 1_000 }
 }
 
 pub(super) async fn opened(path: &Path, settings: CacheSettings) -> Cache {

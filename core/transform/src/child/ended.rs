@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use budget::limits::RETRY_AFTER;
+
 use crate::error::{Error, ErrorKind};
 
 /// How a child ended.
@@ -12,8 +14,11 @@ pub enum Outcome {
     Done,
     /// It ended with an error of its own.
     Failed,
-    /// It wanted more memory than it was allowed, or the machine had none.
+    /// It wanted more memory than it was allowed.
     OutOfMemory,
+    /// Somebody else killed it: the kernel, which takes it first when the machine has no memory left, or whoever may.
+    /// That says nothing about what it was at.
+    Killed,
     /// It took more processor time than it was allowed.
     OutOfTime,
     /// It wrote a longer file than it was allowed.
@@ -48,13 +53,17 @@ impl Ended {
     /// Nothing for a child that did what it was told; otherwise what to tell those who wait for it.
     ///
     /// # Errors
-    /// `Failed`, `TooLarge` for a limit that it met, `Gone`, `NoFfmpeg`; `Source`, `Lied`, `Changed` or `Busy` for its input.
+    /// `Failed`, `TooLarge` for a limit that it met, `Busy` when it was killed, `Gone`, `NoFfmpeg`; `Source`, `Lied`,
+    /// `Changed` or `Busy` for its input.
     pub fn result(&self) -> Result<(), Error> {
         let (kind, context) = match &self.outcome {
             Outcome::Done => return Ok(()),
             Outcome::Failed => (ErrorKind::Failed, "ffmpeg cannot do this with these bytes"),
             Outcome::OutOfMemory => {
                 (ErrorKind::TooLarge, "ffmpeg needs more memory for this than is allowed")
+            }
+            Outcome::Killed => {
+                (ErrorKind::Busy { retry_after: RETRY_AFTER, is_callers: false }, "ffmpeg was killed")
             }
             Outcome::OutOfTime => (ErrorKind::TooLarge, "ffmpeg needs more time for this than is allowed"),
             Outcome::OutOfRoom => (ErrorKind::TooLarge, "the result would be larger than is allowed"),

@@ -1,6 +1,6 @@
 //! What holds a process: it can be killed by its number only while that number is certainly its own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,10 @@ pub(super) struct Leash {
     held: Mutex<Held>,
     since: Instant,
     moved_ms: AtomicU64,
+    /// What it may have of memory of its own.
+    own_bytes_max: AtomicU64,
+    /// Whether to be at work is to move.
+    is_silent: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -39,6 +43,8 @@ impl Leash {
             held: Mutex::new(Held { state: State::Starting, is_cut: false }),
             since: Instant::now(),
             moved_ms: AtomicU64::new(0),
+            own_bytes_max: AtomicU64::new(u64::MAX),
+            is_silent: AtomicBool::new(false),
         }
     }
 
@@ -103,6 +109,24 @@ impl Leash {
             while matches!(rustix::process::waitpid(Some(pid), WaitOptions::empty()), Err(Errno::INTR)) {}
         }
         held.state = State::Over;
+    }
+
+    /// So much memory of its own it may have.
+    pub(super) fn hold_to(&self, own_bytes_max: u64) {
+        self.own_bytes_max.store(own_bytes_max, Ordering::Relaxed);
+    }
+
+    pub(super) fn own_bytes_max(&self) -> u64 {
+        self.own_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// It makes nothing before its end: to be at work is to move.
+    pub(super) fn be_silent(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent.load(Ordering::Relaxed)
     }
 
     /// Something was made.

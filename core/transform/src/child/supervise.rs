@@ -46,6 +46,15 @@ pub(super) struct Watched {
     pub(super) ended: watch::Sender<Option<Ended>>,
 }
 
+/// What was seen of a process so far.
+#[derive(Default)]
+struct Seen {
+    peak_bytes: u64,
+    cpu_ms: u64,
+    /// Whether it had more than it may, and was ended for it.
+    is_over: bool,
+}
+
 /// What is said of a child whose task went away with its runtime.
 pub(super) fn cut_short() -> Ended {
     let outcome = Outcome::Cut;
@@ -58,7 +67,7 @@ impl Watched {
         let mut serving = std::pin::pin!(serve(self.served.take(), Arc::clone(&served_bytes)));
         let mut said = Words::default();
         let mut piece = [0; 1_024];
-        let (mut peak_bytes, mut broken, mut is_talking) = (0, None, true);
+        let (mut seen, mut broken, mut is_talking) = (Seen::default(), None, true);
         let mut pause = Duration::from_millis(CHILD_LOOK_MS_MIN);
         loop {
             tokio::select! {
@@ -68,7 +77,7 @@ impl Watched {
                     let count = read.unwrap_or(0);
                     is_talking = count > 0;
                     if self.heard(&mut said, piece.get(..count).unwrap_or_default()) {
-                        peak_bytes = peak_bytes.max(resident_peak_bytes(self.pid));
+                        self.look(&mut seen);
                     }
                 }
                 error = &mut serving, if broken.is_none() => {
@@ -76,8 +85,10 @@ impl Watched {
                     self.leash.cut();
                 }
                 () = tokio::time::sleep(pause) => {
-                    peak_bytes = peak_bytes.max(resident_peak_bytes(self.pid));
-                    pause = (2 * pause).min(Duration::from_millis(CHILD_LOOK_MS));
+                    self.look(&mut seen);
+                    // Short ones are over soon, and grow as quickly.
+                    let pause_ms = (self.leash.age_ms() / 8).clamp(CHILD_LOOK_MS_MIN, CHILD_LOOK_MS);
+                    pause = Duration::from_millis(pause_ms);
                 }
             }
         }
@@ -89,12 +100,31 @@ impl Watched {
         let words = said.last();
         let outcome = match broken {
             Some(error) => Outcome::Source(error),
+            None if seen.is_over => Outcome::OutOfMemory,
             None if self.leash.is_cut() => Outcome::Cut,
             None => judge(status, &words, cpu_ms, self.caps),
         };
         let (wall_ms, served_bytes) = (self.leash.age_ms(), served_bytes.load(Ordering::Relaxed));
+        let peak_bytes = seen.peak_bytes;
         self.ended.send_replace(Some(Ended { outcome, words, peak_bytes, cpu_ms, wall_ms, served_bytes }));
         drop(self.hold);
+    }
+
+    /// Looks at its memory, and at its work where that is the only sign of life.
+    fn look(&self, seen: &mut Seen) {
+        let resident = resident(self.pid);
+        seen.peak_bytes = seen.peak_bytes.max(resident.peak_bytes);
+        if resident.own_bytes > self.leash.own_bytes_max() && !self.leash.is_cut() {
+            seen.is_over = true;
+            self.leash.cut();
+        }
+        if self.leash.is_silent() {
+            let cpu_ms = processor_ms(self.pid);
+            if cpu_ms > seen.cpu_ms {
+                seen.cpu_ms = cpu_ms;
+                self.leash.moved();
+            }
+        }
     }
 
     /// Whether a block of progress ended in this piece: then it is time to look at the memory, for the last time maybe.
@@ -158,23 +188,36 @@ fn judge(status: Option<WaitStatus>, words: &str, cpu_ms: u64, caps: Caps) -> Ou
         (_, Some(signal)) if signal == Signal::XFSZ.as_raw() => Outcome::OutOfRoom,
         (_, Some(signal)) if signal == Signal::XCPU.as_raw() => Outcome::OutOfTime,
         _ if is_late => Outcome::OutOfTime,
-        // Nobody but the kernel kills it without us, and the kernel does so for memory.
-        (_, Some(signal)) if signal == Signal::KILL.as_raw() => Outcome::OutOfMemory,
+        // We did not, and its own limits would have said so: the machine's memory was short, whoever took it.
+        (_, Some(signal)) if signal == Signal::KILL.as_raw() => Outcome::Killed,
         _ if MEMORY.iter().any(|text| words.contains(text)) => Outcome::OutOfMemory,
         _ => Outcome::Failed,
     }
 }
 
-/// The most memory that a process had, in bytes, as long as it is not dead; 0 afterwards.
-fn resident_peak_bytes(pid: Pid) -> u64 {
-    let kilobytes = proc_file(pid, "status", |text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    kilobytes.map_or(0, |kilobytes| kilobytes.saturating_mul(1_024))
+/// Memory of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Resident {
+    /// The most that it had, what it shares with others included.
+    peak_bytes: u64,
+    /// What it has now that is its own and no file's.
+    own_bytes: u64,
 }
 
-/// Processor time of a process that is dead and not reaped, in milliseconds.
+/// The memory of a process that is not dead; nothing afterwards.
+fn resident(pid: Pid) -> Resident {
+    // format: proc_pid_status(5), in kibibytes.
+    let read = |text: &str| {
+        let bytes = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
+        };
+        Some(Resident { peak_bytes: bytes("VmHWM:")?, own_bytes: bytes("RssAnon:")? })
+    };
+    proc_file(pid, "status", read).unwrap_or_default()
+}
+
+/// Processor time of a process that is not reaped, in milliseconds.
 fn processor_ms(pid: Pid) -> u64 {
     // format: proc_pid_stat(5), fields 14 and 15, counted behind the name, which may hold anything.
     let ticks = proc_file(pid, "stat", |text| {
@@ -221,7 +264,7 @@ mod tests {
         check(exit(255), "", 9_950, "OutOfTime");
         check(exit(125), "child-guard: Landlock: no", 0, "Unguarded");
         check(exit(125), "child-guard: x\nother", 0, "Failed");
-        check(Some(Signal::KILL.as_raw()), "", 10, "OutOfMemory");
+        check(Some(Signal::KILL.as_raw()), "", 10, "Killed");
         check(Some(Signal::KILL.as_raw()), "", 15_000, "OutOfTime");
         check(Some(Signal::XFSZ.as_raw()), "", 10, "OutOfRoom");
         check(Some(Signal::SEGV.as_raw()), "", 10, "Failed");
@@ -245,9 +288,10 @@ mod tests {
     #[test]
     fn the_figures_of_a_process_are_read() {
         let me = rustix::process::getpid();
-        assert!(resident_peak_bytes(me) > 1_000_000);
+        let Resident { peak_bytes, own_bytes } = resident(me);
+        assert!(peak_bytes > own_bytes && own_bytes > 100_000, "{peak_bytes} {own_bytes}");
         assert!(processor_ms(me) < 3_600_000);
         let nobody = Pid::from_raw(i32::MAX).unwrap();
-        assert_eq!((resident_peak_bytes(nobody), processor_ms(nobody)), (0, 0));
+        assert_eq!((resident(nobody), processor_ms(nobody)), (Resident::default(), 0));
     }
 }

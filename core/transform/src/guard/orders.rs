@@ -89,7 +89,7 @@ mod tests {
 
     fn orders() -> Orders {
         Orders {
-            protection: Protection { landlock: true, network: false },
+            protection: Protection { landlock: true, network: false, seccomp: true },
             fed: Fed::Served,
             caps: Caps { memory_bytes: 1, cpu_seconds: 2, file_bytes: 3 },
             parent: 4,
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for (landlock, fed) in [(true, Fed::Nothing), (false, Fed::Descriptor), (true, Fed::Served)] {
-            let protection = Protection { landlock, network: !landlock };
+            let protection = Protection { landlock, network: !landlock, seccomp: fed == Fed::Nothing };
             let orders = Orders { protection, fed, ..orders() };
             assert_eq!(Orders::read(orders.clone().write()), Ok(orders));
         }

@@ -13,8 +13,9 @@ use budget::limits::{
     COVERS_WAITING_MAX, POSTER_MS_MAX, POSTERS_AT_ONCE,
 };
 use budget::{Slots, network_of};
+use catalog::{Catalog, Item, Viewer};
 use prometheus_client::registry::Registry;
-use store::Source;
+use store::{Place, Shelf, Source};
 use tokio::sync::Semaphore;
 
 use crate::cache::Made;
@@ -84,7 +85,40 @@ impl Covers {
         }
     }
 
-    /// A picture whose longer edge has about so many pixels, at least, and never more than it has; without a number, and
+    /// What an item of the catalog looks like: its picture, or a frame of a video that has none.
+    ///
+    /// # Errors
+    /// The catalog's for what the viewer does not see and for what looks like nothing, the store's, and ours as
+    /// [`Covers::picture`] and [`Covers::poster`] have them.
+    pub async fn of_item<E>(
+        &self,
+        catalog: &dyn Catalog,
+        shelf: &Shelf,
+        viewer: &Viewer,
+        item: Item,
+        pixels: Option<u64>,
+        address: IpAddr,
+    ) -> Result<Shown, E>
+    where
+        E: From<catalog::Error> + From<store::Error> + From<Error>,
+    {
+        let name = item.to_string();
+        let without = match (catalog.cover(viewer, item).await, item) {
+            (Ok(cover), _) => {
+                let catalog::Cover { place, offset, count, content_type } = cover;
+                let original = Shown::as_it_is(shelf.open(&place).await?, offset, count, content_type);
+                return Ok(self.picture(original, &place, &name, pixels, address).await?);
+            }
+            (Err(error), Item::Track(id)) if error.kind() == catalog::ErrorKind::NotFound => id,
+            (Err(error), _) => return Err(error.into()),
+        };
+        let video = catalog.video(viewer, without).await?;
+        let place = video.track.place();
+        let material = Material::of(shelf.open(&place).await?, &place, &name);
+        Ok(self.poster(material, video.duration_ms(), pixels, address).await?)
+    }
+
+    /// A picture that lies at `place`, whose longer edge has about so many pixels, at least, and never more than it has; without a number, and
     /// beyond the last of [`COVER_PIXELS`], as it is.
     ///
     /// # Errors
@@ -93,13 +127,13 @@ impl Covers {
     pub async fn picture(
         &self,
         original: Shown,
-        origin: &str,
-        path: &str,
+        place: &Place,
+        name: &str,
         pixels: Option<u64>,
         address: IpAddr,
     ) -> Result<Shown, Error> {
         let (Some(line), Some(edge)) = (&self.0, pixels.and_then(step)) else { return Ok(original) };
-        let mut material = Material::whole(original.source.clone(), origin, path);
+        let mut material = Material::of(original.source.clone(), place, name);
         let bytes = original.bytes();
         if original.offset > 0 || original.count.is_some() {
             material.part = Some((original.offset, bytes));
@@ -108,7 +142,7 @@ impl Covers {
         match line.made(material, recipe, &line.pictures, address).await {
             Ok(made) => Ok(made.into()),
             Err(error) if bytes <= COVER_ORIGINAL_BYTES_MAX => {
-                tracing::debug!(%error, words = %error.words, path, "a cover is shown as it is");
+                tracing::debug!(%error, words = %error.words, name, "a cover is shown as it is");
                 Ok(original)
             }
             Err(error) => Err(error),

@@ -87,6 +87,34 @@ fn decoding_takes_no_more_than_was_said() {
     );
 }
 
+/// A grey picture of three components whose coefficients come in several scans, of which only the first is there.
+fn progressive(width: u16, height: u16) -> Vec<u8> {
+    let mut bytes = [&b"\xff\xd8\xff\xdb\x00\x43\x00"[..], &[1; 64], b"\xff\xc2\x00\x11\x08"].concat();
+    bytes.extend(height.to_be_bytes().into_iter().chain(width.to_be_bytes()));
+    bytes.extend(b"\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00");
+    // One code, a single 0: nothing changes from block to block.
+    bytes.extend([&b"\xff\xc4\x00\x14\x00\x01"[..], &[0; 16]].concat());
+    bytes.extend(b"\xff\xda\x00\x0c\x03\x01\x00\x02\x00\x03\x00\x00\x00\x00");
+    let blocks = usize::from(width.div_ceil(8)) * usize::from(height.div_ceil(8)) * 3;
+    bytes.extend(vec![0; blocks.div_ceil(8)]);
+    bytes.extend(b"\xff\xd9");
+    bytes
+}
+
+#[test]
+fn what_waits_for_the_last_scan_of_a_jpeg_is_counted() {
+    let bytes = progressive(2_000, 1_000);
+    let (_folder, part) = part(&bytes);
+    let need = need_bytes(&part, Edge::new(100).unwrap()).unwrap();
+    assert!((18_000_000..19_000_000).contains(&need), "{need}");
+    let small = shrunk(&bytes, 100).unwrap();
+    assert_eq!((small.dimensions(), small.get_pixel(50, 25).0), ((100, 50), [128; 3]));
+    let baseline = half_red(2_000, 1_000, ImageFormat::Jpeg);
+    let (_folder, part) = self::part(&baseline);
+    let need = need_bytes(&part, Edge::new(100).unwrap()).unwrap();
+    assert!((12_000_000..13_000_000).contains(&need), "{need}");
+}
+
 /// CRC-32 as PNG has it (ISO 15948, annex D), bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |sum, byte| {

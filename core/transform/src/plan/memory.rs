@@ -1,11 +1,12 @@
 //! How much memory a child takes, from what was measured with ffmpeg 5.1 and one thread.
 //!
 //! A child begins at 67 MiB, of which 45 are programs that all children share. Each million pixels that it decodes adds
-//! 6, and each that it encodes adds what its encoder looks ahead and back. With H.264 that fits what was measured from
-//! 640x360 to 3840x2160 within 8 %.
+//! 9, since decoders keep the frames that later ones refer to, and each that it encodes adds what its encoder looks
+//! ahead and back. What is reserved stands above all that was measured, from 640x360 to 3840x2160.
 
 use budget::limits::MIB;
 
+use crate::plan::video::Pace;
 use crate::probe::{Probe, VideoTrack};
 use crate::recipe::Codec;
 
@@ -16,7 +17,7 @@ const SOUND_FLOOR_MIB: u64 = 60;
 /// What it has when it copies packets.
 const COPY_FLOOR_MIB: u64 = 54;
 /// What a million decoded pixels add.
-const DECODED_MIB: u64 = 6;
+const DECODED_MIB: u64 = 9;
 /// What a million pixels add whose first frame is looked at, although sound alone is wanted.
 const SEEN_MIB: u64 = 2;
 /// What a million decoded pixels of more than eight bits add to that.
@@ -85,10 +86,13 @@ impl Load {
         self
     }
 
-    pub(super) fn encoded(mut self, codec: Codec, pixels: u64, is_quick: bool) -> Load {
+    pub(super) fn encoded(mut self, codec: Codec, pixels: u64, pace: Pace) -> Load {
         let (floor, per_million) = match codec {
-            Codec::H264 if is_quick => (0, 46),
-            Codec::H264 => (0, 66),
+            Codec::H264 => match pace {
+                Pace::Far => (0, 66),
+                Pace::Near => (0, 50),
+                Pace::Quick => (0, 46),
+            },
             Codec::H265 => (0, 112),
             Codec::Vp9 => (20, 128),
             Codec::Av1 => (20, 132),

@@ -45,8 +45,10 @@ pub(super) fn frame(asked: &Frame, probe: &Probe, input: Input) -> Result<Plan, 
     Ok(Plan {
         argv: argv.fixed(&["-f", "image2pipe"]).into_pipe(),
         reserve_bytes: load.reserve_bytes(),
+        pass_bytes: 0,
         out_bytes_guess: bytes_of(shape.pixels() * bits / 1_000, 1_000),
         out_ms: 0,
+        work_ms: 0,
         finish: Finish::Publish,
         picture: Some((shape.width, shape.height)),
     })
@@ -96,8 +98,10 @@ pub(super) fn sprite(asked: &Sprite, probe: &Probe, input: Input) -> Result<Plan
     Ok(Plan {
         argv: argv.into_pipe(),
         reserve_bytes: load.reserve_bytes(),
+        pass_bytes: 0,
         out_bytes_guess: bytes_of(sheet_pixels * 2 / 1_000, 1_000),
         out_ms: 0,
+        work_ms: window_ms,
         finish: Finish::Publish,
         picture: Some((cell.width * u32::from(asked.columns()), cell.height * u32::from(asked.rows()))),
     })

@@ -218,8 +218,10 @@ impl Cut {
         Ok(Plan {
             argv,
             reserve_bytes: self.pictures.load.reserve_bytes(),
+            pass_bytes: 0,
             out_bytes_guess: bytes_of(self.pictures.kbps_guess(asked), out_ms),
             out_ms,
+            work_ms: out_ms.max(out_ms * hundredths / 100),
             finish,
             picture: Some((self.pictures.shape.width, self.pictures.shape.height)),
         })
@@ -261,8 +263,10 @@ impl Sound {
         Ok(Plan {
             argv,
             reserve_bytes: Load::sound().reading(probe).reserve_bytes(),
+            pass_bytes: 0,
             out_bytes_guess: bytes_of(SOUND_BITS_PER_SECOND / 1_000, out_ms),
             out_ms,
+            work_ms: out_ms,
             finish: Finish::Publish,
             picture: None,
         })

@@ -8,7 +8,7 @@ use crate::plan::memory::{Load, pass_bytes};
 use crate::plan::video::fragments;
 use crate::plan::{Finish, PEAKS_HZ, Plan, Span, bytes_of};
 use crate::probe::{AudioTrack, Probe};
-use crate::recipe::{Audio, Clip, Codec, Encoding, Speed};
+use crate::recipe::{Audio, Clip, Codec, Encoding, Speed, Waveform};
 
 pub(super) fn track(probe: &Probe) -> Result<&AudioTrack, Error> {
     probe.audio.as_ref().ok_or_else(|| Error::new(ErrorKind::NoSound, "the source has no sound"))
@@ -42,30 +42,45 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
         Encoding::M4a | Encoding::Flac => Finish::Faststart,
         Encoding::Aac | Encoding::Mp3 | Encoding::Opus | Encoding::Vorbis => Finish::Publish,
     };
-    let pass = if asked.encoding == Encoding::M4a { pass_bytes(out_ms, 0, true) } else { 0 };
+    let load_bytes = Load::sound().reading(probe).reserve_bytes();
+    let pass_bytes = match asked.encoding {
+        Encoding::M4a => pass_bytes(out_ms, 0, true),
+        // It is encoded anew, of which its own index is the smaller part.
+        Encoding::Flac => load_bytes,
+        _ => 0,
+    };
     Ok(Plan {
         argv: argv.into_pipe(),
-        reserve_bytes: Load::sound().reading(probe).reserve_bytes().max(pass),
+        reserve_bytes: load_bytes.max(pass_bytes),
+        pass_bytes,
         out_bytes_guess: bytes_of(u64::from(kbps), out_ms),
         out_ms,
+        work_ms: out_ms,
         finish,
         picture: None,
     })
 }
 
 /// Samples to count peaks of.
-pub(super) fn samples(probe: &Probe, input: Input) -> Result<Plan, Error> {
+pub(super) fn samples(asked: &Waveform, probe: &Probe, input: Input) -> Result<Plan, Error> {
     let track = track(probe)?;
     let span = Span::of(Clip::default(), probe.duration_ms)?;
     let argv = Argv::ffmpeg().reading(probe.demuxer, input).source(input);
     let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-ac", "1", "-ar"]);
     let argv = argv.number(u64::from(PEAKS_HZ)).fixed(&["-c:a", "pcm_s16le", "-f", "s16le"]).into_pipe();
     let out_ms = span.guess_ms(probe);
+    // It is drawn here when the child is gone.
+    let drawn_bytes = match asked {
+        Waveform::Peaks(_) => 0,
+        Waveform::Drawn(drawing) => drawing.need_bytes(),
+    };
     Ok(Plan {
         argv,
-        reserve_bytes: Load::sound().reading(probe).reserve_bytes(),
+        reserve_bytes: Load::sound().reading(probe).reserve_bytes().max(drawn_bytes),
+        pass_bytes: 0,
         out_bytes_guess: out_ms * 2 * u64::from(PEAKS_HZ) / 1_000,
         out_ms,
+        work_ms: out_ms,
         finish: Finish::Peaks,
         picture: None,
     })

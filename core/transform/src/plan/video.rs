@@ -10,7 +10,12 @@ use crate::plan::{Finish, Plan, Span, bytes_of, level, sound};
 use crate::probe::{Matrix, Probe, Rate, VideoTrack};
 use crate::recipe::{Codec, Quality, Speed, Video};
 
-/// Above so many pixels the encoder looks ahead less: 1920x1088.
+/// Above so many pixels the encoder of H.264 looks fewer frames ahead, so that what is usual for screens is made in little
+/// memory: the pictures look alike.
+const NEAR_PIXELS: u64 = 1_000_000;
+/// How many it looks ahead then.
+const NEAR_FRAMES: u64 = 5;
+/// Above so many pixels the encoder looks ahead not at all: 1920x1088.
 const QUICK_PIXELS: u64 = 1_920 * 1_088;
 /// When a source does not say its own.
 const FPS_UNKNOWN: u32 = 30;
@@ -23,8 +28,29 @@ pub(super) struct Pictures {
     pub(super) load: Load,
     level: &'static str,
     times: Times,
-    is_quick: bool,
+    pace: Pace,
     is_variable: bool,
+}
+
+/// How far the encoder looks ahead, by how large the picture is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// As far as its preset does.
+    Far,
+    /// [`NEAR_FRAMES`].
+    Near,
+    /// Not at all.
+    Quick,
+}
+
+impl Pace {
+    fn of(pixels: u64) -> Pace {
+        match pixels {
+            _ if pixels > QUICK_PIXELS => Pace::Quick,
+            _ if pixels > NEAR_PIXELS => Pace::Near,
+            _ => Pace::Far,
+        }
+    }
 }
 
 /// When pictures come.
@@ -53,14 +79,17 @@ pub(super) fn plan(asked: &Video, probe: &Probe, input: Input) -> Result<Plan, E
     }
     let argv = mux(asked.codec, argv).into_pipe();
 
-    let out_ms = at_speed(span.guess_ms(probe), asked.speed);
-    let pass = pass_bytes(out_ms, u64::from(pictures.rate.ceil()), with_sound.is_some());
+    let read_ms = span.guess_ms(probe);
+    let out_ms = at_speed(read_ms, asked.speed);
+    let pass_bytes = pass_bytes(out_ms, u64::from(pictures.rate.ceil()), with_sound.is_some());
     let kbps = pictures.kbps_guess(asked) + if with_sound.is_some() { 128 } else { 0 };
     Ok(Plan {
         argv,
-        reserve_bytes: pictures.load.reserve_bytes().max(pass),
+        reserve_bytes: pictures.load.reserve_bytes().max(pass_bytes),
+        pass_bytes,
         out_bytes_guess: bytes_of(kbps, out_ms),
         out_ms,
+        work_ms: read_ms.max(out_ms),
         finish: Finish::Faststart,
         picture: Some((pictures.shape.width, pictures.shape.height)),
     })
@@ -107,8 +136,8 @@ impl Pictures {
         shape.filter(&mut graph, track, matrix);
         graph.push(Filter::Yuv);
         graph.push(Filter::Tag(matrix));
-        let is_quick = shape.pixels() > QUICK_PIXELS;
-        let mut load = Load::pictures(track).reading(probe).encoded(asked.codec, shape.pixels(), is_quick);
+        let pace = Pace::of(shape.pixels());
+        let mut load = Load::pictures(track).reading(probe).encoded(asked.codec, shape.pixels(), pace);
         if track.is_interlaced {
             load = load.deinterlaced();
         }
@@ -116,7 +145,7 @@ impl Pictures {
             load = load.tone(shape.pixels());
         }
         let is_variable = track.is_variable && !is_resampled;
-        Ok(Pictures { shape, graph, rate, load, level, times, is_quick, is_variable })
+        Ok(Pictures { shape, graph, rate, load, level, times, pace, is_variable })
     }
 
     /// The level as the stream itself has it (ITU-T H.264 section 7.4.2.1.1): 30 for 3.0.
@@ -129,17 +158,14 @@ impl Pictures {
         let argv = argv.graph("-vf", &self.graph).fixed(&["-pix_fmt", "yuv420p", "-threads", "1"]);
         let argv = match asked.codec {
             Codec::H264 => {
-                let preset = if self.is_quick { "superfast" } else { "veryfast" };
-                argv.fixed(&[
-                    "-c:v",
-                    "libx264",
-                    "-preset",
-                    preset,
-                    "-profile:v",
-                    "high",
-                    "-level:v",
-                    self.level,
-                ])
+                let preset = if self.pace == Pace::Quick { "superfast" } else { "veryfast" };
+                let argv = argv.fixed(&["-c:v", "libx264", "-preset", preset, "-profile:v", "high"]);
+                let argv = argv.fixed(&["-level:v", self.level]);
+                if self.pace == Pace::Near {
+                    argv.fixed(&["-rc-lookahead"]).number(NEAR_FRAMES)
+                } else {
+                    argv
+                }
             }
             Codec::H265 => argv
                 .fixed(&["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params"])

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use budget::limits::{SOURCE_PIXELS_MAX, VIDEO_LOOK_AGAIN_MS, VIDEO_LOOK_MS, VIDEO_WORD_BYTES_MAX};
 use catalog::{Caption, Catalog, Look, MovingPicture, Sound, UnixMs, UnseenVideo, VideoFacts};
-use store::{Place, Shelf};
+use store::Shelf;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
@@ -84,8 +84,8 @@ impl VideoLooks {
     async fn one(&self, video: &UnseenVideo) -> Result<(), Error> {
         let _turn = self.transforms.0.budget.background().await;
         let source = self.shelf.open(&video.place).await?;
-        let origin = if matches!(video.place, Place::Blob(_)) { "uploads" } else { "library" };
-        let probed = self.transforms.probe(&Material::whole(source, origin, &video.id.to_string())).await;
+        let material = Material::of(source, &video.place, &video.id.to_string());
+        let probed = self.transforms.probe(&material, None).await;
         let look = told(probed.as_deref().map_err(Clone::clone))?;
         let kept = self.catalog.looked(video.id, &video.stamp, &look).await;
         let kept =

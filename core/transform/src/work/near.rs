@@ -20,7 +20,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::argv::Input;
-use crate::cache::Filling;
+use crate::cache::{Filling, Moment};
 use crate::child::{ChildInput, Ffmpeg};
 use crate::error::{Error, ErrorKind};
 use crate::guard::SERVED_PORT;
@@ -32,10 +32,11 @@ pub(crate) struct Near {
     _copy: Option<Arc<Cell>>,
 }
 
-/// Copies that are there or on their way, by the validators of what they are copies of.
+/// Copies that are there or on their way, by the validators of what they are copies of and by the last purge: what was
+/// fetched before one is nothing that is used after it.
 pub(crate) struct Copies {
     turns: Semaphore,
-    all: Mutex<HashMap<Box<str>, Kept>>,
+    all: Mutex<HashMap<(Moment, Box<str>), Kept>>,
 }
 
 struct Kept {
@@ -54,7 +55,7 @@ impl Default for Copies {
 }
 
 impl Copies {
-    fn all(&self) -> MutexGuard<'_, HashMap<Box<str>, Kept>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<(Moment, Box<str>), Kept>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -63,9 +64,9 @@ impl Copies {
         self.all().len()
     }
 
-    fn of(&self, tag: &str) -> Result<Arc<Cell>, Error> {
+    fn of(&self, key: &(Moment, Box<str>)) -> Result<Arc<Cell>, Error> {
         let mut all = self.all();
-        if let Some(kept) = all.get(tag) {
+        if let Some(kept) = all.get(key) {
             return Ok(Arc::clone(&kept.copy));
         }
         if all.len() >= COPIES_MAX {
@@ -75,15 +76,15 @@ impl Copies {
             return Err(busy("too many sources are fetched whole"));
         }
         let copy = Arc::<Cell>::default();
-        all.insert(tag.into(), Kept { copy: Arc::clone(&copy), used: Instant::now() });
+        all.insert(key.clone(), Kept { copy: Arc::clone(&copy), used: Instant::now() });
         Ok(copy)
     }
 
     /// One that failed is fetched anew by whoever asks from now on.
-    fn forget(&self, tag: &str, failed: &Arc<Cell>) {
+    fn forget(&self, key: &(Moment, Box<str>), failed: &Arc<Cell>) {
         let mut all = self.all();
-        if all.get(tag).is_some_and(|kept| Arc::ptr_eq(&kept.copy, failed)) {
-            all.remove(tag);
+        if all.get(key).is_some_and(|kept| Arc::ptr_eq(&kept.copy, failed)) {
+            all.remove(key);
         }
     }
 
@@ -112,12 +113,12 @@ impl Inner {
         if !source.comes_whole() && !is_too_far {
             return Ok(Near { source: source.clone(), _copy: None });
         }
-        let tag = source.validator().tag();
-        let copy = self.copies.of(tag)?;
+        let key = (self.cache.moment(), source.validator().tag().into());
+        let copy = self.copies.of(&key)?;
         match copy.get_or_init(|| self.fetched(source)).await {
             Ok((source, _)) => Ok(Near { source: source.clone(), _copy: Some(Arc::clone(&copy)) }),
             Err(e) => {
-                self.copies.forget(tag, &copy);
+                self.copies.forget(&key, &copy);
                 Err(e.clone())
             }
         }
@@ -182,10 +183,15 @@ pub(super) async fn unchanged(source: &Source) -> Result<(), Error> {
 /// A source as a child gets it, and where it finds it. Bytes that must be checked are served to it, block by block; where
 /// a child cannot be served anything, a file is read through before, and given when all its blocks were right.
 pub(super) async fn fed(source: &Source, ffmpeg: &Ffmpeg) -> Result<(ChildInput, Input), Error> {
-    if !ffmpeg.can_serve() && !source.is_checked(0, source.len()) {
-        reading(source, 0, source.len(), read_through).await?;
-    }
-    let input = ChildInput::of(source)
+    let input = if ffmpeg.can_serve() {
+        ChildInput::of(source)
+    } else {
+        if !source.is_checked(0, source.len()) {
+            reading(source, 0, source.len(), read_through).await?;
+        }
+        ChildInput::read_through(source)
+    };
+    let input = input
         .map_err(|e| Error::new(ErrorKind::Io, "the source cannot be given on").with_words(e.to_string()))?;
     let from = match &input {
         ChildInput::Nothing | ChildInput::File(_) => Input::Descriptor,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::near::unchanged;
-use super::{Work, lost};
+use super::{Need, Work, lost};
 use crate::argv::Argv;
-use crate::child::{Caps, Child, ChildInput, ChildOutput, Output, Program};
+use crate::child::{Child, ChildInput, ChildOutput, Output, Program};
 use crate::error::{Error, ErrorKind};
 
 /// A child that runs. It is gone when this is dropped.
@@ -25,9 +25,11 @@ impl Work<'_> {
         argv: &Argv,
         input: ChildInput,
         output: ChildOutput,
-        caps: Caps,
+        need: Need,
     ) -> Result<Run<'_>, Error> {
-        let mut child = self.inner.ffmpeg().await?.start(Program::Ffmpeg, argv, input, output, caps).await?;
+        let ffmpeg = self.inner.ffmpeg().await?;
+        let mut child = ffmpeg.start(Program::Ffmpeg, argv, input, output, need.caps()).await?;
+        need.hold(&child);
         let output = child.take_output();
         Ok(Run { work: self, child, output })
     }

@@ -69,6 +69,17 @@ impl House {
         Ok(self.ask(name, recipe)?.made(LONG).await?.unwrap())
     }
 
+    /// Runs what a server runs beside, until this is done.
+    pub(crate) async fn running<T>(&self, work: impl Future<Output = T>) -> T {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let transforms = self.transforms.clone();
+        let running = tokio::spawn(async move { transforms.run(async { drop(stopped.await) }).await });
+        let done = work.await;
+        drop(stop);
+        running.await.unwrap();
+        done
+    }
+
     fn reserved(&self) -> u64 {
         let figures = self.budget.figures();
         figures.iter().find(|row| row.pool == Pool::Transforms).unwrap().used_bytes

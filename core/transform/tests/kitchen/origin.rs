@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     Half,
     /// So too, a little in each tenth of a second.
     Slow,
+    /// By ranges, of which none ever comes but the first byte.
+    Silent,
 }
 
 pub(crate) struct Origin {
@@ -80,7 +82,10 @@ fn converse(mut stream: TcpStream, bytes: &[u8], manner: Manner, asked: &AtomicU
         asked.fetch_add(usize::from(last > 0), Ordering::SeqCst);
         let length = bytes.len();
         let (status, body) = match manner {
-            Manner::Ranges => {
+            Manner::Silent if last > 0 => loop {
+                std::thread::park();
+            },
+            Manner::Ranges | Manner::Silent => {
                 let last = last.min(length - 1);
                 let status = format!("206 Partial Content\r\nContent-Range: bytes {first}-{last}/{length}");
                 (status, &bytes[first..=last])
@@ -90,7 +95,7 @@ fn converse(mut stream: TcpStream, bytes: &[u8], manner: Manner, asked: &AtomicU
         let count = body.len();
         write!(stream, "HTTP/1.1 {status}\r\nETag: \"one\"\r\nContent-Length: {count}\r\n\r\n")?;
         match manner {
-            Manner::Ranges | Manner::Whole => stream.write_all(body)?,
+            Manner::Ranges | Manner::Silent | Manner::Whole => stream.write_all(body)?,
             Manner::Half => return stream.write_all(&body[..count / 2]),
             Manner::Slow => {
                 for piece in body.chunks(10_000) {

@@ -73,3 +73,16 @@ fn a_caching_proxy_keeps_what_is_ours_and_passes_on_the_rest() {
         assert_eq!(split_query(query), (of_us.to_owned(), of_others.to_owned()), "{query}");
     }
 }
+
+#[test]
+fn a_signature_alone_is_no_option() {
+    for (query, expected) in [
+        ("", false),
+        ("expires=5&signature=x&signer=1", false),
+        ("expires=5&signature=x&width=640", true),
+        ("a=width&Width=1", false),
+        ("a&%77idth=1", true),
+    ] {
+        assert_eq!(has_option(query), expected, "{query}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::sign::{Signed, Signer, unsigned};
 /// same options. Where its own address is signed, each of theirs is signed too, by the same and to the same end: the signature
 /// of one address is good for no other.
 #[derive(Clone)]
-pub(super) struct Here {
+pub(crate) struct Here {
     /// Options with commas, and what follows them up to the last slash, in Cloudflare's spelling.
     cloudflare: Option<(String, String)>,
     /// Path of the folder, as clients send it, with its slash at the end.
@@ -63,8 +63,13 @@ impl Here {
         self.cloudflare.as_ref().map_or(&self.query, |(options, _)| options)
     }
 
+    /// The path of a file beside the playlist, from the root.
+    pub(super) fn place(&self, name: &str) -> String {
+        format!("{}{}", self.folder, self.child(name))
+    }
+
     /// The address of a file beside the playlist.
-    pub(super) fn child(&self, name: &str) -> String {
+    pub(crate) fn child(&self, name: &str) -> String {
         let separator = if self.query.is_empty() { "" } else { "?" };
         let Some((signer, signed)) = &self.signed else {
             return format!("{}{name}{separator}{}", self.up, self.query);

@@ -83,7 +83,7 @@ fn a_list_says_how_long_each_segment_is() {
 #[test]
 fn the_list_of_a_day_takes_no_more_memory_than_another() {
     let secret = store::Secret::from_bytes([7; 32]);
-    let signer = (crate::Signer::new(&secret), crate::sign::Signed { until_ms: u64::MAX, by: None });
+    let signer = (Signer::new(&secret), Signed { until_ms: u64::MAX, by: None });
     let here = Here::of("/clips/a.mp4/video.m3u8", &"x".repeat(200), Some(signer));
     let day = Segments::of_pictures(&Video::default(), &lasting(86_400)).unwrap();
     let (text, longest) = written(Listed::new("video", here, day));
@@ -95,8 +95,8 @@ fn the_list_of_a_day_takes_no_more_memory_than_another() {
 #[test]
 fn each_address_of_a_signed_list_is_signed_for_itself() {
     let secret = store::Secret::from_bytes([7; 32]);
-    let signer = crate::Signer::new(&secret);
-    let signed = crate::sign::Signed { until_ms: 5_000, by: None };
+    let signer = Signer::new(&secret);
+    let signed = Signed { until_ms: 5_000, by: None };
     for (path, options) in [("/clips/a.mp4/", "time=5s"), ("/cdn-cgi/media/time=5s/clips/a.mp4/", "")] {
         let here = Here::of(&format!("{path}index.m3u8"), options, Some((signer.clone(), signed)));
         let child = here.child("audio-3.m4s");

@@ -1,8 +1,8 @@
 //! From what was written to a recipe, and from a recipe to what would be written for it.
 
 use transform::{
-    Audio, Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe, Rotation,
-    Size, Speed, Sprite, Unfit, Video, Waveform,
+    Audio, Bitrate, Clip, Codec, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe,
+    Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
 };
 
 use super::bad::{Bad, Wrong};
@@ -196,7 +196,14 @@ impl Maker<'_> {
             let pixels = self.number(option).unwrap_or(standard);
             self.edge(option, Some(pixels))?.ok_or((option, Wrong::Said("is missing")))
         };
-        Ok(Waveform::Drawn { width: edge(Opt::Width, WAVEFORM.0)?, height: edge(Opt::Height, WAVEFORM.1)? })
+        let (width, height) = (edge(Opt::Width, WAVEFORM.0)?, edge(Opt::Height, WAVEFORM.1)?);
+        let option = if self.number(Opt::Dpr).is_some_and(|hundredths| hundredths != 100) {
+            Opt::Dpr
+        } else {
+            Opt::Height
+        };
+        let large = |_| (option, Wrong::Said("must leave a waveform with at most 8388608 pixels"));
+        Drawing::new(width, height).map(Waveform::Drawn).map_err(large)
     }
 }
 
@@ -234,10 +241,10 @@ impl Written {
                 set(Opt::Mode, Some(Value::Word("waveform")));
                 match waveform {
                     Waveform::Peaks(peaks) => set(Opt::Peaks, Some(Value::Number((*peaks).into()))),
-                    Waveform::Drawn { width, height } => {
+                    Waveform::Drawn(drawing) => {
                         set(Opt::Format, Some(Value::Word("png")));
-                        set(Opt::Width, Some(pixels(*width)));
-                        set(Opt::Height, Some(pixels(*height)));
+                        set(Opt::Width, Some(pixels(drawing.width())));
+                        set(Opt::Height, Some(pixels(drawing.height())));
                     }
                 }
             }

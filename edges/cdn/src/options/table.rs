@@ -369,6 +369,12 @@ pub(crate) enum Named {
     Opposite,
 }
 
+/// The options of a spelling, each with what it may be and what it sets.
+pub(crate) fn described(spelling: Spelling) -> impl Iterator<Item = (&'static str, String)> {
+    let rows = TABLE.iter().filter(move |row| row.is_in(spelling));
+    rows.map(move |row| (row.name, format!("{}; {}", row.shape_in(spelling), row.sets)))
+}
+
 /// All options as the table of the guide, in Markdown.
 pub fn reference() -> String {
     let mut text = "| option | also | must be | in modes | sets |\n|---|---|---|---|---|\n".to_owned();

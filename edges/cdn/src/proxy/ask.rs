@@ -1,11 +1,12 @@
 //! A request for something of an origin whose every request is passed on.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use budget::limits::RENDITION_PATH_BYTES_MAX;
 use catalog::UnixMs;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HeaderMap, IF_RANGE, RANGE};
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use store::{Forward, Pieces, RemoteOrigin};
@@ -17,14 +18,10 @@ use super::freshness::Wish;
 use crate::error::Refused;
 use crate::settings::Origin;
 
-/// The cookie of our own sessions, which no origin gets to see.
-// format: the name that sign-in gives it
-const SESSION_COOKIE: &str = "millpond_session";
-
 /// What is asked, of whom, by whom.
 #[derive(Clone)]
 pub(crate) struct Ask {
-    pub(crate) origin: Origin,
+    pub(crate) origin: Arc<Origin>,
     pub(crate) remote: RemoteOrigin,
     /// Path and query at the origin, without a slash at the start.
     pub(crate) path: String,
@@ -37,24 +34,26 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    /// `cookie` is the name of that of our own sessions, which no origin gets to see.
+    ///
     /// # Errors
     /// [`Refused::NotFound`] for a path that cannot be one of the origin's.
     pub(crate) fn new(
-        origin: &Origin,
+        origin: Arc<Origin>,
         remote: &RemoteOrigin,
         path: String,
         method: Method,
         fields: &HeaderMap,
+        cookie: &str,
         listener: Listener,
     ) -> Result<Ask, Refused> {
-        let mut fields = fields::of_request(fields, SESSION_COOKIE);
+        let mut fields = fields::of_request(fields, cookie);
         if !origin.public {
             // It was for us, who asked for a sign-in.
             fields.remove(AUTHORIZATION);
         }
         let place = digest(&origin.name, &remote.place(&path).map_err(|_| Refused::NotFound)?);
-        let (origin, remote) = (origin.clone(), remote.clone());
-        Ok(Ask { origin, remote, path, place, method, fields, listener, arrived: now_ms() })
+        Ok(Ask { origin, remote: remote.clone(), path, place, method, fields, listener, arrived: now_ms() })
     }
 
     /// The place that a field of an answer names, if it is of the same server.
@@ -87,7 +86,18 @@ impl Ask {
         if body.is_none() && self.method.is_safe() {
             fields.remove(CONTENT_LENGTH);
         }
-        Forward { method: self.method.clone(), path: self.path.clone(), fields, body }
+        let peer = Arc::clone(&self.listener.peer);
+        let interim = Arc::new(move |status: StatusCode, fields: &HeaderMap| {
+            // Whether a body is wanted is each server's own matter, and nothing is switched to.
+            if !matches!(status, StatusCode::CONTINUE | StatusCode::SWITCHING_PROTOCOLS) {
+                let mut fields = fields.clone();
+                fields::end_to_end(&mut fields);
+                peer.interim().say(status, &fields);
+            }
+        });
+        // A stranger may read in our name, and change nothing.
+        let is_proven = !self.origin.public || self.method.is_safe();
+        Forward { method: self.method.clone(), path: self.path.clone(), fields, body, interim, is_proven }
     }
 
     /// The same for nobody in particular: all of it, with no conditions.

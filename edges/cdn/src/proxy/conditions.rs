@@ -1,5 +1,6 @@
 //! Conditions and ranges of a request, answered from what is kept (RFC 9111 section 4.3.2, RFC 9110 sections 13 and 14).
 
+use catalog::UnixMs;
 use http::header::{
     DATE, ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
@@ -7,8 +8,12 @@ use http::header::{
 use http::{Method, StatusCode};
 use stream::range::{self, Selection};
 
-use super::freshness::date;
-use super::head::Head;
+use super::date::date;
+use super::head::{Bytes, Head};
+
+/// What a date of HTTP is exact to.
+// format: the seconds of RFC 9110 section 5.6.7
+const DATE_MS: UnixMs = 1_000;
 
 /// What a request gets of a kept answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +75,12 @@ pub(crate) fn part(method: &Method, request: &HeaderMap, head: &Head) -> Part {
     }
 }
 
+/// Whether what is kept has the bytes of this: of a part no more is given than the ranges within it (RFC 9111 section 3.3).
+pub(crate) fn is_there(part: Part, head: &Head) -> bool {
+    let Bytes::Part { offset: first, count: bytes, .. } = head.bytes else { return true };
+    matches!(part, Part::Range { offset, count } if offset >= first && offset + count <= first + bytes)
+}
+
 fn is_not_modified(request: &HeaderMap, head: &Head) -> bool {
     if request.contains_key(IF_NONE_MATCH) {
         let Some(tag) = head.fields.get(ETAG) else { return false };
@@ -87,7 +98,14 @@ fn is_not_modified(request: &HeaderMap, head: &Head) -> bool {
 fn range_counts(request: &HeaderMap, head: &Head) -> bool {
     let Some(wanted) = request.get(IF_RANGE) else { return true };
     let is = |name| head.fields.get(name).is_some_and(|value: &HeaderValue| value == wanted);
-    (wanted.as_bytes().starts_with(b"\"") && is(ETAG)) || is(LAST_MODIFIED)
+    (wanted.as_bytes().starts_with(b"\"") && is(ETAG)) || (is(LAST_MODIFIED) && is_settled(head))
+}
+
+/// Whether the date of what is kept names one run of bytes: what changed within the second in which it was sent may have
+/// changed again in that second (RFC 9110 section 8.8.2.2).
+fn is_settled(head: &Head) -> bool {
+    let dates = (date(&head.fields, LAST_MODIFIED), date(&head.fields, DATE));
+    matches!(dates, (Some(modified), Some(sent)) if sent - modified >= DATE_MS)
 }
 
 /// A tag without what says that it is weak, for which weak comparison does not care.

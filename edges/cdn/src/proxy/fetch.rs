@@ -2,15 +2,15 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Method, StatusCode};
-use store::{Forwarded, TroubleKind};
+use store::{Forwarded, Pieces, TroubleKind};
 
 use super::ask::{Ask, now_ms};
 use super::flights::{Coming, Lead};
 use super::freshness::{Rules, Times, Wish};
 use super::head::{Bytes, Head};
-use super::keep::{Keeping, Stored, block_length};
+use super::keep::{Keeping, Stored, block_length, part_of};
 use super::told::{self, Told, Why};
 use super::{Proxy, Role, conditions, fields};
 use crate::error::Refused;
@@ -19,6 +19,32 @@ use crate::error::Refused;
 struct Came {
     answer: Forwarded,
     times: Times,
+}
+
+/// Why nothing came.
+pub(super) struct Lost {
+    refused: Refused,
+    /// Whether the origin was not there to answer.
+    is_unreachable: bool,
+    /// Whether that is so whatever is asked of it. A connection that broke may have broken because of this request.
+    is_for_all: bool,
+}
+
+impl Lost {
+    /// What another heard, whatever he asked.
+    pub(super) fn for_all(refused: Refused) -> Lost {
+        Lost { refused, is_unreachable: true, is_for_all: true }
+    }
+}
+
+impl From<store::Error> for Lost {
+    fn from(error: store::Error) -> Lost {
+        use TroubleKind as Kind;
+        let kind = error.trouble().map(|trouble| trouble.kind);
+        let is_for_all = matches!(kind, Some(Kind::Name | Kind::Connect | Kind::Time));
+        let is_broken = matches!(kind, Some(Kind::Closed | Kind::Garbled | Kind::Broken));
+        Lost { refused: error.into(), is_unreachable: is_for_all || is_broken, is_for_all }
+    }
 }
 
 impl Proxy {
@@ -44,7 +70,14 @@ impl Proxy {
         loop {
             let came = match self.send(ask, onward.clone()).await {
                 Ok(came) => came,
-                Err(error) => return self.instead(ask, wish, kept.as_ref(), error).await,
+                Err(lost) => {
+                    if let Role::Lead(lead) = role
+                        && lost.is_for_all
+                    {
+                        lead.fail(lost.refused.clone());
+                    }
+                    return self.instead(ask, wish, kept.as_ref(), lost).await;
+                }
             };
             let status = came.answer.status;
             let Some(stored) = validated.filter(|_| status == StatusCode::NOT_MODIFIED) else {
@@ -75,7 +108,7 @@ impl Proxy {
     pub(super) async fn look(&self, ask: &Ask, kept: Option<Stored>, why: Why) -> Result<Response, Refused> {
         let came = match self.send(ask, ask.fields.clone()).await {
             Ok(came) => came,
-            Err(error) => return self.instead(ask, &ask.wish(), kept.as_ref(), error).await,
+            Err(lost) => return self.instead(ask, &ask.wish(), kept.as_ref(), lost).await,
         };
         let (status, news) = (came.answer.status, &came.answer.fields);
         if let Some(stored) = kept.filter(|stored| status == StatusCode::OK && stored.head.status == status) {
@@ -95,7 +128,7 @@ impl Proxy {
     }
 
     /// Sends a request without a body.
-    async fn send(&self, ask: &Ask, onward: HeaderMap) -> Result<Came, store::Error> {
+    async fn send(&self, ask: &Ask, onward: HeaderMap) -> Result<Came, Lost> {
         let requested = now_ms();
         let mut answer = ask.remote.forward(ask.forward(onward, None)).await?;
         let times = Times { requested, received: now_ms() };
@@ -108,28 +141,26 @@ impl Proxy {
         let mut fresh = stored.clone();
         fields::freshen(&mut fresh.head.fields, news);
         fresh.head.times = times;
-        self.put(ask, &fresh).await;
+        let mut kept = fresh.clone();
+        if !kept.head.rules(&ask.origin.ttl).is_said() {
+            // It is his who asked.
+            kept.head.fields.remove(SET_COOKIE);
+        }
+        self.put(ask, &kept).await;
         fresh
     }
 
     /// What is kept in place of an answer that did not come, if it may be.
-    async fn instead(
+    pub(super) async fn instead(
         &self,
         ask: &Ask,
         wish: &Wish,
         kept: Option<&Stored>,
-        error: store::Error,
+        lost: Lost,
     ) -> Result<Response, Refused> {
-        let is_unreachable = error.trouble().is_some_and(|trouble| {
-            use TroubleKind as Kind;
-            matches!(
-                trouble.kind,
-                Kind::Name | Kind::Connect | Kind::Time | Kind::Closed | Kind::Garbled | Kind::Broken
-            )
-        });
-        match self.stand_in(ask, wish, kept, is_unreachable).await? {
+        match self.stand_in(ask, wish, kept, lost.is_unreachable).await? {
             Some(response) => Ok(response),
-            None => Err(error.into()),
+            None => Err(lost.refused),
         }
     }
 
@@ -169,6 +200,9 @@ impl Proxy {
         if let Some(length) = block_length(ask, &came.answer) {
             return self.take_blocks(ask, length, came, lead, why).await;
         }
+        if let Some(bytes) = part_of(&came.answer) {
+            return self.take_part(ask, bytes, came, lead, why).await;
+        }
         let fields = &came.answer.fields;
         let rules = Rules::of(status, fields, came.times.received, &ask.origin.ttl);
         let stored = match rules.may_keep(&ask.method, &ask.fields, fields) {
@@ -186,7 +220,8 @@ impl Proxy {
         self.take_and_keep(ask, stored, came.answer, lead, why).await
     }
 
-    async fn take_and_keep(
+    /// Gives an answer that may be kept, and keeps it.
+    pub(super) async fn take_and_keep(
         &self,
         ask: &Ask,
         mut stored: Stored,
@@ -237,20 +272,12 @@ impl Proxy {
     ) -> Result<Response, Refused> {
         let Came { mut answer, times } = came;
         let told = Told::Asked { why, status: answer.status, is_stored: true };
-        let mut whole = answer.fields.clone();
-        whole.remove(CONTENT_RANGE);
-        let rules = Rules::of(StatusCode::OK, &whole, times.received, &ask.origin.ttl);
-        let stored = match rules.may_keep(&Method::GET, &ask.fields, &whole) {
-            true => Stored::of(ask, StatusCode::OK, &whole, times),
-            false => None,
-        };
         let status = answer.status;
         let passed = Told::Asked { why, status, is_stored: false };
-        let Some(mut stored) = stored else {
+        let Some(stored) = of_whole(ask, &answer.fields, times, Bytes::Blocks(length)) else {
             lead.apart();
             return self.pass(ask, answer, passed);
         };
-        stored.head.bytes = Bytes::Blocks(length);
         if lead.is_spoilt() || !self.put(ask, &stored).await {
             return self.pass(ask, answer, passed);
         }
@@ -259,6 +286,34 @@ impl Proxy {
         lead.together();
         lead.settle();
         self.give(ask, &stored, told).await?.ok_or(Refused::SourceChanged)
+    }
+
+    /// Gives a part of something, and keeps it.
+    async fn take_part(
+        &self,
+        ask: &Ask,
+        bytes: Bytes,
+        came: Came,
+        lead: Lead,
+        why: Why,
+    ) -> Result<Response, Refused> {
+        let Came { mut answer, times } = came;
+        let told = |is_stored| Told::Asked { why, status: StatusCode::PARTIAL_CONTENT, is_stored };
+        // The next may well ask for another part.
+        lead.alone();
+        let keeping = of_whole(ask, &answer.fields, times, bytes)
+            .and_then(|stored| Keeping::new(self, ask, stored, lead));
+        let filling = match keeping {
+            Some(_) => self.begin(answer.length).await,
+            None => None,
+        };
+        let Some((keeping, filling)) = keeping.zip(filling) else {
+            return self.pass(ask, answer, told(false));
+        };
+        let growing = filling.growing();
+        let nothing: Pieces = Box::pin(futures_util::stream::empty());
+        self.0.tasks.spawn(keeping.fill(std::mem::replace(&mut answer.body, nothing), filling));
+        self.give_part(ask, answer, growing, told(true))
     }
 
     /// Gives an answer on as it comes.
@@ -278,6 +333,19 @@ impl Proxy {
         };
         Ok(told::answer(ask, status, fields, body, told))
     }
+}
+
+/// What is kept of something whole, of which a part came, if it may be kept.
+fn of_whole(ask: &Ask, answer: &HeaderMap, times: Times, bytes: Bytes) -> Option<Stored> {
+    let mut whole = answer.clone();
+    whole.remove(CONTENT_RANGE);
+    let rules = Rules::of(StatusCode::OK, &whole, times.received, &ask.origin.ttl);
+    if !rules.may_keep(&Method::GET, &ask.fields, &whole) {
+        return None;
+    }
+    let mut stored = Stored::of(ask, StatusCode::OK, &whole, times)?;
+    stored.head.bytes = bytes;
+    Some(stored)
 }
 
 /// Who has a clock says when an answer came that does not say when it was made (RFC 9110 section 6.6.1).

@@ -1,7 +1,8 @@
 //! Requests that are under way to origins, so that many who want the same ask once (RFC 9111 section 4).
 //!
 //! Whoever asks first leads. The others wait until what he gets grows in a file that they may read too, or is kept, or
-//! turns out to be his alone; then each asks for himself, and for a while nobody waits there.
+//! turns out to be his alone; then each asks for himself, and for a while nobody waits there. Where nobody can be reached,
+//! all hear that at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use store::Growing;
 use tokio::sync::watch;
 
 use super::head::Head;
+use crate::error::Refused;
 
 /// The digest of an absolute address at an origin.
 pub(crate) type Place = [u8; 32];
@@ -39,6 +41,8 @@ enum State {
     Settled,
     /// It is nobody else's.
     Apart,
+    /// Nobody would get anything from there now.
+    Failed(Refused),
 }
 
 struct Running {
@@ -71,7 +75,8 @@ pub(crate) struct Lead {
     flights: Flights,
     place: Place,
     running: Arc<Running>,
-    is_settled: bool,
+    /// What the others hear when it is dropped.
+    end: State,
 }
 
 /// One who waits.
@@ -82,6 +87,7 @@ pub(crate) enum Waited {
     Coming(Arc<Coming>),
     Settled,
     Apart,
+    Failed(Refused),
 }
 
 impl Default for Flights {
@@ -113,7 +119,7 @@ impl Flights {
         let one = Running { state: watch::Sender::new(State::Asked), is_spoilt: AtomicBool::new(false) };
         let one = Arc::new(one);
         running.insert(place, Arc::clone(&one));
-        Seat::Lead(Lead { flights: self.clone(), place, running: one, is_settled: false })
+        Seat::Lead(Lead { flights: self.clone(), place, running: one, end: State::Apart })
     }
 
     /// Waits for what came already and is found in a moment: whoever saw its last byte must not come too early.
@@ -143,6 +149,23 @@ impl Lead {
         }
     }
 
+    /// What comes is of use to others when it is kept, and not before.
+    pub(crate) fn alone(&self) {
+        self.running.state.send_replace(State::Apart);
+    }
+
+    /// Whether nobody reads what comes, nor will: whoever comes from now on asks for himself.
+    pub(crate) fn is_left(&self) -> bool {
+        // Under the lock under which others take it.
+        self.running.state.send_if_modified(|state| {
+            let is_left = matches!(state, State::Coming(coming) if Arc::strong_count(coming) == 1 && coming.growing.readers() == 1);
+            if is_left {
+                *state = State::Apart;
+            }
+            is_left
+        })
+    }
+
     /// The last byte is there.
     pub(crate) fn keeps(&self) {
         if !self.is_spoilt() {
@@ -167,15 +190,19 @@ impl Lead {
 
     /// It is kept by now.
     pub(crate) fn settle(mut self) {
-        self.is_settled = true;
+        self.end = State::Settled;
+    }
+
+    /// Nothing comes, whoever asks.
+    pub(crate) fn fail(mut self, refused: Refused) {
+        self.end = State::Failed(refused);
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
         self.flights.running().remove(&self.place);
-        let state = if self.is_settled { State::Settled } else { State::Apart };
-        self.running.state.send_replace(state);
+        self.running.state.send_replace(std::mem::replace(&mut self.end, State::Apart));
     }
 }
 
@@ -186,6 +213,7 @@ impl Waiting {
         match known.as_deref() {
             Ok(State::Coming(coming)) => Waited::Coming(Arc::clone(coming)),
             Ok(State::Settled) => Waited::Settled,
+            Ok(State::Failed(refused)) => Waited::Failed(refused.clone()),
             _ => Waited::Apart,
         }
     }
@@ -196,6 +224,36 @@ impl Waiting {
         match ended.as_deref() {
             Ok(State::Settled) => Waited::Settled,
             _ => Waited::Apart,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_hears_what_became_of_the_one_who_asks() {
+        type End = fn(Lead);
+        let cases: [(&str, End, &str); 4] = [
+            ("it is kept", |lead| lead.settle(), "settled"),
+            ("nobody is there", |lead| lead.fail(Refused::OriginUnreachable), "failed OriginUnreachable"),
+            ("it is his alone", |lead| lead.apart(), "apart"),
+            ("he went away", drop, "apart"),
+        ];
+        for (name, end, expected) in cases {
+            let flights = Flights::default();
+            let Seat::Lead(lead) = flights.enter([7; 32]) else { panic!("{name}: somebody leads") };
+            let Seat::Join(mut waiting) = flights.enter([7; 32]) else { panic!("{name}: nobody leads") };
+            end(lead);
+            let heard = match waiting.wait().await {
+                Waited::Coming(_) => "coming".to_owned(),
+                Waited::Settled => "settled".to_owned(),
+                Waited::Apart => "apart".to_owned(),
+                Waited::Failed(refused) => format!("failed {refused:?}"),
+            };
+            assert_eq!(heard, expected, "{name}");
+            assert!(matches!(flights.enter([7; 32]), Seat::Lead(_)), "{name}: the next one asks");
         }
     }
 }

@@ -4,13 +4,12 @@
 //! The crate `http-cache-semantics` judges by RFC 7234: it obeys `Pragma`, adds `Warning`, keeps no status that is not in
 //! its list though its freshness is told, reads no `CDN-Cache-Control`, and answers for one variant. So it is done here.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use budget::limits::DISCONNECTED_MS;
 use catalog::UnixMs;
-use http::header::{AGE, AUTHORIZATION, DATE, EXPIRES, HeaderMap, HeaderName, LAST_MODIFIED};
+use http::header::{AGE, AUTHORIZATION, COOKIE, DATE, EXPIRES, HeaderMap, LAST_MODIFIED, SET_COOKIE};
 use http::{Method, StatusCode};
 
+use super::date::date;
 use super::directives::{Directives, number};
 use crate::settings::Kept;
 
@@ -66,9 +65,21 @@ impl Rules {
         let is_refused = (is_barred && !is_understood) || said.has_plain("private");
         let is_for_all = !request.contains_key(AUTHORIZATION)
             || ["public", "must-revalidate", "s-maxage"].iter().any(|name| said.has(name));
-        let is_meant = self.is_told || said.has("public") || BY_DEFAULT.contains(&status);
+        let is_meant = self.is_said() || BY_DEFAULT.contains(&status);
+        // What an origin says to one it knows, or begins to, is for others only when it says so.
+        let is_personal = request.contains_key(COOKIE) || fields.contains_key(SET_COOKIE);
         let is_of_use = self.lifetime_ms > 0 || has_validator(fields);
-        is_whole && !is_refused && is_for_all && is_meant && is_of_use
+        is_whole && !is_refused && is_for_all && is_meant && is_of_use && (self.is_said() || !is_personal)
+    }
+
+    /// Whether the origin said that it may be kept, by a time or by that word.
+    pub(crate) fn is_said(&self) -> bool {
+        self.is_told || self.directives.has("public")
+    }
+
+    /// Whether the origin said for how long it may be kept, and nobody has to guess.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// Whether who waited for it may have it though it is stale at once.
@@ -202,13 +213,6 @@ fn guessed_ms(status: StatusCode, fields: &HeaderMap, said: &Directives, made: U
 /// Whether the origin can be asked if it is right still.
 pub(crate) fn has_validator(fields: &HeaderMap) -> bool {
     fields.contains_key(http::header::ETAG) || fields.contains_key(LAST_MODIFIED)
-}
-
-/// A date of a field, in milliseconds since 1970; nothing when it is none.
-pub(crate) fn date(fields: &HeaderMap, name: HeaderName) -> Option<UnixMs> {
-    let text = fields.get(name)?.to_str().ok()?;
-    let since = httpdate::parse_http_date(text.trim()).ok()?.duration_since(UNIX_EPOCH);
-    UnixMs::try_from(since.unwrap_or(Duration::ZERO).as_millis()).ok()
 }
 
 #[cfg(test)]

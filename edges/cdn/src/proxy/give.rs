@@ -6,7 +6,7 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue,
 };
 use http::{Method, StatusCode};
-use store::{ErrorKind, Source};
+use store::{ErrorKind, Forwarded, Growing, Source};
 use stream::{Disposition, Segment};
 
 use super::Proxy;
@@ -30,6 +30,9 @@ impl Proxy {
     ) -> Result<Option<Response>, Refused> {
         let head = &stored.head;
         let part = conditions::part(&ask.method, &ask.fields, head);
+        if !conditions::is_there(part, head) {
+            return Ok(None);
+        }
         let (status, range) = match part {
             Part::NotModified => return Ok(Some(not_modified(ask, head, told))),
             Part::NotSatisfiable => return Ok(Some(not_satisfiable(ask, head, told))),
@@ -41,7 +44,7 @@ impl Proxy {
             Body::empty()
         } else {
             match self.source(ask, stored).await? {
-                Some(source) => self.body(ask, source, range)?,
+                Some(source) => self.body(ask, source, (range.0 - head.bytes.range().0, range.1))?,
                 None => {
                     self.drop_answer(ask, stored).await;
                     return Ok(None);
@@ -57,6 +60,21 @@ impl Proxy {
             set_range(&mut fields, &text);
         }
         Ok(Some(told::answer(ask, status, fields, body, told)))
+    }
+
+    /// Gives a part of something that comes, as the origin gives it.
+    pub(crate) fn give_part(
+        &self,
+        ask: &Ask,
+        answer: Forwarded,
+        growing: Growing,
+        told: Told,
+    ) -> Result<Response, Refused> {
+        let Forwarded { status, mut fields, length, .. } = answer;
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(length.unwrap_or(0)));
+        let (media_type, listener) = (HeaderValue::from_static(""), ask.listener.clone());
+        let body = self.0.streams.answer_growing(&ask.method, growing, media_type, listener)?.into_body();
+        Ok(told::answer(ask, status, fields, Body::new(body), told))
     }
 
     /// Gives what comes for somebody else at this moment: all of it, since its end is not there yet.
@@ -75,9 +93,9 @@ impl Proxy {
 
     async fn source(&self, ask: &Ask, stored: &Stored) -> Result<Option<Source>, Refused> {
         match (stored.head.bytes, stored.key) {
-            (Bytes::File(length), Some(key)) => {
+            (bytes @ (Bytes::File(_) | Bytes::Part { .. }), Some(key)) => {
                 let made = self.0.cache.get(key).await?;
-                Ok(made.map(|made| made.source).filter(|source| source.len() == length))
+                Ok(made.map(|made| made.source).filter(|source| source.len() == bytes.range().1))
             }
             (Bytes::Blocks(length), _) => {
                 let Some(file) = ask.remote.file(&ask.path) else { return Ok(None) };

@@ -24,13 +24,24 @@ pub(crate) enum Bytes {
     File(u64),
     /// In blocks, so many.
     Blocks(u64),
+    /// A part of them, in a file (RFC 9111 section 3.3).
+    Part { offset: u64, count: u64, length: u64 },
 }
 
 impl Bytes {
+    /// How long all of it is.
     pub(crate) fn length(self) -> u64 {
         match self {
             Bytes::None => 0,
-            Bytes::File(length) | Bytes::Blocks(length) => length,
+            Bytes::File(length) | Bytes::Blocks(length) | Bytes::Part { length, .. } => length,
+        }
+    }
+
+    /// Which bytes are there: the first, and how many.
+    pub(crate) fn range(self) -> (u64, u64) {
+        match self {
+            Bytes::Part { offset, count, .. } => (offset, count),
+            whole => (0, whole.length()),
         }
     }
 }
@@ -49,14 +60,14 @@ impl Head {
     /// As bytes: a line of numbers, and a line for each field.
     // format: the heads in answers.db
     pub(crate) fn written(&self) -> Vec<u8> {
-        let (kind, length) = match self.bytes {
-            Bytes::None => ('n', 0),
-            Bytes::File(length) => ('f', length),
-            Bytes::Blocks(length) => ('b', length),
+        let bytes = match self.bytes {
+            Bytes::None => "n 0".to_owned(),
+            Bytes::File(length) => format!("f {length}"),
+            Bytes::Blocks(length) => format!("b {length}"),
+            Bytes::Part { offset, count, length } => format!("p {length} {offset} {count}"),
         };
         let Times { requested, received } = self.times;
-        let mut text =
-            format!("1 {} {requested} {received} {kind} {length}\n", self.status.as_u16()).into_bytes();
+        let mut text = format!("1 {} {requested} {received} {bytes}\n", self.status.as_u16()).into_bytes();
         for (name, value) in &self.fields {
             // No value of a field has the end of a line in it.
             for part in [name.as_str().as_bytes(), b":", value.as_bytes(), b"\n"] {
@@ -82,6 +93,7 @@ impl Head {
             "n" => Bytes::None,
             "f" => Bytes::File(length),
             "b" => Bytes::Blocks(length),
+            "p" => Bytes::Part { offset: word()?.parse().ok()?, count: word()?.parse().ok()?, length },
             _ => return None,
         };
         let mut fields = HeaderMap::new();
@@ -106,7 +118,8 @@ mod tests {
         {
             fields.append(name, HeaderValue::from_bytes(value).unwrap());
         }
-        for bytes in [Bytes::None, Bytes::File(7), Bytes::Blocks(1 << 40)] {
+        let part = Bytes::Part { offset: 3, count: 2, length: 7 };
+        for bytes in [Bytes::None, Bytes::File(7), Bytes::Blocks(1 << 40), part] {
             let times = Times { requested: -1, received: 1_800_000_000_000 };
             let head =
                 Head { status: StatusCode::from_u16(599).unwrap(), fields: fields.clone(), times, bytes };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use budget::limits::{ANSWER_BYTES_KEPT_MS, ANSWER_UNTOLD_BYTES_MAX, BLOCK_MEDIA_BYTES_MIN};
+use budget::limits::{
+    ANSWER_BYTES_KEPT_MS, ANSWER_UNTOLD_BYTES_MAX, BLOCK_MEDIA_BYTES_MIN, PROXY_UNREAD_BYTES_MAX,
+};
 use catalog::cache::{Answer, Select};
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
@@ -13,8 +15,9 @@ use transform::{Entry, Filling, Key};
 
 use super::Proxy;
 use super::ask::{Ask, now_ms};
+use super::date::date;
 use super::flights::{Lead, Place};
-use super::freshness::{Times, date};
+use super::freshness::Times;
 use super::head::{Bytes, Head};
 use super::{fields, vary};
 use crate::settings::Origin;
@@ -88,7 +91,7 @@ impl Proxy {
             let (path, is_prefix) = match what {
                 Select::Path { origin: name, path } if *name == origin.name => (path.as_str(), false),
                 Select::Prefix { origin: name, prefix } if *name == origin.name => (prefix.as_str(), true),
-                Select::Tag(tag) if origin.tags.contains(tag) => ("", true),
+                Select::Tag(tag) if tags(origin).contains(tag) => ("", true),
                 Select::All => ("", true),
                 _ => continue,
             };
@@ -147,7 +150,7 @@ impl Keeping {
             origin: ask.origin.name.clone(),
             path: ask.name(),
             mode: "answer".to_owned(),
-            tags: ask.origin.tags.clone(),
+            tags: tags(&ask.origin),
             source_tag: String::new(),
             status: stored.head.status.as_u16(),
             cost_ms: 0,
@@ -158,7 +161,12 @@ impl Keeping {
     }
 
     async fn finish(mut self, filling: Filling) {
-        self.stored.head.bytes = Bytes::File(filling.length());
+        match self.stored.head.bytes {
+            Bytes::Part { count, .. } if count == filling.length() => {}
+            // It broke off, or the origin sent more than it said.
+            Bytes::Part { .. } => return,
+            _ => self.stored.head.bytes = Bytes::File(filling.length()),
+        }
         self.stored.key = Some(self.entry.key);
         match filling.keep(self.entry).await {
             Ok(_) if self.lead.is_spoilt() => {}
@@ -171,13 +179,19 @@ impl Keeping {
         }
     }
 
-    /// Writes an answer whose length is known as it comes, for all who read it as it grows.
+    /// Writes an answer whose length is known as it comes, for all who read it as it grows. When the last of them has
+    /// gone, it is given up unless nearly all is there.
     pub(crate) async fn fill(self, mut pieces: Pieces, mut filling: Filling) {
         while let Some(piece) = pieces.next().await {
             let written = match piece {
                 Ok(piece) => {
-                    if filling.length() + piece.len() as u64 == self.stored.head.bytes.length() {
+                    let length = filling.length() + piece.len() as u64;
+                    let missing = self.stored.head.bytes.range().1.saturating_sub(length);
+                    if missing == 0 {
                         self.lead.keeps();
+                    } else if missing > PROXY_UNREAD_BYTES_MAX && self.lead.is_left() {
+                        tracing::debug!("an answer that nobody reads any more is given up");
+                        return;
                     }
                     filling.write(piece).await.map_err(|error| error.to_string())
                 }
@@ -221,6 +235,37 @@ impl Keeping {
     }
 }
 
+/// What answers of an origin are purged by, as renditions of it are.
+fn tags(origin: &Origin) -> Vec<String> {
+    let named = format!("origin:{}", origin.name);
+    origin.tags.iter().cloned().chain([named]).collect()
+}
+
+/// The part of something that an answer is, if it is worth a place. One that is shorter than it says has the first bytes
+/// of what it says (RFC 9111 section 3.3).
+pub(crate) fn part_of(answer: &Forwarded) -> Option<Bytes> {
+    let (offset, said, length) = match answer.status {
+        StatusCode::PARTIAL_CONTENT => content_range(&answer.fields)?,
+        _ => return None,
+    };
+    let most = said.min(ANSWER_UNTOLD_BYTES_MAX);
+    let count = answer.length.filter(|count| (1..=most).contains(count))?;
+    Some(if count == length { Bytes::File(length) } else { Bytes::Part { offset, count, length } })
+}
+
+/// The first byte, how many follow with it, and the length of the whole (RFC 9110 section 14.4).
+fn content_range(fields: &HeaderMap) -> Option<(u64, u64, u64)> {
+    let (range, length) =
+        fields.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, length) = (number(first)?, number(last)?, number(length)?);
+    (first <= last && last < length).then_some((first, last - first + 1, length))
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// How long something is that is fetched by blocks from now on: what is long, gives ranges, says by a strong tag when it
 /// changes, and is the same for everybody (RFC 9110 section 14.2).
 pub(crate) fn block_length(ask: &Ask, answer: &Forwarded) -> Option<u64> {
@@ -230,16 +275,13 @@ pub(crate) fn block_length(ask: &Ask, answer: &Forwarded) -> Option<u64> {
             let ranges = fields.get(ACCEPT_RANGES)?;
             answer.length.filter(|_| ranges.as_bytes().eq_ignore_ascii_case(b"bytes"))?
         }
-        StatusCode::PARTIAL_CONTENT => {
-            let range = fields.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
-            range.split_once('/')?.1.parse().ok()?
-        }
+        StatusCode::PARTIAL_CONTENT => content_range(fields)?.2,
         _ => return None,
     };
     let is_strong = fields.get(ETAG).is_some_and(|tag| tag.as_bytes().starts_with(b"\""));
     let is_one = matches!(vary::names(fields)?.as_str(), "" | "accept-encoding");
     let fits = ask.method == Method::GET
-        && length >= BLOCK_MEDIA_BYTES_MIN
+        && (BLOCK_MEDIA_BYTES_MIN..=ask.remote.bytes_max()).contains(&length)
         && is_strong
         && is_one
         && ask.is_anonymous()

@@ -123,6 +123,9 @@ impl Origin {
         }
         match (&self.auth, place) {
             (Auth::None, _) | (_, Place::Url(_)) => self.auth.check(),
+            (Auth::Sigv4 { service: Some(service), .. }, Place::S3 { .. }) if service != "s3" => {
+                Err("a bucket is signed for with the service s3".to_owned())
+            }
             (Auth::Sigv4 { .. }, Place::S3 { .. }) => Ok(()),
             (_, Place::S3 { .. }) => Err("a bucket takes auth with kind = \"sigv4\"".to_owned()),
             _ => Err("auth is for url and s3".to_owned()),
@@ -269,12 +272,10 @@ pub struct Template(String);
 const PATH: &str = "{path}";
 
 impl Template {
-    /// The address for the rest of a path, as it was sent.
-    pub fn fill(&self, rest: &str) -> String {
-        if self.0.contains(PATH) {
-            return self.0.replacen(PATH, rest, 1);
-        }
-        format!("{}/{rest}", self.0.trim_end_matches('/'))
+    /// What stands before the rest of a path, without the slash between them, and what stands behind it.
+    pub fn around(&self) -> (&str, &str) {
+        let (before, after) = self.0.split_once(PATH).unwrap_or((&self.0, ""));
+        (before.trim_end_matches('/'), after)
     }
 
     /// As it was written.
@@ -290,6 +291,10 @@ impl TryFrom<String> for Template {
         let shape = || "it must be like https://media.example/videos/{path}".to_owned();
         if text.matches('{').count() > 1 || text.contains('{') != text.contains(PATH) || text.contains('#') {
             return Err(shape());
+        }
+        // A rest of a path is names between slashes, and nothing that completes another name or a query.
+        if text.split_once(PATH).is_some_and(|(before, _)| !before.ends_with('/') || before.contains('?')) {
+            return Err("before {path} there must be a slash, and no query".to_owned());
         }
         let filled = text.replacen(PATH, "x", 1);
         let uri: Uri = filled.parse().map_err(|_| shape())?;

@@ -75,7 +75,8 @@ fn what_cannot_be_meant_is_named() {
         (origin("public = true") + other, "another `public` or `proxy`"),
         (url("a.example"), "it must be like https://media.example/videos/{path}"),
         (url("ftp://a.example/"), "it must be like"),
-        (url("https://a.example{path}"), "it must be like"),
+        (url("https://a.example{path}"), "before {path} there must be a slash"),
+        (url("https://a.example/v?file=/{path}"), "and no query"),
         (url("https://{path}/x"), "it must be like"),
         (url("https://a.example/{path}/{path}"), "it must be like"),
         (url("https://a.example/{name}"), "it must be like"),
@@ -90,6 +91,12 @@ fn what_cannot_be_meant_is_named() {
             "cannot stand in a field",
         ),
         ("[[origin]]\nname = \"b\"\npath = \"/b/\"\ns3 = \"s3://\"".to_owned(), "s3 must be s3://BUCKET"),
+        (
+            "[[origin]]\nname = \"b\"\npath = \"/b/\"\ns3 = \"s3://b\"\n\
+             auth = { kind = \"sigv4\", service = \"media\" }"
+                .to_owned(),
+            "a bucket is signed for with the service s3",
+        ),
         ("[preset.small]\nwidth = 9".to_owned(), "`width` must be a whole number of pixels from 10 to 8192"),
         ("[preset.small]\nwidht = 90".to_owned(), "`widht` is no option; did you mean `width`?"),
         ("[preset.small]\nfilename = \"a\"".to_owned(), "`filename` is no option"),
@@ -164,7 +171,7 @@ fn the_longest_path_counts_and_its_origins_follow_one_another() {
         assert!(found(path).is_empty(), "{path}");
     }
     let template = |text: &str| Template::try_from(text.to_owned()).unwrap();
-    assert_eq!(template("https://a.example").fill("x/y.mp4"), "https://a.example/x/y.mp4");
-    assert_eq!(template("https://a.example/v/").fill("y.mp4"), "https://a.example/v/y.mp4");
-    assert_eq!(template("https://a.example/v/{path}?raw=1").fill("y.mp4"), "https://a.example/v/y.mp4?raw=1");
+    assert_eq!(template("https://a.example").around(), ("https://a.example", ""));
+    assert_eq!(template("https://a.example/v/").around(), ("https://a.example/v", ""));
+    assert_eq!(template("https://a.example/v/{path}/raw?x=1").around(), ("https://a.example/v", "/raw?x=1"));
 }

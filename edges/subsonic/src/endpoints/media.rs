@@ -2,10 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
-use catalog::{Cover, Item, PlaylistId, Track, TrackId};
-use store::Place;
+use catalog::{Item, PlaylistId, Track, TrackId};
 use stream::{Disposition, Kind, Listener, Segment};
-use transform::{Material, Shown};
+use transform::Shown;
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
@@ -41,21 +40,17 @@ async fn send_track(call: Call, disposition: fn(&Track) -> Disposition) -> Answe
 pub(crate) async fn cover_art(call: Call) -> Answer {
     let reader = call.reader()?;
     let id = call.params.text("id")?;
-    let pixels = call.params.optional_number("size")?.filter(|pixels| *pixels > 0);
+    // Whoever sends something else than a number of pixels wants the picture all the same.
+    let pixels = call.params.optional_number("size").ok().flatten().filter(|pixels| *pixels > 0);
     let item = match id.parse::<PlaylistId>() {
         Ok(playlist) => playlist_cover(&reader, playlist).await?,
         Err(_) => params::item(&id).ok_or_else(no_cover)?,
     };
-    let shown = match reader.catalog.cover(&reader.viewer, item).await {
-        Ok(cover) => picture(&call, cover, &item, pixels).await?,
-        Err(error) => match item {
-            Item::Track(track) if error.kind() == catalog::ErrorKind::NotFound => {
-                frame(&call, &reader, track, pixels).await?
-            }
-            _ => return Err(error.into()),
-        },
-    };
-    let Shown { source, offset, count, content_type } = shown;
+    let Reader { catalog, viewer } = &reader;
+    let (parts, address) = (&call.face.parts, call.client.address);
+    let shown = parts.covers.of_item(&**catalog, &parts.shelf, viewer, item, pixels, address);
+    let shown: Result<Shown, Error> = shown.await;
+    let Shown { source, offset, count, content_type } = shown?;
     let content_type = HeaderValue::try_from(&*content_type).map_err(|_| no_cover())?;
     let segment =
         Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(no_cover)?;
@@ -65,39 +60,6 @@ pub(crate) async fn cover_art(call: Call) -> Answer {
         answer.headers_mut().insert(header::CACHE_CONTROL, COVER_CACHING);
     }
     Ok(answer)
-}
-
-async fn picture(call: &Call, cover: Cover, item: &Item, pixels: Option<u64>) -> Result<Shown, Error> {
-    let Cover { place, offset, count, content_type } = cover;
-    let parts = &call.face.parts;
-    let source = parts.shelf.open(&place).await?;
-    let original = Shown::as_it_is(source, offset, count, content_type);
-    let name = match item {
-        Item::Track(id) => id.to_string(),
-        Item::Album(id) => id.to_string(),
-        Item::Artist(id) => id.to_string(),
-    };
-    Ok(parts.covers.picture(original, origin(&place), &name, pixels, call.client.address).await?)
-}
-
-/// What a video looks like.
-async fn frame(call: &Call, reader: &Reader, id: TrackId, pixels: Option<u64>) -> Result<Shown, Error> {
-    let parts = &call.face.parts;
-    let video = reader.catalog.video(&reader.viewer, id).await.map_err(|e| match e.kind() {
-        catalog::ErrorKind::NotFound => no_cover(),
-        _ => e.into(),
-    })?;
-    let place = video.track.place();
-    let material = Material::whole(parts.shelf.open(&place).await?, origin(&place), &id.to_string());
-    Ok(parts.covers.poster(material, video.duration_ms(), pixels, call.client.address).await?)
-}
-
-/// Where a picture comes from, in the words of the cache.
-fn origin(place: &Place) -> &'static str {
-    match place {
-        Place::File(..) => "library",
-        Place::Blob(_) => "uploads",
-    }
 }
 
 /// A playlist looks like its first song that has a cover.

@@ -50,6 +50,16 @@ fn everything_else_travels_with_200() {
 }
 
 #[test]
+fn a_picture_that_comes_with_the_next_try_says_so() {
+    use transform::ErrorKind as Kind;
+    let failed = |kind| transform::Error { kind, context: "x".to_owned(), words: String::new() };
+    check(failed(Kind::Gone), 0, 503, Some("2"));
+    check(failed(Kind::Changed), 0, 503, Some("2"));
+    check(failed(Kind::Failed), 0, 200, None);
+    check(failed(Kind::NoPicture), 70, 200, None);
+}
+
+#[test]
 fn what_went_wrong_inside_is_not_shown() {
     let error = Error::from(catalog::Error::new(catalog::ErrorKind::Unavailable, "disk /dev/sda1 is broken"));
     assert!(!error.message().contains("sda1"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::house::{House, Who, png, wav};
+use super::house::{House, Who, mp4, png, wav};
 use crate::ROUTES;
 
 /// One way to ask a route, and the statuses for nobody, a wrong key, a plain user (Bob, who owns the private track and
@@ -47,6 +47,7 @@ fn rows() -> Vec<Row> {
         ),
         row("GET /tracks", "/tracks", none.clone(), SIGNED_IN),
         row("GET /videos", "/videos", none.clone(), SIGNED_IN),
+        row("GET /videos/{id}", "/videos/{video}", none.clone(), OWNER),
         row("GET /videos/{id}", "/videos/{shared}", none.clone(), [401, 401, 404, 404, 404]),
         row("GET /tracks/{id}", "/tracks/{shared}", none.clone(), SIGNED_IN),
         row("GET /tracks/{id}", "/tracks/{private}", none.clone(), OWNER),
@@ -96,6 +97,9 @@ async fn p08_every_route_lets_in_whom_the_table_allows() {
         house.sign_in.issue_app_password(house.bob.id, "to go").await.unwrap().0.id.to_string();
     let sent = house.upload("song.wav", wav(1)).await;
     let picture = house.upload("cover.png", png()).await;
+    let video = house.upload("clip.mp4", mp4()).await["track_id"].as_str().unwrap().to_owned();
+    let hidden = json!({"visibility": "private"});
+    assert_eq!(house.json(Who::Plain, "PATCH", &format!("/tracks/{video}"), hidden).await.status, 200);
     let open = house.begin_upload().await;
     let held = house.held_bytes();
     // Bob comes last, because what he may remove is gone then.
@@ -109,6 +113,7 @@ async fn p08_every_route_lets_in_whom_the_table_allows() {
             .replace("{file}", sent["file_id"].as_str().unwrap())
             .replace("{picture}", picture["file_id"].as_str().unwrap())
             .replace("{open}", &open)
+            .replace("{video}", &video)
             .replace("{shared}", &house.shared.to_string())
             .replace("{private}", &house.private.to_string());
         let method = row.route.split(' ').next().unwrap();

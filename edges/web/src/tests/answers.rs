@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
 use budget::limits;
 use serde_json::json;
 use tower::ServiceExt;
@@ -218,6 +219,46 @@ async fn other_origins_read_what_they_may() {
         for exposed in ["Content-Range", "Content-Length", "Accept-Ranges", "ETag"] {
             let said = answer.header("access-control-expose-headers").contains(exposed);
             assert_eq!(said, !allowed.is_empty(), "{path} {origin} {exposed}");
+        }
+    }
+}
+
+/// Pages that are listed read with credentials what the route has for everybody else; what another server answers is its.
+#[tokio::test]
+async fn listed_pages_read_where_the_routes_say_who_else_may() {
+    let everybody = || async { [("access-control-allow-origin", "*")] };
+    let far = || async {
+        let mut answer = [("access-control-allow-origin", "https://far.example")].into_response();
+        answer.extensions_mut().insert(stream::Foreign);
+        answer
+    };
+    let beside = Router::new()
+        .route("/clips/{*rest}", get(everybody).options(everybody))
+        .route("/renditions/{key}", get(|| async { "{}" }))
+        .route("/far/{*rest}", any(far));
+    let cors_origins = Origins::parse(&["https://app.example"]).unwrap();
+    let readers_by_route = ["/clips/", "/renditions/", "/far/"].map(str::to_owned).to_vec();
+    let house = House::with(Wishes { cors_origins, beside, readers_by_route, ..Wishes::default() }).await;
+    let (app, evil) = ("https://app.example", "https://evil.example");
+    let cases = [
+        ("/clips/a.mp4", app, app, "origin"),
+        ("/clips/a.mp4", evil, "*", "origin"),
+        ("/renditions/0123", app, app, "origin"),
+        ("/renditions/0123", evil, "", "origin"),
+        ("/far/a.mp4", app, "https://far.example", ""),
+        ("/far/a.mp4", evil, "https://far.example", ""),
+    ];
+    for (path, origin, allowed, vary) in cases {
+        let credentials = if allowed == app { "true" } else { "" };
+        for method in ["GET", "OPTIONS"] {
+            let request = with(house.request(Who::Nobody, method, path), "origin", origin);
+            let answer = house.send(with(request, "access-control-request-method", "GET")).await;
+            assert!(answer.status.is_success(), "{method} {path} {origin}: {}", answer.status);
+            assert_eq!(answer.header("access-control-allow-origin"), allowed, "{method} {path} {origin}");
+            assert_eq!(answer.header("access-control-allow-credentials"), credentials, "{method} {path}");
+            assert_eq!(answer.header("vary"), vary, "{method} {path} {origin}");
+            let fields = answer.header("access-control-allow-headers");
+            assert_eq!(fields.contains("Authorization"), method == "OPTIONS" && allowed == app, "{path}");
         }
     }
 }

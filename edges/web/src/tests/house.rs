@@ -80,6 +80,8 @@ pub(super) struct Wishes {
     pub(super) stop: CancellationToken,
     /// Routes of another face, merged in beside ours.
     pub(super) beside: Router,
+    /// The beginnings of those that say themselves who may read an answer.
+    pub(super) readers_by_route: Vec<String>,
 }
 
 /// The bytes of the shared track.
@@ -105,6 +107,13 @@ pub(super) fn wav(seed: u32) -> Vec<u8> {
     wav.extend(length.to_le_bytes());
     wav.extend(samples);
     wav
+}
+
+/// A video whose front says no more than that it is one.
+pub(super) fn mp4() -> Vec<u8> {
+    let mut file = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41\0\0\x03\xe8mdat".to_vec();
+    file.resize(1_032, 7);
+    file
 }
 
 /// A picture of one pixel.
@@ -163,7 +172,7 @@ impl House {
             budget: budget.clone(),
             base_url: wishes.base_url,
             cors_origins: wishes.cors_origins,
-            readers_by_route: Vec::new().into(),
+            readers_by_route: wishes.readers_by_route.into(),
         };
         let router = crate::observe(crate::router(parts).merge(wishes.beside), &observed);
         let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
@@ -348,6 +357,7 @@ fn parts(
         health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone(), || true),
         base_url: wishes.base_url.clone(),
         cors_origins: wishes.cors_origins.clone(),
+        beside: utoipa::openapi::OpenApi::default(),
     }
 }
 

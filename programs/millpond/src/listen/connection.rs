@@ -194,7 +194,8 @@ impl Caller {
             line: line.clone(),
         });
         let (budget, heard) = (self.house.budget.clone(), Arc::clone(&pulse));
-        let io = TokioIo::new(Conversation::new(transport, opening, pulse, budget, line));
+        let io =
+            TokioIo::new(Conversation::new(transport, opening, pulse, budget, line, Arc::clone(&self.peer)));
         if !http2 {
             let speech = Box::pin(http1::speak(io, exchange));
             return rush::hear(speech, &heard, self.house.disk.as_ref()).await.unwrap_or(Err(Ended::Broken));

@@ -1,6 +1,6 @@
 //! What hyper reads from and writes to (behind hyper-util's `TokioIo`): the socket, or TLS over it, with the bytes that
-//! were read to tell HTTP/2 from HTTP/1.1 given back first, every read and write noted in the pulse, and files sent in
-//! place of blanks.
+//! were read to tell HTTP/2 from HTTP/1.1 given back first, every read and write noted in the pulse, files sent in place of
+//! blanks, and interim answers between what hyper writes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use budget::{Budget, Permit, Pool, limits};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use hyper::StatusCode;
+use stream::Peer;
 use stream::wire::{self, Line, Outlet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -71,6 +72,9 @@ pub(crate) struct Conversation<S> {
     head: Head,
     rush: Rush,
     line: Option<Arc<Line>>,
+    peer: Arc<Peer>,
+    /// What is being written of interim answers. Hyper's own bytes follow it.
+    interim: Bytes,
     outlives_hyper: bool,
 }
 
@@ -124,18 +128,29 @@ impl Rush {
 
 impl<S> Conversation<S> {
     /// Gives back `opening` first. Long heads take their memory from `budget`; blanks in what is written are the files
-    /// that `line` sends.
+    /// that `line` sends, and before the answers go the interim ones of `peer`.
     pub(crate) fn new(
         transport: S,
         opening: Opening,
         pulse: Arc<Pulse>,
         budget: Budget,
         line: Option<Arc<Line>>,
+        peer: Arc<Peer>,
     ) -> Self {
         let head = Head { budget, bytes: 0, permit: None };
         let outlives_hyper = !opening.is_http2();
         let rush = Rush { bytes: 0, since: Instant::now() };
-        Conversation { transport, opening, pulse, head, rush, line, outlives_hyper }
+        Conversation {
+            transport,
+            opening,
+            pulse,
+            head,
+            rush,
+            line,
+            peer,
+            interim: Bytes::new(),
+            outlives_hyper,
+        }
     }
 
     /// So many bytes are on their way to hyper.
@@ -208,6 +223,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Conversation<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Conversation<S> {
+    /// Writes what is left of an interim answer that was begun.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            self.pulse.offering();
+            match ready!(Pin::new(&mut self.transport).poll_write(cx, &self.interim))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.interim.advance(count),
+            }
+            self.pulse.took();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
@@ -219,6 +249,7 @@ impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        ready!(this.poll_interim(cx))?;
         let is_file = wire::has_blank(slices);
         if !is_file && slices.first().is_some_and(|head| this.pulse.takes_over(head)) {
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
@@ -242,6 +273,12 @@ impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        ready!(this.poll_interim(cx))?;
+        // Hyper flushes when it has nothing more to write: the end of the answer before is out.
+        while let Some(interim) = this.peer.interim().take(cx) {
+            this.interim = interim;
+            ready!(this.poll_interim(cx))?;
+        }
         ready!(Pin::new(&mut this.transport).poll_flush(cx))?;
         this.pulse.flushed();
         Poll::Ready(Ok(()))

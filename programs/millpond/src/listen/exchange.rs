@@ -55,9 +55,14 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
         // each request, and small ones are much cheaper.
         Box::pin(async move {
             let (method, version) = (parts.method.clone(), parts.version);
+            // Who speaks an older version would take an interim answer for the final one.
+            if version == Version::HTTP_11 {
+                exchange.peer.interim().open();
+            }
             let slot = match exchange.admit(&mut parts) {
                 Ok(slot) => slot,
                 Err(response) => {
+                    exchange.peer.interim().close().await;
                     let response = Box::pin(exchange.turn_away(*response, parts, incoming)).await;
                     return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner, None), answering)));
                 }
@@ -70,6 +75,7 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
             } else {
                 Box::pin(exchange.answer_body(parts, incoming)).await
             };
+            exchange.peer.interim().close().await;
             let response = exchange.swap(&method, version, response, slot);
             Ok(response.map(|inner| AnswerBody::new(inner, answering)))
         })

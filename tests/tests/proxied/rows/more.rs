@@ -48,6 +48,24 @@ pub(super) const CHANGES: &[Row] = &[
         ],
     ),
     (
+        "the answer to POST is what a GET would get, if it says that it is",
+        &[
+            ("POST", "200\nCache-Control: max-age=60\nContent-Location: ./\n\nmade", "asked; body made"),
+            ("GET", "", "kept; body made"),
+            ("POST", "200\nCache-Control: max-age=60\n\nok", "asked; body ok"),
+            ("GET", "200\n\nb", "asked; body b"),
+        ],
+    ),
+    (
+        "but not of another place, nor when it does not say for how long",
+        &[
+            ("POST", "200\nCache-Control: max-age=60\nContent-Location: other\n\nmade", "asked"),
+            ("GET", "200\n\na", "asked; body a"),
+            ("POST", "200\nLast-Modified: {-100000}\nContent-Location: ./\n\nmade", "asked"),
+            ("GET", "200\n\nb", "asked; body b"),
+        ],
+    ),
+    (
         "but not on another server",
         &[
             ("GET one", "200\nCache-Control: max-age=60\n\na", "asked"),
@@ -79,6 +97,69 @@ pub(super) const PARTS: &[Row] = &[
                 "asked; with range: bytes=0-1; status 206; body 01",
             ),
             ("GET", "200\n\n0123456789", "asked; without range; body 0123456789"),
+        ],
+    ),
+    (
+        "a part is kept for those who ask for no more",
+        &[
+            (
+                "GET\nRange: bytes=2-5",
+                "206\nCache-Control: max-age=60\nETag: \"x\"\nContent-Range: bytes 2-5/10\n\n2345",
+                "asked; status 206; body 2345; field content-range: bytes 2-5/10",
+            ),
+            ("GET\nRange: bytes=3-4", "", "kept; status 206; body 34; field content-range: bytes 3-4/10"),
+            ("GET\nRange: bytes=5-6", "206\nContent-Range: bytes 5-6/10\n\n56", "asked; body 56"),
+            ("HEAD", "200\nContent-Length: 10", "asked; status 200"),
+            ("GET", "200\nCache-Control: max-age=60\n\n0123456789", "asked; without range; body 0123456789"),
+            ("GET\nRange: bytes=5-6", "", "kept; status 206; body 56"),
+        ],
+    ),
+    (
+        "a part is found to be right still",
+        &[
+            (
+                "GET\nRange: bytes=-4",
+                "206\nCache-Control: max-age=10\nAge: 20\nETag: \"x\"\nContent-Range: bytes 6-9/10\n\n6789",
+                "asked",
+            ),
+            (
+                "GET\nRange: bytes=-1",
+                "304\nCache-Control: max-age=60\nETag: \"x\"",
+                "asked; with if-none-match: \"x\"; without range; status 206; body 9",
+            ),
+            ("GET\nRange: bytes=8-", "", "kept; status 206; body 89"),
+        ],
+    ),
+    (
+        "a part that is all of it is the whole",
+        &[
+            (
+                "GET\nRange: bytes=0-",
+                "206\nCache-Control: max-age=60\nContent-Range: bytes 0-2/3\n\nabc",
+                "asked; status 206; body abc",
+            ),
+            ("GET", "", "kept; status 200; body abc; no content-range"),
+        ],
+    ),
+    (
+        "a part of nobody knows what is not kept",
+        &[
+            (
+                "GET\nRange: bytes=0-1",
+                "206\nCache-Control: max-age=60\nContent-Range: bytes 0-1/*\n\nab",
+                "asked",
+            ),
+            (
+                "GET\nRange: bytes=0-1",
+                "206\nCache-Control: max-age=60\nContent-Range: bytes 0-1/1\n\nab",
+                "asked",
+            ),
+            (
+                "GET\nRange: bytes=0-1",
+                "206\nCache-Control: max-age=60\nContent-Range: bytes 0-1/9\n\nabc",
+                "asked",
+            ),
+            ("GET\nRange: bytes=0-1", "206\n\nab", "asked; body ab"),
         ],
     ),
     (

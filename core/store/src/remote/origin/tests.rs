@@ -9,6 +9,7 @@ use crate::remote::guard::Private;
 use crate::remote::{Origin, Origins, RemoteAuth};
 use server::{End, Reply, Request, Server};
 
+mod forward;
 mod lies;
 mod server;
 mod trust;

@@ -82,6 +82,47 @@ async fn what_is_read_is_not_evicted_and_what_can_never_fit_is_refused_by_name()
 }
 
 #[tokio::test]
+async fn what_grows_beyond_all_that_may_be_taken_never_fits() {
+    let house = house(LIMIT).await;
+    let mut filling = house.cache.reserve(1_000).await.unwrap().begin().await.unwrap();
+    let piece = content(1, MIB);
+    let error = loop {
+        match filling.write(piece.clone()).await {
+            Ok(()) => assert!(filling.length() <= LIMIT),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind, ErrorKind::TooLarge, "it was alone");
+}
+
+#[test]
+fn a_disk_that_others_fill_gets_back_what_is_kept_but_for_a_little() {
+    const EACH: u64 = 16 * MIB;
+    let mut books = Books::new(4_096 * MIB, 1_000, Arc::default()).unwrap();
+    for slot in 1..=64 {
+        books.load(slot, EACH);
+    }
+    assert_eq!((books.taken_bytes(), books.evicted_total()), (64 * EACH, 0));
+    books.fit_the_disk(2 * EACH);
+    let promised = books.make_room(2 * EACH, None).unwrap().unwrap();
+    assert_eq!(books.evicted_total(), 0, "the disk has it");
+    // It is promised, and nobody has written it: the disk says that it is free, and nobody else gets it.
+    books.fit_the_disk(2 * EACH);
+    let more = books.make_room(EACH, None).unwrap().unwrap();
+    assert_eq!(books.evicted_total(), 1);
+    promised.wrote(2 * EACH);
+    more.wrote(EACH);
+    drop((promised, more));
+    for _ in 0..200 {
+        books.gone(usize::MAX);
+        books.fit_the_disk(0);
+        drop(books.make_room(EACH, None).expect("there is always a little"));
+    }
+    let left_bytes = books.taken_bytes();
+    assert!(left_bytes <= RENDITIONS_BYTES_MIN && left_bytes > RENDITIONS_BYTES_MIN / 2, "{left_bytes}");
+}
+
+#[tokio::test]
 async fn what_merely_stays_open_makes_room() {
     let house = house(LIMIT).await;
     for number in 0..4 {

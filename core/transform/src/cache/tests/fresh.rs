@@ -42,11 +42,24 @@ async fn a_source_that_was_looked_at_makes_what_is_kept_fresh_again_also_after_a
     set_fresh_until(&house, 1, now_ms() - 5).await;
     let mut made = house.cache.get(key(1)).await.unwrap().unwrap();
     assert!(!made.is_fresh());
-    house.cache.renew(&mut made, Duration::from_secs(60)).await.unwrap();
+    house.cache.renew(&mut made, Duration::from_secs(60)).await;
     assert!(made.is_fresh());
     assert!(house.cache.get(key(1)).await.unwrap().unwrap().is_fresh());
     let house = house.reopened(settings(8 * MIB)).await;
     assert!(house.cache.get(key(1)).await.unwrap().unwrap().is_fresh());
+}
+
+#[tokio::test]
+async fn what_is_kept_is_given_though_the_database_cannot_be_written() {
+    let house = house(8 * MIB).await;
+    drop(house.put(1, 10).await);
+    set_fresh_until(&house, 1, now_ms() - 5).await;
+    drop(house.cache.get(key(1)).await.unwrap().unwrap());
+    house.cache.0.index.close().await;
+    let mut made = house.cache.get(key(1)).await.unwrap().expect("it stays open");
+    assert!(!made.is_fresh());
+    house.cache.renew(&mut made, Duration::from_secs(60)).await;
+    assert!(made.is_fresh());
 }
 
 #[tokio::test]

@@ -7,7 +7,10 @@ use crate::argv::Input;
 use crate::error::ErrorKind;
 use crate::plan::{Finish, plan};
 use crate::probe::Probe;
-use crate::recipe::{Audio, Codec, Cover, Crop, Fit, Fps, Frame, Piece, Recipe, Sprite, Video, Waveform};
+use crate::recipe::{
+    Audio, Codec, Cover, Crop, Drawing, Encoding, Fit, Fps, Frame, Piece, Recipe, Speed, Sprite, Video,
+    Waveform,
+};
 
 fn refused(recipe: &Recipe, probe: &Probe) -> (ErrorKind, String) {
     let error = plan(recipe, probe, Input::Descriptor).unwrap_err();
@@ -122,7 +125,7 @@ fn reserves_are_what_was_measured_and_a_fifth_more() {
         video(3_840, 2_160, 2_160, Codec::H264),
         video(1_920, 1_080, 360, Codec::Av1),
     ];
-    assert_eq!(videos, [68, 80, 120, 212, 256, 552, 108]);
+    assert_eq!(videos, [76, 88, 128, 180, 248, 580, 116]);
     let hour = Probe { duration_ms: Some(3_600_000), size_bytes: 4_000_000_000, ..source() };
     let of = |recipe: &Recipe, probe| plan(recipe, probe, Input::Descriptor).unwrap().reserve_bytes / MIB;
     let small = Recipe::Video(Video { size: size(640, 0, Fit::Contain), ..Video::default() });
@@ -139,7 +142,46 @@ fn reserves_are_what_was_measured_and_a_fifth_more() {
         of(&frame, &short),
         of(&sheet, &short),
     ];
-    assert_eq!(others, [80, 44, 32, 32, 64, 52]);
+    assert_eq!(others, [88, 44, 32, 32, 72, 60]);
+}
+
+#[test]
+fn a_film_in_full_hd_is_made_in_a_group_of_512_mib() {
+    let budget = budget::Budget::new(512 * MIB).unwrap();
+    let ceiling_bytes = budget.figures()[budget::Pool::Transforms as usize].ceiling_bytes;
+    let film = Probe { duration_ms: Some(7_200_000), size_bytes: 8_000_000_000, ..source() };
+    let plan = plan(&Recipe::Video(Video::default()), &film, Input::Descriptor).unwrap();
+    assert_eq!(plan.picture, Some((1_920, 1_080)));
+    assert!(plan.reserve_bytes <= ceiling_bytes, "{} of {ceiling_bytes}", plan.reserve_bytes);
+}
+
+#[test]
+fn the_second_pass_has_its_own_reserve_and_work_is_measured_by_what_is_read() {
+    let of = |recipe: Recipe| {
+        let plan = plan(&recipe, &source(), Input::Descriptor).unwrap();
+        (plan.reserve_bytes / MIB, plan.pass_bytes / MIB, plan.work_ms)
+    };
+    assert_eq!(of(Recipe::Video(Video::default())), (180, 20, 60_000));
+    let fast = Speed::new(200).unwrap();
+    assert_eq!(of(Recipe::Video(Video { speed: Some(fast), ..Video::default() })).2, 60_000);
+    let slow = Speed::new(50).unwrap();
+    assert_eq!(of(Recipe::Video(Video { speed: Some(slow), ..Video::default() })).2, 120_000);
+    let sheet = Sprite::new(clip(10_000, 40_000), size(160, 0, Fit::Contain), 20, 5).unwrap();
+    assert_eq!(of(Recipe::Sprite(sheet)), (60, 0, 40_000));
+    let flac = Audio { encoding: Encoding::Flac, ..Audio::default() };
+    assert_eq!(of(Recipe::Audio(flac)), (32, 32, 60_000));
+}
+
+#[test]
+fn the_picture_of_a_waveform_has_its_memory_in_the_reserve() {
+    let song = Probe { video: None, ..source() };
+    let reserved =
+        |waveform| plan(&Recipe::Waveform(waveform), &song, Input::Descriptor).unwrap().reserve_bytes / MIB;
+    let drawn = |width, height| Drawing::new(edge(width), edge(height)).map(Waveform::Drawn);
+    let drawings = [(1_280, 160), (8_192, 1_024)].map(|(width, height)| drawn(width, height).unwrap());
+    assert_eq!(reserved(Waveform::Peaks(100)), 28);
+    assert_eq!(drawings.map(reserved), [28, 32]);
+    assert!(drawn(8_192, 1_026).is_err() && drawn(1_026, 8_192).is_err());
 }
 
 #[test]

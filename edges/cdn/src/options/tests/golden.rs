@@ -83,6 +83,7 @@ fn options_in_a_query() {
             "spritesheet start=0 length=- width=160 height=- fit=contain frames=20 columns=1",
         ),
         ("mode=waveform&format=png", "waveform width=1280 height=160"),
+        ("mode=waveform&format=png&width=8192&height=1024", "waveform width=8192 height=1024"),
         ("mode=waveform&peaks=50", "waveform peaks=50"),
         ("width=8193", "! `width` must be a whole number of pixels from 10 to 8192"),
         ("width=+640", "! `width` must be a whole number of pixels from 10 to 8192"),
@@ -107,6 +108,18 @@ fn options_in_a_query() {
         ("format=flac&bitrate=800k", "! `bitrate` means nothing with format=flac"),
         ("mode=spritesheet&imageCount=4&columns=5", "! `columns` must not be more than `imageCount`"),
         ("mode=spritesheet&imageCount=401", "! `imageCount` must be a whole number from 1 to 400"),
+        (
+            "mode=waveform&format=png&width=8192&height=1026",
+            "! `height` must leave a waveform with at most 8388608 pixels",
+        ),
+        (
+            "mode=waveform&format=png&width=3200&height=300&dpr=3",
+            "! `dpr` must leave width and height from 10 to 8192 pixels",
+        ),
+        (
+            "mode=waveform&format=png&width=2400&height=600&dpr=3",
+            "! `dpr` must leave a waveform with at most 8388608 pixels",
+        ),
         ("mode=waveform&width=640", "! `width` is for the picture of a waveform: format=png"),
         (
             "mode=frame&duration=5s",

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use proptest::{collection, option, sample};
 use transform::{
-    Audio, Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe, Rotation,
-    Size, Speed, Sprite, Video, Waveform,
+    Audio, Bitrate, Clip, Codec, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe,
+    Rotation, Size, Speed, Sprite, Video, Waveform,
 };
 
 use super::super::table::TABLE;
@@ -75,7 +75,10 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
         sprite.prop_map(Recipe::Sprite),
         audio.prop_map(Recipe::Audio),
         (1..=16_384_u16).prop_map(|peaks| Recipe::Waveform(Waveform::Peaks(peaks))),
-        (edge(), edge()).prop_map(|(width, height)| Recipe::Waveform(Waveform::Drawn { width, height })),
+        (edge(), edge()).prop_filter_map("too many pixels", |(width, height)| {
+            let drawing = Drawing::new(width, height).ok()?;
+            Some(Recipe::Waveform(Waveform::Drawn(drawing)))
+        }),
     ]
 }
 

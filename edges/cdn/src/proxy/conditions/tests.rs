@@ -21,7 +21,7 @@ fn conditions_and_ranges_of_a_request() {
     let (old, new) = (at(1_000), at(2_000));
     let (old, new) = (old.as_str(), new.as_str());
     let range = |offset, count| Part::Range { offset, count };
-    let cases: [(Lines<'_>, Lines<'_>, Part); 27] = [
+    let cases: [(Lines<'_>, Lines<'_>, Part); 30] = [
         (&[("etag", "\"a\"")], &[], Part::Whole),
         (&[("etag", "\"a\"")], &[("if-none-match", "\"a\"")], Part::NotModified),
         (&[("etag", "\"a\"")], &[("if-none-match", "W/\"a\"")], Part::NotModified),
@@ -51,8 +51,11 @@ fn conditions_and_ranges_of_a_request() {
         (&[("etag", "\"a\"")], &[("range", "bytes=0-1"), ("if-range", "\"a\"")], range(0, 2)),
         (&[("etag", "\"a\"")], &[("range", "bytes=0-1"), ("if-range", "\"b\"")], Part::Whole),
         (&[("etag", "W/\"a\"")], &[("range", "bytes=0-1"), ("if-range", "W/\"a\"")], Part::Whole),
-        (&[("last-modified", old)], &[("range", "bytes=0-1"), ("if-range", old)], range(0, 2)),
-        (&[("last-modified", old)], &[("range", "bytes=0-1"), ("if-range", new)], Part::Whole),
+        (&[("last-modified", old), ("date", new)], &[("range", "bytes=0-1"), ("if-range", old)], range(0, 2)),
+        (&[("last-modified", old), ("date", new)], &[("range", "bytes=0-1"), ("if-range", new)], Part::Whole),
+        (&[("last-modified", old), ("date", old)], &[("range", "bytes=0-1"), ("if-range", old)], Part::Whole),
+        (&[("last-modified", new), ("date", old)], &[("range", "bytes=0-1"), ("if-range", new)], Part::Whole),
+        (&[("last-modified", old)], &[("range", "bytes=0-1"), ("if-range", old)], Part::Whole),
     ];
     for (kept, request, expected) in cases {
         let found = part(&Method::GET, &fields(request), &head(kept));

@@ -1,3 +1,5 @@
+use std::time::{Duration, UNIX_EPOCH};
+
 use super::super::lines::fields;
 use super::*;
 
@@ -57,7 +59,16 @@ fn who_may_be_kept() {
     let modified = ("last-modified", day_ago.as_str());
     let fresh = ("cache-control", "max-age=60");
     let signed = ("authorization", "x");
-    let cases: [(&str, Lines<'_>, u16, Lines<'_>, bool); 26] = [
+    let (known, begun) = (("cookie", "a=1"), ("set-cookie", "a=1"));
+    let cases: [(&str, Lines<'_>, u16, Lines<'_>, bool); 34] = [
+        ("GET", &[], 200, &[modified, begun], false),
+        ("GET", &[], 200, &[("etag", "\"a\""), begun], false),
+        ("GET", &[], 404, &[begun], false),
+        ("GET", &[known], 200, &[modified], false),
+        ("GET", &[], 200, &[fresh, begun], true),
+        ("GET", &[known], 200, &[fresh], true),
+        ("GET", &[known], 200, &[modified, ("cache-control", "public"), begun], true),
+        ("GET", &[known], 200, &[("expires", "Fri, 01 Jan 2027 01:00:00 GMT"), begun], true),
         ("GET", &[], 200, &[fresh], true),
         ("GET", &[], 200, &[], false),
         ("GET", &[], 200, &[("etag", "\"a\"")], true),

@@ -72,6 +72,10 @@ async fn covers_are_found_by_song_album_and_artist_also_inside_a_song() {
             assert_eq!(reply.header("content-type"), content_type);
             assert_eq!(reply.header("cache-control"), "private, max-age=86400");
         }
+        for size in ["", "0", "-1", "full", "300px"] {
+            let reply = ask(&house, &format!("getCoverArt?id={id}&size={size}"), Method::GET, &[]).await;
+            assert_eq!(reply.body, bytes, "a size of {size:?} is none");
+        }
         let endpoint = format!("getCoverArt?id={id}");
         let tag = ask(&house, &endpoint, Method::GET, &[]).await.header("etag").to_owned();
         let reply = ask(&house, &endpoint, Method::GET, &[("if-none-match", &tag)]).await;

@@ -155,6 +155,7 @@ fn proofs() -> Vec<(RemoteAuth, &'static str, &'static str)> {
         (
             RemoteAuth::SigV4 {
                 region: text("here"),
+                service: text("s3"),
                 access_key_id: text("who"),
                 secret_access_key: text("hush-4"),
                 session_token: Some(text("hush-5")),
