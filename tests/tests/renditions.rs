@@ -205,8 +205,8 @@ fn a_strangers_many_widths_make_nothing() {
     let ended = || house.server.metric("renditions_ended_total");
     let before = ended();
     let mut connection = http::Connection::open(house.server.address).expect("a connection");
-    for width in 0..10_000 {
-        let target = format!("/clips/a.mp4?width={}", 1_921 + width % 6_000);
+    for number in 0..10_000 {
+        let target = format!("/clips/a.mp4?width={}&height={}", 1_921 + number % 6_000, 90 + number / 6_000);
         connection.send("GET", &target, &[], b"").expect("a request");
         let answer = connection.read(false).expect("an answer");
         assert_eq!(answer.status, 403, "{target}");

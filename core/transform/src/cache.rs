@@ -255,11 +255,18 @@ impl Cache {
         (Instant::now() < until).then_some(error)
     }
 
-    /// Remembers for a while that this cannot be made, as long as its kind of failure lasts.
-    pub fn failed(&self, key: Key, error: &Error, lifetimes: &Lifetimes) {
+    /// Remembers for a while that this cannot be made, as long as its kind of failure lasts; what to tell who waits for it.
+    /// A kill may hit anybody. What was killed the last time too is what is too large.
+    pub fn failed(&self, key: Key, mut error: Error, lifetimes: &Lifetimes) -> Error {
+        let was_killed = || self.0.failures.get(&key).is_some_and(|(_, last)| last.kind == ErrorKind::Killed);
+        if error.kind == ErrorKind::Killed && was_killed() {
+            error =
+                Error { kind: ErrorKind::TooLarge, context: "ffmpeg was killed again".to_owned(), ..error };
+        }
         if let Some(lifetime) = lifetimes.of_failure(&error.kind) {
             self.0.failures.insert(key, (Instant::now() + lifetime, error.clone()));
         }
+        error
     }
 
     /// What may be taken of the disk, in bytes.

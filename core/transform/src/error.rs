@@ -29,6 +29,8 @@ pub enum ErrorKind {
     },
     /// The child made nothing for [`CHILD_STALL_MS`](budget::limits::CHILD_STALL_MS).
     Stalled,
+    /// The system killed the child, as it does where memory is short; another attempt may go well.
+    Killed,
     /// The child ended with an error.
     Failed,
     /// There is no ffmpeg here, or not what it needs to run safely.

@@ -150,6 +150,7 @@ const fn name(kind: &ErrorKind) -> &'static str {
         ErrorKind::TooLarge => "too_large",
         ErrorKind::Busy { .. } => "busy",
         ErrorKind::Stalled => "stalled",
+        ErrorKind::Killed => "killed",
         ErrorKind::Failed => "failed",
         ErrorKind::NoFfmpeg => "no_ffmpeg",
         ErrorKind::Source => "source",

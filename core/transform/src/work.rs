@@ -55,7 +55,7 @@ impl Inner {
             Recipe::Cover(cover) => work.cover(*cover).await,
             _ => work.by_child().await,
         };
-        made.inspect_err(|e| self.cache.failed(running.key(), e, &material.lifetimes))
+        made.map_err(|e| self.cache.failed(running.key(), e, &material.lifetimes))
     }
 
     async fn ffmpeg(&self) -> Result<Ffmpeg, Error> {

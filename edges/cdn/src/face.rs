@@ -214,6 +214,8 @@ impl Face {
         let address = self.rules.address(path, &ours, &hints)?.ok_or(Refused::NotFound)?;
         let Address { mut source, spoken } = address;
         if !others.is_empty() {
+            // The file of a playlist lies behind the video, of which the origin knows.
+            let path = if let SourceAt::Path(of_source) = &source { of_source.as_ref() } else { path };
             source = SourceAt::Path(format!("{path}?{others}").into());
         }
         let rights = self.rights(path, query, who).await?;
@@ -312,17 +314,17 @@ impl Face {
 
     async fn make(&self, asking: &Asking<'_>) -> Result<Response, Refused> {
         let Asking { head, asked, found, who } = asking;
+        if answer::plays_with_ranges_alone(head)
+            && !answer::prefers_async(&head.headers)
+            && let Some(place) = self.playlist(asking).await?
+        {
+            return Ok(answer::elsewhere(&place, asking));
+        }
         let flight = self.begin(asking, asked.recipe.clone())?;
         if answer::prefers_async(&head.headers) {
             return Ok(self.job(flight, asking));
         }
         let may_grow = asked.recipe.grows() && answer::takes_what_grows(head);
-        if answer::plays_with_ranges_alone(head)
-            && let Some(place) = self.playlist(asking)
-            && is_long(&flight).await?
-        {
-            return Ok(answer::elsewhere(&place, asking));
-        }
         // What is there in a moment is given whole, with a length and ranges.
         if !(may_grow && is_long(&flight).await?)
             && let Some(made) = flight.made(Duration::from_millis(RENDITION_PATIENCE_MS)).await?
@@ -401,9 +403,11 @@ impl Face {
     }
 }
 
-/// Whether the next origin of a path is asked when one answers so. A circle does not become shorter by that.
+/// Whether the next origin of a path is asked when one answers so: it does not have it, which buckets say with 403, or
+/// fails. A circle does not become shorter by that.
 fn lets_another_answer(status: StatusCode) -> bool {
-    status == StatusCode::NOT_FOUND || (status.is_server_error() && status != StatusCode::LOOP_DETECTED)
+    let has_it_not = [StatusCode::NOT_FOUND, StatusCode::GONE, StatusCode::FORBIDDEN];
+    has_it_not.contains(&status) || (status.is_server_error() && status != StatusCode::LOOP_DETECTED)
 }
 
 /// Whether it is a rendition itself that is asked for.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
-use budget::limits::{RENDITION_RETRY_SECONDS, RENDITION_WAIT_MS};
+use budget::limits::{RENDITION_RETRY_SECONDS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
 use catalog::Identity;
 use http::{HeaderValue, Uri, request};
 use store::Growing;
@@ -97,9 +97,19 @@ impl Face {
         Some((signer.clone(), signed))
     }
 
-    /// Where the playlist of a video lies, if it has one: the same options, behind the video or beside it.
-    pub(crate) fn playlist(&self, asking: &Asking<'_>) -> Option<String> {
-        let Recipe::Video(Video { codec: Codec::H264, .. }) = &asking.asked.recipe else { return None };
+    /// Where the playlist of a video lies, if it has one and is not there in a moment by itself.
+    pub(crate) async fn playlist(&self, asking: &Asking<'_>) -> Result<Option<String>, Refused> {
+        let Recipe::Video(video) = &asking.asked.recipe else { return Ok(None) };
+        let Some(place) = self.playlist_place(asking).filter(|_| video.codec == Codec::H264) else {
+            return Ok(None);
+        };
+        let segments = Segments::of_pictures(video, &*self.looked(asking).await?);
+        let is_long = |segments: &Segments| segments.whole_ms() > RENDITION_SHORT_MS;
+        Ok(segments.ok().filter(is_long).map(|_| place))
+    }
+
+    /// The same options, behind the video or beside it.
+    fn playlist_place(&self, asking: &Asking<'_>) -> Option<String> {
         let uri = &asking.head.uri;
         let path = match uri.path().strip_suffix("/video.mp4").filter(|path| path.starts_with(MEDIA)) {
             Some(folder) => format!("{folder}/index.m3u8"),

@@ -5,6 +5,7 @@ use utoipa::openapi::path::{
     HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
 };
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, OpenApi, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
@@ -27,7 +28,8 @@ struct Renditions;
 
 impl Modify for Renditions {
     fn modify(&self, api: &mut OpenApi) {
-        let options = "options with commas between them, as `mode=frame,width=640`; each may be";
+        let options =
+            "options with commas between them, as `mode=frame,width=640`, written as they are; each may be";
         let options = described(Spelling::Cloudflare)
             .fold(format!("{options}:\n"), |all, (name, says)| format!("{all}\n- `{name}`: {says}"));
         let source = "a path of this server without its first slash, or the address of a listed origin";
@@ -56,7 +58,11 @@ fn rendition(id: &str, parameters: Vec<Parameter>) -> OperationBuilder {
         ("206", "the asked range of it"),
         ("304", "not modified"),
     ];
+    // What is public, or signed, needs no sign-in; for all else there are the usual ways.
+    let ways = ["session", "key", "password"].map(|way| SecurityRequirement::new(way, [""; 0]));
+    let ways = std::iter::once(SecurityRequirement::default()).chain(ways);
     let operation = OperationBuilder::new()
+        .securities(Some(ways))
         .operation_id(Some(id))
         .tag("renditions")
         .summary(Some("A rendition, made if need be"))

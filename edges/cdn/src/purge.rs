@@ -9,7 +9,7 @@ use transform::{Key, Purged, Select};
 use utoipa::ToSchema;
 
 use crate::address::MEDIA;
-use crate::settings::Settings;
+use crate::settings::{Origin, Place, Settings};
 
 /// What is to be purged: everything that any of it names.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -90,14 +90,22 @@ impl Purge {
             if !is_known {
                 return Err(BadPurge(format!("there is no origin {}", shown(origin))));
             }
-            selects.push(Select::Prefix { origin: origin.clone(), prefix: String::new() });
+            let listed = settings.origin.iter().find(|listed| listed.name == *origin);
+            let kept_as = listed.map_or(origin.as_str(), kept_as);
+            selects.push(Select::Prefix { origin: kept_as.to_owned(), prefix: String::new() });
         }
         Ok(selects)
     }
 }
 
 /// Where sources of the catalog come from.
-const OF_CATALOG: [&str; 2] = ["library", "uploads"];
+const OF_CATALOG: [&str; 2] = ["library", UPLOADS];
+const UPLOADS: &str = "uploads";
+
+/// Under what name renditions of an origin are kept. What was sent is the same by each way to it.
+fn kept_as(origin: &Origin) -> &str {
+    if matches!(origin.place(), Some(Place::Store)) { UPLOADS } else { &origin.name }
+}
 
 /// What a path of an address names: the sources of every origin that has it.
 fn of_path(settings: &Settings, path: &str, selects: &mut Vec<Select>) -> Result<(), BadPurge> {
@@ -119,8 +127,13 @@ fn of_path(settings: &Settings, path: &str, selects: &mut Vec<Select>) -> Result
     for origin in settings.origin.iter().filter(|origin| named.starts_with(&origin.path)) {
         let rest = named.strip_prefix(origin.path.as_str()).unwrap_or_default();
         let decoded = percent_decode_str(rest).decode_utf8().map_err(|_| wrong("is no text"))?;
+        // What follows the id of something that was sent is only its name.
+        let decoded = match origin.place() {
+            Some(Place::Store) => decoded.split('/').next().unwrap_or_default().to_owned(),
+            _ => decoded.into_owned(),
+        };
         if !decoded.is_empty() || is_prefix {
-            selects.push(select(&origin.name, decoded.into_owned()));
+            selects.push(select(kept_as(origin), decoded));
         }
     }
     if selects.len() == before {
@@ -147,7 +160,8 @@ mod tests {
     fn settings() -> Settings {
         let text = "[[origin]]\nname = \"clips\"\npath = \"/clips/\"\nfolder = \"/a\"\n\
                     [[origin]]\nname = \"more\"\npath = \"/clips/\"\nurl = \"https://b.example/\"\n\
-                    [[origin]]\nname = \"own\"\npath = \"/clips/own/\"\nfolder = \"/c\"\n";
+                    [[origin]]\nname = \"own\"\npath = \"/clips/own/\"\nfolder = \"/c\"\n\
+                    [[origin]]\nname = \"sent\"\npath = \"/sent/\"\nstore = true\n";
         toml::from_str(text).unwrap()
     }
 
@@ -183,6 +197,8 @@ mod tests {
                 r#"{"paths":["/media/tr-5/video.mp4"]}"#.to_owned(),
                 vec![path("library", "tr-5"), path("uploads", "tr-5")],
             ),
+            (r#"{"paths":["/sent/tr-5/film.mp4"]}"#.to_owned(), vec![path("uploads", "tr-5")]),
+            (r#"{"origins":["sent"]}"#.to_owned(), vec![prefix("uploads", "")]),
             (
                 r#"{"tags":["a","b"]}"#.to_owned(),
                 vec![Select::Tag("a".to_owned()), Select::Tag("b".to_owned())],

@@ -139,6 +139,8 @@ impl Sources {
                     if let Ok(path) = RelPath::parse(path) {
                         remote.forget(&RemotePath::of(path)).await;
                     }
+                    // Those that differ from it by a query are not known by their names.
+                    remote.forget_all();
                 }
                 Select::Path { .. } | Select::Older(_) => {}
                 Select::Prefix { origin, .. } if origin != name => {}
@@ -455,7 +457,7 @@ impl From<transform::Error> for Refused {
             Kind::Source => Refused::OriginUnreachable,
             Kind::Lied => Refused::OriginLied,
             Kind::Changed => Refused::SourceChanged,
-            Kind::Gone => Refused::Busy { retry_after: budget::limits::RETRY_AFTER },
+            Kind::Gone | Kind::Killed => Refused::Busy { retry_after: budget::limits::RETRY_AFTER },
             Kind::Io => Refused::Broken,
         }
     }

@@ -226,7 +226,7 @@ impl From<transform::Error> for Error {
                 retry_after: Some(retry_after),
                 ..Self::new(ErrorKind::Generic, error.context)
             },
-            Kind::Gone | Kind::Changed => Error {
+            Kind::Gone | Kind::Changed | Kind::Killed => Error {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 retry_after: Some(budget::limits::RETRY_AFTER),
                 ..Self::new(ErrorKind::Generic, error.context)

@@ -315,7 +315,7 @@ impl From<transform::Error> for Error {
             ErrorKind::Busy { retry_after, is_callers } => {
                 Error::new(if is_callers { Code::TooMany } else { Code::Busy }, said).retry_after(retry_after)
             }
-            ErrorKind::Gone | ErrorKind::Changed => {
+            ErrorKind::Gone | ErrorKind::Changed | ErrorKind::Killed => {
                 Error::new(Code::Busy, said).retry_after(limits::RETRY_AFTER)
             }
             ErrorKind::Stalled | ErrorKind::Failed | ErrorKind::Source | ErrorKind::Lied | ErrorKind::Io => {

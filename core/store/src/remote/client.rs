@@ -78,7 +78,8 @@ impl Client {
 
     /// What all files of this origin have before and behind their paths: it tells them from those of others.
     pub(super) fn base(&self) -> String {
-        format!("{}{}{}", self.base.site, self.base.path, self.after)
+        let mark = if self.after.is_empty() { "" } else { "{path}" };
+        format!("{}{}{mark}{}", self.base.site, self.base.path, self.after)
     }
 
     /// Where a path of this origin is, with the query that it has and the one that all of them have.

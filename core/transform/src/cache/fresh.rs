@@ -62,6 +62,8 @@ impl Lifetimes {
             | ErrorKind::TooLarge => Some(Duration::from_millis(budget::limits::FRESH_UNSUPPORTED_MS)),
             ErrorKind::Failed | ErrorKind::Stalled => Some(self.client_error),
             ErrorKind::Source | ErrorKind::Lied => Some(self.server_error),
+            // Only that it was: see `Cache::failed`.
+            ErrorKind::Killed => Some(Duration::ZERO),
             ErrorKind::Busy { .. }
             | ErrorKind::NoFfmpeg
             | ErrorKind::Changed

@@ -3,8 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use budget::limits::RETRY_AFTER;
-
 use crate::error::{Error, ErrorKind};
 
 /// How a child ended.
@@ -53,7 +51,7 @@ impl Ended {
     /// Nothing for a child that did what it was told; otherwise what to tell those who wait for it.
     ///
     /// # Errors
-    /// `Failed`, `TooLarge` for a limit that it met, `Busy` when it was killed, `Gone`, `NoFfmpeg`; `Source`, `Lied`,
+    /// `Failed`, `TooLarge` for a limit that it met, `Killed`, `Gone`, `NoFfmpeg`; `Source`, `Lied`,
     /// `Changed` or `Busy` for its input.
     pub fn result(&self) -> Result<(), Error> {
         let (kind, context) = match &self.outcome {
@@ -62,9 +60,7 @@ impl Ended {
             Outcome::OutOfMemory => {
                 (ErrorKind::TooLarge, "ffmpeg needs more memory for this than is allowed")
             }
-            Outcome::Killed => {
-                (ErrorKind::Busy { retry_after: RETRY_AFTER, is_callers: false }, "ffmpeg was killed")
-            }
+            Outcome::Killed => (ErrorKind::Killed, "ffmpeg was killed"),
             Outcome::OutOfTime => (ErrorKind::TooLarge, "ffmpeg needs more time for this than is allowed"),
             Outcome::OutOfRoom => (ErrorKind::TooLarge, "the result would be larger than is allowed"),
             Outcome::Source(e) => return Err(Error::unread(e).and_words(&self.words)),

@@ -48,6 +48,12 @@ fn refused() -> Result<Calls, Error> {
         (libc::SYS_rt_sigqueueinfo, Vec::new()),
         (libc::SYS_rt_tgsigqueueinfo, Vec::new()),
         (libc::SYS_pidfd_send_signal, Vec::new()),
+        // A limit of processor time kills as a signal does, and a ring does what its process was refused.
+        (
+            libc::SYS_prlimit64,
+            vec![SeccompRule::new(vec![argument(SeccompCmpOp::Ne, 0)?, argument(SeccompCmpOp::Ne, me)?])?],
+        ),
+        (libc::SYS_io_uring_setup, Vec::new()),
         (libc::SYS_ptrace, Vec::new()),
         (libc::SYS_process_vm_readv, Vec::new()),
         (libc::SYS_process_vm_writev, Vec::new()),

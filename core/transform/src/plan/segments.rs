@@ -74,6 +74,11 @@ impl Segments {
         self.us(self.units_in(number))
     }
 
+    /// How long all of them are, in milliseconds.
+    pub fn whole_ms(&self) -> u64 {
+        self.us(self.units) / 1_000
+    }
+
     /// How long the longest one is, in microseconds.
     pub fn longest_us(&self) -> u64 {
         self.length_us(0)

@@ -62,7 +62,14 @@ impl Inner {
         }
         // Who joins those who ask takes no place in the line, and none of those that his address has.
         let cell = self.askings.of(&tag);
-        let looked = cell.get_or_init(|| self.probe_in_line(material, address)).await.clone();
+        // That an address has enough is said to that address: the next who waits asks for himself.
+        let asked = cell.get_or_try_init(|| async {
+            match self.probe_in_line(material, address).await {
+                Err(e) if matches!(e.kind, ErrorKind::Busy { is_callers: true, .. }) => Err(e),
+                looked => Ok(looked),
+            }
+        });
+        let looked = asked.await?.clone();
         self.askings.forget(&tag, &cell);
         looked
     }

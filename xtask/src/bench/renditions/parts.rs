@@ -197,14 +197,14 @@ fn taken(ours: &Ours, target: &str) -> Result<[f64; 2]> {
         finish: true,
         awake: true,
     };
-    let before_s = ours.cpu_s();
+    let before_s = ours.threads_cpu_s();
     let tally =
         flood(&plan).map_err(|error| Error::because(ErrorKind::Failed, "taking what is kept", error))?;
     if tally.errors > 0 || tally.bytes == 0 {
         return Err(Error::new(ErrorKind::Broken, format!("{target}: {tally:?}")));
     }
     let bytes = tally.bytes as f64;
-    Ok([(ours.cpu_s() - before_s) * 1e9 / bytes, bytes / 1e6 / tally.seconds])
+    Ok([(ours.threads_cpu_s() - before_s) * 1e9 / bytes, bytes / 1e6 / tally.seconds])
 }
 
 /// What each kind of job takes.

@@ -95,7 +95,7 @@ async fn a_failure_is_remembered_as_long_as_its_kind_lasts() {
         (books::busy().kind, 0),
     ] {
         let error = Error::new(kind.clone(), "said");
-        house.cache.failed(key(1), &error, &lifetimes);
+        house.cache.failed(key(1), error.clone(), &lifetimes);
         let lasts = |house: &House| house.cache.failure(&key(1)).is_some_and(|found| found.kind == kind);
         assert_eq!(lasts(&house), seconds > 0, "{kind:?}");
         if seconds > 0 {

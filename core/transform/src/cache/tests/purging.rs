@@ -138,7 +138,7 @@ async fn a_purge_that_nobody_does_is_told_so() {
 #[tokio::test]
 async fn a_purge_forgets_failures_too() {
     let house = stocked().await;
-    house.cache.failed(key(50), &Error::new(ErrorKind::Unsupported, "said"), &Lifetimes::default());
+    house.cache.failed(key(50), Error::new(ErrorKind::Unsupported, "said"), &Lifetimes::default());
     house.cache.purge(&prefix("/nothing")).await.unwrap();
     assert!(house.cache.failure(&key(50)).is_none());
 }
