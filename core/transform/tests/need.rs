@@ -44,6 +44,8 @@ async fn until(done: impl Fn() -> bool) {
 async fn a_child_that_the_kernel_kills_is_tried_again_by_the_next_who_asks() {
     let house = House::new(512, 256).await;
     house.media.video("a.mp4", 20, 2_000);
+    // A file that was just written has another key a moment later.
+    until(|| house.material("a.mp4").source.validator().is_strong()).await;
     let find = async || house.transforms.find(&house.material("a.mp4"), &narrow(300)).await;
     // A kill may hit anybody; one that is killed whenever it is tried is too large.
     for expected in [ErrorKind::Killed, ErrorKind::TooLarge] {
