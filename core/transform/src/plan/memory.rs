@@ -1,8 +1,8 @@
 //! How much memory a child takes, from what was measured with ffmpeg 5.1 and one thread.
 //!
 //! A child begins at 67 MiB, of which 45 are programs that all children share. Each million pixels that it decodes adds
-//! 9, since decoders keep the frames that later ones refer to, and each that it encodes adds what its encoder looks
-//! ahead and back. What is reserved stands above all that was measured, from 640x360 to 3840x2160.
+//! 6, and 10 beyond 1080p, since decoders keep the frames that later ones refer to; each that it encodes adds what its
+//! encoder looks ahead and back. What is reserved stands above all that was measured, from 640x360 to 3840x2160.
 
 use budget::limits::MIB;
 
@@ -17,7 +17,11 @@ const SOUND_FLOOR_MIB: u64 = 60;
 /// What it has when it copies packets.
 const COPY_FLOOR_MIB: u64 = 54;
 /// What a million decoded pixels add.
-const DECODED_MIB: u64 = 9;
+const DECODED_MIB: u64 = 6;
+/// What a million of those add to that which are beyond a frame of 1080p.
+const DECODED_MORE_MIB: u64 = 4;
+/// A frame of 1080p, in thousands of pixels.
+const HD_KILOPIXELS: u64 = 1_920 * 1_080 / 1_000;
 /// What a million pixels add whose first frame is looked at, although sound alone is wanted.
 const SEEN_MIB: u64 = 2;
 /// What a million decoded pixels of more than eight bits add to that.
@@ -72,7 +76,7 @@ impl Load {
 
     /// Three frames beside each other, of which one is made.
     pub(super) fn deinterlaced(mut self) -> Load {
-        self.extra_mib += DECODED_MIB * self.decoded_kilopixels / 1_000;
+        self.extra_mib += self.decoded_mib();
         self
     }
 
@@ -101,11 +105,15 @@ impl Load {
         self
     }
 
+    fn decoded_mib(&self) -> u64 {
+        let more = self.decoded_kilopixels.saturating_sub(HD_KILOPIXELS);
+        (DECODED_MIB * self.decoded_kilopixels + DECODED_MORE_MIB * more) / 1_000
+    }
+
     /// What is reserved.
     pub(super) fn reserve_bytes(self) -> u64 {
         let floor = if self.decoded_kilopixels == 0 { SOUND_FLOOR_MIB } else { FLOOR_MIB };
-        let decoded = DECODED_MIB * self.decoded_kilopixels / 1_000;
-        let expected = floor + decoded + self.extra_mib + self.index_bytes / MIB;
+        let expected = floor + self.decoded_mib() + self.extra_mib + self.index_bytes / MIB;
         reserved(expected)
     }
 }
