@@ -94,7 +94,8 @@ fn table(minutes: &[(&str, Duration)], failed: bool) -> String {
 pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
     // Cargo names itself to what it runs; a program started without it finds it by the search path.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(arguments);
+    // What eases the next build is no use to a suite that builds once, and takes as much of the disk as the build.
+    cargo.current_dir(root).args(arguments).env("CARGO_INCREMENTAL", "0");
     cargo
 }
 

@@ -6,6 +6,7 @@
 mod arrows;
 mod limits;
 mod links;
+mod modules;
 mod pages;
 mod promises;
 mod rust;
@@ -45,6 +46,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("no process started by the server", words::processes),
     ("promises have tests", promises::have_tests),
     ("links resolve", links::resolve),
+    ("every file is named by a `mod`", modules::named),
     ("files fit a sitting", sizes::files),
     ("functions fit a screen", sizes::functions),
     ("words that texts may not have", words::forbidden),

@@ -143,7 +143,7 @@ async fn a_body_that_is_not_media_is_refused_by_its_checksum_first() {
 #[tokio::test]
 async fn what_is_not_media_is_refused_after_the_first_bytes() {
     let house = House::new().await;
-    let id = house.create(Some(1_000_000_000), "song.mp3").await;
+    let id = house.create(Some(100_000_000), "song.mp3").await;
     let mut receiving = house.take(id).await;
     let (send, body) = line();
     let text = Bytes::from("A text that is called a song.\n".repeat(10_000));
