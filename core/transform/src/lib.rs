@@ -51,4 +51,4 @@ pub use recipe::{
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;
-pub use transforms::{Material, Parts, Transforms};
+pub use transforms::{Material, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Parts, Transforms};

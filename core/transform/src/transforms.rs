@@ -32,7 +32,7 @@ use crate::work::near::Copies;
 pub struct Material {
     /// Its bytes.
     pub source: Source,
-    /// Where it comes from: `library`, `uploads`, or the name of an origin.
+    /// Where it comes from: [`ORIGIN_LIBRARY`], [`ORIGIN_UPLOADS`], or the name of an origin.
     pub origin: Box<str>,
     /// What it is called there, for purging, tags and logs. It is never opened.
     pub path: Box<str>,
@@ -45,6 +45,11 @@ pub struct Material {
     /// Whether that time is over, so that it is what was known of it last.
     pub is_stale: bool,
 }
+
+/// Where files of the catalog's folders come from.
+pub const ORIGIN_LIBRARY: &str = "library";
+/// Where what was sent to the catalog comes from.
+pub const ORIGIN_UPLOADS: &str = "uploads";
 
 impl Material {
     /// All of a source.
@@ -63,8 +68,8 @@ impl Material {
     /// All of a source of the catalog, which is called `name` there.
     pub fn of(source: Source, place: &store::Place, name: &str) -> Material {
         let origin = match place {
-            store::Place::File(..) => "library",
-            store::Place::Blob(_) => "uploads",
+            store::Place::File(..) => ORIGIN_LIBRARY,
+            store::Place::Blob(_) => ORIGIN_UPLOADS,
         };
         Material::whole(source, origin, name)
     }

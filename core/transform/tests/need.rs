@@ -8,9 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use budget::limits::{
-    FLIGHTS_PER_ADDRESS_MAX, FLIGHTS_WAITING_MAX, MIB, PROBE_BYTES, PROBE_LONG_BYTES, VALIDATOR_SETTLE_MS,
-};
+use budget::limits::{FLIGHTS_PER_ADDRESS_MAX, FLIGHTS_WAITING_MAX, MIB, PROBE_BYTES, PROBE_LONG_BYTES};
 use budget::{Permit, Pool, PoolFigures};
 use futures_util::future::join_all;
 use kitchen::house::{HERE, House, LONG, narrow};
@@ -120,8 +118,8 @@ async fn many_who_want_to_know_the_same_source_look_once_and_what_is_broken_stay
         let house = House::new(512, 64).await;
         house.media.video("a.mp4", 2, 300);
         house.write("b.mp4", b"    ftypisom is all that is right here");
-        // sleep: a file that was written a moment ago is looked at anew each time.
-        tokio::time::sleep(Duration::from_millis(VALIDATOR_SETTLE_MS + 200)).await;
+        // A file that was written a moment ago is looked at anew each time.
+        until(|| house.material(name).source.validator().is_strong()).await;
         let material = house.material(name);
         let looks = join_all((0..4).map(|_| house.transforms.probe(&material, Some(HERE)))).await;
         let first = looks[0].as_ref().map(std::sync::Arc::clone).map_err(|e| e.kind.clone());

@@ -94,9 +94,7 @@ pub fn router(parts: Parts) -> Router {
     let proxied: Vec<String> =
         settings.origin.iter().filter(|origin| origin.proxy).map(|origin| origin.path.clone()).collect();
     let kept = parts.answers.clone();
-    let origins = &settings.origin;
-    let proxy =
-        kept.map(|index| Proxy::new(origins, index, parts.transforms.cache().clone(), parts.streams.clone()));
+    let proxy = kept.map(|index| Proxy::new(index, parts.transforms.cache().clone(), parts.streams.clone()));
     let face = Arc::new(Face { rules, parts, proxy });
     face.listen_to_purges();
     let router = api::add(Router::new(), &face);
@@ -120,9 +118,14 @@ impl Face {
     async fn serve(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let origins = self.parts.sources.proxied(head.uri.path());
+        let query = head.uri.query().unwrap_or_default();
+        // Of what is passed on, the rest of the query is the origin's.
+        let query_parts = match origins.is_empty() {
+            false => split_query(query),
+            true => (query.to_owned(), String::new()),
+        };
         if let Some(proxy) = self.proxy.as_ref().filter(|_| !origins.is_empty()) {
-            let query = head.uri.query();
-            let is_ours = query.is_some_and(|query| self.is_ours(head.uri.path(), query));
+            let is_ours = head.uri.query().is_some_and(|query| self.is_ours(head.uri.path(), query));
             if is_ours && answer::is_preflight(&head) {
                 return answer::preflight().await;
             }
@@ -135,7 +138,7 @@ impl Face {
             Ok(who) => who,
             Err(refused) => return refused,
         };
-        match self.answer(&head, who.as_ref()).await {
+        match self.answer(&head, query_parts, who.as_ref()).await {
             Ok(response) => response,
             Err(refused) => answer::refusal(&refused),
         }
@@ -161,8 +164,17 @@ impl Face {
         let (mut first, most) = (None::<Response>, if is_read { origins.len() } else { 1 });
         for origin in origins.iter().take(most) {
             let body = std::mem::take(&mut body);
-            let answer = self.pass_on_to(proxy, origin, head, body).await.unwrap_or_else(|refused| refused);
-            if !lets_another_answer(answer.status()) {
+            let (answer, is_last) = match self.pass_on_to(proxy, origin, head, body).await {
+                Ok(answer) => {
+                    let is_last = !lacks_or_fails(answer.status());
+                    (answer, is_last)
+                }
+                Err(NotPassed::Origin(refused)) => {
+                    (answer::refusal(&refused), !refused.lets_another_answer())
+                }
+                Err(NotPassed::Door(answer)) => (answer, true),
+            };
+            if is_last {
                 return answer;
             }
             // That it is nowhere is known only when all of them said so.
@@ -179,13 +191,12 @@ impl Face {
         Proxied { origin, remote, rest }: &Proxied<'_>,
         head: &request::Parts,
         body: Body,
-    ) -> Result<Response, Response> {
-        let said = |refused: Refused| answer::refusal(&refused);
+    ) -> Result<Response, NotPassed> {
         let mut who = None;
         if !origin.public {
-            who = Box::pin(self.parts.door.who(head)).await?;
+            who = Box::pin(self.parts.door.who(head)).await.map_err(NotPassed::Door)?;
             if who.is_none() {
-                return Err(said(Refused::SignInNeeded));
+                return Err(NotPassed::Origin(Refused::SignInNeeded));
             }
         }
         let path = match head.uri.query() {
@@ -197,20 +208,20 @@ impl Face {
         let kind = if is_media { Kind::Media } else { Kind::Picture };
         let listener = listener(head, who.as_ref(), kind, rest);
         let method = head.method.clone();
-        let origin = proxy.origin(&origin.name).ok_or_else(|| said(Refused::NotFound))?;
         let cookie = self.parts.session_cookie;
-        let ask = Ask::new(origin, remote, path, method, &head.headers, cookie, listener).map_err(said)?;
-        proxy.serve(&ask, body).await.map_err(said)
+        let ask = Ask::new(Arc::clone(origin), remote, path, method, &head.headers, cookie, listener);
+        proxy.serve(&ask.map_err(NotPassed::Origin)?, body).await.map_err(NotPassed::Origin)
     }
 
-    async fn answer(&self, head: &request::Parts, who: Option<&Identity>) -> Result<Response, Refused> {
+    /// Answers with something of ours: of the query, the first part is what is asked of us, and the other the origin's.
+    async fn answer(
+        &self,
+        head: &request::Parts,
+        (ours, others): (String, String),
+        who: Option<&Identity>,
+    ) -> Result<Response, Refused> {
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let hints = Hints::of(&head.headers);
-        // Of what is passed on, the rest of the query is the origin's.
-        let (ours, others) = match self.parts.sources.proxied(path).is_empty() {
-            false => split_query(query),
-            true => (query.to_owned(), String::new()),
-        };
         let address = self.rules.address(path, &ours, &hints)?.ok_or(Refused::NotFound)?;
         let Address { mut source, spoken } = address;
         if !others.is_empty() {
@@ -403,11 +414,19 @@ impl Face {
     }
 }
 
-/// Whether the next origin of a path is asked when one answers so: it does not have it, which buckets say with 403, or
-/// fails. A circle does not become shorter by that.
-fn lets_another_answer(status: StatusCode) -> bool {
-    let has_it_not = [StatusCode::NOT_FOUND, StatusCode::GONE, StatusCode::FORBIDDEN];
-    has_it_not.contains(&status) || (status.is_server_error() && status != StatusCode::LOOP_DETECTED)
+/// Why a request was not passed on to one of the origins of its path.
+enum NotPassed {
+    /// Who asked was turned away, whichever origin it is.
+    Door(Response),
+    /// The origin, or what is kept of it, gives nothing.
+    Origin(Refused),
+}
+
+/// Whether an origin that answers so does not have it, which buckets say with 403, or fails. A circle does not become
+/// shorter when another is asked.
+fn lacks_or_fails(status: StatusCode) -> bool {
+    let lacks = [StatusCode::NOT_FOUND, StatusCode::GONE, StatusCode::FORBIDDEN];
+    lacks.contains(&status) || (status.is_server_error() && status != StatusCode::LOOP_DETECTED)
 }
 
 /// Whether it is a rendition itself that is asked for.

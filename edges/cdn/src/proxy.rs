@@ -5,7 +5,6 @@
 //! Otherwise one of all who ask goes to the origin ([`flights`]) and [asks](fetch): what comes is given on as it comes, and
 //! kept in a file, or by blocks where it is long. What [changes](change) something there makes what is kept worthless.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +41,6 @@ pub(crate) use ask::Ask;
 pub use index::AnswerIndex;
 
 use crate::error::Refused;
-use crate::settings::Origin;
 use ask::now_ms;
 use fetch::Lost;
 use flights::{Lead, Seat, Waited, Waiting};
@@ -56,8 +54,6 @@ use told::{Told, Why};
 pub(crate) struct Proxy(Arc<Inner>);
 
 struct Inner {
-    /// Those whose every request is passed on, by their names.
-    origins: HashMap<String, Arc<Origin>>,
     index: AnswerIndex,
     cache: Cache,
     streams: Streams,
@@ -74,22 +70,15 @@ pub(crate) enum Role {
 }
 
 impl Proxy {
-    /// Answers of these origins are kept in this index, and their bytes in the room of renditions.
-    pub(crate) fn new(origins: &[Origin], index: AnswerIndex, cache: Cache, streams: Streams) -> Proxy {
-        let origins = origins.iter().filter(|origin| origin.proxy);
+    /// Answers are kept in this index, and their bytes in the room of renditions.
+    pub(crate) fn new(index: AnswerIndex, cache: Cache, streams: Streams) -> Proxy {
         Proxy(Arc::new(Inner {
-            origins: origins.map(|origin| (origin.name.clone(), Arc::new(origin.clone()))).collect(),
             index,
             cache,
             streams,
             tasks: TaskTracker::new(),
             refreshes: Arc::new(Semaphore::new(PROXY_REFRESHES_MAX)),
         }))
-    }
-
-    /// The origin of this name, if its requests are passed on.
-    pub(crate) fn origin(&self, name: &str) -> Option<Arc<Origin>> {
-        self.0.origins.get(name).cloned()
     }
 
     /// Answers a request.

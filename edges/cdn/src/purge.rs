@@ -5,7 +5,7 @@ use std::fmt;
 use budget::limits::{PURGE_NAMES_MAX, RENDITION_WORD_BYTES_MAX};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use transform::{Key, Purged, Select};
+use transform::{Key, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Purged, Select};
 use utoipa::ToSchema;
 
 use crate::address::MEDIA;
@@ -99,12 +99,11 @@ impl Purge {
 }
 
 /// Where sources of the catalog come from.
-const OF_CATALOG: [&str; 2] = ["library", UPLOADS];
-const UPLOADS: &str = "uploads";
+const OF_CATALOG: [&str; 2] = [ORIGIN_LIBRARY, ORIGIN_UPLOADS];
 
 /// Under what name renditions of an origin are kept. What was sent is the same by each way to it.
 fn kept_as(origin: &Origin) -> &str {
-    if matches!(origin.place(), Some(Place::Store)) { UPLOADS } else { &origin.name }
+    if matches!(origin.place(), Some(Place::Store)) { ORIGIN_UPLOADS } else { &origin.name }
 }
 
 /// What a path of an address names: the sources of every origin that has it.

@@ -55,17 +55,23 @@ impl Found {
 
 /// An origin whose every request is passed on.
 pub(crate) struct Proxied<'a> {
-    pub(crate) origin: &'a Origin,
+    pub(crate) origin: &'a Arc<Origin>,
     pub(crate) remote: &'a RemoteOrigin,
     /// What of the path is its own.
     pub(crate) rest: &'a str,
+}
+
+/// An origin at another server, ready to be asked.
+struct Dialled {
+    origin: Arc<Origin>,
+    remote: RemoteOrigin,
 }
 
 /// All origins of the configuration, ready to be asked.
 pub struct Sources {
     settings: Settings,
     folders: Folders,
-    remotes: BTreeMap<String, RemoteOrigin>,
+    dialled: BTreeMap<String, Dialled>,
     catalog: Arc<dyn Catalog>,
     shelf: Shelf,
 }
@@ -99,12 +105,13 @@ impl Sources {
         let mut dialled = BTreeMap::new();
         for origin in &settings.origin {
             if let (Some(remote), Some(remotes)) = (remote(origin, &variable)?, remotes) {
-                let opened = RemoteOrigin::new(remotes, &remote)
+                let remote = RemoteOrigin::new(remotes, &remote)
                     .map_err(|e| format!("cdn.origin {}: {e}", origin.name))?;
-                dialled.insert(origin.name.clone(), opened);
+                let origin = Arc::new(origin.clone());
+                dialled.insert(origin.name.clone(), Dialled { origin, remote });
             }
         }
-        Ok(Sources { settings, folders, remotes: dialled, catalog, shelf })
+        Ok(Sources { settings, folders, dialled, catalog, shelf })
     }
 
     /// What the operator says.
@@ -120,7 +127,7 @@ impl Sources {
             origins.extend(roots.map(|origin| (origin, "")));
         }
         let proxied = origins.into_iter().map_while(|(origin, rest)| {
-            let remote = self.remotes.get(&origin.name).filter(|_| origin.proxy)?;
+            let Dialled { origin, remote } = self.dialled.get(&origin.name).filter(|_| origin.proxy)?;
             Some(Proxied { origin, remote, rest })
         });
         proxied.collect()
@@ -133,7 +140,7 @@ impl Sources {
 
     /// Forgets what is believed of the sources that a purge means, so that they are looked at again.
     pub(crate) async fn disbelieve(&self, what: &Select) {
-        for (name, remote) in &self.remotes {
+        for (name, Dialled { remote, .. }) in &self.dialled {
             match what {
                 Select::Path { origin, path } if origin == name => {
                     if let Ok(path) = RelPath::parse(path) {
@@ -250,7 +257,7 @@ impl Sources {
                 (self.folders.open(folder, &path).await?, None)
             }
             Place::Url(_) | Place::S3 { .. } => {
-                let remote = self.remotes.get(&origin.name).ok_or(Refused::OriginUnreachable)?;
+                let remote = &self.dialled.get(&origin.name).ok_or(Refused::OriginUnreachable)?.remote;
                 let path = RemotePath::parse(rest)?;
                 let known = match known_will_do {
                     true => remote.open_known(&path, Duration::from_millis(STALE_MS)).await,

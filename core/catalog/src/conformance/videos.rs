@@ -103,6 +103,8 @@ pub(super) async fn what_a_look_told_is_kept_until_the_file_changes(catalog: Arc
     assert_eq!(second.id, house.track("piece 3").await.id);
     let length = house.track("piece 1").await.duration_ms;
     assert_eq!(length, 12_345, "every list has the length that the look told");
+    let total = house.album(&house.ann(), "One").await.expect("the album").duration_ms;
+    assert_eq!(total, 12_345 + 2 * 180_000, "and so has what counts lengths");
     let long = Look::Unreadable("é".repeat(VIDEO_FAILURE_BYTES_MAX));
     assert!(house.catalog.looked(second.id, &second.stamp, &long).await.expect("it is kept"));
     let kept = Look::Unreadable("é".repeat(VIDEO_FAILURE_BYTES_MAX / 2));
@@ -114,6 +116,7 @@ pub(super) async fn what_a_look_told_is_kept_until_the_file_changes(catalog: Arc
     // Read again without other bytes, as when a picture beside it changed.
     house.record(&[video(1)]).await;
     assert_eq!((look(&house, "piece 1").await, unseen(&house, None).await), (told, None));
+    assert_eq!(house.track("piece 1").await.duration_ms, 12_345, "reading it again takes nothing back");
     let mut changed = [video(1), video(3)];
     changed.iter_mut().for_each(|found| found.stamp.modified_ns += 1);
     house.record(&changed).await;

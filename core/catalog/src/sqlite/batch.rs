@@ -19,6 +19,7 @@ const OLD_ALBUMS: &str = "SELECT DISTINCT album_id FROM tracks
 pub(super) const RENAMED: &str = "SELECT path, artist_set, album_set FROM tracks INDEXED BY tracks_renamed
     WHERE library_id = ?1 AND path IN (SELECT value FROM json_each(?2))
         AND (artist_set IS NOT NULL OR album_set IS NOT NULL)";
+/// The length that a look at a video told stays while its file does.
 const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modified_ns, changed_ns, inode, album_id,
         artist_id, title, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps, sample_rate_hz,
         bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created)
@@ -29,7 +30,10 @@ const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modifi
         album_id = excluded.album_id, artist_id = excluded.artist_id, title = excluded.title,
         artist = excluded.artist, genres = excluded.genres, track = excluded.track,
         track_total = excluded.track_total, disc = excluded.disc, year = excluded.year,
-        duration_ms = excluded.duration_ms, bitrate_kbps = excluded.bitrate_kbps,
+        duration_ms = ifnull((SELECT f.duration_ms FROM video_facts f WHERE f.track = tracks.id
+            AND (tracks.length_bytes, tracks.modified_ns, tracks.changed_ns, tracks.inode)
+                IS (excluded.length_bytes, excluded.modified_ns, excluded.changed_ns, excluded.inode)),
+            excluded.duration_ms), bitrate_kbps = excluded.bitrate_kbps,
         sample_rate_hz = excluded.sample_rate_hz, bit_depth = excluded.bit_depth, channels = excluded.channels,
         suffix = excluded.suffix, content_type = excluded.content_type, cover_path = excluded.cover_path,
         cover_offset = excluded.cover_offset, cover_count = excluded.cover_count, cover_type = excluded.cover_type

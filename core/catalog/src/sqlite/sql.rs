@@ -77,15 +77,14 @@ macro_rules! play_state {
     };
 }
 
-/// The rows of a page of track ids that the viewer sees, a video's with the length that a look told; with columns of their own for those who join another table.
+/// The rows of a page of track ids that the viewer sees; with columns of their own for those who join another table.
 macro_rules! track_rows {
     ([$columns:literal] [$join:literal] $($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT t.id, t.library_id, t.path, ifnull(t.title_set, t.title) AS title, t.album_id, al.name AS album,
                 t.artist_id, t.artist, al.artist_id AS album_artist_id, ar.name AS album_artist, t.genres, t.track,
-                t.disc, t.year, ifnull((SELECT f.duration_ms FROM video_facts f WHERE f.track = t.id), t.duration_ms)
-                AS duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
+                t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
                 t.length_bytes, t.suffix, t.content_type, ", has_cover!(), " AS has_cover, t.private, t.owner, t.created,
                 t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image, ",
                 play_state!(), $columns, "

@@ -7,7 +7,7 @@ use store::{FolderId, Place, Stamp};
 
 use super::rows::{self, TrackRow, small, unsigned};
 use super::sql::{has_cover, play_state, seen, track_seen};
-use super::{Result, Scope, Sqlite, now};
+use super::{Result, Scope, Sqlite, now, totals};
 use crate::database::{Looks, Page};
 use crate::error::Error;
 use crate::model::{Caption, Look, MovingPicture, Sound, TrackId, UnseenVideo, Video, VideoFacts};
@@ -43,6 +43,10 @@ const LOOKED: &str = "UPDATE video_facts SET looked = ?6, failure = ?7, duration
         codec = ?11, fps_frames = ?12, fps_seconds = ?13, sounds = ?14, captions = ?15
     WHERE track = (SELECT id FROM tracks WHERE id = ?1 AND length_bytes = ?2 AND modified_ns = ?3 AND changed_ns = ?4
         AND inode = ?5)";
+
+/// What a look tells of the length is the track's, so that lists and totals read it where every length is.
+const LASTS: &str =
+    "UPDATE tracks SET duration_ms = ?2 WHERE id = ?1 AND duration_ms <> ?2 RETURNING album_id";
 
 #[derive(FromRow)]
 struct VideoRow {
@@ -202,7 +206,13 @@ impl Looks for Sqlite {
             .bind(lines(captions.collect()))
             .execute(&mut *tx)
             .await?;
+        let is_told = done.rows_affected() > 0;
+        if let Some(duration_ms) = facts.duration_ms.filter(|_| is_told) {
+            let lasts = sqlx::query_scalar(LASTS).bind(id.0).bind(super::batch::signed(duration_ms));
+            let albums: Vec<i64> = lasts.fetch_all(&mut *tx).await?;
+            totals::refresh(&mut tx, &albums).await?;
+        }
         tx.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(is_told)
     }
 }
