@@ -37,6 +37,8 @@ struct Size {
     upload_bytes: u64,
     /// Renditions that are asked for at the same time, and the videos that they are of.
     renditions: usize,
+    /// How many of them must be there while people listen.
+    renditions_min: usize,
     videos: [Video; 2],
     /// Pages that show covers, and how many each shows at once.
     pages: usize,
@@ -51,6 +53,7 @@ const SHORT: Size = Size {
     uploads: 8,
     upload_bytes: 50_000_000,
     renditions: 6,
+    renditions_min: 6,
     videos: videos(4),
     pages: 40,
     covers: 20,
@@ -68,6 +71,8 @@ const LONG: Size = Size {
     uploads: 50,
     upload_bytes: 100_000_000,
     renditions: 20,
+    // What needs more than a thousand listeners leave waits until they are gone.
+    renditions_min: 10,
     // Long enough to be made while others are; the listeners' music lasts longer than all of them take.
     videos: videos(4),
     pages: 200,
