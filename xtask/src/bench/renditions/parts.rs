@@ -13,9 +13,11 @@ use crate::corpus::Video;
 use crate::{Error, ErrorKind, Result};
 
 const TO_360P: &str = "?width=640";
-/// Clients that take what is kept, and for how long each time.
+/// Clients that take what is kept, for how long each time, and how often in a round. A turn costs a third or three times of
+/// the next one, as the clients keep up with the server or make it wait: only many turns tell two files apart.
 const CLIENTS: usize = 8;
-const TAKEN_FOR: Duration = Duration::from_secs(2);
+const TAKEN_FOR: Duration = Duration::from_millis(250);
+const TURNS: usize = 12;
 /// A server that has nothing to do has given back what it lent by then.
 const QUIET: Duration = Duration::from_millis(500);
 
@@ -158,7 +160,7 @@ impl Hits {
             return Err(Error::new(ErrorKind::Broken, "what is kept came otherwise the second time"));
         }
         let mut hits = Hits { kept: Vec::new(), plain: Vec::new() };
-        for _ in 0..rounds {
+        for _ in 0..rounds * TURNS {
             hits.kept.push(taken(ours, &target)?);
             hits.plain.push(taken(ours, &plain)?);
         }
