@@ -161,6 +161,8 @@ fn a_file_that_changed_is_looked_at_again_and_no_other() {
         let of_it = |line: &&str| line.contains("a video cannot be read") && line.contains(&old);
         output.lines().filter(of_it).count()
     };
+    // The list tells of a look before the log does.
+    eventually("the log tells of it", LOOKED, || tries() >= 1);
     assert_eq!(tries(), 1, "{}", server.output());
     film(folder.path(), "film.mp4", "640x360");
     scan(&server);

@@ -1,10 +1,15 @@
 //! `cargo x bench`: measurements beside a peer, each written as a dated page into `docs/measurements`.
 
+mod account;
+mod client;
 pub mod gate;
 mod ingest;
+mod lists;
 mod renditions;
 mod report;
 mod scan;
+mod server;
+mod walls;
 mod wire;
 
 use crate::{Error, ErrorKind, Result};
@@ -40,6 +45,11 @@ pub const BENCHES: &[Bench] = &[
         name: "scan",
         about: "first scan and rescan beside Supysonic: tracks per CPU second, peak memory",
         run: scan::run,
+    },
+    Bench {
+        name: "lists",
+        about: "pages and whole lists of a large library beside Supysonic: latency at any depth, memory",
+        run: lists::run,
     },
     Bench {
         name: "wire",

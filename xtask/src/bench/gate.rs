@@ -8,7 +8,6 @@
 
 mod baseline;
 mod calls;
-mod client;
 mod compare;
 mod counted;
 mod server;

@@ -10,10 +10,12 @@ use crate::install::{self, Tool};
 use crate::run::{self, Usage};
 use crate::{Error, ErrorKind, Result, files, stages};
 
+/// The peer, and the server in which it runs.
+pub(super) const PEER: &[&str] = &["supysonic==0.7.9", "waitress==3.0.2"];
 /// Tracks per CPU second, ours over the peer's, at least.
-const RATIO_MIN: f64 = 15.0;
+pub(super) const RATIO_MIN: f64 = 15.0;
 /// Our peak resident set at most, in MiB.
-const PEAK_MIB_MAX: f64 = 48.0;
+pub(super) const PEAK_MIB_MAX: f64 = 48.0;
 /// First scan over rescan without changes, in CPU seconds, at least.
 const RESCAN_RATIO_MIN: f64 = 20.0;
 
@@ -29,7 +31,7 @@ struct Runs {
 pub(super) fn run(options: &Options) -> Result<()> {
     install::need(&[Tool::Time, Tool::Ffmpeg])?;
     let server = stages::server(&files::workspace())?;
-    let peer = install::python_environment("supysonic", &["supysonic==0.7.9"])?;
+    let peer = install::python_environment("supysonic", PEER)?;
     println!("making {} tracks", options.tracks);
     let music = corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(options.tracks) })?;
     let mut runs = Runs { first: Vec::new(), again: Vec::new(), peer: Vec::new() };
@@ -57,13 +59,13 @@ fn warm(music: &Path) -> Result<()> {
     Ok(())
 }
 
-fn ours(server: &Path, scratch: &Path, music: &Path) -> Result<Usage> {
+pub(super) fn ours(server: &Path, scratch: &Path, music: &Path) -> Result<Usage> {
     let mut scan = Command::new(server);
     scan.arg("scan").arg("--data").arg(scratch.join("data")).arg("--library").arg(music);
     run::measured(&scan)
 }
 
-fn theirs(peer: &Path, scratch: &Path, music: &Path) -> Result<Usage> {
+pub(super) fn theirs(peer: &Path, scratch: &Path, music: &Path) -> Result<Usage> {
     let home = scratch.join("supysonic");
     let cli: PathBuf = peer.join("bin/supysonic-cli");
     let (database, cache) = (home.join("supysonic.db"), home.join("cache"));

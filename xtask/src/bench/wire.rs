@@ -16,16 +16,14 @@ mod namespace;
 mod nginx;
 mod ours;
 mod rows;
-mod server;
 mod side;
 mod verdict;
-mod walls;
 mod windows;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Options, report};
+use super::{Options, report, server, walls};
 use crate::install::{self, Tool};
 use crate::{Error, ErrorKind, Result, files, run, stages};
 
@@ -165,8 +163,8 @@ fn conditions(options: &Options, bench: &Bench) -> Result<String> {
          clients got on a machine with other work, and no figure to compare.\n\n",
         versions(&bench.ours.binary)?,
         "limits.connections = 0, limits.connections_per_address = 0, limits.streams = 0, limits.streams_per_user = 0",
-        namespace::SERVER_CORE,
-        namespace::CLIENT_CORE,
+        server::SERVER_CORE,
+        server::CLIENT_CORE,
         options.rounds,
     ))
 }

@@ -6,15 +6,16 @@
 use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::client::{Answer, Client};
+use super::super::client::{Answer, Client};
+use super::super::{account, server};
 use super::{Figures, calls, counted};
-use crate::{Error, ErrorKind, Result, files, run, stages};
+use crate::{Error, ErrorKind, Result, files, run};
 
 /// A start under strace on a busy machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -88,17 +89,14 @@ const REQUESTS: &[Request] = &[
 
 /// Builds the server for release and counts its calls for each kind of request.
 pub(super) fn measure(root: &Path) -> Result<Figures> {
-    let program = match std::env::var_os("MILLPOND_BIN") {
-        Some(program) => PathBuf::from(program),
-        None => stages::server(root)?,
-    };
+    let program = server::program(root)?;
     println!("counting the system calls of {}", program.display());
     let folder = tempfile::tempdir_in(counted::scratch()?).map_err(|error| io("making a folder", error))?;
     let (music, data, trace) =
         (folder.path().join("music"), folder.path().join("data"), folder.path().join("trace.txt"));
     library(&music)?;
-    let key = key(&program, &data)?;
-    let mut scan = millpond(&program);
+    let key = account::key(&program, &data)?;
+    let mut scan = account::program_alone(&program);
     run::quiet(scan.arg("scan").arg("--data").arg(&data).arg("--library").arg(&music))?;
     let mut server = Server::start(&program, &data, &music, &trace)?;
     let asked = server.connect().and_then(|mut client| {
@@ -108,15 +106,6 @@ pub(super) fn measure(root: &Path) -> Result<Figures> {
     server.stop()?;
     asked?;
     read(&trace)
-}
-
-/// A command without what the developer's environment may tell the server.
-fn millpond(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MILLPOND_")) {
-        command.env_remove(name);
-    }
-    command
 }
 
 fn read(trace: &Path) -> Result<Figures> {
@@ -233,22 +222,6 @@ fn wave(path: &Path, bytes: u32) -> Result<()> {
     written.map_err(|error| io("writing a song", error))
 }
 
-/// A user with an API key, as the program prints it.
-fn key(program: &Path, data: &Path) -> Result<String> {
-    let mut add = millpond(program);
-    add.args(["user", "add", "gate", "--admin", "--password-stdin", "--data"]).arg(data);
-    add.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = add.spawn().map_err(|error| io("adding a user", error))?;
-    let told = child.stdin.take().map(|mut pipe| pipe.write_all(b"counted by the gate\n"));
-    told.transpose().map_err(|error| io("adding a user", error))?;
-    if !child.wait().is_ok_and(|status| status.success()) {
-        return Err(Error::new(ErrorKind::Failed, "the server's program adds no user"));
-    }
-    let said = run::quiet(millpond(program).args(["user", "key", "gate", "--data"]).arg(data))?;
-    let key = said.split_whitespace().last().map(str::to_owned);
-    key.ok_or_else(|| Error::new(ErrorKind::Failed, "the server's program gives no key"))
-}
-
 /// A server under strace.
 struct Server {
     child: Child,
@@ -259,7 +232,7 @@ impl Server {
     fn start(program: &Path, data: &Path, music: &Path, trace: &Path) -> Result<Server> {
         let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let address = free.map_err(|error| io("finding a port", error))?;
-        let mut strace = millpond("strace".as_ref());
+        let mut strace = account::program_alone("strace".as_ref());
         // With -D the tracer is the child, so that the process that we know is the server itself.
         strace.args(["-D", "-f", "-y", "-qq", "-s", "64", "-o"]).arg(trace).arg(program);
         strace.args(["serve", "--log-level", "warn", "--listen", &address.to_string()]);

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::super::account;
 use crate::corpus::Video;
-use crate::{Error, ErrorKind, Result, files, run};
+use crate::{Error, ErrorKind, Result, files};
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -63,16 +64,7 @@ impl Ours {
                 clips.display()
             ),
         )?;
-        let mut add = Command::new(binary);
-        add.args(["user", "add", "bench", "--admin", "--password-stdin", "--data"]).arg(&data);
-        let mut adding =
-            add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().map_err(failed("adding a user"))?;
-        if let Some(mut input) = adding.stdin.take() {
-            input.write_all(b"bench-password\n").map_err(failed("adding a user"))?;
-        }
-        adding.wait().map_err(failed("adding a user"))?;
-        let printed = run::quiet(Command::new(binary).args(["user", "key", "bench", "--data"]).arg(&data))?;
-        let key = printed.split_whitespace().last().unwrap_or_default().to_owned();
+        let key = account::key(binary, &data)?;
         let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = listener.map_err(failed("finding a port"))?;
         let log = std::fs::File::create(home.path().join("server.log")).map_err(failed("making a log"))?;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use load::flood::{self, Ask, Flood, Tally};
 use load::{Crowd, Group, Pace, Room, Script};
 
+use super::super::server::CLIENT_CORE;
+use super::super::walls::{SlowDisk, Walls};
 use super::bytes;
 use super::music::Part;
-use super::namespace::CLIENT_CORE;
 use super::side::{Bench, Running, Side};
-use super::walls::{SlowDisk, Walls};
 use crate::{Error, ErrorKind, Result, files, run};
 
 /// Figures of one run by their names.

@@ -2,15 +2,11 @@
 
 use std::process::Command;
 
+use super::super::server::CLIENT_CORE;
 use crate::{Error, ErrorKind, Result, run};
 
 /// Says to the run inside that it is inside.
 const INSIDE: &str = "MILLPOND_BENCH_INSIDE";
-/// The core of every server.
-pub(super) const SERVER_CORE: usize = 0;
-/// The core of every client.
-pub(super) const CLIENT_CORE: usize = 1;
-
 /// For thousands of clients, and for a server with a socket and a file for each.
 const DESCRIPTORS: u64 = 20_000;
 

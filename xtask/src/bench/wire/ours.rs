@@ -1,16 +1,15 @@
 //! Millpond as people run it: catalog, sign-in, limits and metrics on, the sound behind signed links.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::super::walls::Walls;
+use super::super::{account, server};
 use super::music::{Music, Part};
-use super::server;
-use super::walls::Walls;
 use crate::{Error, ErrorKind, Result, run};
 
 const SENDFILE_BYTES: &str = "millpond_wire_bytes_total{how=\"sendfile\"}";
@@ -32,10 +31,7 @@ impl Ours {
     /// Makes a user, lets a server scan, and signs the links.
     pub(super) fn prepared(binary: &Path, home: &Path, music: &Music) -> Result<Ours> {
         let data = home.join("data");
-        add_user(binary, &data)?;
-        let mut key = Command::new(binary);
-        let printed = run::quiet(key.args(["user", "key", "bench", "--data"]).arg(&data))?;
-        let key = printed.split_whitespace().last().unwrap_or_default().to_owned();
+        let key = account::key(binary, &data)?;
         let flags = run::quiet(Command::new(binary).args(["serve", "--help"]))?;
         let has_wire = flags.contains("--stream-wire");
         let mut ours = Ours { binary: binary.to_owned(), data, key, links: BTreeMap::new(), has_wire, flags };
@@ -114,20 +110,5 @@ impl Ours {
     fn api(&self, url: &str, more: &[&str]) -> Result<String> {
         let bearer = format!("Authorization: Bearer {}", self.key);
         run::quiet(Command::new("curl").args(["-sk", "-m", "10", "-H", &bearer]).args(more).arg(url))
-    }
-}
-
-fn add_user(binary: &Path, data: &Path) -> Result<()> {
-    let failed = |error| Error::because(ErrorKind::Failed, "adding a user", error);
-    let mut add = Command::new(binary);
-    add.args(["user", "add", "bench", "--admin", "--password-stdin", "--data"]).arg(data);
-    let mut child = add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(b"bench-password\n").map_err(failed)?;
-    }
-    if child.wait().map_err(failed)?.success() {
-        Ok(())
-    } else {
-        Err(Error::new(ErrorKind::Failed, "adding a user"))
     }
 }

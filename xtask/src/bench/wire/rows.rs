@@ -2,11 +2,11 @@
 
 use load::flood::Ask;
 
+use super::super::walls::Walls;
 use super::loads::{self, CPU_PER_GB, CPU_PER_REQUEST, Figures, P99, PEAK, SOCKETS};
 use super::music::Part;
 use super::nginx::Manner;
 use super::side::{Bench, Side};
-use super::walls::Walls;
 use crate::Result;
 
 const NGINX: Side = Side::Nginx(Manner::Plain);

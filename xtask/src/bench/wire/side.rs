@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::super::server::{self, Process};
+use super::super::walls::Walls;
 use super::bytes;
 use super::music::{Music, Part};
 use super::nginx::{self, Manner};
 use super::ours::Ours;
-use super::server::{self, Process};
-use super::walls::Walls;
 use crate::Result;
 
 /// One of the servers.

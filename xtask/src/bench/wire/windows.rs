@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use load::flood::{Ask, Flood};
 
+use super::super::walls::Walls;
 use super::loads::{self, Figures};
 use super::music::Part;
 use super::nginx::Manner;
 use super::side::{Bench, Side};
 use super::verdict::{self, Rounds};
-use super::walls::Walls;
 use super::{Options, report};
 use crate::{Error, ErrorKind, Result};
 

@@ -1,8 +1,8 @@
-//! The client of the gate: one kept-alive connection, one request after the other, everything read as fast as it comes.
+//! One kept-alive connection, one request after the other, everything read as fast as it comes.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Under strace the server is slow, but no answer takes this long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -21,6 +21,9 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body_bytes: u64,
     pub(super) start: Vec<u8>,
+    /// From the request to the first byte of the answer, and to its last one.
+    pub(super) first: Duration,
+    pub(super) took: Duration,
 }
 
 impl Client {
@@ -35,11 +38,13 @@ impl Client {
 
     /// Sends a GET with these further lines of the head, and reads the answer to its end.
     pub(super) fn get(&mut self, target: &str, fields: &str) -> Result<Answer> {
-        let request = format!("GET {target} HTTP/1.1\r\nHost: gate\r\n{fields}\r\n");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: bench\r\n{fields}\r\n");
+        let began = Instant::now();
         self.stream.write_all(request.as_bytes())?;
-        let mut head = Vec::new();
+        let (mut head, mut first) = (Vec::new(), None);
         let end = loop {
             let count = self.read()?;
+            first.get_or_insert_with(|| began.elapsed());
             head.extend_from_slice(&self.buffer[..count]);
             if let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end + 4;
@@ -58,7 +63,8 @@ impl Client {
             None if head.contains("transfer-encoding: chunked") => self.chunked(&start)?,
             None => return Err(broken("the answer has no length")),
         };
-        Ok(Answer { status, body_bytes, start })
+        let took = began.elapsed();
+        Ok(Answer { status, body_bytes, start, first: first.unwrap_or(took), took })
     }
 
     fn read(&mut self) -> Result<usize> {

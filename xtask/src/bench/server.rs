@@ -2,15 +2,19 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::namespace::SERVER_CORE;
 use super::walls::Walls;
-use crate::{Error, ErrorKind, Result, files, run};
+use crate::{Error, ErrorKind, Result, files, run, stages};
+
+/// The core of every server.
+pub(super) const SERVER_CORE: usize = 0;
+/// The core of every client.
+pub(super) const CLIENT_CORE: usize = 1;
 
 const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(10);
@@ -24,7 +28,12 @@ pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// A port that nobody listens on: the namespace has only our own servers.
+/// The server to measure: what `MILLPOND_BIN` names, or else a release build.
+pub(super) fn program(root: &Path) -> Result<PathBuf> {
+    std::env::var_os("MILLPOND_BIN").map_or_else(|| stages::server(root), |program| Ok(program.into()))
+}
+
+/// A port that nobody listens on.
 pub(super) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener
@@ -84,6 +93,16 @@ impl Process {
     /// The largest resident memory so far, of all its processes together, in MiB.
     pub(super) fn peak_mib(&self) -> f64 {
         self.processes().into_iter().map(|id| load::Process::of(id).peak_kib as f64 / 1024.0).sum()
+    }
+
+    /// Begins to count [`Process::peak_mib`] anew, and tells what is resident now, in MiB (proc(5), `clear_refs`).
+    pub(super) fn forget_peak(&self) -> Result<f64> {
+        let mut resident_mib = 0.0;
+        for id in self.processes() {
+            files::write(format!("/proc/{id}/clear_refs").as_ref(), "5")?;
+            resident_mib += load::Process::of(id).resident_kib as f64 / 1024.0;
+        }
+        Ok(resident_mib)
     }
 
     /// The process and its children.

@@ -1,0 +1,94 @@
+//! What clients ask of a library, and what came.
+
+use std::time::Duration;
+
+use load::Spread;
+
+use super::super::client::Client;
+use crate::{Error, ErrorKind, Result};
+
+/// A request whose answer is a list.
+pub(super) struct Asked {
+    /// What it is called on the page.
+    pub(super) name: &'static str,
+    /// Endpoint and query, with `{deep_tracks}`, `{deep_albums}` and `{tracks}` in it.
+    target: &'static str,
+    /// Nobody takes the whole library for an answer that is shorter.
+    bytes_min: u64,
+}
+
+const fn page(name: &'static str, target: &'static str) -> Asked {
+    // A hundred rows of two hundred bytes: the last page of a small library has no more.
+    Asked { name, target, bytes_min: 20_000 }
+}
+
+/// Pages of 500 rows, as clients read them.
+pub(super) const PAGES: &[Asked] = &[
+    page("getAlbumList2, newest", "getAlbumList2?type=newest&size=500"),
+    page(
+        "getAlbumList2 by name, at nine tenths",
+        "getAlbumList2?type=alphabeticalByName&size=500&offset={deep_albums}",
+    ),
+    page("search3 of everything", "search3?query=&artistCount=0&albumCount=0&songCount=500&songOffset=0"),
+    page(
+        "search3 of everything, at nine tenths",
+        "search3?query=&artistCount=0&albumCount=0&songCount=500&songOffset={deep_tracks}",
+    ),
+    page("getRandomSongs", "getRandomSongs?size=500"),
+];
+
+/// Lists that come whole.
+pub(super) const WHOLE: &[Asked] = &[
+    Asked { name: "getArtists", target: "getArtists?", bytes_min: 1_000 },
+    Asked { name: "getIndexes", target: "getIndexes?", bytes_min: 1_000 },
+];
+
+/// The longest list there is: every track in one answer.
+pub(super) const LONGEST: Asked = Asked {
+    name: "search3, every track in one answer",
+    target: "search3?query=&artistCount=0&albumCount=0&songCount={tracks}",
+    bytes_min: 1_000_000,
+};
+
+/// The answers to one request.
+pub(super) struct Answers {
+    pub(super) first: Spread,
+    pub(super) took: Spread,
+    pub(super) body_bytes: u64,
+}
+
+impl Asked {
+    /// Asks so often, one after the other, and once before that for what is then remembered.
+    pub(super) fn ask(
+        &self,
+        client: &mut Client,
+        sign_in: &str,
+        tracks: usize,
+        times: usize,
+    ) -> Result<Answers> {
+        let target = self
+            .target
+            .replace("{deep_tracks}", &(tracks / 10 * 9).to_string())
+            .replace("{deep_albums}", &(tracks / 100 * 6).to_string())
+            .replace("{tracks}", &tracks.to_string());
+        let target = format!("/rest/{target}&{sign_in}");
+        let (mut first, mut took, mut body_bytes) = (Vec::new(), Vec::<Duration>::new(), 0);
+        for round in 0..=times {
+            let answer = client.get(&target, "").map_err(|error| {
+                Error::because(ErrorKind::Failed, format!("asking for {}", self.name), error)
+            })?;
+            if answer.status != 200 || answer.body_bytes < self.bytes_min {
+                let said = String::from_utf8_lossy(&answer.start).into_owned();
+                let what =
+                    format!("{}: {}, {} bytes: {said:.300}", self.name, answer.status, answer.body_bytes);
+                return Err(Error::new(ErrorKind::Failed, what));
+            }
+            if round > 0 {
+                first.push(answer.first);
+                took.push(answer.took);
+            }
+            body_bytes = answer.body_bytes;
+        }
+        Ok(Answers { first: Spread::of(first), took: Spread::of(took), body_bytes })
+    }
+}
