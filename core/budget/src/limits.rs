@@ -227,9 +227,10 @@ pub const HTTP2_RESETS_PENDING_MAX: usize = 20;
 pub const DESCRIPTORS_RESERVED: u64 = 64;
 /// Threads for work that blocks: opening files, reading what is not in memory, passwords.
 pub const BLOCKING_THREADS_MAX: usize = 32;
-/// Such a thread ends when it had nothing to do for this long. Short, because each look at the memory wakes the one that
-/// waited longest: with tokio's ten seconds, four looks a second would keep all of them for good.
-pub const BLOCKING_THREAD_IDLE_MS: u64 = 1_000;
+/// Such a thread ends when it had nothing to do for this long. Shorter than two looks at the memory take
+/// ([`PRESSURE_CHECK_MS`]), each of which wakes the one that waited longest: with tokio's ten seconds they would keep all of
+/// them for good, and so one.
+pub const BLOCKING_THREAD_IDLE_MS: u64 = 400;
 /// The stack of each thread, of which the system maps only what is used.
 pub const THREAD_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// `server.drain_ms`: how long running answers may take to finish after SIGTERM.
