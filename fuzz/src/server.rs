@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use budget::limits::{CHUNK_BYTES, MIB, TAG_TEXT_CHARS_MAX};
 use budget::{Budget, Chunks, Slots};
 use bytes::Bytes;
-use catalog::scan::{Found, Inventory, Scanner, Tags};
+use catalog::scan::{Details, Found, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{Library, Role, SignIn, User, Users, Viewer};
 use http::{Request, Response, StatusCode, header};
@@ -91,6 +91,7 @@ impl House {
             suffix: "mp3".into(),
             content_type: "audio/mpeg",
             cover: None,
+            details: Details::default(),
         };
         self.catalog.record(self.library, &[Found { path, stamp, tags }]).await.expect("a recorded song");
         self.catalog.follow_moves(self.library).await.expect("a settled library");
@@ -107,6 +108,7 @@ impl House {
             scanner: parts.scanner.clone(),
             listings: Slots::new("listings", "listings_per_user", 0, 0),
             covers: transform::Covers::default(),
+            transforms: None,
         });
         let request = Request::post(format!("/rest/{endpoint}"))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use budget::limits::{CHUNK_BYTES, DATABASE_READERS_MAX, LISTINGS_PER_USER_MAX, MIB};
 use budget::{Budget, Chunks, Slots};
 use bytes::Bytes;
-use catalog::scan::{Found, Inventory, Scanner, Tags};
+use catalog::scan::{Details, Found, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{Library, Role, SignIn, Users};
 use http::{Request, Response, StatusCode};
@@ -94,6 +94,7 @@ async fn parts(folder: &Path) -> Result<(subsonic::Parts, String)> {
         scanner: Scanner::new(catalog, folders, budget),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
         covers: transform::Covers::default(),
+        transforms: None,
     };
     Ok((parts, key))
 }
@@ -125,6 +126,7 @@ async fn record(catalog: &Sqlite, library: FolderId) -> Result<()> {
                 suffix: "flac".to_owned(),
                 content_type: "audio/flac",
                 cover: None,
+                details: Details::default(),
             },
         });
     }

@@ -71,6 +71,17 @@ impl Started {
     }
 }
 
+/// How many processes there are that this one started.
+pub fn children_of(server: u32) -> usize {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parent_of = |entry: std::fs::DirEntry| {
+        // The name of a program stands in brackets and may hold anything; behind it are the state and the parent.
+        let text = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        text.rsplit(')').next()?.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    processes.filter_map(parent_of).filter(|parent| *parent == server).count()
+}
+
 fn does(id: u32) -> Option<Does> {
     let line = std::fs::read(format!("/proc/{id}/cmdline")).ok()?;
     let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();

@@ -39,7 +39,7 @@ pub mod tus;
 pub mod viewer;
 mod wait;
 
-pub use children::{Children, Started};
+pub use children::{Children, Started, children_of};
 pub use library::{Library, Song};
 pub use listening::{Demands, Listening, wall};
 pub use long_music::{LongMusic, Track};

@@ -15,6 +15,26 @@ const ASKED: &[(&str, &str)] = &[
     ("getOpenSubsonicExtensions", ""),
     ("tokenInfo", ""),
     ("getUser", "username={user}"),
+    ("getUsers", ""),
+    ("createUser", "username=newcomer&password=a-pond-of-ones-own"),
+    ("updateUser", "username=newcomer&maxBitRate=128"),
+    ("getUser", "username=newcomer"),
+    ("changePassword", "username=newcomer&password=another-pond"),
+    ("deleteUser", "username=newcomer"),
+    ("getChatMessages", ""),
+    ("addChatMessage", "message=hello"),
+    ("jukeboxControl", "action=status"),
+    ("getPodcasts", ""),
+    ("getNewestPodcasts", ""),
+    ("getPodcastEpisode", "id=1"),
+    ("refreshPodcasts", ""),
+    ("createPodcastChannel", "url=http://127.0.0.1/pond.xml"),
+    ("deletePodcastChannel", "id=1"),
+    ("deletePodcastEpisode", "id=1"),
+    ("downloadPodcastEpisode", "id=1"),
+    ("getSonicSimilarTracks", "id={track}"),
+    ("findSonicPath", "startSongId={track}&endSongId={track}"),
+    ("search", "any=ripple"),
     ("getMusicFolders", ""),
     ("getIndexes", ""),
     ("getMusicDirectory", "id={album}"),
@@ -30,11 +50,39 @@ const ASKED: &[(&str, &str)] = &[
     ("getVideos", ""),
     // A song is no video: a failure.
     ("getVideoInfo", "id={track}"),
+    ("getSongsByGenre", "genre=Ambient"),
+    ("getTopSongs", "id={artist}"),
+    ("getSimilarSongs", "id={track}"),
+    ("getSimilarSongs2", "id={artist}"),
+    ("getArtistInfo", "id={artist}"),
+    ("getArtistInfo2", "id={artist}"),
+    ("getAlbumInfo", "id={album}"),
+    ("getAlbumInfo2", "id={album}"),
+    ("getLyrics", "title=none"),
+    ("getLyricsBySongId", "id={track}"),
+    ("reportPlayback", "mediaId={track}&mediaType=song&positionMs=10&state=paused"),
+    ("getNowPlaying", ""),
     ("getStarred", ""),
     ("getStarred2", ""),
     ("search2", "query=ripple"),
     ("search3", "query="),
+    ("createPlaylist", "name=kept&songId={track}&songId={track}"),
+    ("updatePlaylist", "playlistId=pl-1&comment=slow&public=true&songIndexToRemove=0"),
     ("getPlaylists", ""),
+    ("getPlaylist", "id=pl-1"),
+    ("deletePlaylist", "id=pl-1"),
+    ("getPlayQueue", ""),
+    ("savePlayQueue", "id={track}&current={track}&position=5"),
+    ("getPlayQueue", ""),
+    ("savePlayQueueByIndex", "id={track}&id={track}&currentIndex=1"),
+    ("getPlayQueueByIndex", ""),
+    ("createBookmark", "id={track}&position=5"),
+    ("getBookmarks", ""),
+    ("deleteBookmark", "id={track}"),
+    ("createInternetRadioStation", "name=Pond&streamUrl=http://radio.example/"),
+    ("updateInternetRadioStation", "id=st-1&name=Pond&streamUrl=http://a/&homepageUrl=http://b/"),
+    ("getInternetRadioStations", ""),
+    ("deleteInternetRadioStation", "id=st-1"),
     ("scrobble", "id={track}"),
     ("star", "id={track}"),
     ("unstar", "id={track}"),
@@ -45,6 +93,15 @@ const ASKED: &[(&str, &str)] = &[
     ("getSong", "id=tr-999999"),
     ("getAlbum", ""),
 ];
+
+/// What is asked by POST with a JSON document.
+const POSTED: &[(&str, &str, &str)] = &[(
+    "getTranscodeDecision",
+    "mediaId={track}&mediaType=song",
+    r#"{"name":"a","platform":"b","maxAudioBitrate":64000,
+        "directPlayProfiles":[{"containers":[],"audioCodecs":[],"protocols":[]}],
+        "transcodingProfiles":[{"container":"ogg","audioCodec":"opus","protocol":"http"}]}"#,
+)];
 
 /// The document, and what did not fit.
 struct Checker {
@@ -61,6 +118,16 @@ impl Checker {
             }
             None => schema,
         }
+    }
+
+    /// Checks the answer of an endpoint against what the document says of it.
+    fn check_answer(&mut self, endpoint: &str, method: &str, body: &Value, query: &str) {
+        let path = format!("/paths/~1rest~1{endpoint}/{method}/responses/200");
+        let answer = self.document.pointer(&path).cloned().unwrap_or_default();
+        let answer = Self::resolved(&self.document, &answer).clone();
+        let schema = answer["content"]["application/json"]["schema"].clone();
+        assert!(schema.is_object(), "the document knows {endpoint}");
+        self.check(&schema, body, &format!("{endpoint}?{query}"));
     }
 
     /// Checks a value against the part of OpenAPI 3.0 that the document uses.
@@ -156,12 +223,18 @@ fn json_answers_fit_the_opensubsonic_document() {
         let body = server.get(&format!("/rest/{endpoint}?{query}&{}", server.admin.by_key()), &[]).json();
         assert_envelope(endpoint, &body);
         if document.is_some() {
-            let path = format!("/paths/~1rest~1{endpoint}/get/responses/200");
-            let answer = checker.document.pointer(&path).cloned().unwrap_or_default();
-            let answer = Checker::resolved(&checker.document, &answer).clone();
-            let schema = answer["content"]["application/json"]["schema"].clone();
-            assert!(schema.is_object(), "the document knows {endpoint}");
-            checker.check(&schema, &body, &format!("{endpoint}?{query}"));
+            checker.check_answer(endpoint, "get", &body, &query);
+        }
+    }
+    for (endpoint, query, asked) in POSTED {
+        let target =
+            format!("/rest/{endpoint}?{}&{}", query.replace("{track}", &track), server.admin.by_key());
+        let fields = [("Content-Type", "application/json")];
+        let body = server.send("POST", &target, &fields, asked.as_bytes()).json();
+        assert_envelope(endpoint, &body);
+        assert_eq!(body["subsonic-response"]["status"], "ok", "{endpoint}: {body}");
+        if document.is_some() {
+            checker.check_answer(endpoint, "post", &body, query);
         }
     }
     assert!(

@@ -4,16 +4,24 @@
 //! Units come last in each name.
 
 mod database;
+mod details;
+mod kept;
+mod lists;
 mod proxies;
 mod remotes;
+mod sign_ins;
 mod transforms;
 mod uploads;
 
 use std::time::Duration;
 
 pub use database::*;
+pub use details::*;
+pub use kept::*;
+pub use lists::*;
 pub use proxies::*;
 pub use remotes::*;
+pub use sign_ins::*;
 pub use transforms::*;
 pub use uploads::*;
 
@@ -354,10 +362,10 @@ pub const PAGE_ROWS_MAX: usize = 500;
 pub const LISTING_BYTES: u64 = 768 * KIB;
 /// A page of rows ends when it holds this much, with the row that reaches it.
 pub const LISTING_ROWS_BYTES_MAX: usize = 384 * 1024;
-/// The largest row: four texts, eight genres, the paths of the file and of its picture, and numbers.
-pub const LISTING_ROW_BYTES_MAX: u64 = 16 * KIB;
+/// The largest row: four texts, eight genres, the paths of the file and of its picture, details, and numbers.
+pub const LISTING_ROW_BYTES_MAX: u64 = 24 * KIB;
 /// Text that one page of rows is encoded to, where the answer is that page; its reader asks again for the rest.
-pub const PAGE_TEXT_BYTES_MAX: usize = 352 * 1024;
+pub const PAGE_TEXT_BYTES_MAX: usize = 344 * 1024;
 /// Text of a list on its way, which is all that a client holds who takes nothing; rows beyond are read again later.
 pub const LISTING_TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Rows that a list asks for first; further reads are as long as the rows seen so far suggest.
@@ -383,43 +391,6 @@ pub const MEMORY_HIGH_PERCENT: u64 = 90;
 pub const HEALTH_FRESH_MS: u64 = 1_000;
 /// A part that does not answer a health check within this time is degraded.
 pub const HEALTH_CHECK_MS: u64 = 2_000;
-
-// --- sign-in ----------------------------------------------------------------------------------------------
-
-/// How long a checked credential is remembered.
-pub const CREDENTIAL_REMEMBERED_MS: u64 = 300_000;
-/// How many checked credentials are remembered.
-pub const CREDENTIALS_REMEMBERED_MAX: usize = 4_096;
-/// Failed sign-ins of one address for one user before further ones are refused…
-pub const SIGN_IN_FAILURES_MAX: u32 = 10;
-/// …and failed sign-ins of one address for all users together…
-pub const SIGN_IN_FAILURES_PER_ADDRESS_MAX: u32 = 100;
-/// …within this time.
-pub const SIGN_IN_WINDOW_MS: u64 = 60_000;
-/// Pairs of address and user whose failures are counted.
-pub const SIGN_IN_TRACKED_MAX: usize = 4_096;
-/// How long a session lives without use.
-pub const SESSION_MS: u64 = 30 * 24 * 3_600_000;
-/// How long a browser may keep the cookie of a session: 400 days, the most that browsers allow.
-pub const SESSION_COOKIE_SECONDS: u64 = 400 * 24 * 3_600;
-/// How long a signed link is valid.
-pub const LINK_MS: u64 = 12 * 3_600_000;
-/// How often the database is asked whether another process changed a credential.
-pub const CREDENTIAL_WATCH_MS: u64 = 500;
-/// API keys of one user.
-pub const KEYS_PER_USER_MAX: usize = 64;
-/// App passwords of one user: each is tried when one of them signs in.
-pub const APP_PASSWORDS_PER_USER_MAX: usize = 32;
-/// Sessions of one user; a further one ends the oldest.
-pub const SESSIONS_PER_USER_MAX: usize = 64;
-/// The shortest login password, in bytes; the longest is `CREDENTIAL_BYTES_MAX`.
-pub const PASSWORD_BYTES_MIN: usize = 8;
-/// The longest user name, in characters.
-pub const USER_NAME_CHARS_MAX: usize = 64;
-/// The longest salt of a token sign-in, in bytes.
-pub const TOKEN_SALT_BYTES_MAX: usize = 256;
-/// The longest password, key or name that is looked at.
-pub const CREDENTIAL_BYTES_MAX: usize = 1_024;
 
 // --- files and tags ---------------------------------------------------------------------------------------
 

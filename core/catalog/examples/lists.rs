@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use catalog::scan::{Found, FoundCover, Inventory, Tags};
+use catalog::scan::{Details, Found, FoundCover, Inventory, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{
     AlbumOrder, Artist, Credentials, Error, Library, LibrarySet, Page, RandomFilter, Role, Track, TrackId,
@@ -42,22 +42,28 @@ fn found(n: u32) -> Found {
             suffix: "flac".to_owned(),
             content_type: "audio/flac",
             cover: Some(cover),
+            details: Details::default(),
         },
         path,
     }
 }
 
+/// How long a list takes at best, and the first time, when nothing of it is remembered.
 async fn time<T>(name: &str, rows: impl Fn(&T) -> usize, run: impl AsyncFn() -> Result<T, Error>) {
+    let mut first = None;
     let mut best = Duration::MAX;
     let mut count = 0;
     for _ in 0..5 {
         let start = Instant::now();
         count = rows(&run().await.expect("an answer"));
+        first.get_or_insert(start.elapsed());
         best = best.min(start.elapsed());
     }
+    let ms = |took: Duration| took.as_secs_f64() * 1_000.0;
     println!(
-        "{name:44} {count:>4} rows {:>8.2} ms, peak {} MiB",
-        best.as_secs_f64() * 1_000.0,
+        "{name:44} {count:>4} rows {:>8.2} ms, the first time {:>8.2} ms, peak {} MiB",
+        ms(best),
+        ms(first.unwrap_or_default()),
         resident_mib()
     );
 }
@@ -115,8 +121,10 @@ async fn lists(database: &Sqlite, viewer: &Viewer, tracks: u64) {
         ("albums by artist", AlbumOrder::ByArtist, 0),
         ("albums by artist, last page", AlbumOrder::ByArtist, last),
         ("newest albums", AlbumOrder::Newest, 0),
+        ("newest albums, last page", AlbumOrder::Newest, last),
         ("albums by year", AlbumOrder::ByYear(2000, 1960), 0),
-        ("albums of a common genre", rock, 0),
+        ("albums of a common genre", rock.clone(), 0),
+        ("albums of a common genre, last page", rock, last),
         ("albums of a rare genre", rare, 0),
         ("random albums", AlbumOrder::Random, 0),
     ] {
@@ -135,6 +143,7 @@ async fn lists(database: &Sqlite, viewer: &Viewer, tracks: u64) {
     )
     .await;
     for (name, query, offset) in [
+        ("all tracks by offset", "", 0),
         ("all tracks by offset, last page", "", tracks - 500),
         ("tracks with a word of all", "love", 0),
         ("tracks with a word of all, last page", "love", tracks - 500),

@@ -17,6 +17,11 @@ pub enum Action {
         /// The owner, if it has one.
         owner: Option<UserId>,
     },
+    /// Change or remove a playlist: its owner, else an admin, of those that he sees.
+    ChangePlaylist {
+        /// The owner.
+        owner: UserId,
+    },
     /// Send files.
     Upload,
     /// Ask for renditions.
@@ -51,6 +56,7 @@ pub fn judge(who: Option<&User>, action: Action) -> Verdict {
     let allowed = match action {
         Action::Knock | Action::Listen | Action::OwnAccount => true,
         Action::ChangeTrack { owner } => admin || owner == Some(user.id),
+        Action::ChangePlaylist { owner } => admin || owner == user.id,
         Action::Upload => admin || upload,
         Action::Transform => admin || transform,
         Action::Share => admin || share,

@@ -8,14 +8,18 @@ use store::{FolderId, Stamp};
 use crate::access::Viewer;
 use crate::error::Error;
 use crate::model::{
-    Album, AlbumId, AlbumOrder, AppPasswordId, Artist, ArtistId, Cover, CredentialRow, Genre, Item, KeyId,
-    LibraryRow, LibrarySet, Look, Playlist, PlaylistId, RandomFilter, Rights, Role, Track, TrackChange,
-    TrackId, UnixMs, UnseenVideo, User, UserId, Video,
+    Album, AlbumId, AlbumOrder, AppPasswordId, Artist, ArtistId, Cover, CredentialRow, DiscTitle, Genre,
+    Item, KeyId, LibraryRow, Look, RandomFilter, Role, Track, TrackChange, TrackId, UnixMs, UnseenVideo,
+    User, UserChange, UserId, Video,
 };
 use crate::scan::Inventory;
 
+mod discovery;
+mod kept;
 mod uploads;
 
+pub use discovery::Discovery;
+pub use kept::{LeftOff, Playlists, Stations};
 pub use uploads::Uploads;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -31,34 +35,52 @@ pub struct Page<Row, Cursor> {
 
 /// Everything that faces and programs need of the database.
 pub trait Catalog:
-    Users + Credentials + Library + Looks + Annotations + Playlists + Inventory + Uploads
+    Users
+    + Credentials
+    + Library
+    + Discovery
+    + Looks
+    + Annotations
+    + Playlists
+    + LeftOff
+    + Stations
+    + Inventory
+    + Uploads
 {
 }
 
 impl<T> Catalog for T where
-    T: Users + Credentials + Library + Looks + Annotations + Playlists + Inventory + Uploads
+    T: Users
+        + Credentials
+        + Library
+        + Discovery
+        + Looks
+        + Annotations
+        + Playlists
+        + LeftOff
+        + Stations
+        + Inventory
+        + Uploads
 {
 }
 
 /// Users and what they see.
 #[async_trait]
 pub trait Users: Send + Sync + 'static {
-    /// All users by name.
-    async fn users(&self) -> Result<Vec<User>>;
+    /// Users by name, after that name, without regard to ASCII case.
+    async fn users(&self, after: Option<&str>, rows_max: usize) -> Result<Page<User, String>>;
     /// One user; `ErrorKind::NotFound` otherwise.
     async fn user(&self, id: UserId) -> Result<User>;
     /// The user of that name, without regard to ASCII case.
     async fn user_named(&self, name: &str) -> Result<Option<User>>;
     /// Adds a user with an argon2id hash (PHC text); `Exists` when the name is taken, `Invalid` when it is no name.
-    async fn add_user(&self, name: &str, role: Role, password_hash: &str) -> Result<User>;
-    /// Changes role, rights and libraries; `NotAllowed` when no admin would be left.
-    async fn change_user(
-        &self,
-        id: UserId,
-        role: Role,
-        rights: Rights,
-        libraries: &LibrarySet,
-    ) -> Result<User>;
+    async fn add_user(&self, name: &str, role: Role, password_hash: &str) -> Result<User> {
+        self.add_user_who(name, password_hash, &UserChange::role(role)).await
+    }
+    /// The same for a user who begins with less, or more, than others: a user with every right who sees every library.
+    async fn add_user_who(&self, name: &str, password_hash: &str, first: &UserChange) -> Result<User>;
+    /// Changes a user, at once or not at all; `NotAllowed` when no admin would be left, `Invalid` for a bitrate of 0.
+    async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User>;
     /// Removes a user with everything that is his alone; `NotAllowed` for the last admin.
     async fn remove_user(&self, id: UserId) -> Result<()>;
 }
@@ -168,6 +190,9 @@ pub trait Library: Send + Sync + 'static {
     /// Starred tracks, last starred first.
     async fn starred_tracks(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Track>>;
 
+    /// What the discs of an album are called that have names, in their order; at most
+    /// [`DISC_TITLES_MAX`](budget::limits::DISC_TITLES_MAX).
+    async fn disc_titles(&self, viewer: &Viewer, id: AlbumId) -> Result<Vec<DiscTitle>>;
     /// One album.
     async fn album(&self, viewer: &Viewer, id: AlbumId) -> Result<Album>;
     /// Albums in an order, of one library or all that the viewer sees.
@@ -257,21 +282,4 @@ pub trait Annotations: Send + Sync + 'static {
     async fn rate(&self, viewer: &Viewer, item: Item, rating: u8) -> Result<()>;
     /// Counts plays of tracks, and of their albums: all of these, or none. `NotFound` as with stars.
     async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()>;
-}
-
-/// Playlists, for reading; writing comes with their editor.
-#[async_trait]
-pub trait Playlists: Send + Sync + 'static {
-    /// Own and public playlists by name.
-    async fn playlists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Playlist>>;
-    /// One of them.
-    async fn playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<Playlist>;
-    /// Its tracks in order, those that the viewer sees.
-    async fn playlist_tracks(
-        &self,
-        viewer: &Viewer,
-        id: PlaylistId,
-        offset: u64,
-        rows_max: usize,
-    ) -> Result<Vec<Track>>;
 }

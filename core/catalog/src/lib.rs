@@ -23,7 +23,10 @@ pub mod sqlite;
 mod weight;
 
 pub use access::{Access, Action, Verdict, Viewer};
-pub use database::{Annotations, Catalog, Credentials, Library, Looks, Page, Playlists, Uploads, Users};
+pub use database::{
+    Annotations, Catalog, Credentials, Discovery, LeftOff, Library, Looks, Page, Playlists, Stations,
+    Uploads, Users,
+};
 pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;
 pub use model::*;

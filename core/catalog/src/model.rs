@@ -5,13 +5,21 @@ use std::str::FromStr;
 
 use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
 
+mod details;
+mod kept;
 mod uploads;
+mod users;
 mod videos;
 
+pub use details::{
+    Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Release, Shorten, TrackDetails, UnknownPart,
+};
+pub use kept::{Bookmark, PlayQueue, PlaylistChange, QueueToKeep, SongsChange, Station, StationText};
 pub use uploads::{
     Asked, Begun, BlobRow, DoomedBlob, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
     UploadId, UploadRow,
 };
+pub use users::{LibrarySet, Rights, Role, User, UserChange};
 pub use videos::{Caption, Look, MovingPicture, Sound, UnseenVideo, Video, VideoFacts};
 
 /// A moment: milliseconds since 1970 in UTC.
@@ -65,6 +73,7 @@ id!(TrackId, "tr", "a track");
 id!(AlbumId, "al", "an album");
 id!(ArtistId, "ar", "an artist");
 id!(PlaylistId, "pl", "a playlist");
+id!(StationId, "st", "a radio station");
 id!(KeyId, "ak", "an API key");
 id!(AppPasswordId, "ap", "an app password");
 
@@ -79,58 +88,6 @@ pub struct LibraryRow {
     pub root: String,
     /// Tracks that are there now.
     pub tracks: u64,
-}
-
-/// What a user is to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// May do everything but listen to other people's private tracks.
-    Admin,
-    /// May do what the rights say.
-    User,
-}
-
-/// What a user may do beyond listening.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rights {
-    /// May send files.
-    pub upload: bool,
-    /// May ask for renditions.
-    pub transform: bool,
-    /// May make links for others.
-    pub share: bool,
-}
-
-impl Default for Rights {
-    fn default() -> Self {
-        Rights { upload: true, transform: true, share: true }
-    }
-}
-
-/// Which libraries a user sees.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LibrarySet {
-    /// Every library, also those that come later.
-    All,
-    /// These alone.
-    Only(Vec<FolderId>),
-}
-
-/// A user without any secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// Who.
-    pub id: UserId,
-    /// The name to sign in with; unique without regard to ASCII case.
-    pub name: String,
-    /// Admin or user.
-    pub role: Role,
-    /// What else.
-    pub rights: Rights,
-    /// What is visible.
-    pub libraries: LibrarySet,
-    /// Since when.
-    pub created: UnixMs,
 }
 
 /// An API key or an app password as it is listed: never its text.
@@ -229,6 +186,8 @@ pub struct Track {
     pub owner: Option<UserId>,
     /// First seen.
     pub created: UnixMs,
+    /// What else its tags tell.
+    pub details: Encoded<TrackDetails>,
     /// The viewer's own state.
     pub play: PlayState,
 }
@@ -263,9 +222,10 @@ pub struct PlayState {
 
 /// An album with its totals over the tracks that the viewer sees.
 ///
-/// What makes an album one is its album artist and its name, without regard to case, wherever the files lie: the discs
-/// of a box set in folders of their own, or in two libraries, are one album. Only where no artist is known the folder
-/// counts too, because then the name is mostly the folder's. In a list of one library, totals are over that library.
+/// What makes an album one is the release of MusicBrainz that its tracks name, else its first album artist and its name,
+/// without regard to case, wherever the files lie: the discs of a box set in folders of their own, or in two libraries,
+/// are one album. Only where no artist is known the folder counts too, because then the name is mostly the folder's. In
+/// a list of one library, totals are over that library.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Album {
     /// Which.
@@ -278,8 +238,8 @@ pub struct Album {
     pub artist: String,
     /// Year of release.
     pub year: Option<u32>,
-    /// Its first genre.
-    pub genre: Option<String>,
+    /// The genres of one of its tracks, in the order of the tags.
+    pub genres: Vec<String>,
     /// Tracks.
     pub tracks: u64,
     /// Length in time.
@@ -288,6 +248,8 @@ pub struct Album {
     pub has_cover: bool,
     /// First seen.
     pub created: UnixMs,
+    /// What else the tags of its first track tell.
+    pub release: Encoded<Release>,
     /// The viewer's own state.
     pub play: PlayState,
 }
@@ -301,8 +263,10 @@ pub struct Artist {
     pub name: String,
     /// The name to sort by: folded, leading articles moved away.
     pub sort_name: String,
-    /// Albums of which this is the album artist.
+    /// Albums of which this is the album artist, or one of them.
     pub albums: u64,
+    /// The artist in MusicBrainz.
+    pub musicbrainz: Option<String>,
     /// The viewer's own state.
     pub play: PlayState,
 }

@@ -1,12 +1,16 @@
 //! What rows of lists hold in memory: a page of them ends when it holds as much as its permit stands for.
 
 use budget::limits::{
-    KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX, LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX,
-    SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX, VIDEO_WORD_BYTES_MAX,
+    DETAILS_BYTES_MAX, KEPT_COMMENT_BYTES_MAX, KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX,
+    LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX, SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX,
+    TAG_TEXT_CHARS_MAX, VIDEO_WORD_BYTES_MAX,
 };
 use store::{BlobKey, RelPath};
 
-use crate::model::{Album, Artist, Asked, Genre, Look, Playlist, Sound, Track, UploadRow, Video};
+use crate::model::{
+    Album, Artist, Asked, Bookmark, Genre, LibrarySet, Look, Playlist, Sound, Station, StationText, Track,
+    UploadRow, User, Video,
+};
 use crate::scan::Known;
 
 // format: PATH_MAX of Linux.
@@ -21,11 +25,13 @@ const CHAR_BYTES_MAX: u64 = 4;
 const _: () = {
     let texts = 4 * TAG_TEXT_CHARS_MAX as u64 * CHAR_BYTES_MAX;
     let genre = TAG_GENRE_CHARS_MAX as u64 * CHAR_BYTES_MAX + size_of::<String>() as u64;
-    let row = texts + TAG_GENRES_MAX as u64 * genre + 2 * PATH_BYTES_MAX + size_of::<Track>() as u64;
+    let parts = texts + TAG_GENRES_MAX as u64 * genre + 2 * PATH_BYTES_MAX + DETAILS_BYTES_MAX as u64;
+    let row = parts + size_of::<Track>() as u64;
     assert!(row <= LISTING_ROW_BYTES_MAX);
-    // What a look told of a video comes beside its row.
+    // What a look told of a video comes beside its row, or the comment on a bookmark.
     let look = SOURCE_STREAMS_MAX * (size_of::<Sound>() + 2 * VIDEO_WORD_BYTES_MAX) + size_of::<Look>();
-    let page = LISTING_ROWS_BYTES_MAX as u64 + LISTING_ROW_BYTES_MAX + look as u64;
+    let beside = if look > KEPT_COMMENT_BYTES_MAX { look } else { KEPT_COMMENT_BYTES_MAX };
+    let page = LISTING_ROWS_BYTES_MAX as u64 + LISTING_ROW_BYTES_MAX + beside as u64;
     assert!(page + PAGE_TEXT_BYTES_MAX as u64 <= LISTING_BYTES);
 };
 
@@ -50,7 +56,8 @@ impl Weight for Track {
         let genres = self.genres.iter().map(|genre| genre.len() + size_of::<String>()).sum::<usize>();
         let Track { path, blob, title, album, artist, album_artist, suffix, .. } = self;
         let key = blob.as_ref().map_or("", BlobKey::as_str);
-        genres + sum::<Self>(&[path.as_str(), key, title, album, artist, album_artist, suffix])
+        let details = self.details.text().unwrap_or_default();
+        genres + sum::<Self>(&[path.as_str(), key, title, album, artist, album_artist, suffix, details])
     }
 }
 
@@ -70,13 +77,21 @@ impl Weight for Video {
 
 impl Weight for Album {
     fn held_bytes(&self) -> usize {
-        sum::<Self>(&[&self.name, &self.artist, self.genre.as_deref().unwrap_or("")])
+        let genres = self.genres.iter().map(|genre| genre.len() + size_of::<String>()).sum::<usize>();
+        genres + sum::<Self>(&[&self.name, &self.artist, self.release.text().unwrap_or_default()])
+    }
+}
+
+impl Weight for User {
+    fn held_bytes(&self) -> usize {
+        let libraries = if let LibrarySet::Only(set) = &self.libraries { set.as_slice() } else { &[] };
+        sum::<Self>(&[&self.name]) + size_of_val(libraries)
     }
 }
 
 impl Weight for Artist {
     fn held_bytes(&self) -> usize {
-        sum::<Self>(&[&self.name, &self.sort_name])
+        sum::<Self>(&[&self.name, &self.sort_name, self.musicbrainz.as_deref().unwrap_or_default()])
     }
 }
 
@@ -89,6 +104,19 @@ impl Weight for Genre {
 impl Weight for Playlist {
     fn held_bytes(&self) -> usize {
         sum::<Self>(&[&self.name, &self.owner_name, &self.comment])
+    }
+}
+
+impl Weight for Bookmark {
+    fn held_bytes(&self) -> usize {
+        self.track.held_bytes() + self.comment.len() + size_of::<Self>() - size_of::<Track>()
+    }
+}
+
+impl Weight for Station {
+    fn held_bytes(&self) -> usize {
+        let StationText { name, stream_url, home_url } = &self.about;
+        sum::<Self>(&[name, stream_url, home_url.as_deref().unwrap_or("")])
     }
 }
 

@@ -8,7 +8,7 @@ use budget::Pool;
 use budget::limits::{
     PUBLISH_BUSY_TRIES, PUBLISH_RETRY_MS, PUBLISH_RETRY_MS_MAX, SCAN_READER_BYTES, SNIFF_BYTES,
 };
-use catalog::scan::{Tags, read_tags};
+use catalog::scan::{Details, Tags, read_tags};
 use catalog::{Action, Begun, BlobRow, MediaKind, Phase, UploadRow, Verdict, access};
 use store::{BlobId, BlobKey, Publication, RelPath, Source, Suffix, Whole};
 use tokio::time::Instant;
@@ -411,6 +411,7 @@ fn nameless(path: &RelPath, format: Format) -> Tags {
         suffix: format.suffix().to_owned(),
         content_type: format.content_type(),
         cover: None,
+        details: Details::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The body of something that is still being made: it ends when that is whole, and breaks off when it never will be.
 //!
-//! How long it will be is not known, so there is no length, no range and no validator; whoever wants those asks again when
-//! it is whole. Waiting for the maker is not the client's stall. What was just made is in the page cache, and is read where
+//! How long it will be is hardly ever known, so there is mostly no length and no range, and never a validator; whoever wants
+//! those asks again when it is whole. Waiting for the maker is not the client's stall. What was just made is in the page cache, and is read where
 //! we stand, as every other body is ([`crate::body`]).
 
 use std::future::poll_fn;
@@ -66,7 +66,13 @@ impl Following {
         }
         let reached = match self.more().await? {
             Growth::So(length) => length,
-            Growth::Whole(length) if length <= self.position => return Ok(None),
+            Growth::Whole(length) if length <= self.position => {
+                // A length was said, and this is the end before it.
+                return match self.end {
+                    Some(end) => Err(Error::Short { missing_bytes: end - self.position }),
+                    None => Ok(None),
+                };
+            }
             Growth::Whole(length) => length,
             Growth::Failed => return Err(Error::Unfinished),
         };
@@ -201,5 +207,61 @@ mod tests {
             other = other => other,
         };
         assert!(first.is_empty(), "the other waited for all {} bytes", first.len());
+    }
+
+    /// Reads until the end or the error, and says whether there was one.
+    async fn drain_to_any_end(body: &mut Body) -> (Vec<u8>, bool) {
+        let mut bytes = Vec::new();
+        while let Some(frame) = poll_fn(|context| std::pin::Pin::new(&mut *body).poll_frame(context)).await {
+            match frame {
+                Ok(frame) => bytes.extend_from_slice(&frame.into_data().unwrap()),
+                Err(_) => return (bytes, true),
+            }
+        }
+        (bytes, false)
+    }
+
+    #[tokio::test]
+    async fn of_a_foreseen_length_every_range_is_given_and_an_early_end_is_an_error() {
+        let written = pattern(10_000);
+        let kind = || HeaderValue::from_static("audio/mpeg");
+        for (range, if_range, status, expected) in [
+            (None, None, 200, 0..10_000),
+            (Some("bytes=0-"), None, 206, 0..10_000),
+            (Some("bytes=9000-9099"), None, 206, 9_000..9_100),
+            (Some("bytes=-10"), None, 206, 9_990..10_000),
+            (Some("bytes=5-"), Some("\"a\""), 200, 0..10_000),
+            (Some("bytes=10000-"), None, 416, 0..0),
+        ] {
+            let (_folder, making) = begun(&written).await;
+            making.end();
+            let (streams, budget) = streams(10, 10);
+            let mut headers = http::HeaderMap::new();
+            for (name, value) in [("range", range), ("if-range", if_range)] {
+                if let Some(value) = value {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
+            }
+            let foreseen = (making.growing(), 10_000);
+            let answer =
+                streams.answer_foreseen(&Method::GET, &headers, foreseen, kind(), listener(1)).unwrap();
+            assert_eq!(answer.status(), status, "{range:?}");
+            if status == 206 {
+                let told = format!("bytes {}-{}/10000", expected.start, expected.end - 1);
+                assert_eq!(answer.headers()["content-range"], told.as_str());
+            }
+            assert_eq!(answer.headers()["content-length"], expected.len().to_string().as_str(), "{range:?}");
+            let mut body = answer.into_body();
+            assert_eq!(drain_to_any_end(&mut body).await, (written[expected].to_vec(), false), "{range:?}");
+            drop(body);
+            assert_at_rest(&streams, &budget);
+        }
+        let (_folder, making) = begun(&written[..9_000]).await;
+        making.end();
+        let (streams, _) = streams(10, 10);
+        let headers = http::HeaderMap::new();
+        let foreseen = (making.growing(), 10_000);
+        let answer = streams.answer_foreseen(&Method::GET, &headers, foreseen, kind(), listener(1)).unwrap();
+        assert_eq!(drain_to_any_end(&mut answer.into_body()).await, (written[..9_000].to_vec(), true));
     }
 }

@@ -14,6 +14,7 @@ mod body;
 pub mod condition;
 mod error;
 mod following;
+mod held;
 mod interim;
 mod metrics;
 mod passing;
@@ -27,6 +28,7 @@ pub mod wire;
 
 pub use body::Body;
 pub use error::{Ending, Error};
+pub use held::{Held, is_safari, needs_length};
 pub use interim::Interim;
 pub use passing::Foreign;
 pub use peer::{Client, Peer};

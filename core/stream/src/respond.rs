@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use budget::Refused;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    LAST_MODIFIED, RANGE,
+    IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use httpdate::HttpDate;
@@ -142,6 +142,38 @@ impl Streams {
             _ => Body::following(&self.inner, growing, None, listener)?,
         };
         Ok(passing(body, content_type))
+    }
+
+    /// The same for something of which it is certain how long it will be: a range is given as soon as it is there. It
+    /// breaks off, too, when it ends before the length that was said.
+    ///
+    /// A range on a condition is no range here, because nothing tells yet what is being made from another one (RFC 9110
+    /// section 13.1.5).
+    ///
+    /// # Errors
+    /// As [`Streams::answer`].
+    pub fn answer_foreseen(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        (growing, length): (Growing, u64),
+        content_type: HeaderValue,
+        listener: Listener,
+    ) -> Result<Response<Body>, Refused> {
+        let ranges = !headers.contains_key(IF_RANGE);
+        let (status, offset, count) = match select(method, headers, ranges, length) {
+            Selection::NotSatisfiable => return Ok(not_satisfiable(length)),
+            Selection::Whole(_) => (StatusCode::OK, 0, length),
+            Selection::Single { offset, count } => (StatusCode::PARTIAL_CONTENT, offset, count),
+        };
+        let part = offset..offset.saturating_add(count);
+        let mut response = self.answer_part(method, growing, part, content_type, listener)?;
+        *response.status_mut() = status;
+        response.headers_mut().insert(ACCEPT_RANGES, BYTES);
+        if status == StatusCode::PARTIAL_CONTENT {
+            set(response.headers_mut(), CONTENT_RANGE, content_range(offset, count, length));
+        }
+        Ok(response)
     }
 
     /// The same for a part of it that is something by itself, and that is there already: it has a length.

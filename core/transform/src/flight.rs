@@ -1,14 +1,14 @@
 //! One rendition in the making, and those who wait for it.
 //!
 //! A flight belongs to a task of its own and to nobody who waits: whoever came first may leave, and the others stay.
-//! Each holds a [`Flight`]; when the last one is dropped and nobody comes back within [`FLIGHT_LINGER_MS`], the task
-//! ends what it does.
+//! Each holds a [`Flight`]; when the last one is dropped and nobody comes back within the time that its recipe has for it,
+//! the task ends what it does.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use budget::limits::FLIGHT_LINGER_MS;
+use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
 use store::Growing;
 use tokio::sync::{Notify, watch};
 
@@ -27,11 +27,15 @@ pub struct Progress {
     pub whole_ms: Option<u64>,
     /// Bytes that were made.
     pub bytes: u64,
+    /// How many there will be, where that is certain before.
+    pub whole_bytes: Option<u64>,
 }
 
 /// What the task and those who wait share.
 pub(crate) struct Running {
     key: Key,
+    /// How long it goes on when nobody waits.
+    linger: Duration,
     waiting: AtomicUsize,
     /// All who ever waited.
     came: AtomicUsize,
@@ -45,9 +49,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(key: Key) -> Arc<Running> {
+    pub(crate) fn new(key: Key, linger: Duration) -> Arc<Running> {
         Arc::new(Running {
             key,
+            linger,
             waiting: AtomicUsize::new(0),
             came: AtomicUsize::new(0),
             goes_on: AtomicBool::new(false),
@@ -101,7 +106,7 @@ impl Running {
             let left = self.someone_left.notified();
             if self.is_left() {
                 let came = self.came.load(Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(FLIGHT_LINGER_MS)).await;
+                tokio::time::sleep(self.linger).await;
                 // Who came and left in the meantime may well come again.
                 if self.is_left() && self.came.load(Ordering::SeqCst) == came {
                     return;
@@ -151,6 +156,37 @@ impl Flight {
         }
     }
 
+    /// Waits for something to send: what is there in a moment whole, with a length and ranges, and what takes longer as it
+    /// comes. Who cannot do without a length gets that only where it is certain before.
+    ///
+    /// # Errors
+    /// As [`Flight::made`].
+    pub async fn readable(&self, needs_length: bool) -> Result<Readable, Error> {
+        let (patience, wait) =
+            (Duration::from_millis(RENDITION_PATIENCE_MS), Duration::from_millis(RENDITION_WAIT_MS));
+        let begun = self.growing(patience).await?;
+        let is_short = self.progress().whole_ms.is_some_and(|whole_ms| whole_ms <= RENDITION_SHORT_MS);
+        if let Some(bytes) = begun.filter(|_| !is_short)
+            && let Some(coming) = self.coming(bytes, needs_length)
+        {
+            return Ok(coming);
+        }
+        if let Some(made) = self.made(patience).await? {
+            return Ok(Readable::Whole(made));
+        }
+        if let Some(bytes) = self.growing(wait).await?
+            && let Some(coming) = self.coming(bytes, needs_length)
+        {
+            return Ok(coming);
+        }
+        Ok(self.made(wait).await?.map_or(Readable::NotYet, Readable::Whole))
+    }
+
+    fn coming(&self, bytes: Growing, needs_length: bool) -> Option<Readable> {
+        let length = self.progress().whole_bytes;
+        (length.is_some() || !needs_length).then_some(Readable::Coming { bytes, length })
+    }
+
     /// What happens to it from now on. The first piece of news is how it stands.
     pub fn follow(self) -> News {
         let mut progress = self.0.progress.subscribe();
@@ -167,6 +203,22 @@ impl Flight {
     pub fn progress(&self) -> Progress {
         *self.0.progress.borrow()
     }
+}
+
+/// What there is to be sent of a rendition.
+#[derive(Clone, Debug)]
+pub enum Readable {
+    /// All of it.
+    Whole(Made),
+    /// Its bytes as they come.
+    Coming {
+        /// Those that are there, and those that follow.
+        bytes: Growing,
+        /// How many it will be, where that is certain.
+        length: Option<u64>,
+    },
+    /// Nothing, and whoever asks waited for as long as anybody does.
+    NotYet,
 }
 
 /// What happens to a rendition in the making, one piece after another. Whoever has this waits for it.

@@ -40,10 +40,10 @@ pub use child::{
     Progress as ChildProgress, Settings as FfmpegSettings,
 };
 pub use error::{Error, ErrorKind};
-pub use flight::{Flight, News, Progress};
+pub use flight::{Flight, News, Progress, Readable};
 pub use fragments::{Wanted, of_growing, of_whole};
 pub use picture::{Covers, Shown};
-pub use plan::{Finish, PEAKS_HZ, Plan, Segments, Variant, cell_size, faststart_args, plan};
+pub use plan::{Finish, Heard, PEAKS_HZ, Plan, Segments, Variant, cell_size, faststart_args, plan};
 pub use probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoLooks, VideoTrack, probe_args};
 pub use recipe::{
     Audio, Bitrate, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Piece,
@@ -51,4 +51,4 @@ pub use recipe::{
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;
-pub use transforms::{Material, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Parts, Transforms};
+pub use transforms::{Asker, Material, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Parts, Transforms};

@@ -7,6 +7,7 @@
 mod fit;
 mod level;
 mod memory;
+mod mp3;
 mod pass;
 mod pictures;
 mod segments;
@@ -23,6 +24,7 @@ use crate::recipe::{Clip, Recipe};
 pub use pass::faststart_args;
 pub use pictures::cell_size;
 pub use segments::{Segments, Variant};
+pub use sound::Heard;
 
 /// What happens to what a child wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct Plan {
     pub pass_bytes: u64,
     /// About so many bytes come out. A second pass writes as many again, beside the first.
     pub out_bytes_guess: u64,
+    /// Exactly so many bytes come out, where that can be known before.
+    pub exact_bytes: Option<u64>,
     /// About so long is what comes out; 0 for a picture.
     pub out_ms: u64,
     /// About so much is read for it or comes out, whichever is longer: what its processor time is measured by.

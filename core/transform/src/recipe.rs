@@ -6,8 +6,9 @@
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
+use std::time::Duration;
 
-use budget::limits::{SPRITE_FRAMES_MAX, WAVEFORM_PIXELS_MAX};
+use budget::limits::{FLIGHT_LINGER_MS, SOUND_LINGER_MS, SPRITE_FRAMES_MAX, WAVEFORM_PIXELS_MAX};
 use sha2::{Digest as _, Sha256};
 use store::Validator;
 
@@ -261,6 +262,15 @@ impl Recipe {
     /// Whether it can be played while it is being made.
     pub const fn grows(&self) -> bool {
         matches!(self, Recipe::Video(_) | Recipe::Audio(_) | Recipe::Piece(Piece::Sound { .. }))
+    }
+
+    /// How long it is still made when nobody waits for it. What plays while it is made is asked for again at once, or not at
+    /// all; of everything else a player may want the next part in a while.
+    pub(crate) const fn linger(&self) -> Duration {
+        match self {
+            Recipe::Audio(_) => Duration::from_millis(SOUND_LINGER_MS),
+            _ => Duration::from_millis(FLIGHT_LINGER_MS),
+        }
     }
 
     /// Every value of it in one fixed order: equal texts are equal recipes. It is what keys are made of, and what a log

@@ -85,6 +85,21 @@ impl Material {
     }
 }
 
+/// Whose limit counts of what is in the making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// Whoever asks from this network.
+    Network(IpAddr),
+    /// The user with this number, wherever he is: a house has one address and several listeners.
+    User(i64),
+}
+
+impl From<IpAddr> for Asker {
+    fn from(address: IpAddr) -> Asker {
+        Asker::Network(network_of(address))
+    }
+}
+
 /// What the maker of renditions is made of.
 pub struct Parts {
     /// The law.
@@ -121,7 +136,7 @@ pub(crate) struct Inner {
     pub(crate) copies: Copies,
     pub(crate) stall: Duration,
     pub(crate) flights_max: usize,
-    askers: Slots<IpAddr>,
+    askers: Slots<Asker>,
     /// What is being made. It is bounded by refusing what is new; nothing that runs is ever forgotten.
     flights: Mutex<HashMap<Key, Arc<Running>>>,
     tasks: TaskTracker,
@@ -215,8 +230,8 @@ impl Transforms {
     /// Joins those who wait for this rendition, or begins it. What is kept ends at once.
     ///
     /// # Errors
-    /// `Busy` when too many are in the making, or too many for this address. A join is never refused.
-    pub fn make(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<Flight, Error> {
+    /// `Busy` when too many are in the making, or too many for who asks. A join is never refused.
+    pub fn make(&self, material: Material, recipe: Recipe, asker: impl Into<Asker>) -> Result<Flight, Error> {
         let key = self.0.key(&material, &recipe);
         let mut flights = self.0.flights();
         if let Some(running) = flights.get(&key) {
@@ -230,8 +245,8 @@ impl Transforms {
             self.0.metrics.refused("queue");
             return Err(busy("too many renditions wait to be made"));
         }
-        let slot = self.0.slot(address)?;
-        let (running, since) = (Running::new(key), self.0.cache.moment());
+        let slot = self.0.slot(asker.into())?;
+        let (running, since) = (Running::new(key, recipe.linger()), self.0.cache.moment());
         flights.insert(key, Arc::clone(&running));
         let flight = running.join();
         drop(flights);
@@ -280,8 +295,12 @@ impl Transforms {
     /// # Errors
     /// `Unsupported`, `NoFfmpeg`, `Source`; `Busy` when too many wait, or too many of this address, which is nobody's for
     /// what the server does by itself.
-    pub async fn probe(&self, material: &Material, address: Option<IpAddr>) -> Result<Arc<Probe>, Error> {
-        self.0.probe(material, address).await
+    pub async fn probe(
+        &self,
+        material: &Material,
+        asker: Option<impl Into<Asker>>,
+    ) -> Result<Arc<Probe>, Error> {
+        self.0.probe(material, asker.map(Into::into)).await
     }
 
     /// Where renditions are kept, to be purged.
@@ -339,9 +358,9 @@ impl Inner {
         material.key(recipe, maker.map(Ffmpeg::version))
     }
 
-    /// One of those that an address may have.
-    pub(crate) fn slot(&self, address: IpAddr) -> Result<Slot<IpAddr>, Error> {
-        Ok(self.askers.take(network_of(address)).inspect_err(|_| self.metrics.refused("address"))?)
+    /// One of those that an address or a user may have.
+    pub(crate) fn slot(&self, asker: Asker) -> Result<Slot<Asker>, Error> {
+        Ok(self.askers.take(asker).inspect_err(|_| self.metrics.refused("address"))?)
     }
 
     pub(crate) fn flights(&self) -> MutexGuard<'_, HashMap<Key, Arc<Running>>> {
@@ -400,7 +419,7 @@ mod tests {
         let ffmpeg = std::future::ready(None).boxed();
         let stall = Duration::from_secs(1);
         let transforms = Transforms::new(Parts { budget, cache, ffmpeg, jobs_max: 1, stall });
-        let running = Running::new("ab".repeat(32).parse().unwrap());
+        let running = Running::new("ab".repeat(32).parse().unwrap(), Duration::ZERO);
         transforms.0.flights().insert(running.key(), Arc::clone(&running));
         let flight = running.join();
         let inner = Arc::clone(&transforms.0);

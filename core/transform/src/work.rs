@@ -162,6 +162,7 @@ impl Work<'_> {
         self.running.tell(|progress| {
             progress.has_begun = true;
             progress.whole_ms = Some(plan.out_ms).filter(|ms| *ms > 0);
+            progress.whole_bytes = plan.exact_bytes;
         });
         let begun = Instant::now();
         match plan.finish {
@@ -205,6 +206,15 @@ impl Work<'_> {
         if filling.length() == 0 {
             let context = "nothing is to be seen there: the source ends before, or stands still to its end";
             return Err(Error::new(ErrorKind::BehindTheEnd, context));
+        }
+        if plan.exact_bytes.is_some_and(|bytes| bytes != filling.length()) {
+            // Whoever was told another length was not told the truth, and hears less, or sees the answer break off.
+            tracing::error!(
+                expected = plan.exact_bytes,
+                came = filling.length(),
+                recipe = self.recipe.canonical(),
+                "a rendition has another length than was said"
+            );
         }
         filling.end();
         Ok((filling, cost))

@@ -149,7 +149,7 @@ async fn a_source_with_a_long_index_is_looked_at_with_the_memory_that_it_takes()
     let short = house.media.path("short.mp4");
     run(&["-stream_loop", "299", "-i", short.to_str().unwrap(), "-c", "copy"], "long.mp4");
     for (name, needed_bytes) in [("short.mp4", PROBE_BYTES), ("long.mp4", PROBE_LONG_BYTES)] {
-        let probe = house.transforms.probe(&house.material(name), None).await.unwrap();
+        let probe = house.transforms.probe(&house.material(name), None::<transform::Asker>).await.unwrap();
         assert!(probe.video.is_some(), "{name}");
         assert_eq!(pool(&house).peak_bytes, needed_bytes, "{name}");
     }

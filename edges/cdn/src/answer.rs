@@ -1,22 +1,18 @@
 //! What an answer says beside the bytes: what was understood, where they come from, who may keep them.
 
 use std::fmt::Write as _;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, AGE, CACHE_CONTROL,
-    CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, ORIGIN, RANGE, RETRY_AFTER, USER_AGENT, VARY,
+    CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, ORIGIN, RANGE, RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
-use http_body::{Frame, SizeHint};
 use serde::Serialize;
 use serde_json::json;
-use transform::{Flight, Made, Material};
+use transform::{Made, Material};
 
 use crate::error::{Code, Refused};
 use crate::hints::HINT_FIELDS;
@@ -139,24 +135,9 @@ pub(crate) fn wants_the_newest(headers: &HeaderMap) -> bool {
     says_no_cache || prefers_async(headers)
 }
 
-/// Whether the client can use bytes whose number is not known: it wants all of them, and is not Safari, which plays
-/// nothing that has no ranges.
-pub(crate) fn takes_what_grows(head: &request::Parts) -> bool {
-    let wants_all = match head.headers.get(RANGE) {
-        None => true,
-        Some(range) => range.as_bytes() == b"bytes=0-",
-    };
-    wants_all && !is_safari(head)
-}
-
 /// Whether it is a player that begins nothing without ranges, and plays HLS: Safari's, which asks for the first bytes first.
 pub(crate) fn plays_with_ranges_alone(head: &request::Parts) -> bool {
-    is_safari(head) && head.headers.contains_key(RANGE)
-}
-
-fn is_safari(head: &request::Parts) -> bool {
-    let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    agent.contains("AppleCoreMedia") || (agent.contains("Safari/") && !agent.contains("Chrom"))
+    stream::is_safari(&head.headers) && head.headers.contains_key(RANGE)
 }
 
 /// 302: until it is made, the same is there. Nobody keeps that.
@@ -285,37 +266,4 @@ pub(crate) fn json(status: StatusCode, what: &impl Serialize) -> Response {
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// A body that holds a place among those who wait for what it sends.
-pub(crate) struct Held {
-    body: stream::Body,
-    #[expect(dead_code, reason = "held for its Drop")]
-    flight: Flight,
-}
-
-impl Held {
-    pub(crate) fn new(body: stream::Body, flight: Flight) -> Held {
-        Held { body, flight }
-    }
-}
-
-impl http_body::Body for Held {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

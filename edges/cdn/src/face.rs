@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -10,12 +10,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use budget::Budget;
-use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
 use catalog::Identity;
 use http::{HeaderValue, Method, StatusCode, request};
 use http_body::Body as _;
-use stream::{Client, Disposition, Kind, Listener, Peer, Segment, Streams};
-use transform::{Flight, Made, Recipe, Transforms};
+use stream::{Client, Disposition, Held, Kind, Listener, Peer, Segment, Streams};
+use transform::{Flight, Made, Readable, Recipe, Transforms};
 
 use crate::address::{Address, CLOUDFLARE, MEDIA, SourceAt, has_option, split_query};
 use crate::answer::{self, Told};
@@ -335,28 +334,25 @@ impl Face {
         if answer::prefers_async(&head.headers) {
             return Ok(self.job(flight, asking));
         }
-        let may_grow = asked.recipe.grows() && answer::takes_what_grows(head);
-        // What is there in a moment is given whole, with a length and ranges.
-        if !(may_grow && is_long(&flight).await?)
-            && let Some(made) = flight.made(Duration::from_millis(RENDITION_PATIENCE_MS)).await?
-        {
-            return self.send(asking, &made, None, Told::Made);
-        }
-        let wait = Duration::from_millis(RENDITION_WAIT_MS);
-        if may_grow && let Some(growing) = flight.growing(wait).await? {
-            let content_type = HeaderValue::from_static(asked.recipe.content_type());
-            let listener = listener(head, *who, Kind::Media, &asked.recipe.canonical());
-            let response =
-                self.parts.streams.answer_growing(&head.method, growing, content_type, listener)?;
-            // The child goes on for as long as this one reads.
-            let mut response = response.map(|body| Body::new(answer::Held::new(body, flight)));
-            answer::describe(response.headers_mut(), asked, found, Told::Growing);
-            return Ok(response);
-        }
-        match flight.made(wait).await? {
-            Some(made) => self.send(asking, &made, None, Told::Made),
-            None => Ok(self.job(flight, asking)),
-        }
+        let (bytes, length) = match flight.readable(stream::needs_length(&head.headers)).await? {
+            Readable::Whole(made) => return self.send(asking, &made, None, Told::Made),
+            Readable::Coming { bytes, length } => (bytes, length),
+            Readable::NotYet => return Ok(self.job(flight, asking)),
+        };
+        let content_type = HeaderValue::from_static(asked.recipe.content_type());
+        let listener = listener(head, *who, Kind::Media, &asked.recipe.canonical());
+        let streams = &self.parts.streams;
+        let response = match length {
+            Some(length) => {
+                let foreseen = (bytes, length);
+                streams.answer_foreseen(&head.method, &head.headers, foreseen, content_type, listener)
+            }
+            None => streams.answer_growing(&head.method, bytes, content_type, listener),
+        }?;
+        // The child goes on for as long as this one reads.
+        let mut response = response.map(|body| Body::new(Held::new(body, flight)));
+        answer::describe(response.headers_mut(), asked, found, Told::Growing);
+        Ok(response)
     }
 
     /// Begins to make something for who asks, or joins those who wait for it.
@@ -432,12 +428,6 @@ fn lacks_or_fails(status: StatusCode) -> bool {
 /// Whether it is a rendition itself that is asked for.
 fn is_rendition(spoken: &Spoken) -> bool {
     matches!(spoken, Spoken::Rendition(asked) if asked.wanted == Wanted::Rendition && !asked.extras.debug_view)
-}
-
-/// Whether there are bytes of it by now and it is too long to be made in a moment.
-async fn is_long(flight: &Flight) -> Result<bool, Refused> {
-    let begun = flight.growing(Duration::from_millis(RENDITION_PATIENCE_MS)).await?;
-    Ok(begun.is_some() && flight.progress().whole_ms.is_none_or(|whole_ms| whole_ms > RENDITION_SHORT_MS))
 }
 
 pub(crate) fn client(head: &request::Parts) -> Client {

@@ -18,7 +18,7 @@ use budget::limits::{RENDITION_RETRY_SECONDS, RENDITION_SHORT_MS, RENDITION_WAIT
 use catalog::Identity;
 use http::{HeaderValue, Uri, request};
 use store::Growing;
-use stream::Kind;
+use stream::{Held, Kind};
 use transform::{Codec, Flight, Made, Piece, Probe, Recipe, Segments, Variant, Video};
 
 use crate::address::MEDIA;
@@ -234,7 +234,7 @@ impl Face {
         let content_type = HeaderValue::from_static("audio/mp4");
         let listener = listener(head, *who, Kind::Media, &asked.recipe.canonical());
         let response = self.parts.streams.answer_part(&head.method, growing, part, content_type, listener)?;
-        let mut response = response.map(|body| Body::new(answer::Held::new(body, flight)));
+        let mut response = response.map(|body| Body::new(Held::new(body, flight)));
         answer::describe(response.headers_mut(), asked, found, Told::Growing);
         Ok(response)
     }

@@ -63,7 +63,7 @@ fn claim<'a>(params: &'a Params, headers: &HeaderMap) -> Result<Claim<'a>, Error
 }
 
 /// Undoes `enc:` and hexadecimal. What only looks like it is taken as it stands.
-fn decoded(password: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn decoded(password: Cow<'_, str>) -> Cow<'_, str> {
     let plain = password
         .strip_prefix("enc:")
         .and_then(|hex| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok())

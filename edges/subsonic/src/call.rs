@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Response};
+use axum::http::{HeaderMap, Method, Response, header};
 use catalog::access::judge;
 use catalog::{Action, Catalog, Identity, User, Verdict, Viewer};
 use serde::Serialize;
@@ -14,7 +14,8 @@ use stream::{Client, Peer};
 use crate::error::{Error, ErrorKind};
 use crate::list::{List, Room};
 use crate::params::Params;
-use crate::reply::Format;
+use crate::quirks::Fields;
+use crate::reply::{Format, Writer};
 use crate::router::Face;
 
 /// What a handler answers with.
@@ -61,6 +62,15 @@ impl Call {
         &self.face.parts.catalog
     }
 
+    /// The address of a cover, with what this request signed in with, so that whoever reads the answer can show it.
+    /// There is none when the request said nothing of that in its query, or not whom it asked.
+    pub(crate) fn picture(&self, id: &str, pixels: u32) -> Option<String> {
+        let host = self.headers.get(header::HOST)?.to_str().ok()?;
+        let signed = Some(self.params.signed_query()).filter(|signed| !signed.is_empty())?;
+        let scheme = if self.client.secure { "https" } else { "http" };
+        Some(format!("{scheme}://{host}/rest/getCoverArt?id={id}&size={pixels}&{signed}"))
+    }
+
     /// Asks the access table about something that only the parameters tell.
     pub(crate) fn require(&self, action: Action) -> Result<(), Error> {
         allow(self.identity.as_ref(), action)
@@ -68,7 +78,7 @@ impl Call {
 
     /// An answer with one member.
     pub(crate) fn one<T: Serialize + ?Sized>(&self, name: &'static str, member: &T) -> Answer {
-        self.format.one(name, member)
+        self.format.one(self.fields(), name, member)
     }
 
     /// An answer of lists, read in pages while it is sent.
@@ -78,7 +88,7 @@ impl Call {
             listings: self.face.parts.listings.clone(),
             user: self.user()?.id.0,
         };
-        List::new(self.format.clone(), room, name, head)
+        List::new(Writer::new(self.format.clone()).with_fields(self.fields()), room, name, head)
     }
 
     /// The library that the parameters name, if it is one of the user's.
@@ -86,16 +96,16 @@ impl Call {
         self.params.folder()
     }
 
-    /// Whether this client wants the plain elements of the old protocol.
+    /// What this client can take of songs, albums and artists.
+    fn fields(&self) -> Fields {
+        Fields::of(self.params.get("c").as_deref())
+    }
+
+    /// Whether this client is sent the fields of the old protocol alone, so that the others need not be made.
     pub(crate) fn plain(&self) -> bool {
-        self.params
-            .get("c")
-            .is_some_and(|name| CHOKE_ON_NESTED.iter().any(|client| client.eq_ignore_ascii_case(&name)))
+        self.fields() != Fields::All
     }
 }
-
-/// Clients whose parsers take the nested elements of OpenSubsonic inside a song for songs of their own.
-const CHOKE_ON_NESTED: &[&str] = &["DSub", "SubMusic"];
 
 /// The access table's verdict as an error.
 pub(crate) fn allow(identity: Option<&Identity>, action: Action) -> Result<(), Error> {

@@ -97,6 +97,25 @@ impl Error {
         }
     }
 
+    /// It cannot be had now, and asking again makes sense.
+    pub(crate) fn later(why: &'static str) -> Self {
+        Error {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry_after: Some(Duration::from_secs(budget::limits::RENDITION_RETRY_SECONDS)),
+            ..Self::new(ErrorKind::Generic, why)
+        }
+    }
+
+    /// Nothing is made by this server.
+    pub(crate) fn no_maker() -> Self {
+        Self::new(ErrorKind::Generic, "This server has no ffmpeg, so it sends files as they are")
+    }
+
+    /// The endpoint takes a JSON document by POST, and nothing else.
+    pub(crate) fn needs_document() -> Self {
+        Self::new(ErrorKind::MissingParameter, "This is asked by POST, with a JSON document as body")
+    }
+
     /// The request body stopped coming.
     pub(crate) fn stalled() -> Self {
         Error {
@@ -208,14 +227,15 @@ impl From<store::Error> for Error {
     }
 }
 
-/// What could not be made of a picture or a video.
+/// What could not be made of a picture, a video or a song.
 impl From<transform::Error> for Error {
     fn from(error: transform::Error) -> Self {
         use transform::ErrorKind as Kind;
         match error.kind {
-            Kind::NoFfmpeg | Kind::NoPicture | Kind::NoSound | Kind::BehindTheEnd => {
+            Kind::NoFfmpeg | Kind::NoPicture => {
                 Self::inside(ErrorKind::NotFound, "There is no such picture", error)
             }
+            Kind::NoSound | Kind::BehindTheEnd => Self::new(ErrorKind::NotFound, error.context),
             Kind::Unsupported | Kind::TooLarge => Self::new(ErrorKind::Generic, error.context),
             Kind::Busy { retry_after, is_callers } => Error {
                 status: if is_callers {
@@ -232,7 +252,7 @@ impl From<transform::Error> for Error {
                 ..Self::new(ErrorKind::Generic, error.context)
             },
             Kind::Stalled | Kind::Failed | Kind::Source | Kind::Lied | Kind::Io => {
-                Self::inside(ErrorKind::Generic, "The picture cannot be made", error)
+                Self::inside(ErrorKind::Generic, "It cannot be made", error)
             }
         }
     }

@@ -10,11 +10,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use budget::limits::{CHUNK_BYTES, LISTINGS_PER_USER_MAX, MIB};
 use budget::{Budget, Chunks, Slots};
-use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
+use catalog::scan::{Contribution, Details, Found, FoundCover, Inventory, Person, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{
-    Caption, Library, LibrarySet, Look, Looks, MovingPicture, Rights, Role, SignIn, Sound, TrackChange,
-    TrackId, User, Users, VideoFacts, Viewer, Visibility,
+    Caption, Date, Gain, Library, LibrarySet, Look, Looks, MovingPicture, Part, Release, Role, SignIn, Sound,
+    TrackChange, TrackDetails, TrackId, User, UserChange, Users, VideoFacts, Viewer, Visibility,
 };
 use http_body_util::BodyExt;
 use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Secret, Shelf, Spool};
@@ -165,8 +165,8 @@ impl House {
         let admin = catalog.add_user("admin", Role::Admin, &hash).await.unwrap();
         let ann = catalog.add_user("ann", Role::User, &hash).await.unwrap();
         let bob = catalog.add_user("bob", Role::User, &hash).await.unwrap();
-        let only = LibrarySet::Only(vec![ids[1]]);
-        let bob = catalog.change_user(bob.id, Role::User, Rights::default(), &only).await.unwrap();
+        let only = UserChange::libraries(LibrarySet::Only(vec![ids[1]]));
+        let bob = catalog.change_user(bob.id, &only).await.unwrap();
         let mut keys = Vec::new();
         for user in [&admin, &ann, &bob] {
             keys.push(sign_in.issue_key(user.id, "test").await.unwrap().1);
@@ -183,6 +183,7 @@ impl House {
             shelf,
             streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
             covers: transform::Covers::default(),
+            transforms: None,
             budget: budget.clone(),
             scanner: Scanner::new(catalog.clone(), folders, budget.clone()),
             listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
@@ -287,6 +288,69 @@ impl House {
         id
     }
 
+    /// Adds a song to the second library about which tags tell everything, and a file with its words.
+    pub(crate) async fn add_duet(&self) -> TrackId {
+        const MUSICBRAINZ: &str = "f27ec8db-af05-4f36-916e-3d57f91ecf5e";
+        let library = self.catalog.libraries(&Viewer::of(&self.admin)).await.unwrap()[1].id;
+        let root = self.folder.path().join("more");
+        std::fs::write(root.join("duet.ogg"), bytes_of("duet.ogg")).unwrap();
+        std::fs::write(root.join("duet.lrc"), "[offset:250]\n[00:12.50]Still & <deep>\n[00:15]Waters\n")
+            .unwrap();
+        let person = |name: &str| Person { musicbrainz: Some(MUSICBRAINZ.into()), ..Person::named(name) };
+        let part = |role, name: &str, instrument: Option<&str>| Contribution {
+            role,
+            name: name.into(),
+            instrument: instrument.map(str::to_owned),
+        };
+        let date = |year, month| Some(Date { year, month, day: None });
+        let details = Details {
+            artists: vec![person("2pac"), Person::named("Frog")],
+            album_artists: vec![person("2pac"), Person::named("Toad")],
+            contributors: vec![
+                part(Part::Composer, "Bach", None),
+                part(Part::Performer, "Newt", Some("oboe")),
+            ],
+            disc_title: Some("Night".into()),
+            track: TrackDetails {
+                bpm: Some(128),
+                comment: Some("two & two".into()),
+                sort_name: Some("Duet, The".into()),
+                musicbrainz: Some(MUSICBRAINZ.into()),
+                isrcs: vec!["USAT20300001".into()],
+                moods: vec!["Calm".into(), "Wet".into()],
+                is_explicit: Some(false),
+                gain: Some(Gain {
+                    track_gain_udb: Some(-6_540_000),
+                    album_gain_udb: Some(250_000),
+                    track_peak_millionths: Some(988_547),
+                    album_peak_millionths: None,
+                }),
+                ..TrackDetails::default()
+            },
+            release: Release {
+                musicbrainz: Some(MUSICBRAINZ.into()),
+                types: vec!["Album".into(), "Live".into()],
+                labels: vec!["Reed".into()],
+                date: date(2001, Some(2)),
+                original_date: date(1996, None),
+                is_compilation: true,
+                sort_name: Some("Pairs".into()),
+                ..Release::default()
+            },
+        };
+        let tags = Tags {
+            title: "Duet".into(),
+            album: "The Pairs".into(),
+            artist: "2pac feat. Frog".into(),
+            details,
+            ..tags(&SECOND[0])
+        };
+        let path = RelPath::parse("duet.ogg").unwrap();
+        let stamp = stamp_of(&root, "duet.ogg");
+        self.catalog.record(library, &[Found { path, stamp, tags }]).await.unwrap();
+        self.track("Duet").await
+    }
+
     /// Makes a track Ann's own, for her eyes alone.
     pub(crate) async fn make_private(&self, id: TrackId) {
         let viewer = Viewer::of(&self.ann);
@@ -378,5 +442,6 @@ fn tags(song: &Song) -> Tags {
             count,
             content_type,
         }),
+        details: Details::default(),
     }
 }

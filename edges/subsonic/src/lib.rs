@@ -8,20 +8,25 @@
 //! writes a small answer, `list` a long one page by page, and media go as a [`stream::Segment`] to
 //! [`stream::Streams`].
 //!
-//! **Not here.** Cookies and CORS (the wiring adds the latter), SQL, files, transcoding.
+//! **Not here.** Cookies and CORS (the wiring adds the latter), SQL, files; how sound is made: `transcode` says what, and
+//! [`transform`] how.
 
 mod auth;
 mod call;
 mod endpoints;
 mod error;
+mod extensions;
 #[cfg(test)]
 mod fixture;
 mod form;
 mod list;
 mod model;
 mod params;
+mod playing;
+mod quirks;
 mod reply;
 mod router;
+mod transcode;
 
 use std::sync::Arc;
 
@@ -30,7 +35,7 @@ use catalog::scan::Scanner;
 use catalog::{Catalog, SignIn};
 use store::Shelf;
 use stream::Streams;
-use transform::Covers;
+use transform::{Covers, Transforms};
 
 pub use error::{Error, ErrorKind};
 pub use router::{ROUTES, Route, router};
@@ -47,6 +52,8 @@ pub struct Parts {
     pub streams: Streams,
     /// Gives covers their sizes.
     pub covers: Covers,
+    /// Makes sound as players want it; without it, they get files as they are.
+    pub transforms: Option<Transforms>,
     /// Grants memory for lists and forms.
     pub budget: Budget,
     /// Scans libraries.

@@ -9,8 +9,8 @@
 
 mod artists;
 mod drawn;
+mod keyed;
 mod pages;
-mod videos;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -35,8 +35,8 @@ use crate::reply::{Format, Writer};
 
 pub(crate) use artists::{Artists, View};
 pub(crate) use drawn::Drawn;
+pub(crate) use keyed::Keyed;
 pub(crate) use pages::Pages;
-pub(crate) use videos::Videos;
 
 /// How long it waits before it asks again, at most.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -102,12 +102,12 @@ pub(crate) struct List {
 impl List {
     /// Opens the envelope and the object with what is known of it at once.
     pub(crate) fn new<T: Serialize>(
-        format: Format,
+        mut writer: Writer,
         room: Room,
         name: &'static str,
         head: &T,
     ) -> Result<Self, Error> {
-        let mut writer = Writer::new(format.clone());
+        let format = writer.format().clone();
         writer.begin(true)?;
         writer.object(name, head)?;
         let account = Account::current();
@@ -194,7 +194,7 @@ impl List {
 }
 
 /// Whether a page has written as much text as its permit stands for; the rows behind are read again.
-fn is_full(out: &Writer) -> bool {
+pub(crate) fn is_full(out: &Writer) -> bool {
     out.len() >= LISTING_TEXT_BYTES_MAX
 }
 

@@ -2,15 +2,23 @@
 //! Lengths in seconds, times in ISO 8601, ids as texts.
 
 mod child;
+mod details;
+mod kept;
+mod user;
 mod video;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
-use catalog::{Album, AlbumId, Artist, ArtistId, Genre, Playlist, PlaylistId, UnixMs};
+use catalog::{Album, AlbumId, Artist, ArtistId, DiscTitle, Genre, UnixMs};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use details::{ArtistLink, ItemDate, RecordLabel, display};
+
 pub(crate) use child::Child;
+pub(crate) use kept::{BookmarkShown, PlaylistHead, QueueByIndex, QueueHead, StationShown};
+pub(crate) use user::Account;
 pub(crate) use video::VideoInfo;
 
 /// Shown as its text: ids are strings for clients.
@@ -44,6 +52,11 @@ fn rated(rating: u8) -> Option<u8> {
     (rating > 0).then_some(rating)
 }
 
+/// A text that is an element of its own in XML, as the old protocol has it here and there, and a plain text in JSON.
+#[derive(Serialize)]
+#[serde(rename = "$element")]
+pub(crate) struct Element<'a>(pub(crate) Cow<'a, str>);
+
 /// A head without anything in it.
 #[derive(Serialize)]
 pub(crate) struct Bare {}
@@ -52,13 +65,6 @@ pub(crate) struct Bare {}
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Named<'a> {
     pub(crate) name: &'a str,
-}
-
-/// An artist inside a song or an album.
-#[derive(Serialize)]
-struct ArtistLink<'a> {
-    id: Shown<ArtistId>,
-    name: &'a str,
 }
 
 /// An artist in the view by tags. The cover is that of one of his albums.
@@ -74,6 +80,8 @@ pub(crate) struct ArtistID3<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_rating: Option<u8>,
     sort_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    music_brainz_id: Option<&'a str>,
 }
 
 impl<'a> ArtistID3<'a> {
@@ -86,6 +94,7 @@ impl<'a> ArtistID3<'a> {
             starred: artist.play.starred.map(Moment),
             user_rating: rated(artist.play.rating),
             sort_name: &artist.sort_name,
+            music_brainz_id: artist.musicbrainz.as_deref(),
         }
     }
 }
@@ -142,12 +151,65 @@ pub(crate) struct AlbumID3<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     artists: Option<Vec<ArtistLink<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    display_artist: Option<&'a str>,
+    display_artist: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    music_brainz_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_compilation: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    release_types: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    record_labels: Vec<RecordLabel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_release_date: Option<ItemDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release_date: Option<ItemDate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    disc_titles: Vec<DiscTitleShown<'a>>,
+}
+
+/// What a disc of an album is called.
+#[derive(Clone, Serialize)]
+struct DiscTitleShown<'a> {
+    disc: u32,
+    title: &'a str,
 }
 
 impl<'a> AlbumID3<'a> {
     /// `plain` leaves the nested lists out.
     pub(crate) fn of(album: &'a Album, plain: bool) -> Self {
+        let row = Self::row(album);
+        if plain { row } else { row.with_details(album) }
+    }
+
+    /// The same with the names of its discs, which lists of albums do not have.
+    pub(crate) fn whole(album: &'a Album, discs: &'a [DiscTitle], plain: bool) -> Self {
+        let shown = |title: &'a DiscTitle| DiscTitleShown { disc: title.disc, title: &title.title };
+        let disc_titles = if plain { Vec::new() } else { discs.iter().map(shown).collect() };
+        AlbumID3 { disc_titles, ..Self::of(album, plain) }
+    }
+
+    fn with_details(self, album: &'a Album) -> Self {
+        let release = album.release.read();
+        let artists = ArtistLink::all(release.artists, album.artist_id, &album.artist);
+        AlbumID3 {
+            genres: Some(album.genres.iter().map(|name| Named { name }).collect()),
+            display_artist: Some(display(artists.iter())),
+            artists: Some(artists),
+            sort_name: release.sort_name,
+            music_brainz_id: release.musicbrainz,
+            is_compilation: Some(release.is_compilation),
+            release_types: release.types,
+            record_labels: release.labels.into_iter().map(|name| RecordLabel { name }).collect(),
+            original_release_date: release.original_date.map(ItemDate::from),
+            release_date: release.date.map(ItemDate::from),
+            ..self
+        }
+    }
+
+    fn row(album: &'a Album) -> Self {
         AlbumID3 {
             id: Shown(album.id),
             name: &album.name,
@@ -160,12 +222,20 @@ impl<'a> AlbumID3<'a> {
             created: Moment(album.created),
             starred: album.play.starred.map(Moment),
             year: album.year,
-            genre: album.genre.as_deref(),
+            genre: album.genres.first().map(String::as_str),
             played: album.play.played.map(Moment),
             user_rating: rated(album.play.rating),
-            genres: (!plain).then(|| album.genre.iter().map(|name| Named { name }).collect()),
-            artists: (!plain).then(|| vec![ArtistLink { id: Shown(album.artist_id), name: &album.artist }]),
-            display_artist: (!plain).then_some(&*album.artist),
+            genres: None,
+            artists: None,
+            display_artist: None,
+            sort_name: None,
+            music_brainz_id: None,
+            is_compilation: None,
+            release_types: Vec::new(),
+            record_labels: Vec::new(),
+            original_release_date: None,
+            release_date: None,
+            disc_titles: Vec::new(),
         }
     }
 }
@@ -227,42 +297,6 @@ pub(crate) struct GenreCount<'a> {
 impl<'a> GenreCount<'a> {
     pub(crate) fn of(genre: &'a Genre) -> Self {
         GenreCount { song_count: genre.tracks, album_count: genre.albums, value: &genre.name }
-    }
-}
-
-/// A playlist before its entries. Nobody can change one over this protocol yet, and it says so.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PlaylistHead<'a> {
-    id: Shown<PlaylistId>,
-    name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    comment: &'a str,
-    owner: &'a str,
-    public: bool,
-    song_count: u64,
-    duration: u64,
-    created: Moment,
-    changed: Moment,
-    cover_art: Shown<PlaylistId>,
-    readonly: bool,
-}
-
-impl<'a> PlaylistHead<'a> {
-    pub(crate) fn of(playlist: &'a Playlist) -> Self {
-        PlaylistHead {
-            id: Shown(playlist.id),
-            name: &playlist.name,
-            comment: &playlist.comment,
-            owner: &playlist.owner_name,
-            public: playlist.public,
-            song_count: playlist.tracks,
-            duration: seconds(playlist.duration_ms),
-            created: Moment(playlist.created),
-            changed: Moment(playlist.changed),
-            cover_art: Shown(playlist.id),
-            readonly: true,
-        }
     }
 }
 

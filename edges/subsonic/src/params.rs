@@ -9,6 +9,7 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 use budget::limits::{CALLBACK_CHARS_MAX, PARAMETER_BYTES_MAX};
 use catalog::{AlbumId, ArtistId, Item, TrackId};
+use serde::de::DeserializeOwned;
 use store::FolderId;
 
 use crate::error::{Error, ErrorKind};
@@ -20,38 +21,76 @@ const REPEATED_MAX: usize = budget::limits::PAGE_ROWS_MAX;
 
 /// Every parameter that some endpoint reads. Of a form, all others are dropped before anybody waits for anything.
 const NAMES: &[&str] = &[
+    "adminRole",
+    "album",
     "albumCount",
     "albumId",
     "albumOffset",
+    "any",
     "apiKey",
+    "artist",
     "artistCount",
     "artistId",
     "artistOffset",
     "c",
     "callback",
+    "comment",
+    "count",
+    "current",
+    "currentIndex",
     "f",
+    "format",
     "fromYear",
     "genre",
+    "homepageUrl",
     "id",
     "ifModifiedSince",
+    "ignoreScrobble",
+    "ldapAuthenticated",
+    "maxBitRate",
+    "mediaId",
+    "mediaType",
     "musicFolderId",
+    "name",
+    "newerThan",
     "offset",
     "p",
+    "password",
+    "playbackRate",
+    "playlistId",
+    "position",
+    "positionMs",
+    "public",
     "query",
     "rating",
     "s",
+    "shareRole",
     "size",
     "songCount",
+    "songId",
+    "songIdToAdd",
+    "songIndexToRemove",
     "songOffset",
+    "state",
+    "streamRole",
+    "streamUrl",
     "submission",
     "t",
     "time",
+    "timeOffset",
+    "title",
     "toYear",
+    "transcodeParams",
     "type",
     "u",
+    "uploadRole",
     "username",
     "v",
+    "videoConversionRole",
 ];
+
+/// The parameters that say who asks.
+const SIGNING: &[&str] = &["apiKey", "c", "p", "s", "t", "u", "v"];
 
 /// What a request asks with: the texts as they came. They are read anew for each parameter, so that nothing is held
 /// beside them, however many pairs they have.
@@ -60,18 +99,26 @@ pub(crate) struct Params {
     /// The target holds the query, which the request's own memory is.
     target: Option<PathAndQuery>,
     form: Form,
+    document: Form,
 }
 
 impl Params {
     /// The parameters of a request's target. What the query says goes before what a form says.
     pub(crate) fn of(target: &Uri) -> Self {
-        Params { target: target.path_and_query().cloned(), form: Form::default() }
+        Params { target: target.path_and_query().cloned(), ..Params::default() }
     }
 
     /// The parameters of a query.
     #[cfg(test)]
     pub(crate) fn parse(query: &str) -> Self {
-        Params { target: Some(format!("/?{query}").parse().unwrap()), form: Form::default() }
+        Params { target: Some(format!("/?{query}").parse().unwrap()), ..Params::default() }
+    }
+
+    /// What the query signs in with, as it came; nothing of a form.
+    pub(crate) fn signed_query(&self) -> String {
+        let query = self.target.as_ref().and_then(PathAndQuery::query).unwrap_or_default();
+        let signs = |pair: &&str| SIGNING.iter().any(|name| is_named(name_of(pair.as_bytes()), name));
+        query.split('&').filter(signs).collect::<Vec<_>>().join("&")
     }
 
     /// Adds the pairs of a form, without those that nobody reads.
@@ -81,6 +128,20 @@ impl Params {
             NAMES.iter().any(|known| is_named(name, known))
         });
         self.form = form;
+    }
+
+    /// Adds a JSON document that came instead of a form.
+    pub(crate) fn attach(&mut self, document: Form) {
+        self.document = document;
+    }
+
+    /// What the JSON document says, which must be there.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if self.document.text().is_empty() {
+            return Err(Error::needs_document());
+        }
+        serde_json::from_slice(self.document.text())
+            .map_err(|_| Error::new(ErrorKind::Generic, "The body is not the JSON document that is expected"))
     }
 
     /// The first value of that name, also an empty one.
@@ -146,11 +207,16 @@ impl Params {
 
     /// `true` or `false`.
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, Error> {
+        Ok(self.optional_flag(name)?.unwrap_or(default))
+    }
+
+    /// The same without a default.
+    pub(crate) fn optional_flag(&self, name: &str) -> Result<Option<bool>, Error> {
         // Clients in Python send `True`.
         match self.get(name).map(|flag| flag.to_ascii_lowercase()).as_deref() {
-            None => Ok(default),
-            Some("true" | "1") => Ok(true),
-            Some("false" | "0") => Ok(false),
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
             Some(_) => Err(Error::bad(name, "true or false")),
         }
     }
@@ -188,6 +254,13 @@ impl Params {
         }
     }
 
+    /// Whether the client knows what 1.`minor` of the protocol brought. One that does not say its version knows all.
+    pub(crate) fn speaks(&self, minor: u32) -> bool {
+        let version = self.get("v");
+        let said = version.as_deref().and_then(|v| v.split('.').nth(1)?.parse::<u32>().ok());
+        said.is_none_or(|said| said >= minor)
+    }
+
     /// Whether the client's version of the protocol is one that we speak: any 1.x. A missing one is forgiven.
     pub(crate) fn check_version(&self) -> Result<(), Error> {
         let major = self.get("v").and_then(|v| v.split('.').next()?.parse::<u32>().ok());
@@ -210,11 +283,24 @@ impl Params {
         name: &str,
         read: impl Fn(&str) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        let texts: Vec<Cow<'_, str>> = self.all(name).take(REPEATED_MAX + 1).collect();
-        if texts.len() > REPEATED_MAX {
-            return Err(Error::bad(name, &format!("given at most {REPEATED_MAX} times")));
+        self.at_most(REPEATED_MAX, name, read)
+    }
+
+    /// All values of that name, at most so many, each by `read`.
+    pub(crate) fn at_most<T>(
+        &self,
+        times_max: usize,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut values = Vec::new();
+        for text in self.all(name) {
+            if values.len() == times_max {
+                return Err(Error::bad(name, &format!("given at most {times_max} times")));
+            }
+            values.push(read(&text)?);
         }
-        texts.iter().map(|text| read(text)).collect()
+        Ok(values)
     }
 }
 

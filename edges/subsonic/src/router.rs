@@ -12,10 +12,14 @@ use stream::{Client, Peer};
 use crate::Parts;
 use crate::auth::identify;
 use crate::call::{Answer, Call, allow, unknown_client};
-use crate::endpoints::{account, annotate, browse, lists, media, playlists, search, system};
+use crate::endpoints::{
+    account, annotate, bookmarks, browse, discovery, lists, lyrics, media, not_offered, playing, playlists,
+    queue, search, stations, system, transcoding, users,
+};
 use crate::error::{Error, ErrorKind};
 use crate::form::Form;
 use crate::params::Params;
+use crate::playing::NowPlaying;
 
 /// What answers a call.
 type Handler = fn(Call) -> BoxFuture<'static, Answer>;
@@ -26,15 +30,40 @@ pub struct Route {
     pub name: &'static str,
     /// What the caller must be allowed to do.
     pub action: Action,
+    /// Why it is answered with an error by this server, if it is: what is not offered has a row all the same.
+    pub refusal: Option<&'static str>,
     handler: Handler,
 }
 
 /// A row of the table; the handler is an `async fn(Call) -> Answer`.
 macro_rules! route {
     ($name:literal, $action:ident, $handler:path) => {
-        Route { name: $name, action: Action::$action, handler: |call| Box::pin($handler(call)) }
+        Route {
+            name: $name,
+            action: Action::$action,
+            refusal: None,
+            handler: |call| Box::pin($handler(call)),
+        }
     };
 }
+
+/// A row for what is not offered, with what a client is told.
+macro_rules! refused {
+    ($name:literal, $action:ident, $refusal:expr) => {
+        Route {
+            name: $name,
+            action: Action::$action,
+            refusal: Some($refusal),
+            handler: |call| Box::pin(not_offered::refuse(call, $refusal)),
+        }
+    };
+}
+
+const NO_AVATARS: &str = "This server keeps no pictures of its users";
+const NO_CHAT: &str = "This server has no chat";
+const NO_JUKEBOX: &str = "This server plays nothing by itself";
+const NO_PODCASTS: &str = "Podcasts are not offered by this server";
+const NO_SIMILARITY: &str = "This server does not know which songs sound alike";
 
 /// All endpoints.
 pub const ROUTES: &[Route] = &[
@@ -44,6 +73,11 @@ pub const ROUTES: &[Route] = &[
     route!("getScanStatus", Listen, system::scan_status),
     route!("startScan", Administer, system::start_scan),
     route!("getUser", OwnAccount, account::user),
+    route!("changePassword", OwnAccount, account::change_password),
+    route!("getUsers", Administer, users::users),
+    route!("createUser", Administer, users::create),
+    route!("updateUser", Administer, users::update),
+    route!("deleteUser", Administer, users::delete),
     route!("tokenInfo", OwnAccount, account::token_info),
     route!("getMusicFolders", Listen, browse::music_folders),
     route!("getIndexes", Listen, browse::indexes),
@@ -58,29 +92,78 @@ pub const ROUTES: &[Route] = &[
     route!("getRandomSongs", Listen, lists::random_songs),
     route!("getVideos", Listen, lists::videos),
     route!("getVideoInfo", Listen, lists::video_info),
+    route!("getSongsByGenre", Listen, discovery::songs_by_genre),
+    route!("getTopSongs", Listen, discovery::top_songs),
+    route!("getSimilarSongs", Listen, discovery::similar_songs),
+    route!("getSimilarSongs2", Listen, discovery::similar_songs2),
+    route!("getArtistInfo", Listen, discovery::artist_info),
+    route!("getArtistInfo2", Listen, discovery::artist_info2),
+    route!("getAlbumInfo", Listen, discovery::album_info),
+    route!("getAlbumInfo2", Listen, discovery::album_info),
+    route!("getLyrics", Listen, lyrics::lyrics),
+    route!("getLyricsBySongId", Listen, lyrics::lyrics_by_song_id),
+    route!("getNowPlaying", Listen, playing::now_playing),
+    route!("reportPlayback", Listen, playing::report_playback),
     route!("getStarred", Listen, lists::starred),
     route!("getStarred2", Listen, lists::starred2),
+    route!("search", Listen, search::search),
     route!("search2", Listen, search::search2),
     route!("search3", Listen, search::search3),
     route!("getPlaylists", Listen, playlists::playlists),
     route!("getPlaylist", Listen, playlists::playlist),
-    route!("stream", Listen, media::stream),
+    route!("createPlaylist", Listen, playlists::create),
+    route!("updatePlaylist", Listen, playlists::update),
+    route!("deletePlaylist", Listen, playlists::delete),
+    route!("getPlayQueue", Listen, queue::queue),
+    route!("savePlayQueue", Listen, queue::save),
+    route!("getPlayQueueByIndex", Listen, queue::queue_by_index),
+    route!("savePlayQueueByIndex", Listen, queue::save_by_index),
+    route!("getBookmarks", Listen, bookmarks::bookmarks),
+    route!("createBookmark", Listen, bookmarks::create),
+    route!("deleteBookmark", Listen, bookmarks::delete),
+    route!("getInternetRadioStations", Listen, stations::stations),
+    route!("createInternetRadioStation", Administer, stations::create),
+    route!("updateInternetRadioStation", Administer, stations::update),
+    route!("deleteInternetRadioStation", Administer, stations::delete),
+    route!("stream", Listen, transcoding::stream),
+    route!("getTranscodeDecision", Listen, transcoding::decision),
+    route!("getTranscodeStream", Listen, transcoding::transcode_stream),
     route!("download", Listen, media::download),
     route!("getCoverArt", Listen, media::cover_art),
     route!("scrobble", Listen, annotate::scrobble),
     route!("star", Listen, annotate::star),
     route!("unstar", Listen, annotate::unstar),
     route!("setRating", Listen, annotate::set_rating),
+    route!("getChatMessages", Listen, not_offered::chat_messages),
+    refused!("addChatMessage", Listen, NO_CHAT),
+    refused!("jukeboxControl", Listen, NO_JUKEBOX),
+    refused!("getAvatar", Listen, NO_AVATARS),
+    route!("getPodcasts", Listen, not_offered::podcasts),
+    route!("getNewestPodcasts", Listen, not_offered::newest_podcasts),
+    refused!("getPodcastEpisode", Listen, NO_PODCASTS),
+    refused!("refreshPodcasts", Listen, NO_PODCASTS),
+    refused!("createPodcastChannel", Listen, NO_PODCASTS),
+    refused!("deletePodcastChannel", Listen, NO_PODCASTS),
+    refused!("deletePodcastEpisode", Listen, NO_PODCASTS),
+    refused!("downloadPodcastEpisode", Listen, NO_PODCASTS),
+    refused!("getSonicSimilarTracks", Listen, NO_SIMILARITY),
+    refused!("findSonicPath", Listen, NO_SIMILARITY),
 ];
+
+/// Whether an endpoint is there and does what it is for.
+pub(crate) fn offers(name: &str) -> bool {
+    ROUTES.iter().any(|route| route.name == name && route.refusal.is_none())
+}
 
 /// What every endpoint works with.
 pub(crate) struct Face {
     pub(crate) parts: Parts,
+    pub(crate) playing: NowPlaying,
 }
 
 /// The OpenSubsonic face. Unknown endpoints are answered in the envelope too: clients probe.
 pub fn router(parts: Parts) -> Router {
-    let face = Arc::new(Face { parts });
+    let face = Arc::new(Face { parts, playing: NowPlaying::default() });
     let mut router = Router::new();
     for route in ROUTES {
         let face = face.clone();
@@ -170,7 +253,8 @@ async fn read(parts: &Parts, request: Request<Body>) -> Result<(Params, Request<
     if method != Method::POST {
         return Err((params, Error::method()));
     }
-    if !is_form(&request) {
+    let (is_form, is_document) = (is_form(&request), is_document(&request));
+    if !is_form && !is_document {
         return Ok((params, request));
     }
     let (head, body) = request.into_parts();
@@ -178,7 +262,11 @@ async fn read(parts: &Parts, request: Request<Body>) -> Result<(Params, Request<
         head.headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
     match Form::read(&parts.budget, declared, body).await {
         Ok(form) => {
-            params.extend(form);
+            if is_form {
+                params.extend(form);
+            } else {
+                params.attach(form);
+            }
             Ok((params, Request::from_parts(head, Body::empty())))
         }
         Err(error) => Err((params, error)),
@@ -186,11 +274,17 @@ async fn read(parts: &Parts, request: Request<Body>) -> Result<(Params, Request<
 }
 
 fn is_form(request: &Request<Body>) -> bool {
+    is_type(request, "application/x-www-form-urlencoded")
+}
+
+fn is_document(request: &Request<Body>) -> bool {
+    is_type(request, "application/json")
+}
+
+fn is_type(request: &Request<Body>, wanted: &str) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|value| {
-        let essence = value.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
+    content_type
+        .is_some_and(|value| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
 }
 
 /// Writes an error in the format that was asked for. What went wrong inside is logged with the endpoint's name; the

@@ -28,6 +28,8 @@ pub(crate) struct UserAnswer {
     rights: RightsAnswer,
     /// The numbers of the libraries that are visible; null is all of them.
     libraries: Option<Vec<i64>>,
+    /// The highest bitrate of sound, in thousands of bits per second; null is no limit.
+    max_bitrate_kbps: Option<u32>,
     /// Since when, as RFC 3339.
     created: String,
 }
@@ -60,6 +62,7 @@ impl UserAnswer {
                 LibrarySet::All => None,
                 LibrarySet::Only(folders) => Some(folders.iter().map(|folder| folder.0).collect()),
             },
+            max_bitrate_kbps: user.max_bitrate_kbps,
             created: json::moment(user.created),
         }
     }
@@ -187,9 +190,9 @@ pub(crate) async fn remove_key(
     caller: Caller,
     Id(id): Id<KeyId>,
 ) -> Result<StatusCode, Error> {
-    app.catalog.remove_key(caller.identity.user.id, id).await?;
-    // The watch would notice within a second; whoever revokes it wants it to end now.
-    app.sign_in.forget();
+    let user = caller.identity.user.id;
+    app.catalog.remove_key(user, id).await?;
+    app.sign_in.forget_user(user);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -232,8 +235,8 @@ pub(crate) async fn remove_app_password(
     caller: Caller,
     Id(id): Id<AppPasswordId>,
 ) -> Result<StatusCode, Error> {
-    app.catalog.remove_app_password(caller.identity.user.id, id).await?;
-    // The watch would notice within a second; whoever revokes it wants it to end now.
-    app.sign_in.forget();
+    let user = caller.identity.user.id;
+    app.catalog.remove_app_password(user, id).await?;
+    app.sign_in.forget_user(user);
     Ok(StatusCode::NO_CONTENT)
 }

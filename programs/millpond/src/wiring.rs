@@ -239,6 +239,7 @@ impl Faces<'_> {
             shelf: (*shelf).clone(),
             streams: (*streams).clone(),
             covers: making.covers.clone(),
+            transforms: Some(making.transforms.clone()),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
             listings,

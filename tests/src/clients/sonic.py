@@ -60,6 +60,21 @@ whole = server.download(song["id"]).read()
 step("a whole track by download", hashlib.sha256(whole).digest() == hashlib.sha256(file).digest())
 step("a cover", len(server.getCoverArt(album["coverArt"]).read()) > 1000)
 step("scrobble", server.scrobble(song["id"])["status"] == "ok")
+step("star", server.star(sids=[song["id"]], albumIds=[album["id"]])["status"] == "ok")
+starred = server.getStarred2()["starred2"]
+step("what is starred", [starred["song"][0]["id"], starred["album"][0]["id"]] == [song["id"], album["id"]])
+step("unstar", server.unstar(sids=[song["id"]], albumIds=[album["id"]])["status"] == "ok")
+step("nothing is starred", not server.getStarred2()["starred2"].get("song"))
+
+songs = [song["id"] for song in album["song"]]
+step("a playlist is made", server.createPlaylist(name="Evening", songIds=songs[:2])["status"] == "ok")
+mine = next(one for one in server.getPlaylists()["playlists"]["playlist"] if one["name"] == "Evening")
+change = server.updatePlaylist(mine["id"], name="Night", songIdsToAdd=songs[2:], songIndexesToRemove=[0])
+step("a playlist is changed", change["status"] == "ok")
+entries = server.getPlaylist(mine["id"])["playlist"]
+step("a playlist is read", [entries["name"], [one["id"] for one in entries["entry"]]] == ["Night", songs[1:]])
+step("a playlist is removed", server.deletePlaylist(mine["id"])["status"] == "ok")
+step("the password is changed", server.changePassword(user, password)["status"] == "ok")
 
 # The package has no call for a range: its own request, with one more field, is what players send.
 request = server._getRequest("download", {"id": song["id"]})

@@ -76,9 +76,11 @@ pub const JOBS_MIN: usize = 2;
 /// A rendition for which nobody waits any more goes on for so long, in case that somebody comes back: players ask for
 /// one file in several requests.
 pub const FLIGHT_LINGER_MS: u64 = 10_000;
+/// The same for a song: it is made again in seconds, and its player comes back at once or not at all.
+pub const SOUND_LINGER_MS: u64 = 1_000;
 /// How long a rendition waits for its turn before all who wait for it are told to come back later.
 pub const FLIGHT_WAIT_MS: u64 = 30_000;
-/// Renditions that one address may have in the making, those that wait for a turn included.
+/// Renditions that one address, or one user of an app, may have in the making, those that wait for a turn included.
 pub const FLIGHTS_PER_ADDRESS_MAX: usize = 8;
 /// What is reserved for a look at a source by ffprobe…
 pub const PROBE_BYTES: u64 = 40 * MIB;

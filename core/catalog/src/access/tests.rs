@@ -6,7 +6,15 @@ const ALL: Rights = Rights { upload: true, transform: true, share: true };
 const NONE: Rights = Rights { upload: false, transform: false, share: false };
 
 fn user(id: i64, role: Role, rights: Rights) -> User {
-    User { id: UserId(id), name: format!("user {id}"), role, rights, libraries: LibrarySet::All, created: 0 }
+    User {
+        id: UserId(id),
+        name: format!("user {id}"),
+        role,
+        rights,
+        libraries: LibrarySet::All,
+        max_bitrate_kbps: None,
+        created: 0,
+    }
 }
 
 #[test]
@@ -31,6 +39,8 @@ fn p08_every_action_is_judged_for_everybody() {
     check(Action::ChangeTrack { owner: Some(UserId(1)) },        [S, A, D, A]);
     check(Action::ChangeTrack { owner: Some(UserId(2)) },        [S, D, A, A]);
     check(Action::ChangeTrack { owner: Some(UserId(3)) },        [S, D, D, A]);
+    check(Action::ChangePlaylist { owner: UserId(1) },           [S, A, D, A]);
+    check(Action::ChangePlaylist { owner: UserId(2) },           [S, D, A, A]);
     check(Action::Upload,                                        [S, D, A, A]);
     check(Action::Transform,                                     [S, D, A, A]);
     check(Action::Share,                                         [S, D, A, A]);

@@ -9,7 +9,7 @@ use budget::limits::{
 use super::house::House;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
-use crate::model::{LibrarySet, Rights, Role, UserId};
+use crate::model::{LibrarySet, Role, UserChange, UserId};
 
 pub(super) async fn keys_belong_to_one_user(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
@@ -112,8 +112,8 @@ pub(super) async fn what_is_taken_back_raises_the_epoch_of_its_user_alone(catalo
     raised(Some(ann), "a revoked app password").await;
     catalog.set_password_hash(zoe.id, "new").await.expect("a new password");
     raised(Some(zoe.id), "a new password").await;
-    let only = LibrarySet::Only(vec![house.music]);
-    catalog.change_user(ann, Role::User, Rights::default(), &only).await.expect("a change");
+    let only = UserChange::libraries(LibrarySet::Only(vec![house.music]));
+    catalog.change_user(ann, &only).await.expect("a change");
     raised(Some(ann), "a changed user").await;
     catalog.remove_session([2; 32]).await.expect("an end");
     raised(Some(ann), "an ended session").await;

@@ -7,7 +7,7 @@ use store::{FolderId, RelPath, Stamp};
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::model::{Album, AlbumOrder, Artist, Role, Track, TrackChange, User, Visibility};
-use crate::scan::{Found, FoundCover, Tags};
+use crate::scan::{Details, Found, FoundCover, Tags};
 
 /// A catalog with libraries, an admin and two users.
 pub(super) struct House {
@@ -98,6 +98,7 @@ pub(super) fn file(artist: &str, album: &str, number: u32, title: &str) -> Found
         suffix: "flac".to_owned(),
         content_type: "audio/flac",
         cover: Some(cover),
+        details: Details::default(),
     };
     Found { path, stamp, tags }
 }

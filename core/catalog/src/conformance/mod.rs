@@ -12,16 +12,22 @@ use crate::database::Catalog;
 mod annotations;
 mod blobs;
 mod credentials;
+mod credits;
+mod discovery;
 mod doomed;
 mod house;
 mod inventory;
+mod left_off;
 mod libraries;
 mod lists;
+mod places;
 mod playing;
+mod playlists;
 mod random;
 mod rights;
 mod search;
 mod sent;
+mod stations;
 mod uploads;
 mod users;
 mod videos;
@@ -30,6 +36,7 @@ mod videos;
 pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     users::names_are_unique_without_regard_to_case(make().await).await;
     users::a_user_is_changed_as_a_whole(make().await).await;
+    users::a_user_begins_with_what_he_is_given(make().await).await;
     users::the_last_admin_stays(make().await).await;
     users::a_removed_user_takes_his_own_with_him(make().await).await;
 
@@ -51,6 +58,16 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     lists::an_album_is_played_in_its_order(make().await).await;
     lists::covers_are_found_for_everything(make().await).await;
 
+    credits::everybody_who_took_part_has_the_album(make().await).await;
+    credits::credits_follow_their_files(make().await).await;
+    credits::p08_credits_of_unseen_tracks_tell_nothing(make().await).await;
+    credits::a_release_of_musicbrainz_is_one_album(make().await).await;
+    credits::what_tags_know_of_an_artist_is_kept(make().await).await;
+
+    discovery::a_genre_has_its_tracks_in_pages(make().await).await;
+    discovery::what_everybody_plays_comes_first(make().await).await;
+    discovery::p08_similar_tracks_are_those_that_the_viewer_sees(make().await).await;
+
     videos::they_are_listed_by_themselves(make().await).await;
     videos::what_a_look_told_is_kept_until_the_file_changes(make().await).await;
     videos::what_is_told_of_other_bytes_is_not_kept(make().await).await;
@@ -58,6 +75,8 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 
     search::words_begin_with_what_was_typed(make().await).await;
     search::pages_of_a_search_fit_together(make().await).await;
+    places::a_page_is_the_same_wherever_it_is_asked_for(make().await).await;
+    places::what_changes_between_two_pages_moves_nobody_else(make().await).await;
 
     rights::p08_private_tracks_do_not_exist_for_others(make().await).await;
     rights::p08_a_set_of_libraries_hides_the_rest(make().await).await;
@@ -70,6 +89,8 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     annotations::a_play_counts_for_track_and_album(make().await).await;
     annotations::many_are_starred_and_played_or_none(make().await).await;
 
+    of_what_is_kept(&make).await;
+
     inventory::known_files_come_in_the_order_of_their_bytes(make().await).await;
     inventory::a_file_that_vanishes_and_returns_is_the_same_track(make().await).await;
     inventory::a_renamed_file_is_the_same_track(make().await).await;
@@ -79,6 +100,23 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 
     random::random_lists_hold_what_was_asked_for_once_each(make().await).await;
     of_what_is_sent(&make).await;
+}
+
+/// Those of what users keep for themselves.
+async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
+    playlists::songs_come_and_go_by_their_places(make().await).await;
+    playlists::a_change_is_made_whole_or_not_at_all(make().await).await;
+    playlists::p04_lists_and_their_songs_are_bounded(make().await).await;
+    playlists::p08_a_playlist_shows_each_viewer_what_he_may_see(make().await).await;
+    playlists::songs_that_vanish_keep_their_place_until_they_return(make().await).await;
+
+    left_off::a_queue_is_kept_as_it_was(make().await).await;
+    left_off::p08_of_a_queue_each_sees_what_he_still_may(make().await).await;
+    left_off::bookmarks_are_each_users_own(make().await).await;
+    left_off::p04_bookmarks_are_bounded(make().await).await;
+    left_off::a_renamed_file_keeps_its_bookmarks_and_its_place(make().await).await;
+
+    stations::stations_are_added_changed_and_removed(make().await).await;
 }
 
 /// Those of uploads, of the bytes that are kept of them, and of their end.

@@ -6,7 +6,7 @@ use super::house::{House, file};
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
-use crate::model::{LibrarySet, Rights, Role, UserId};
+use crate::model::{LibrarySet, Rights, Role, UserChange, UserId};
 
 pub(super) async fn names_are_unique_without_regard_to_case(catalog: Arc<dyn Catalog>) {
     let ann = catalog.add_user("Ann", Role::User, "hash").await.expect("a user is added");
@@ -24,37 +24,63 @@ pub(super) async fn names_are_unique_without_regard_to_case(catalog: Arc<dyn Cat
     assert_eq!(catalog.user(UserId(999)).await.expect_err("nobody").kind(), ErrorKind::NotFound);
     let zoe = catalog.add_user("zoe", Role::Admin, "hash").await.expect("a user is added");
     let bob = catalog.add_user("Bob", Role::User, "hash").await.expect("a user is added");
-    assert_eq!(catalog.users().await.expect("a list"), [ann, bob, zoe]);
+    let first = catalog.users(None, 2).await.expect("a page");
+    assert_eq!((first.rows, first.next.as_deref()), (vec![ann, bob], Some("Bob")));
+    let second = catalog.users(first.next.as_deref(), 2).await.expect("a page");
+    assert_eq!((second.rows, second.next), (vec![zoe], None));
 }
 
 pub(super) async fn a_user_is_changed_as_a_whole(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
     let rights = Rights { upload: false, transform: true, share: false };
     let only = LibrarySet::Only(vec![house.talks]);
-    let changed =
-        house.catalog.change_user(house.ann.id, Role::Admin, rights, &only).await.expect("a change");
+    let all =
+        UserChange { role: Some(Role::Admin), max_bitrate_kbps: Some(Some(192)), ..UserChange::default() };
+    let all = UserChange { libraries: Some(only.clone()), ..all }.with_rights(rights);
+    let changed = house.catalog.change_user(house.ann.id, &all).await.expect("a change");
     assert_eq!((changed.role, changed.rights, &changed.libraries), (Role::Admin, rights, &only));
+    assert_eq!(changed.max_bitrate_kbps, Some(192));
     assert_eq!(house.catalog.user(house.ann.id).await.expect("a lookup"), changed);
-    let back = house
-        .catalog
-        .change_user(house.ann.id, Role::User, rights, &LibrarySet::All)
-        .await
-        .expect("a change");
-    assert_eq!(back.libraries, LibrarySet::All);
-    let nobody = house.catalog.change_user(UserId(999), Role::User, rights, &LibrarySet::All).await;
+    let nothing = house.catalog.change_user(house.ann.id, &UserChange::default()).await.expect("no change");
+    assert_eq!(nothing, changed, "what is not named stays");
+    let back = UserChange { max_bitrate_kbps: Some(None), ..UserChange::libraries(LibrarySet::All) };
+    let back = house.catalog.change_user(house.ann.id, &back).await.expect("a change");
+    assert_eq!((back.libraries, back.max_bitrate_kbps, back.rights), (LibrarySet::All, None, rights));
+    let silent = UserChange { max_bitrate_kbps: Some(Some(0)), ..UserChange::role(Role::User) };
+    let refused = house.catalog.change_user(house.ann.id, &silent).await.expect_err("nothing can be sent so");
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    assert_eq!(house.catalog.user(house.ann.id).await.expect("a lookup").role, Role::Admin, "all or nothing");
+    let nobody = house.catalog.change_user(UserId(999), &UserChange::role(Role::User)).await;
     assert_eq!(nobody.expect_err("nobody").kind(), ErrorKind::NotFound);
+}
+
+pub(super) async fn a_user_begins_with_what_he_is_given(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let rights = Rights { upload: false, transform: true, share: false };
+    let first = UserChange {
+        max_bitrate_kbps: Some(Some(96)),
+        ..UserChange::libraries(LibrarySet::Only(vec![house.talks]))
+    };
+    let first = first.with_rights(rights);
+    let zoe = house.catalog.add_user_who("zoe", "hash", &first).await.expect("a user is added");
+    assert_eq!((zoe.role, zoe.rights, zoe.max_bitrate_kbps), (Role::User, rights, Some(96)));
+    assert_eq!(zoe.libraries, LibrarySet::Only(vec![house.talks]));
+    assert_eq!(house.catalog.user_named("zoe").await.expect("a lookup"), Some(zoe));
+    let silent = UserChange { max_bitrate_kbps: Some(Some(0)), ..UserChange::default() };
+    house.catalog.add_user_who("yan", "hash", &silent).await.expect_err("nothing can be sent so");
+    assert_eq!(house.catalog.user_named("yan").await.expect("a lookup"), None, "all or nothing");
 }
 
 pub(super) async fn the_last_admin_stays(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
     let (catalog, admin, ann) = (&house.catalog, house.admin.id, house.ann.id);
-    let (rights, all) = (Rights::default(), LibrarySet::All);
-    let demoted = catalog.change_user(admin, Role::User, rights, &all).await;
+    let (to_admin, to_user) = (UserChange::role(Role::Admin), UserChange::role(Role::User));
+    let demoted = catalog.change_user(admin, &to_user).await;
     assert_eq!(demoted.expect_err("the last admin").kind(), ErrorKind::NotAllowed);
     assert_eq!(catalog.remove_user(admin).await.expect_err("the last admin").kind(), ErrorKind::NotAllowed);
-    catalog.change_user(admin, Role::Admin, rights, &all).await.expect("he may stay one");
-    catalog.change_user(ann, Role::Admin, rights, &all).await.expect("another admin");
-    catalog.change_user(admin, Role::User, rights, &all).await.expect("not the last any more");
+    catalog.change_user(admin, &to_admin).await.expect("he may stay one");
+    catalog.change_user(ann, &to_admin).await.expect("another admin");
+    catalog.change_user(admin, &to_user).await.expect("not the last any more");
     assert_eq!(catalog.remove_user(ann).await.expect_err("the last admin").kind(), ErrorKind::NotAllowed);
     catalog.remove_user(admin).await.expect("a plain user now");
     assert_eq!(catalog.remove_user(admin).await.expect_err("nobody").kind(), ErrorKind::NotFound);

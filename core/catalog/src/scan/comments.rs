@@ -6,7 +6,9 @@ use std::io;
 
 use budget::limits::TAG_TEXT_BYTES_MAX;
 
-use super::words::{Field, Words};
+use super::fields;
+use super::lyrics::Lyrics;
+use super::words::Words;
 
 /// Something that is read from front to back.
 pub(super) trait Stream {
@@ -29,15 +31,16 @@ fn read_all(stream: &mut impl Stream, words: &mut Words) -> io::Result<()> {
     let mut buffer = Vec::new();
     for _ in 0..length(stream)? {
         let bytes = u64::from(length(stream)?);
-        let looked_at = bytes.min(TAG_TEXT_BYTES_MAX);
+        let looked_at = bytes.min(TAG_TEXT_BYTES_MAX.max(words.lyrics_room()));
         buffer.resize(usize::try_from(looked_at).unwrap_or(0), 0);
         stream.read_exact(&mut buffer)?;
         stream.skip(bytes - looked_at)?;
         let text = String::from_utf8_lossy(&buffer);
-        if let Some((name, value)) = text.split_once('=')
-            && let Some(field) = field(name)
-        {
+        let (name, value) = text.split_once('=').unwrap_or_default();
+        if let Some(field) = fields::named(name) {
             words.add(field, value);
+        } else if words.lyrics_room() > 0 && fields::is_lyrics(name) {
+            words.add_lyrics(Lyrics::of_text(value, None), value.len());
         }
     }
     Ok(())
@@ -47,20 +50,4 @@ fn length(stream: &mut impl Stream) -> io::Result<u32> {
     let mut bytes = [0; 4];
     stream.read_exact(&mut bytes)?;
     Ok(u32::from_le_bytes(bytes))
-}
-
-fn field(name: &str) -> Option<Field> {
-    Some(match name.trim().to_ascii_uppercase().as_str() {
-        "TITLE" => Field::Title,
-        "ALBUM" => Field::Album,
-        "ARTIST" => Field::Artist,
-        "ALBUMARTIST" | "ALBUM ARTIST" | "ALBUM_ARTIST" => Field::AlbumArtist,
-        "GENRE" => Field::Genre,
-        "TRACKNUMBER" | "TRACK" => Field::Track,
-        "TRACKTOTAL" | "TOTALTRACKS" => Field::TrackTotal,
-        "DISCNUMBER" | "DISC" => Field::Disc,
-        "DATE" | "YEAR" => Field::Date,
-        "ORIGINALDATE" | "ORIGINALYEAR" => Field::OriginalDate,
-        _ => return None,
-    })
 }

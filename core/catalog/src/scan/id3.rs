@@ -11,9 +11,13 @@ use std::io;
 use budget::limits::{PICTURE_HEAD_BYTES_MAX, TAG_TEXT_BYTES_MAX};
 use lofty::id3::v1::GENRES;
 
+use super::fields::Field;
 use super::picture::Pictures;
 use super::window::{Bytes, Window};
-use super::words::{Field, Words};
+use super::words::Words;
+
+mod sung;
+mod texts;
 
 /// Reads the tag that begins at `base` and ends before `limit`; gives the place behind it, or `None` if there is none.
 pub(super) fn read<B: Bytes>(
@@ -83,11 +87,12 @@ fn frames<B: Bytes>(
         let prefix = frame.prefix_bytes.min(size);
         cursor.skip(prefix)?;
         size -= prefix;
-        if let Some(field) = text_field(&frame.id) {
-            let text = read_text(cursor, size, frame.is_unsynchronised)?;
-            for value in text.split('\0') {
-                add(words, field, value);
-            }
+        if texts::is_wanted(&frame.id) {
+            let content = read_content(cursor, size, TAG_TEXT_BYTES_MAX, frame.is_unsynchronised)?;
+            texts::add(words, &frame.id, &content);
+        } else if words.lyrics_room() > 0 && sung::is_wanted(&frame.id) {
+            let content = read_content(cursor, size, words.lyrics_room(), frame.is_unsynchronised)?;
+            words.add_lyrics(sung::read(&frame.id, &content).unwrap_or_default(), content.len());
         } else if matches!(&frame.id, b"APIC" | b"PIC ") && !frame.is_unsynchronised && !cursor.unsynchronised
         {
             let start = cursor.at();
@@ -171,41 +176,14 @@ fn size_in_2_4<B: Bytes>(cursor: &mut Cursor<'_, B>, size: [u8; 4]) -> io::Resul
     Ok(plain)
 }
 
-fn text_field(id: &[u8; 4]) -> Option<Field> {
-    Some(match id {
-        b"TIT2" | b"TT2 " => Field::Title,
-        b"TALB" | b"TAL " => Field::Album,
-        b"TPE1" | b"TP1 " => Field::Artist,
-        b"TPE2" | b"TP2 " => Field::AlbumArtist,
-        b"TCON" | b"TCO " => Field::Genre,
-        b"TRCK" | b"TRK " => Field::Track,
-        b"TPOS" | b"TPA " => Field::Disc,
-        b"TDRC" | b"TYER" | b"TYE " | b"TDRL" => Field::Date,
-        b"TDOR" | b"TORY" | b"TOR " => Field::OriginalDate,
-        _ => return None,
-    })
-}
-
-/// Adds a value; genres may be numbers of the list in [`GENRES`]: `17`, `(17)`, `(17)Rock`.
-fn add(words: &mut Words, field: Field, value: &str) {
-    if field != Field::Genre {
-        return words.add(field, value);
-    }
-    let named = |number: &str| number.parse::<usize>().ok().and_then(|number| GENRES.get(number).copied());
-    let mut rest = value.trim();
-    if let Some(name) = named(rest) {
-        return words.add(field, name);
-    }
-    while let Some((number, behind)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
-        let Some(name) = named(number) else { break };
-        words.add(field, name);
-        rest = behind;
-    }
-    words.add(field, rest);
-}
-
-fn read_text<B: Bytes>(cursor: &mut Cursor<'_, B>, size: u64, unsynchronised: bool) -> io::Result<String> {
-    let looked_at = size.min(TAG_TEXT_BYTES_MAX);
+/// The first bytes of a frame's content; the rest is stepped over.
+fn read_content<B: Bytes>(
+    cursor: &mut Cursor<'_, B>,
+    size: u64,
+    bytes_max: u64,
+    unsynchronised: bool,
+) -> io::Result<Vec<u8>> {
+    let looked_at = size.min(bytes_max);
     let mut bytes = vec![0; usize::try_from(looked_at).unwrap_or(0)];
     cursor.read_exact(&mut bytes)?;
     cursor.skip(size - looked_at)?;
@@ -217,28 +195,7 @@ fn read_text<B: Bytes>(cursor: &mut Cursor<'_, B>, size: u64, unsynchronised: bo
             !put_in
         });
     }
-    Ok(match bytes.split_first() {
-        Some((encoding, text)) => decode(*encoding, text),
-        None => String::new(),
-    })
-}
-
-/// Text in one of the four encodings (ID3v2.4 section 4).
-fn decode(encoding: u8, bytes: &[u8]) -> String {
-    let utf_16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-    };
-    match (encoding, bytes) {
-        (0, _) => latin_1(bytes),
-        (1, [0xfe, 0xff, text @ ..]) | (2, text) => utf_16(text, u16::from_be_bytes),
-        (1, [0xff, 0xfe, text @ ..]) | (1, text) => utf_16(text, u16::from_le_bytes),
-        _ => String::from_utf8_lossy(bytes).into_owned(),
-    }
-}
-
-fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
+    Ok(bytes)
 }
 
 /// Finds the picture's bytes in its frame: behind encoding, media type, kind and description.
@@ -280,7 +237,7 @@ pub(super) fn read_version_1<B: Bytes>(window: &mut Window<B>) -> io::Result<Wor
     let fields =
         [(Field::Title, 3..33), (Field::Artist, 33..63), (Field::Album, 63..93), (Field::Date, 93..97)];
     for (field, range) in fields {
-        let text = latin_1(&tag[range]);
+        let text = texts::latin_1(&tag[range]);
         words.add(field, text.split('\0').next().unwrap_or_default());
     }
     if tag[125] == 0 && tag[126] != 0 {

@@ -7,11 +7,12 @@ use std::io;
 
 use budget::limits::{TAG_PARTS_MAX, TAG_TEXT_BYTES_MAX};
 
+use super::fields::Field;
 use super::id3;
 use super::picture::Pictures;
 use super::sound::Sound;
 use super::window::{Bytes, Window};
-use super::words::{Field, Words};
+use super::words::Words;
 
 /// Which of the two it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use store::{FolderId, RelPath, Stamp};
 
+use super::details::Details;
 use crate::error::Error;
 use crate::model::TrackId;
 
@@ -72,6 +73,8 @@ pub struct Tags {
     pub content_type: &'static str,
     /// Where its picture lies: a file in the same folder, or a slice of the file itself.
     pub cover: Option<FoundCover>,
+    /// What else they tell.
+    pub details: Details,
 }
 
 /// The media types that [`Tags::content_type`] may have, so that a database can turn its text back into a constant.

@@ -8,9 +8,10 @@ use std::io;
 
 use budget::limits::{TAG_PARTS_MAX, TAG_TEXT_BYTES_MAX};
 
+use super::fields::Field;
 use super::sound::Sound;
 use super::window::{Bytes, Window};
-use super::words::{Field, Words};
+use super::words::Words;
 
 // format: RFC 9559 section 27.1
 const HEADER: u64 = 0x1a45_dfa3;

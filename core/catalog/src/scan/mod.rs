@@ -13,16 +13,19 @@
 //! always one.
 //!
 //! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; what is in a video beyond what its
-//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)); loudness tags; words in APE tags. A
+//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)); words in APE tags. A
 //! picture that is put beside tracks that did not change is found when one of them does.
 
 mod beside;
 mod comments;
+mod details;
 mod entries;
+mod fields;
 mod flac;
 mod id3;
 mod iff;
 mod inventory;
+mod lyrics;
 mod matroska;
 mod merge;
 mod mp4;
@@ -41,7 +44,9 @@ mod words;
 
 pub(crate) use words::{clean, genres};
 
+pub use details::{Contribution, Details, Person};
 pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
+pub use lyrics::{Line, Lyrics, read_lyrics, read_lyrics_file};
 pub use mpeg::mpeg_frame_bytes;
 pub use scanner::{Asked, Counts, Report, Scanner, Status};
 pub use tags::read_tags;

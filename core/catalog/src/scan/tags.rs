@@ -14,15 +14,21 @@ use lofty::probe::Probe;
 use lofty::tag::{ItemKey, Tag};
 use store::{RelPath, Source};
 
+use super::details::{Details, is_compilation};
+use super::fields::{FOREIGN, Field};
 use super::inventory::{FoundCover, Tags};
+use super::lyrics::Lyrics;
 use super::picture::Pictures;
 use super::sound::Sound;
 use super::window::{Bytes, Plan, View, Window};
-use super::words::{Field, Words, clean};
+use super::words::{Words, clean};
 use super::{flac, id3, iff, matroska, mp4, ogg};
 
 /// The share that a foreign parser may take: what it holds of a file, it holds about twice.
 const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
+
+/// Whose an album of many artists is.
+const VARIOUS: &str = "Various Artists";
 
 /// Extensions of files that a scan opens, in lower case.
 const EXTENSIONS: [&str; 16] = [
@@ -91,28 +97,8 @@ pub(super) fn read<B: Bytes>(
     path: &RelPath,
     beside: Option<FoundCover>,
 ) -> io::Result<Tags> {
-    let (mut words, mut pictures) = (Words::default(), Pictures::default());
-    window.allow(TAG_BYTES_MAX);
-    let base = leading_tags(window, &mut words, &mut pictures)?;
-    let mut start = [0; 12];
-    window.allow(TAG_BYTES_MAX);
-    let count = window.read_at(&mut start, base)?;
-    let (sound, content_type) = match Container::of(&start[..count]) {
-        Container::Flac => (flac::read(window, base, &mut words, &mut pictures)?, "audio/flac"),
-        Container::Mpeg => (mpeg(window, base, &mut words)?, "audio/mpeg"),
-        // These know no tag in front of them.
-        _ if base > 0 => {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "an ID3 tag is all that it begins with"));
-        }
-        Container::Ogg => (ogg::read(window, &mut words)?, "audio/ogg"),
-        Container::Wav => (iff::read(window, iff::Order::Little, &mut words, &mut pictures)?, "audio/wav"),
-        Container::Aiff => (iff::read(window, iff::Order::Big, &mut words, &mut pictures)?, "audio/aiff"),
-        Container::Mp4 => mp4(window, &mut words, &mut pictures)?,
-        Container::Matroska => {
-            let found = matroska::read(window, &mut words)?;
-            (found.sound, found.content_type)
-        }
-    };
+    let mut words = Words::default();
+    let (sound, content_type, pictures) = read_words(window, &mut words)?;
     let embedded = pictures.best().map(|slice| FoundCover {
         path: path.clone(),
         offset: slice.offset,
@@ -120,6 +106,36 @@ pub(super) fn read<B: Bytes>(
         content_type: slice.content_type,
     });
     Ok(named(words, sound, content_type, path, beside.or(embedded)))
+}
+
+/// Reads the words of a file, whatever it is called: its sound, its media type, and where its pictures lie.
+pub(super) fn read_words<B: Bytes>(
+    window: &mut Window<B>,
+    words: &mut Words,
+) -> io::Result<(Sound, &'static str, Pictures)> {
+    let mut pictures = Pictures::default();
+    window.allow(TAG_BYTES_MAX);
+    let base = leading_tags(window, words, &mut pictures)?;
+    let mut start = [0; 12];
+    window.allow(TAG_BYTES_MAX);
+    let count = window.read_at(&mut start, base)?;
+    let (sound, content_type) = match Container::of(&start[..count]) {
+        Container::Flac => (flac::read(window, base, words, &mut pictures)?, "audio/flac"),
+        Container::Mpeg => (mpeg(window, base, words)?, "audio/mpeg"),
+        // These know no tag in front of them.
+        _ if base > 0 => {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an ID3 tag is all that it begins with"));
+        }
+        Container::Ogg => (ogg::read(window, words)?, "audio/ogg"),
+        Container::Wav => (iff::read(window, iff::Order::Little, words, &mut pictures)?, "audio/wav"),
+        Container::Aiff => (iff::read(window, iff::Order::Big, words, &mut pictures)?, "audio/aiff"),
+        Container::Mp4 => mp4(window, words, &mut pictures)?,
+        Container::Matroska => {
+            let found = matroska::read(window, words)?;
+            (found.sound, found.content_type)
+        }
+    };
+    Ok((sound, content_type, pictures))
 }
 
 /// Reads the ID3 tags that a file begins with; gives the place behind them.
@@ -130,7 +146,7 @@ fn leading_tags<B: Bytes>(
 ) -> io::Result<u64> {
     let (mut base, length) = (0, window.length());
     for _ in 0..TAG_LEADING_MAX {
-        let mut more = Words::default();
+        let mut more = words.empty_like_this();
         match id3::read(window, base, length, &mut more, pictures)? {
             Some(behind) => base = behind,
             None => break,
@@ -146,7 +162,7 @@ fn mpeg<B: Bytes>(window: &mut Window<B>, base: u64, words: &mut Words) -> io::R
     if base > 0 {
         plan.cuts.push(0..base.min(window.length()));
     }
-    let sound = foreign(window, &plan, FileType::Mpeg, false)?.1;
+    let sound = foreign(window, &plan, FileType::Mpeg, None)?;
     if sound.duration_ms == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "no MPEG frame follows another in it"));
     }
@@ -183,33 +199,35 @@ fn mp4_words_and_sound<B: Bytes>(
     plan: &Plan,
     words: &mut Words,
 ) -> io::Result<Sound> {
-    match foreign(window, plan, FileType::Mp4, true) {
-        Ok((found, sound)) => {
-            *words = found;
-            Ok(sound)
-        }
-        Err(_) => Ok(foreign(window, plan, FileType::Mp4, false)?.1),
+    match foreign(window, plan, FileType::Mp4, Some(words)) {
+        Err(_) => foreign(window, plan, FileType::Mp4, None),
+        read => read,
     }
 }
 
-/// Lets `lofty` read what the plan shows of a file.
+/// Lets `lofty` read what the plan shows of a file, with its tags if words are wanted.
 fn foreign<B: Bytes>(
     window: &mut Window<B>,
     plan: &Plan,
     kind: FileType,
-    with_tags: bool,
-) -> io::Result<(Words, Sound)> {
+    words: Option<&mut Words>,
+) -> io::Result<Sound> {
     // This is set for each thread, and threads come and go.
     let limit = usize::try_from(FOREIGN_BYTES_MAX).unwrap_or(usize::MAX);
     apply_global_options(GlobalOptions::new().allocation_limit(limit).use_custom_resolvers(false));
-    let options = ParseOptions::new().read_cover_art(false).read_tags(with_tags);
+    let options = ParseOptions::new().read_cover_art(false).read_tags(words.is_some());
     window.allow(FOREIGN_BYTES_MAX);
     let parse = || Probe::with_file_type(View::new(window, plan), kind).options(options).read();
     // It asserts on some broken files. One file's failure is its own.
     let parsed = catch_unwind(AssertUnwindSafe(parse));
     window.allow(TAG_BYTES_MAX);
     match parsed {
-        Ok(Ok(file)) => Ok((words_of(&file), sound_of(&file))),
+        Ok(Ok(file)) => {
+            if let Some(words) = words {
+                file.tags().iter().for_each(|tag| add_words_of(tag, words));
+            }
+            Ok(sound_of(&file))
+        }
         Ok(Err(e)) => Err(io::Error::new(io::ErrorKind::InvalidData, causes(&e))),
         Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "the parser gave up")),
     }
@@ -221,36 +239,20 @@ fn causes(e: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn words_of(file: &TaggedFile) -> Words {
-    let mut words = Words::default();
-    for tag in file.tags() {
-        words.fill_from(words_of_tag(tag));
-    }
-    words
-}
-
-fn words_of_tag(tag: &Tag) -> Words {
-    let keys = [
-        (ItemKey::TrackTitle, Field::Title),
-        (ItemKey::AlbumTitle, Field::Album),
-        (ItemKey::TrackArtist, Field::Artist),
-        (ItemKey::AlbumArtist, Field::AlbumArtist),
-        (ItemKey::Genre, Field::Genre),
-        (ItemKey::TrackNumber, Field::Track),
-        (ItemKey::TrackTotal, Field::TrackTotal),
-        (ItemKey::DiscNumber, Field::Disc),
-        (ItemKey::RecordingDate, Field::Date),
-        (ItemKey::Year, Field::Date),
-        (ItemKey::ReleaseDate, Field::Date),
-        (ItemKey::OriginalReleaseDate, Field::OriginalDate),
-    ];
-    let mut words = Words::default();
-    for (key, field) in keys {
+fn add_words_of(tag: &Tag, words: &mut Words) {
+    let mut found = words.empty_like_this();
+    for (key, field) in FOREIGN {
         for value in tag.get_strings(key) {
-            words.add(field, value);
+            found.add(field, value);
         }
     }
-    words
+    // Both keys stand for one atom; which of them it is read as is the parser's choice.
+    let keys = [ItemKey::Lyrics, ItemKey::UnsyncLyrics];
+    let texts = keys.map(|key| tag.get_strings(key)).into_iter().find_map(|mut texts| texts.next());
+    if let Some(text) = texts.filter(|text| text.len() as u64 <= found.lyrics_room()) {
+        found.add_lyrics(Lyrics::of_text(text, None), text.len());
+    }
+    words.fill_from(found);
 }
 
 fn sound_of(file: &TaggedFile) -> Sound {
@@ -276,7 +278,12 @@ fn named(
     let (track, track_total) = words.track();
     let artist = words.joined(Field::Artist);
     let album_artist = words.joined(Field::AlbumArtist);
-    let artist = artist.or_else(|| album_artist.clone()).unwrap_or_else(|| "[Unknown Artist]".to_owned());
+    // That is what the flag means where nobody is named: the tracks of several artists are one album all the same.
+    let album_artist = album_artist.or_else(|| is_compilation(&words).then(|| VARIOUS.to_owned()));
+    let artist = artist
+        .or_else(|| words.joined(Field::Artists))
+        .or_else(|| album_artist.clone())
+        .unwrap_or_else(|| "[Unknown Artist]".to_owned());
     Tags {
         title: words
             .first(Field::Title)
@@ -301,6 +308,7 @@ fn named(
         suffix: path.extension().unwrap_or_default(),
         content_type,
         cover,
+        details: Details::of(&words),
     }
 }
 

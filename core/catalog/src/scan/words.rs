@@ -1,32 +1,33 @@
 //! Texts as tags have them, made into what lists show.
 
-use budget::limits::{TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX, TAG_VALUES_MAX};
+use budget::limits::{
+    LYRICS_BYTES_MAX, LYRICS_TEXTS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
+    TAG_VALUES_MAX,
+};
 
-/// What a text is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
-    Title,
-    Album,
-    Artist,
-    AlbumArtist,
-    Genre,
-    Track,
-    TrackTotal,
-    Disc,
-    Date,
-    OriginalDate,
-}
-
-const FIELDS: usize = 10;
+use super::fields::{FIELDS, Field};
+use super::lyrics::Lyrics;
 
 /// The texts of one file's tags, by field, in the order in which they were found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Words([Vec<String>; FIELDS]);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    fields: [Vec<String>; FIELDS],
+    /// What is sung, if somebody wants to know.
+    lyrics: Option<Vec<Lyrics>>,
+    /// How much of that may still be read.
+    lyrics_bytes: u64,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Words { fields: std::array::from_fn(|_| Vec::new()), lyrics: None, lyrics_bytes: 0 }
+    }
+}
 
 impl Words {
     /// Adds a value, cleaned; an empty one is none.
     pub(super) fn add(&mut self, field: Field, text: &str) {
-        let values = &mut self.0[field as usize];
+        let values = &mut self.fields[field as usize];
         if let (Some(text), true) = (clean(text), values.len() < TAG_VALUES_MAX) {
             values.push(text);
         }
@@ -34,15 +35,53 @@ impl Words {
 
     /// Takes the fields that are empty here from another tag of the same file.
     pub(super) fn fill_from(&mut self, other: Words) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+        for (mine, theirs) in self.fields.iter_mut().zip(other.fields) {
             if mine.is_empty() {
                 *mine = theirs;
             }
         }
+        let lyrics = other.lyrics.into_iter().flatten();
+        if let Some(mine) = &mut self.lyrics {
+            mine.extend(lyrics);
+            mine.truncate(LYRICS_TEXTS_MAX);
+        }
+        self.lyrics_bytes = self.lyrics_bytes.min(other.lyrics_bytes);
     }
 
-    fn values(&self, field: Field) -> &[String] {
-        &self.0[field as usize]
+    /// Texts of tags, and what is sung.
+    pub(super) fn with_lyrics() -> Self {
+        Words { lyrics: Some(Vec::new()), lyrics_bytes: LYRICS_BYTES_MAX, ..Words::default() }
+    }
+
+    /// Those of another tag of the same file.
+    pub(super) fn empty_like_this(&self) -> Self {
+        let lyrics = self.lyrics.as_ref().map(|_| Vec::new());
+        Words { lyrics, lyrics_bytes: self.lyrics_bytes, ..Words::default() }
+    }
+
+    /// How many bytes of what is sung are still wanted.
+    pub(super) fn lyrics_room(&self) -> u64 {
+        self.lyrics_bytes
+    }
+
+    /// Adds what is sung, for which so many bytes were read.
+    pub(super) fn add_lyrics(&mut self, lyrics: Lyrics, bytes: usize) {
+        self.lyrics_bytes = self.lyrics_bytes.saturating_sub(bytes as u64);
+        if let Some(all) = &mut self.lyrics
+            && all.len() < LYRICS_TEXTS_MAX
+            && !lyrics.lines.is_empty()
+        {
+            all.push(lyrics);
+        }
+    }
+
+    pub(super) fn into_lyrics(self) -> Vec<Lyrics> {
+        self.lyrics.unwrap_or_default()
+    }
+
+    /// All values.
+    pub(super) fn values(&self, field: Field) -> &[String] {
+        &self.fields[field as usize]
     }
 
     /// The first value.
@@ -74,8 +113,8 @@ impl Words {
 
     /// The year of release, else of the first release.
     pub(super) fn year(&self) -> Option<u32> {
-        let dates = self.values(Field::Date).iter().chain(self.values(Field::OriginalDate));
-        dates.filter_map(|text| year(text)).next()
+        let dates = [Field::Date, Field::ReleaseDate, Field::OriginalDate].map(|field| self.values(field));
+        dates.into_iter().flatten().filter_map(|text| year(text)).next()
     }
 }
 
@@ -107,7 +146,7 @@ fn clean_to(text: impl AsRef<str>, chars_max: usize) -> Option<String> {
 }
 
 /// The numbers of `3/12`; 0 and what is no number are none.
-fn pair(text: &str) -> (Option<u32>, Option<u32>) {
+pub(super) fn pair(text: &str) -> (Option<u32>, Option<u32>) {
     let number = |text: &str| text.trim().parse().ok().filter(|number| *number > 0);
     match text.split_once(['/', '\\']) {
         Some((first, second)) => (number(first), number(second)),
@@ -117,7 +156,7 @@ fn pair(text: &str) -> (Option<u32>, Option<u32>) {
 
 /// The first run of four digits, as dates are written in every order: `1999`, `1999-03-01`, `01.03.1999`; or the first
 /// four of eight: `19990301`.
-fn year(text: &str) -> Option<u32> {
+pub(super) fn year(text: &str) -> Option<u32> {
     let mut runs = text.split(|c: char| !c.is_ascii_digit());
     let run = runs.find(|run| matches!(run.len(), 4 | 8))?;
     run[..4].parse().ok().filter(|year| *year > 0)

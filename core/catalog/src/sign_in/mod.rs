@@ -270,6 +270,12 @@ impl SignIn {
         self.0.remembered.forget();
     }
 
+    /// Forgets those of one user: [`SignIn::watch`] would notice within a second what happened to them, and whoever takes
+    /// a credential back wants it to end now.
+    pub fn forget_user(&self, user: UserId) {
+        self.0.remembered.forget_user(user);
+    }
+
     /// Asks the database twice a second which users changed or lost a credential, whichever process did it, and forgets
     /// theirs. When the database does not answer, nothing is trusted.
     pub async fn watch(self, stop: impl Future<Output = ()>) {

@@ -1,52 +1,72 @@
 //! Lists of albums, each order with the index that serves it.
 
-use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
+use budget::limits::{DISC_TITLES_MAX, PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
 
+use super::places::{List, Place, Statements};
 use super::rows::{self, AlbumRow};
 use super::sql::{album_rows, album_seen, has_cover, play_state, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
 use crate::fold;
-use crate::model::{Album, AlbumId, AlbumOrder, ArtistId};
+use crate::model::{Album, AlbumId, AlbumOrder, ArtistId, DiscTitle};
 
 const ONE: &str = album_rows!("SELECT al.id FROM albums al WHERE al.id = ?4 AND ", album_seen!());
-pub(super) const NEWEST: &str = album_rows!(
-    "SELECT al.id FROM albums al INDEXED BY albums_by_age WHERE ",
-    album_seen!(),
-    "
-     ORDER BY al.created DESC, al.id DESC LIMIT ?4 OFFSET ?5"
+/// The statements of a list of albums in one order: what an album sorts by, which albums, and how they follow.
+macro_rules! in_order {
+    ([$number:literal, $artist:literal, $artist_id:literal, $name:literal] $($from:tt)*) => {
+        Statements {
+            rows: album_rows!("SELECT al.id FROM ", $($from)*, " LIMIT ?4 OFFSET ?5"),
+            step: concat!(
+                "WITH ", seen!(), " SELECT ", $number, " AS number, ", $artist, " AS artist, ", $artist_id, " AS artist_id, ",
+                $name, " AS name, al.id AS id FROM ", $($from)*, " LIMIT ?4 OFFSET ?5"
+            ),
+            place: concat!(
+                "SELECT ", $number, " AS number, ", $artist, " AS artist, ", $artist_id, " AS artist_id, ",
+                $name, " AS name, al.id AS id FROM albums al CROSS JOIN artists ar ON ar.id = al.artist_id WHERE al.id = ?8"
+            ),
+        }
+    };
+}
+
+pub(super) static NEWEST: Statements = in_order!(
+    ["al.created", "''", "0", "''"]
+    "albums al INDEXED BY albums_by_age WHERE (al.created, al.id) < (?8, ?12) AND ", album_seen!(), "
+     ORDER BY al.created DESC, al.id DESC"
 );
-pub(super) const BY_NAME: &str = album_rows!(
-    "SELECT al.id FROM albums al INDEXED BY albums_by_name WHERE ",
-    album_seen!(),
-    "
-     ORDER BY al.sort_name, al.id LIMIT ?4 OFFSET ?5"
+pub(super) static BY_NAME: Statements = in_order!(
+    ["0", "''", "0", "al.sort_name"]
+    "albums al INDEXED BY albums_by_name WHERE (al.sort_name, al.id) > (?11, ?12) AND ", album_seen!(), "
+     ORDER BY al.sort_name, al.id"
 );
-pub(super) const BY_ARTIST: &str = album_rows!(
-    "SELECT al.id FROM artists ar INDEXED BY artists_by_name
-     CROSS JOIN albums al INDEXED BY albums_by_artist ON al.artist_id = ar.id WHERE ",
-    album_seen!(),
-    "
-     ORDER BY ar.sort_name, ar.id, al.year, al.sort_name, al.id LIMIT ?4 OFFSET ?5"
+// An album without a year sorts before the others of its artist, as one of the year -1.
+pub(super) static BY_ARTIST: Statements = in_order!(
+    ["ifnull(al.year, -1)", "ar.sort_name", "ar.id", "al.sort_name"]
+    "artists ar INDEXED BY artists_by_name
+     CROSS JOIN albums al INDEXED BY albums_by_artist ON al.artist_id = ar.id
+     WHERE (ar.sort_name, ar.id) >= (?9, ?10)
+        AND (ar.id <> ?10 OR (ifnull(al.year, -1), al.sort_name, al.id) > (?8, ?11, ?12)) AND ", album_seen!(), "
+     ORDER BY ar.sort_name, ar.id, al.year, al.sort_name, al.id"
 );
-pub(super) const BY_YEAR: &str = album_rows!(
-    "SELECT al.id FROM albums al INDEXED BY albums_by_year WHERE al.year BETWEEN ?6 AND ?7 AND ",
-    album_seen!(),
-    "
-     ORDER BY al.year, al.sort_name, al.id LIMIT ?4 OFFSET ?5"
+pub(super) static BY_YEAR: Statements = in_order!(
+    ["al.year", "''", "0", "al.sort_name"]
+    "albums al INDEXED BY albums_by_year
+     WHERE (al.year, al.sort_name, al.id) > (?8, ?11, ?12) AND al.year <= ?7 AND ", album_seen!(), "
+     ORDER BY al.year, al.sort_name, al.id"
 );
-pub(super) const BY_YEAR_BACKWARDS: &str = album_rows!(
-    "SELECT al.id FROM albums al INDEXED BY albums_by_year WHERE al.year BETWEEN ?6 AND ?7 AND ",
-    album_seen!(),
-    "
-     ORDER BY al.year DESC, al.sort_name DESC, al.id DESC LIMIT ?4 OFFSET ?5"
+pub(super) static BY_YEAR_BACKWARDS: Statements = in_order!(
+    ["al.year", "''", "0", "al.sort_name"]
+    "albums al INDEXED BY albums_by_year
+     WHERE (al.year, al.sort_name, al.id) < (?8, ?11, ?12) AND al.year >= ?6 AND ", album_seen!(), "
+     ORDER BY al.year DESC, al.sort_name DESC, al.id DESC"
 );
-pub(super) const BY_GENRE: &str = album_rows!(
-    "SELECT al.id FROM albums al INDEXED BY albums_by_name
-     WHERE EXISTS (SELECT 1 FROM genre_totals g WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6)
-            AND g.album_id = al.id AND g.library_id IN (SELECT id FROM seen))
-        OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private CROSS JOIN track_genres tg ON tg.track_id = t.id
-            WHERE t.album_id = al.id AND tg.genre_id = (SELECT id FROM genres WHERE key = ?6) AND ", private_seen!(), ")
-     ORDER BY al.sort_name, al.id LIMIT ?4 OFFSET ?5"
+pub(super) static BY_GENRE: Statements = in_order!(
+    ["0", "''", "0", "al.sort_name"]
+    "albums al INDEXED BY albums_by_name
+     WHERE (al.sort_name, al.id) > (?11, ?12)
+        AND (EXISTS (SELECT 1 FROM genre_totals g WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6)
+                AND g.album_id = al.id AND g.library_id IN (SELECT id FROM seen))
+            OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private CROSS JOIN track_genres tg ON tg.track_id = t.id
+                WHERE t.album_id = al.id AND tg.genre_id = (SELECT id FROM genres WHERE key = ?6) AND ", private_seen!(), "))
+     ORDER BY al.sort_name, al.id"
 );
 
 /// Albums that the viewer did something with, by what he did.
@@ -76,11 +96,27 @@ pub(super) const RECENT: &str = annotated!("annotations_played", "played", " IS 
 
 pub(super) const OF_ARTIST: &str = album_rows!(
     "SELECT al.id FROM albums al
-     WHERE al.id IN (SELECT id FROM albums WHERE artist_id = ?4 UNION SELECT album_id FROM tracks WHERE artist_id = ?4)
-        AND ((al.artist_id = ?4 AND ", album_seen!(), ")
-            OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_by_artist
-                WHERE t.artist_id = ?4 AND t.album_id = al.id AND ", track_seen!(), "))
+     WHERE al.id IN (
+        SELECT al.id FROM albums al WHERE al.artist_id = ?4 AND ",
+    album_seen!(),
+    "
+        UNION SELECT t.album_id FROM tracks t INDEXED BY tracks_by_artist WHERE t.artist_id = ?4 AND ",
+    track_seen!(),
+    "
+        UNION SELECT t.album_id FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
+            WHERE c.artist_id = ?4 AND ",
+    track_seen!(),
+    ")
      ORDER BY al.year, al.sort_name, al.id LIMIT ?5 OFFSET ?6"
+);
+
+const DISC_TITLES: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT ifnull(t.disc, 1), min(t.disc_title) FROM tracks t INDEXED BY tracks_by_album
+    WHERE t.album_id = ?4 AND t.disc_title IS NOT NULL AND ",
+    track_seen!(),
+    " GROUP BY ifnull(t.disc, 1) LIMIT ?5"
 );
 
 const LAST_ID: &str = "SELECT ifnull(max(id), 0) FROM albums";
@@ -106,10 +142,40 @@ const THESE: &str = album_rows!(
     album_seen!()
 );
 
+/// A list that is as long as the library. What one user did something with is not, and has no place of its own.
+fn long_list(order: &AlbumOrder) -> List {
+    let before = |number: i64| Place { number, ..Place::default() };
+    let (statements, about, first) = match order {
+        AlbumOrder::Newest => (&NEWEST, [None, None], Place { id: i64::MAX, ..before(i64::MAX) }),
+        AlbumOrder::ByArtist => (&BY_ARTIST, [None, None], before(i64::MIN)),
+        AlbumOrder::ByYear(from, to) if from <= to => {
+            (&BY_YEAR, [None, Some(to.to_string())], before(i64::from(*from)))
+        }
+        AlbumOrder::ByYear(from, to) => {
+            (&BY_YEAR_BACKWARDS, [Some(to.to_string()), None], before(i64::from(*from) + 1))
+        }
+        AlbumOrder::ByGenre(genre) => (&BY_GENRE, [Some(fold::key(genre)), None], Place::default()),
+        _ => (&BY_NAME, [None, None], Place::default()),
+    };
+    // Where a list begins is part of what it is about.
+    let about = if matches!(order, AlbumOrder::ByYear(..)) {
+        about.map(|year| year.or_else(|| Some(first.number.to_string())))
+    } else {
+        about
+    };
+    List { statements, about, first }
+}
+
 impl Sqlite {
     pub(super) async fn one_album(&self, scope: &Scope, id: AlbumId) -> Result<Album> {
         let found: Vec<AlbumRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
         rows::one(found, "album")
+    }
+
+    pub(super) async fn titles_of_discs(&self, scope: &Scope, id: AlbumId) -> Result<Vec<DiscTitle>> {
+        let query = scope.rows::<(i64, String)>(DISC_TITLES).bind(id.0).bind(limit(DISC_TITLES_MAX));
+        let found = query.fetch_all(&self.readers).await?;
+        Ok(found.into_iter().map(|(disc, title)| DiscTitle { disc: rows::small(disc), title }).collect())
     }
 
     pub(super) async fn albums_in_order(
@@ -119,19 +185,19 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>> {
-        let page = |sql| scope.rows::<AlbumRow>(sql).bind(limit(rows_max)).bind(offset(skip));
+        let few = |sql| scope.rows::<AlbumRow>(sql).bind(limit(rows_max)).bind(offset(skip));
         let query = match order {
             AlbumOrder::Random => return self.albums_at_random(scope, rows_max).await,
-            AlbumOrder::Newest => page(NEWEST),
-            AlbumOrder::Highest => page(HIGHEST),
-            AlbumOrder::Frequent => page(FREQUENT),
-            AlbumOrder::Recent => page(RECENT),
-            AlbumOrder::ByName => page(BY_NAME),
-            AlbumOrder::ByArtist => page(BY_ARTIST),
-            AlbumOrder::Starred => page(STARRED),
-            AlbumOrder::ByYear(from, to) if from <= to => page(BY_YEAR).bind(from).bind(to),
-            AlbumOrder::ByYear(from, to) => page(BY_YEAR_BACKWARDS).bind(to).bind(from),
-            AlbumOrder::ByGenre(genre) => page(BY_GENRE).bind(fold::key(genre)),
+            AlbumOrder::Highest => few(HIGHEST),
+            AlbumOrder::Frequent => few(FREQUENT),
+            AlbumOrder::Recent => few(RECENT),
+            AlbumOrder::Starred => few(STARRED),
+            order => {
+                let list = long_list(order);
+                return self
+                    .page_of::<AlbumRow, Album>(&list, scope, skip, rows_max, |album| album.id.0)
+                    .await;
+            }
         };
         rows::page::<AlbumRow, _>(query, &self.readers).await
     }

@@ -11,9 +11,12 @@ const ONE: &str = artist_rows!("SELECT ar.id FROM artists ar WHERE ar.id = ?4 AN
 pub(super) const BY_NAME: &str = artist_rows!(
     "SELECT ar.id FROM artists ar INDEXED BY artists_by_name
      WHERE (ar.sort_name, ar.id) > (?4, ?5)
-        AND EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
+        AND (EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
     album_seen!(),
-    ")
+    ") OR EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
+            WHERE c.artist_id = ar.id AND c.role = 2 AND ",
+    track_seen!(),
+    "))
      ORDER BY ar.sort_name, ar.id LIMIT ?6"
 );
 pub(super) const WITH_STAR: &str = artist_rows!(

@@ -6,12 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 use sqlx::FromRow;
 use store::{FolderId, RelPath};
 
+use super::credits::AlbumKey;
 use super::library::TICK;
 use super::playing::Write;
 use super::{Result, json_ids, now, totals};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
-use crate::model::UnixMs;
+use crate::model::{UPLOADS, UnixMs};
 use crate::scan::{Found, Tags};
 
 const OLD_ALBUMS: &str = "SELECT DISTINCT album_id FROM tracks
@@ -22,9 +23,10 @@ pub(super) const RENAMED: &str = "SELECT path, artist_set, album_set FROM tracks
 /// The length that a look at a video told stays while its file does.
 const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modified_ns, changed_ns, inode, album_id,
         artist_id, title, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps, sample_rate_hz,
-        bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created)
+        bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created, disc_title, release,
+        details)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27)
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30)
     ON CONFLICT (library_id, path) DO UPDATE SET missing = 0, length_bytes = excluded.length_bytes,
         modified_ns = excluded.modified_ns, changed_ns = excluded.changed_ns, inode = excluded.inode,
         album_id = excluded.album_id, artist_id = excluded.artist_id, title = excluded.title,
@@ -36,34 +38,18 @@ const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modifi
             excluded.duration_ms), bitrate_kbps = excluded.bitrate_kbps,
         sample_rate_hz = excluded.sample_rate_hz, bit_depth = excluded.bit_depth, channels = excluded.channels,
         suffix = excluded.suffix, content_type = excluded.content_type, cover_path = excluded.cover_path,
-        cover_offset = excluded.cover_offset, cover_count = excluded.cover_count, cover_type = excluded.cover_type
+        cover_offset = excluded.cover_offset, cover_count = excluded.cover_count, cover_type = excluded.cover_type,
+        disc_title = excluded.disc_title, release = excluded.release, details = excluded.details
     RETURNING id";
-const FIND_ARTIST: &str = "SELECT id FROM artists WHERE key = ?1";
-const ADD_ARTIST: &str = "INSERT INTO artists (name, key, sort_name) VALUES (?1, ?2, ?3) RETURNING id";
-const INDEX_ARTIST: &str = "INSERT INTO artist_words (rowid, name) VALUES (?1, ?2)";
-const FIND_ALBUM: &str = "SELECT id FROM albums WHERE artist_id = ?1 AND key = ?2";
-const ADD_ALBUM: &str =
-    "INSERT INTO albums (artist_id, name, key, sort_name, created) VALUES (?1, ?2, ?3, ?4, ?5)
-    RETURNING id";
-const INDEX_ALBUM: &str = "INSERT INTO album_words (rowid, name, artist) VALUES (?1, ?2, ?3)";
 const FIND_GENRE: &str = "SELECT id FROM genres WHERE key = ?1";
 const ADD_GENRE: &str = "INSERT INTO genres (name, key) VALUES (?1, ?2) RETURNING id";
 const FORGET_TRACK_GENRES: &str =
     "DELETE FROM track_genres WHERE track_id IN (SELECT value FROM json_each(?1))";
+const FORGET_CREDITS: &str = "DELETE FROM track_credits WHERE track_id IN (SELECT value FROM json_each(?1))";
+const ADD_CREDITS: &str = "INSERT OR IGNORE INTO track_credits (artist_id, role, track_id)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
 const ADD_TRACK_GENRES: &str = "INSERT OR IGNORE INTO track_genres (track_id, genre_id)
     SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
-
-/// The artist of files that name none, folded; the scan writes this name.
-const NOBODY: &str = "[unknown artist]";
-
-/// What makes an album one: its artist and its name, so that the folders of a box set are one album.
-///
-/// Tracks without any artist are told apart by where they come from too, because then the name is mostly the folder's,
-/// and "CD 1" says nothing.
-fn album_key(artist: &str, album: &str, place: &str) -> String {
-    let key = fold::key(album);
-    if fold::key(artist) == NOBODY { format!("{key}\n{place}") } else { key }
-}
 
 /// Where a file comes from: its folder.
 pub(super) fn folder_of(path: &RelPath) -> String {
@@ -98,9 +84,13 @@ impl Names {
                 tags.album_artist.clone_from(artist);
             }
             tags.artist.clone_from(artist);
+            tags.details.artists.clear();
+            tags.details.album_artists.clear();
         }
         if let Some(album) = &self.album {
-            tags.to_mut().album.clone_from(album);
+            let tags = tags.to_mut();
+            tags.album.clone_from(album);
+            tags.details.release.musicbrainz = None;
         }
         tags
     }
@@ -109,16 +99,18 @@ impl Names {
 /// One transaction, with the ids that it looked up and the albums that it touched.
 pub(super) struct Batch<'t> {
     pub(super) tx: &'t mut Write,
-    folder: i64,
-    now: UnixMs,
-    artists: HashMap<String, i64>,
-    albums: HashMap<(i64, String), i64>,
+    pub(super) folder: i64,
+    pub(super) now: UnixMs,
+    pub(super) artists: HashMap<String, i64>,
+    pub(super) albums: HashMap<AlbumKey, i64>,
     genres: HashMap<String, i64>,
     /// By path.
     renamed: HashMap<String, Names>,
     touched: BTreeSet<i64>,
     tracks: Vec<i64>,
     track_genres: Vec<[i64; 2]>,
+    /// Artist, role, track.
+    credits: Vec<[i64; 3]>,
 }
 
 impl<'t> Batch<'t> {
@@ -134,6 +126,7 @@ impl<'t> Batch<'t> {
             touched: BTreeSet::new(),
             tracks: Vec::new(),
             track_genres: Vec::new(),
+            credits: Vec::new(),
         }
     }
 
@@ -151,54 +144,6 @@ impl<'t> Batch<'t> {
         let names = |row: RenamedRow| (row.path, Names { artist: row.artist_set, album: row.album_set });
         self.renamed = renamed.into_iter().map(names).collect();
         Ok(())
-    }
-
-    pub(super) async fn artist(&mut self, name: &str) -> Result<i64> {
-        let key = fold::key(name);
-        if let Some(id) = self.artists.get(&key) {
-            return Ok(*id);
-        }
-        let known: Option<i64> =
-            sqlx::query_scalar(FIND_ARTIST).bind(&key).fetch_optional(&mut **self.tx).await?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let added = sqlx::query_scalar(ADD_ARTIST).bind(name).bind(&key).bind(fold::sort_name(name));
-                let id = added.fetch_one(&mut **self.tx).await?;
-                sqlx::query(INDEX_ARTIST).bind(id).bind(name).execute(&mut **self.tx).await?;
-                id
-            }
-        };
-        self.artists.insert(key, id);
-        Ok(id)
-    }
-
-    /// The album of that name by that artist, for a track that comes from `place`.
-    pub(super) async fn album(&mut self, album_artist: &str, album: &str, place: &str) -> Result<i64> {
-        let artist = self.artist(album_artist).await?;
-        let key = (artist, album_key(album_artist, album, place));
-        if let Some(id) = self.albums.get(&key) {
-            return Ok(*id);
-        }
-        let found = sqlx::query_scalar(FIND_ALBUM).bind(artist).bind(&key.1);
-        let known: Option<i64> = found.fetch_optional(&mut **self.tx).await?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let added = sqlx::query_scalar(ADD_ALBUM)
-                    .bind(artist)
-                    .bind(album)
-                    .bind(&key.1)
-                    .bind(fold::sort_name(album))
-                    .bind(self.now);
-                let id = added.fetch_one(&mut **self.tx).await?;
-                let words = sqlx::query(INDEX_ALBUM).bind(id).bind(album).bind(album_artist);
-                words.execute(&mut **self.tx).await?;
-                id
-            }
-        };
-        self.albums.insert(key, id);
-        Ok(id)
     }
 
     async fn genre(&mut self, name: &str) -> Result<i64> {
@@ -226,8 +171,12 @@ impl<'t> Batch<'t> {
     /// Adds or replaces a track that comes from `place`, with these tags instead of the file's; gives its id.
     pub(super) async fn track(&mut self, found: &Found, tags: &Tags, place: &str) -> Result<i64> {
         let Found { path, stamp, .. } = found;
-        let album = self.album(&tags.album_artist, &tags.album, place).await?;
-        let artist = self.artist(&tags.artist).await?;
+        let details = &tags.details;
+        let credits = self.credits(tags).await?;
+        let artist = credits.artist;
+        // What was sent is in nobody's way: its release is not what makes it part of an album.
+        let release = details.release.musicbrainz.as_deref().filter(|_| self.folder != UPLOADS.0);
+        let album = self.album(&credits.album_artist, &tags.album, place, release).await?;
         let cover = tags.cover.as_ref();
         let id = sqlx::query_scalar(RECORD)
             .bind(self.folder)
@@ -257,8 +206,13 @@ impl<'t> Batch<'t> {
             .bind(cover.and_then(|cover| cover.count).map(signed))
             .bind(cover.map(|cover| cover.content_type))
             .bind(self.now)
+            .bind(&details.disc_title)
+            .bind(credits.release.text())
+            .bind(credits.details.text())
             .fetch_one(&mut **self.tx)
             .await?;
+        self.credits
+            .extend(credits.others.into_iter().map(|(artist, part)| [artist, i64::from(u8::from(part)), id]));
         self.touched.insert(album);
         self.tracks.push(id);
         for genre in &tags.genres {
@@ -270,12 +224,15 @@ impl<'t> Batch<'t> {
 
     /// Writes what follows from the tracks; the transaction is still to be committed.
     pub(super) async fn finish(self) -> Result<()> {
-        let pairs = serde_json::to_string(&self.track_genres).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "genres could not be written as JSON").because(e)
-        })?;
+        let unwritable =
+            |e| Error::new(ErrorKind::Unavailable, "numbers could not be written as JSON").because(e);
+        let pairs = serde_json::to_string(&self.track_genres).map_err(unwritable)?;
+        let credits = serde_json::to_string(&self.credits).map_err(unwritable)?;
         let tx = self.tx;
         sqlx::query(FORGET_TRACK_GENRES).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
         sqlx::query(ADD_TRACK_GENRES).bind(pairs).execute(&mut **tx).await?;
+        sqlx::query(FORGET_CREDITS).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
+        sqlx::query(ADD_CREDITS).bind(credits).execute(&mut **tx).await?;
         totals::index_words(tx, &self.tracks).await?;
         totals::refresh(tx, &self.touched.into_iter().collect::<Vec<_>>()).await?;
         sqlx::query(TICK).bind(now()).execute(&mut **tx).await?;

@@ -14,7 +14,7 @@ use crate::access::Viewer;
 use crate::error::{Error, ErrorKind};
 use crate::fold;
 use crate::model::{ImageChange, MediaKind, Track, TrackChange, TrackId, UPLOADS, UserId, Visibility};
-use crate::scan::clean;
+use crate::scan::{Person, clean};
 
 const ONE: &str = track_rows!("SELECT t.id FROM tracks t WHERE t.id = ?4 AND ", track_seen!());
 const TARGET: &str = concat!(
@@ -30,6 +30,13 @@ const CHANGE: &str = "UPDATE tracks SET title_set = ifnull(?2, title_set), artis
         artist_set = ifnull(?5, artist_set), album_id = ?6, album_set = ifnull(?7, album_set), cover_blob = ?8,
         owner = ?9, private = ifnull(?10, private)
     WHERE id = ?1";
+/// Where a user said whose a track is, the file's artists are not shown. `?1` is the track.
+pub(super) const FORGET_ARTISTS: [&str; 2] = [
+    "UPDATE tracks SET details = json_remove(details, '$.a', '$.A'), release = json_remove(release, '$.a')
+        WHERE id = ?1 AND artist_set IS NOT NULL",
+    "DELETE FROM track_credits WHERE track_id = ?1 AND role <= 2
+        AND (SELECT artist_set FROM tracks WHERE id = ?1) IS NOT NULL",
+];
 /// In this order, with `?1` the track. What refers to it by a constraint goes by itself.
 const REMOVE: [&str; 3] = [
     "DELETE FROM annotations WHERE kind = 1 AND item_id = ?1",
@@ -131,8 +138,9 @@ async fn names_after(tx: &mut Write, target: &Target, change: &TrackChange) -> R
     let album_artist = if same { artist } else { &target.album_artist };
     let album = change.album.as_ref().unwrap_or(&target.album);
     let mut batch = Batch::begin(tx, FolderId(target.library_id));
-    let artist_id = batch.artist(artist).await?;
-    let album_id = batch.album(album_artist, album, &target.place()?).await?;
+    let artist_id = batch.artist(&Person::named(artist)).await?;
+    let album_artist = batch.credit(&Person::named(album_artist)).await?;
+    let album_id = batch.album(&album_artist, album, &target.place()?, None).await?;
     Ok(Names { artist: artist.clone(), artist_id, album_id })
 }
 
@@ -165,6 +173,9 @@ impl Sqlite {
             .bind(private)
             .execute(&mut *tx)
             .await?;
+        for sql in FORGET_ARTISTS.into_iter().filter(|_| change.artist.is_some()) {
+            sqlx::query(sql).bind(id.0).execute(&mut *tx).await?;
+        }
         if let (Some(owner), None, Some(blob)) = (owner, target.owner, &target.blob) {
             sqlx::query(OWN).bind(owner).bind(blob).bind(now()).execute(&mut *tx).await?;
         }

@@ -13,8 +13,8 @@ use crate::access::Viewer;
 use crate::database::{Library, Page};
 use crate::error::Error;
 use crate::model::{
-    Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, Genre, Item, LibraryRow, RandomFilter, Track,
-    TrackChange, TrackId, UnixMs, Video,
+    Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, DiscTitle, Genre, Item, LibraryRow, RandomFilter,
+    Track, TrackChange, TrackId, UnixMs, Video,
 };
 
 pub(super) const LIBRARIES: &str = concat!(
@@ -63,8 +63,12 @@ pub(super) const COVER_OF_ARTIST: &str = cover_rows!(
 );
 pub(super) const COVER_OF_PERFORMER: &str =
     cover_rows!("tracks t INDEXED BY tracks_by_artist", "t.artist_id = ?4 ORDER BY t.album_id, t.id");
+pub(super) const COVER_OF_CONTRIBUTOR: &str = cover_rows!(
+    "track_credits d CROSS JOIN tracks t ON t.id = d.track_id",
+    "d.artist_id = ?4 ORDER BY d.role, d.track_id"
+);
 
-const CHANGED: &str = "SELECT changed FROM library_clock";
+pub(super) const CHANGED: &str = "SELECT changed FROM library_clock";
 /// Moves the clock on, also when two changes fall into one millisecond.
 pub(super) const TICK: &str = "UPDATE library_clock SET changed = max(changed + 1, ?1)";
 
@@ -175,6 +179,10 @@ impl Library for Sqlite {
         self.tracks_with_star(&Scope::of(viewer), offset, rows_max).await
     }
 
+    async fn disc_titles(&self, viewer: &Viewer, id: AlbumId) -> Result<Vec<DiscTitle>> {
+        self.titles_of_discs(&Scope::of(viewer), id).await
+    }
+
     async fn album(&self, viewer: &Viewer, id: AlbumId) -> Result<Album> {
         self.one_album(&Scope::of(viewer), id).await
     }
@@ -259,7 +267,10 @@ impl Library for Sqlite {
         match item {
             Item::Track(id) => self.first_cover(&[COVER_OF_TRACK], viewer, id.0).await,
             Item::Album(id) => self.first_cover(&[COVER_OF_ALBUM], viewer, id.0).await,
-            Item::Artist(id) => self.first_cover(&[COVER_OF_ARTIST, COVER_OF_PERFORMER], viewer, id.0).await,
+            Item::Artist(id) => {
+                let statements = [COVER_OF_ARTIST, COVER_OF_PERFORMER, COVER_OF_CONTRIBUTOR];
+                self.first_cover(&statements, viewer, id.0).await
+            }
         }
     }
 

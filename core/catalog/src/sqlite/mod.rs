@@ -34,15 +34,21 @@ mod batch;
 mod blobs;
 mod changes;
 mod credentials;
+mod credits;
+mod discovery;
 mod inventory;
+mod left_off;
 mod library;
 mod line;
 mod moves;
+mod places;
 mod playing;
 mod playlists;
 mod rows;
 mod search;
+mod sequence;
 mod sql;
+mod stations;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -59,6 +65,7 @@ pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     playing: playing::Playing,
+    places: places::Places,
     line: line::Line,
 }
 
@@ -93,7 +100,8 @@ impl Sqlite {
         sqlx::migrate!("./migrations").run(&writer).await?;
         let options = options.pragma("query_only", "ON");
         let readers = pool(DATABASE_READERS_MAX, DATABASE_WAIT_MS).connect_with(options).await?;
-        Ok(Sqlite { writer, readers, playing: playing::Playing::new(), line: line::Line::new() })
+        let (playing, places, line) = (playing::Playing::new(), places::Places::new(), line::Line::new());
+        Ok(Sqlite { writer, readers, playing, places, line })
     }
 
     /// Whether the file's tables are those of an earlier release, so that [`Sqlite::open`] would change them. A file
@@ -167,6 +175,7 @@ impl Sqlite {
     /// Shows how many rows are kept for players.
     pub fn register(&self, registry: &mut Registry) {
         self.playing.register(registry);
+        self.places.register(registry);
     }
 }
 

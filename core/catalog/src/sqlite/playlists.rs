@@ -1,13 +1,17 @@
-//! Playlists, for reading.
+//! Playlists. A change is one transaction, and afterwards positions count from 0 without gaps.
 
 use async_trait::async_trait;
+use budget::limits::{PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX};
 
+use super::playing::Write;
 use super::rows::{self, PlaylistRow, TrackRow};
+use super::sequence::{append, check_comment, check_length, check_name, put};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
-use super::{Result, Scope, Sqlite, limit, offset};
+use super::{Result, Scope, Sqlite, json_ids, limit, now, offset};
 use crate::access::Viewer;
 use crate::database::Playlists;
-use crate::model::{Playlist, PlaylistId, Track};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Playlist, PlaylistChange, PlaylistId, SongsChange, Track, TrackId};
 
 macro_rules! playlist_rows {
     ($($page:tt)*) => {
@@ -48,6 +52,87 @@ pub(super) const TRACKS: &str = track_rows!(
      ORDER BY i.position LIMIT ?5 OFFSET ?6"
 );
 
+const ADD: &str = "INSERT INTO playlists (owner, name, created, changed)
+    SELECT u.id, ?2, ?3, ?3 FROM users u
+    WHERE u.id = ?1 AND (SELECT count(*) FROM playlists WHERE owner = ?1) < ?4
+    RETURNING id";
+const OWNER: &str = concat!("SELECT p.owner FROM playlists p WHERE p.id = ?4 AND ", playlist_seen!());
+const CHANGE: &str = "UPDATE playlists SET name = ifnull(?2, name), comment = ifnull(?3, comment),
+        public = ifnull(?4, public), changed = max(changed + 1, ?5)
+    WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM playlists WHERE id = ?1";
+const LENGTH: &str = "SELECT count(*) FROM playlist_tracks WHERE playlist_id = ?1";
+const EMPTY: &str = "DELETE FROM playlist_tracks WHERE playlist_id = ?1";
+const APPEND: &str = append!("playlist_tracks", "playlist_id");
+/// `?5` are places among the tracks that the viewer sees.
+const REMOVE_AT: &str = concat!(
+    "WITH ",
+    seen!(),
+    ", shown (position, place) AS MATERIALIZED (
+        SELECT i.position, row_number() OVER (ORDER BY i.position) - 1
+        FROM playlist_tracks i CROSS JOIN tracks t ON t.id = i.track_id WHERE i.playlist_id = ?4 AND ",
+    track_seen!(),
+    ")
+    DELETE FROM playlist_tracks WHERE playlist_id = ?4
+        AND position IN (SELECT position FROM shown WHERE place IN (SELECT value FROM json_each(?5)))"
+);
+/// Two steps, because no two tracks may be in one position in between: below 0 there are none.
+const CLOSE_GAPS: [&str; 2] = [
+    "UPDATE playlist_tracks AS i SET position = -1 - n.place
+        FROM (SELECT position, row_number() OVER (ORDER BY position) - 1 AS place
+            FROM playlist_tracks WHERE playlist_id = ?1) AS n
+        WHERE i.playlist_id = ?1 AND i.position = n.position",
+    "UPDATE playlist_tracks SET position = -1 - position WHERE playlist_id = ?1",
+];
+
+/// The list is there for the viewer, and his to change.
+async fn may_change(tx: &mut Write, viewer: &Viewer, id: PlaylistId) -> Result<()> {
+    let scope = eyes(viewer);
+    let found: Option<(i64,)> = scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
+    match found {
+        None => Err(Error::not_found("playlist")),
+        Some((owner,)) if owner == viewer.user.0 || viewer.manages => Ok(()),
+        Some(_) => Err(Error::new(ErrorKind::NotAllowed, "this playlist is somebody else's")),
+    }
+}
+
+/// What a listener sees: who manages a list puts no track into it that he would not find.
+fn eyes(viewer: &Viewer) -> Scope {
+    Scope::of(&Viewer { manages: false, ..viewer.clone() })
+}
+
+async fn change_songs(tx: &mut Write, scope: &Scope, id: PlaylistId, change: &SongsChange) -> Result<()> {
+    match change {
+        SongsChange::Keep => Ok(()),
+        SongsChange::Replace(tracks) => {
+            check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
+            sqlx::query(EMPTY).bind(id.0).execute(&mut **tx).await?;
+            put(tx, scope, APPEND, id.0, 0, tracks).await
+        }
+        SongsChange::Edit { remove, add } => edit(tx, scope, id, remove, add).await,
+    }
+}
+
+async fn edit(tx: &mut Write, scope: &Scope, id: PlaylistId, remove: &[u64], add: &[TrackId]) -> Result<()> {
+    let mut places: Vec<i64> = remove.iter().map(|place| offset(*place)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let query = scope.change(REMOVE_AT).bind(id.0).bind(json_ids(&places));
+    if query.execute(&mut **tx).await?.rows_affected() != places.len() as u64 {
+        return Err(Error::not_found("place in the playlist"));
+    }
+    // Tracks that went for good left gaps too.
+    for sql in CLOSE_GAPS {
+        sqlx::query(sql).bind(id.0).execute(&mut **tx).await?;
+    }
+    let length: i64 = sqlx::query_scalar(LENGTH).bind(id.0).fetch_one(&mut **tx).await?;
+    check_length(
+        usize::try_from(length).unwrap_or(usize::MAX).saturating_add(add.len()),
+        PLAYLIST_TRACKS_MAX,
+    )?;
+    put(tx, scope, APPEND, id.0, length, add).await
+}
+
 #[async_trait]
 impl Playlists for Sqlite {
     async fn playlists(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Playlist>> {
@@ -72,5 +157,48 @@ impl Playlists for Sqlite {
         let scope = Scope::of(viewer);
         let query = scope.rows(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
         rows::page::<TrackRow, _>(query, &self.readers).await
+    }
+
+    async fn add_playlist(&self, viewer: &Viewer, name: &str, tracks: &[TrackId]) -> Result<PlaylistId> {
+        check_name(name)?;
+        check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
+        let mut tx = self.write().await?;
+        let added: Option<i64> = sqlx::query_scalar(ADD)
+            .bind(viewer.user.0)
+            .bind(name)
+            .bind(now())
+            .bind(PLAYLISTS_PER_USER_MAX as i64)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let id = added.ok_or_else(|| {
+            Error::new(ErrorKind::NotAllowed, "there are too many playlists; remove one first")
+        })?;
+        put(&mut tx, &eyes(viewer), APPEND, id, 0, tracks).await?;
+        tx.commit().await?;
+        Ok(PlaylistId(id))
+    }
+
+    async fn change_playlist(&self, viewer: &Viewer, id: PlaylistId, change: &PlaylistChange) -> Result<()> {
+        change.name.as_deref().map_or(Ok(()), check_name)?;
+        change.comment.as_deref().map_or(Ok(()), check_comment)?;
+        let mut tx = self.write().await?;
+        may_change(&mut tx, viewer, id).await?;
+        change_songs(&mut tx, &eyes(viewer), id, &change.songs).await?;
+        sqlx::query(CHANGE)
+            .bind(id.0)
+            .bind(&change.name)
+            .bind(&change.comment)
+            .bind(change.public)
+            .bind(now())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
+    }
+
+    async fn remove_playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<()> {
+        let mut tx = self.write().await?;
+        may_change(&mut tx, viewer, id).await?;
+        sqlx::query(REMOVE).bind(id.0).execute(&mut *tx).await?;
+        tx.commit().await
     }
 }

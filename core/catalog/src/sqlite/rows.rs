@@ -9,8 +9,8 @@ use store::{BlobId, BlobKey, FolderId, Place, RelPath};
 
 use crate::error::{Error, ErrorKind};
 use crate::model::{
-    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Genre, LibraryRow, LibrarySet, PlayState,
-    Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
+    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet,
+    PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
 use crate::weight::Weight;
@@ -116,6 +116,7 @@ pub(super) struct TrackRow {
     digest: Option<Vec<u8>>,
     blob_key: Option<String>,
     image: Option<Vec<u8>>,
+    details: Option<String>,
     #[sqlx(flatten)]
     play: PlayRow,
 }
@@ -154,6 +155,7 @@ impl TryFrom<TrackRow> for Track {
             visibility: if row.private { Visibility::Private } else { Visibility::Library },
             owner: row.owner.map(UserId),
             created: row.created,
+            details: Encoded::kept(row.details),
             play: row.play.into(),
         })
     }
@@ -186,6 +188,7 @@ pub(super) struct AlbumRow {
     duration_ms: i64,
     has_cover: bool,
     created: i64,
+    release: Option<String>,
     #[sqlx(flatten)]
     play: PlayRow,
 }
@@ -201,11 +204,12 @@ impl TryFrom<AlbumRow> for Album {
             artist: row.artist,
             year: row.year.map(small),
             // The column has the genres of a track, one a line.
-            genre: row.genre.and_then(|genres| genres.lines().next().map(str::to_owned)),
+            genres: row.genre.iter().flat_map(|genres| genres.lines()).map(str::to_owned).collect(),
             tracks: unsigned(row.tracks),
             duration_ms: unsigned(row.duration_ms),
             has_cover: row.has_cover,
             created: row.created,
+            release: Encoded::kept(row.release),
             play: row.play.into(),
         })
     }
@@ -217,6 +221,7 @@ pub(super) struct ArtistRow {
     name: String,
     sort_name: String,
     albums: i64,
+    musicbrainz: Option<String>,
     #[sqlx(flatten)]
     play: PlayRow,
 }
@@ -225,8 +230,9 @@ impl TryFrom<ArtistRow> for Artist {
     type Error = Error;
 
     fn try_from(row: ArtistRow) -> Result<Artist> {
-        let ArtistRow { id, name, sort_name, albums, play } = row;
-        Ok(Artist { id: ArtistId(id), name, sort_name, albums: unsigned(albums), play: play.into() })
+        let ArtistRow { id, name, sort_name, albums, musicbrainz, play } = row;
+        let albums = unsigned(albums);
+        Ok(Artist { id: ArtistId(id), name, sort_name, albums, musicbrainz, play: play.into() })
     }
 }
 
@@ -306,6 +312,7 @@ pub(super) struct UserRow {
     share: bool,
     all_libraries: bool,
     libraries: String,
+    max_bitrate_kbps: Option<i64>,
     created: i64,
 }
 
@@ -327,6 +334,7 @@ impl TryFrom<UserRow> for User {
             role: if row.role == "admin" { Role::Admin } else { Role::User },
             rights: Rights { upload: row.upload, transform: row.transform, share: row.share },
             libraries,
+            max_bitrate_kbps: row.max_bitrate_kbps.map(small),
             created: row.created,
         })
     }

@@ -3,58 +3,85 @@
 
 use budget::limits::SEARCH_WORDS_MAX;
 
-use super::rows::{self, AlbumRow, ArtistRow, TrackRow};
+use super::places::{List, Place, Statements};
+use super::rows::{AlbumRow, ArtistRow, TrackRow};
 use super::sql::{
     album_rows, album_seen, artist_rows, artist_seen, has_cover, play_state, private_seen, seen, track_rows,
     track_seen,
 };
-use super::{Result, Scope, Sqlite, limit, offset};
+use super::{Result, Scope, Sqlite};
 use crate::error::Error;
 use crate::model::{Album, Artist, Track};
 use crate::weight::Weight;
 
+/// A list of words in two grades, the second behind the first: the place is a grade and a number.
 macro_rules! two_grades {
-    ($words:literal, $($rest:tt)*) => {
+    ($words:literal, $whole:literal, $begun:literal, $($rest:tt)*) => {
         concat!(
-            "SELECT ", $words, ".rowid FROM ", $words, $($rest)*, " AND ", $words, " MATCH ?4
+            "SELECT ", $whole, $words, ".rowid AS id FROM ", $words, $($rest)*, " AND ", $words, " MATCH ?6
+                AND ", $words, ".rowid > iif(?8 = 0, ?12, 9223372036854775807)
              UNION ALL
-             SELECT ", $words, ".rowid FROM ", $words, $($rest)*, " AND ", $words, " MATCH ?5
-             LIMIT ?6 OFFSET ?7"
+             SELECT ", $begun, $words, ".rowid AS id FROM ", $words, $($rest)*, " AND ", $words, " MATCH ?7
+                AND ", $words, ".rowid > iif(?8 = 0, 0, ?12)
+             LIMIT ?4 OFFSET ?5"
         )
     };
 }
 
-macro_rules! track_condition {
-    () => {
-        concat!(
-            " CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = track_words.rowid WHERE ",
-            track_seen!()
-        )
-    };
-}
-macro_rules! album_condition {
-    () => {
-        concat!(" CROSS JOIN albums al ON al.id = album_words.rowid WHERE ", album_seen!())
-    };
-}
-macro_rules! artist_condition {
-    () => {
-        concat!(" CROSS JOIN artists ar ON ar.id = artist_words.rowid WHERE ", artist_seen!())
+/// The statements of a search among words.
+macro_rules! by_words {
+    ($rows:ident, $words:literal, $($condition:tt)*) => {
+        Statements {
+            rows: $rows!(two_grades!($words, "", "", $($condition)*)),
+            step: concat!("WITH ", seen!(), " ", two_grades!(
+                $words, "0 AS number, '' AS artist, 0 AS artist_id, '' AS name, ",
+                "1 AS number, '' AS artist, 0 AS artist_id, '' AS name, ", $($condition)*)),
+            place: concat!(
+                "SELECT NOT EXISTS (SELECT 1 FROM ", $words, " WHERE rowid = ?8 AND ", $words, " MATCH ?6) AS number,
+                    '' AS artist, 0 AS artist_id, '' AS name, ?8 AS id"
+            ),
+        }
     };
 }
 
-pub(super) const TRACKS: &str = track_rows!(two_grades!("track_words", track_condition!()));
-pub(super) const ALBUMS: &str = album_rows!(two_grades!("album_words", album_condition!()));
-pub(super) const ARTISTS: &str = artist_rows!(two_grades!("artist_words", artist_condition!()));
-pub(super) const ALL_TRACKS: &str = track_rows!(
-    "SELECT t.id FROM tracks t INDEXED BY tracks_seen WHERE ",
-    track_seen!(),
-    " ORDER BY t.id LIMIT ?6 OFFSET ?7"
+/// The statements of a list of everything, by number.
+macro_rules! by_number {
+    ($rows:ident, $id:literal, $($from:tt)*) => {
+        Statements {
+            rows: $rows!("SELECT ", $id, $($from)*, " AND ", $id, " > ?12 ORDER BY ", $id, " LIMIT ?4 OFFSET ?5"),
+            step: concat!(
+                "WITH ", seen!(), " SELECT 0 AS number, '' AS artist, 0 AS artist_id, '' AS name, ", $id, " AS id",
+                $($from)*, " AND ", $id, " > ?12 ORDER BY ", $id, " LIMIT ?4 OFFSET ?5"
+            ),
+            place: "SELECT 0 AS number, '' AS artist, 0 AS artist_id, '' AS name, ?8 AS id",
+        }
+    };
+}
+
+pub(super) static TRACKS: Statements = by_words!(
+    track_rows,
+    "track_words",
+    " CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = track_words.rowid WHERE ",
+    track_seen!()
 );
-pub(super) const ALL_ALBUMS: &str =
-    album_rows!("SELECT al.id FROM albums al WHERE ", album_seen!(), " ORDER BY al.id LIMIT ?6 OFFSET ?7");
-pub(super) const ALL_ARTISTS: &str =
-    artist_rows!("SELECT ar.id FROM artists ar WHERE ", artist_seen!(), " ORDER BY ar.id LIMIT ?6 OFFSET ?7");
+pub(super) static ALBUMS: Statements = by_words!(
+    album_rows,
+    "album_words",
+    " CROSS JOIN albums al ON al.id = album_words.rowid WHERE ",
+    album_seen!()
+);
+pub(super) static ARTISTS: Statements = by_words!(
+    artist_rows,
+    "artist_words",
+    " CROSS JOIN artists ar ON ar.id = artist_words.rowid WHERE ",
+    artist_seen!()
+);
+pub(super) static ALL_TRACKS: Statements =
+    by_number!(track_rows, "t.id", " FROM tracks t INDEXED BY tracks_seen WHERE ", track_seen!());
+pub(super) static ALL_ALBUMS: Statements =
+    by_number!(album_rows, "al.id", " FROM albums al WHERE ", album_seen!());
+pub(super) static ALL_ARTISTS: Statements =
+    by_number!(artist_rows, "ar.id", " FROM artists ar WHERE ", artist_seen!());
 
 /// A query as two expressions of FTS5: whole words, and words that begin so but are not all whole.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,27 +113,29 @@ fn wanted(query: &str) -> Wanted {
 }
 
 impl Sqlite {
-    /// The rows of one page, by the statement for all or the one for words.
+    /// The rows of one page, of all or of those with these words.
+    #[expect(clippy::too_many_arguments, reason = "two lists, and what every page needs")]
     async fn search<Row, Noun>(
         &self,
-        all: &'static str,
-        some: &'static str,
+        all: &'static Statements,
+        some: &'static Statements,
         scope: &Scope,
         query: &str,
         skip: u64,
         rows_max: usize,
+        id_of: impl Fn(&Noun) -> i64,
     ) -> Result<Vec<Noun>>
     where
         Row: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
         Noun: TryFrom<Row, Error = Error> + Weight,
     {
-        let (sql, whole, begun) = match wanted(query) {
-            Wanted::All => (all, None, None),
+        let (statements, about) = match wanted(query) {
+            Wanted::All => (all, [None, None]),
             Wanted::Nothing => return Ok(Vec::new()),
-            Wanted::Words { whole, begun } => (some, Some(whole), Some(begun)),
+            Wanted::Words { whole, begun } => (some, [Some(whole), Some(begun)]),
         };
-        let query = scope.rows(sql).bind(whole).bind(begun).bind(limit(rows_max)).bind(offset(skip));
-        rows::page(query, &self.readers).await
+        let list = List { statements, about, first: Place::default() };
+        self.page_of::<Row, _>(&list, scope, skip, rows_max, id_of).await
     }
 
     pub(super) async fn tracks_by_words(
@@ -116,7 +145,8 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>> {
-        self.search::<TrackRow, _>(ALL_TRACKS, TRACKS, scope, query, skip, rows_max).await
+        self.search::<TrackRow, Track>(&ALL_TRACKS, &TRACKS, scope, query, skip, rows_max, |track| track.id.0)
+            .await
     }
 
     pub(super) async fn albums_by_words(
@@ -126,7 +156,8 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>> {
-        self.search::<AlbumRow, _>(ALL_ALBUMS, ALBUMS, scope, query, skip, rows_max).await
+        self.search::<AlbumRow, Album>(&ALL_ALBUMS, &ALBUMS, scope, query, skip, rows_max, |album| album.id.0)
+            .await
     }
 
     pub(super) async fn artists_by_words(
@@ -136,7 +167,10 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Artist>> {
-        self.search::<ArtistRow, _>(ALL_ARTISTS, ARTISTS, scope, query, skip, rows_max).await
+        self.search::<ArtistRow, Artist>(&ALL_ARTISTS, &ARTISTS, scope, query, skip, rows_max, |artist| {
+            artist.id.0
+        })
+        .await
     }
 }
 

@@ -57,13 +57,16 @@ macro_rules! album_seen {
     };
 }
 
-/// Whether the viewer sees an album or a track of artist `ar`.
+/// Whether the viewer sees an album or a track of artist `ar`, or one on which he took part.
 macro_rules! artist_seen {
     () => {
         concat!(
             "(EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
             album_seen!(),
             ") OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_by_artist WHERE t.artist_id = ar.id AND ",
+            track_seen!(),
+            ") OR EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
+                WHERE c.artist_id = ar.id AND ",
             track_seen!(),
             "))"
         )
@@ -86,7 +89,8 @@ macro_rules! track_rows {
                 t.artist_id, t.artist, al.artist_id AS album_artist_id, ar.name AS album_artist, t.genres, t.track,
                 t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
                 t.length_bytes, t.suffix, t.content_type, ", has_cover!(), " AS has_cover, t.private, t.owner, t.created,
-                t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image, ",
+                t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image,
+                t.details, ",
                 play_state!(), $columns, "
             FROM page ", $join, "
             CROSS JOIN tracks t ON t.id = page.id
@@ -121,7 +125,9 @@ macro_rules! album_rows {
                 + (SELECT ifnull(sum(t.duration_ms), 0) FROM tracks t INDEXED BY tracks_private
                     WHERE t.album_id = al.id AND ", private_seen!(), ") AS duration_ms,
                 EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_with_cover
-                    WHERE t.album_id = al.id AND ", has_cover!(), " AND ", track_seen!(), ") AS has_cover, ",
+                    WHERE t.album_id = al.id AND ", has_cover!(), " AND ", track_seen!(), ") AS has_cover,
+                (SELECT t.release FROM tracks t INDEXED BY tracks_by_album WHERE t.album_id = al.id AND ", track_seen!(), "
+                    ORDER BY ifnull(t.disc, 1), ifnull(t.track, 1000000) LIMIT 1) AS release, ",
                 play_state!(), "
             FROM page
             CROSS JOIN albums al ON al.id = page.id
@@ -136,8 +142,10 @@ macro_rules! artist_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
-            SELECT ar.id, ar.name, ar.sort_name,
-                (SELECT count(*) FROM albums al WHERE al.artist_id = ar.id AND ", album_seen!(), ") AS albums, ",
+            SELECT ar.id, ar.name, ar.sort_name, ar.musicbrainz,
+                (SELECT count(*) FROM albums al WHERE al.artist_id = ar.id AND ", album_seen!(), ")
+                + (SELECT count(DISTINCT t.album_id) FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
+                    WHERE c.artist_id = ar.id AND c.role = 2 AND ", track_seen!(), ") AS albums, ",
                 play_state!(), "
             FROM page
             CROSS JOIN artists ar ON ar.id = page.id

@@ -8,15 +8,16 @@ use super::changes::remove_what_is_his_alone;
 use super::library::TICK;
 use super::playing::Write;
 use super::rows::{self, UserRow};
-use super::{Result, Sqlite, now};
-use crate::database::Users;
+use super::{Result, Sqlite, limit, now};
+use crate::database::{Page, Users};
 use crate::error::{Error, ErrorKind};
-use crate::model::{LibrarySet, Rights, Role, User, UserId};
+use crate::model::{LibrarySet, Rights, Role, User, UserChange, UserId};
+use crate::weight::is_cut;
 
 macro_rules! user_rows {
     ($rest:literal) => {
         concat!(
-            "SELECT u.id, u.name, u.role, u.upload, u.transform, u.share, u.all_libraries, u.created,
+            "SELECT u.id, u.name, u.role, u.upload, u.transform, u.share, u.all_libraries, u.max_bitrate_kbps, u.created,
                 (SELECT json_group_array(s.library_id) FROM user_libraries s WHERE s.user_id = u.id) AS libraries
             FROM users u ",
             $rest
@@ -24,13 +25,16 @@ macro_rules! user_rows {
     };
 }
 
-const ALL: &str = user_rows!("ORDER BY u.name");
+const BY_NAMES: &str = user_rows!("WHERE u.name > ?1 ORDER BY u.name LIMIT ?2");
 const BY_ID: &str = user_rows!("WHERE u.id = ?1");
 const BY_NAME: &str = user_rows!("WHERE u.name = ?1");
-const ADD: &str =
-    "INSERT INTO users (name, role, password_hash, created) VALUES (?1, ?2, ?3, ?4) RETURNING id";
+const ADD: &str = "INSERT INTO users (name, role, upload, transform, share, all_libraries, max_bitrate_kbps,
+        password_hash, created)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id";
 const CHANGE: &str =
-    "UPDATE users SET role = ?2, upload = ?3, transform = ?4, share = ?5, all_libraries = ?6 WHERE id = ?1";
+    "UPDATE users SET role = ?2, upload = ?3, transform = ?4, share = ?5, all_libraries = ?6,
+        max_bitrate_kbps = ?7
+    WHERE id = ?1";
 const FORGET_LIBRARIES: &str = "DELETE FROM user_libraries WHERE user_id = ?1";
 // Libraries that do not exist are left out: a set may name one that was removed meanwhile.
 const ADD_LIBRARIES: &str = "INSERT INTO user_libraries (user_id, library_id)
@@ -74,11 +78,32 @@ async fn read(tx: &mut Write, id: UserId) -> Result<User> {
     rows::one(found, "user")
 }
 
+fn check_limit(user: &User) -> Result<()> {
+    match user.max_bitrate_kbps {
+        Some(0) => Err(Error::invalid("nothing can be sent with a bitrate of 0")),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a user see these libraries, of which none may be his yet, and gives him as he is then.
+async fn give_libraries(tx: &mut Write, id: UserId, libraries: &LibrarySet) -> Result<User> {
+    if let LibrarySet::Only(set) = libraries {
+        let ids: Vec<i64> = set.iter().map(|id| id.0).collect();
+        sqlx::query(ADD_LIBRARIES).bind(id.0).bind(super::json_ids(&ids)).execute(&mut **tx).await?;
+    }
+    read(tx, id).await
+}
+
 #[async_trait]
 impl Users for Sqlite {
-    async fn users(&self) -> Result<Vec<User>> {
-        let found: Vec<UserRow> = sqlx::query_as(ALL).fetch_all(&self.readers).await?;
-        rows::all(found)
+    async fn users(&self, after: Option<&str>, rows_max: usize) -> Result<Page<User, String>> {
+        let rows_max = limit(rows_max);
+        // No name is empty, so every one comes after that.
+        let query = sqlx::query_as(BY_NAMES).bind(after.unwrap_or_default()).bind(rows_max);
+        let rows = rows::page::<UserRow, User>(query, &self.readers).await?;
+        let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
+        let next = rows.last().map(|user| user.name.clone()).filter(|_| full);
+        Ok(Page { rows, next })
     }
 
     async fn user(&self, id: UserId) -> Result<User> {
@@ -91,14 +116,29 @@ impl Users for Sqlite {
         found.into_iter().next().map(User::try_from).transpose()
     }
 
-    async fn add_user(&self, name: &str, role: Role, password_hash: &str) -> Result<User> {
+    async fn add_user_who(&self, name: &str, password_hash: &str, first: &UserChange) -> Result<User> {
         check_name(name)?;
+        let user = first.of(&User {
+            id: UserId(0),
+            name: name.to_owned(),
+            role: Role::User,
+            rights: Rights::default(),
+            libraries: LibrarySet::All,
+            max_bitrate_kbps: None,
+            created: now(),
+        });
+        check_limit(&user)?;
         let mut tx = self.write().await?;
         let added = sqlx::query_scalar::<_, i64>(ADD)
             .bind(name)
-            .bind(role_name(role))
+            .bind(role_name(user.role))
+            .bind(user.rights.upload)
+            .bind(user.rights.transform)
+            .bind(user.rights.share)
+            .bind(user.libraries == LibrarySet::All)
+            .bind(user.max_bitrate_kbps)
             .bind(password_hash)
-            .bind(now())
+            .bind(user.created)
             .fetch_one(&mut *tx)
             .await;
         let id = match added.map_err(Error::from) {
@@ -107,41 +147,31 @@ impl Users for Sqlite {
             }
             other => other?,
         };
-        let user = read(&mut tx, UserId(id)).await?;
+        let user = give_libraries(&mut tx, UserId(id), &user.libraries).await?;
         tx.commit().await?;
         Ok(user)
     }
 
-    async fn change_user(
-        &self,
-        id: UserId,
-        role: Role,
-        rights: Rights,
-        libraries: &LibrarySet,
-    ) -> Result<User> {
+    async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User> {
         let mut tx = self.write().await?;
-        let user = read(&mut tx, id).await?;
-        if role != Role::Admin {
-            keep_an_admin(&mut tx, &user).await?;
+        let before = read(&mut tx, id).await?;
+        let user = change.of(&before);
+        check_limit(&user)?;
+        if user.role != Role::Admin {
+            keep_an_admin(&mut tx, &before).await?;
         }
-        let only: Option<Vec<i64>> = match libraries {
-            LibrarySet::All => None,
-            LibrarySet::Only(set) => Some(set.iter().map(|id| id.0).collect()),
-        };
         sqlx::query(CHANGE)
             .bind(id.0)
-            .bind(role_name(role))
-            .bind(rights.upload)
-            .bind(rights.transform)
-            .bind(rights.share)
-            .bind(only.is_none())
+            .bind(role_name(user.role))
+            .bind(user.rights.upload)
+            .bind(user.rights.transform)
+            .bind(user.rights.share)
+            .bind(user.libraries == LibrarySet::All)
+            .bind(user.max_bitrate_kbps)
             .execute(&mut *tx)
             .await?;
         sqlx::query(FORGET_LIBRARIES).bind(id.0).execute(&mut *tx).await?;
-        if let Some(only) = only {
-            sqlx::query(ADD_LIBRARIES).bind(id.0).bind(super::json_ids(&only)).execute(&mut *tx).await?;
-        }
-        let user = read(&mut tx, id).await?;
+        let user = give_libraries(&mut tx, id, &user.libraries).await?;
         tx.commit().await?;
         Ok(user)
     }

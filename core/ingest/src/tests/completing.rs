@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use budget::limits::UPLOAD_TAKE_OVER_MS;
-use catalog::{Asked, LibrarySet, Phase, Rights, Role};
+use catalog::{Asked, Phase, UserChange};
 
 use super::house::{House, Kept, STORES, ask, digest, png, wav, whole};
 use crate::{Created, ErrorKind, draft, tus};
@@ -45,8 +45,8 @@ async fn p08_who_lost_the_right_to_upload_meanwhile_gets_no_track() {
     let id = house.create(Some(9_000), "x.wav").await;
     let mut receiving = house.take(id).await;
     receiving.append(whole(&wav(9_000, 0)), None).await.unwrap();
-    let none = Rights { upload: false, ..Rights::default() };
-    house.catalog.change_user(house.ann.id, Role::User, none, &LibrarySet::All).await.unwrap();
+    let none = UserChange { upload: Some(false), ..UserChange::default() };
+    house.catalog.change_user(house.ann.id, &none).await.unwrap();
     assert_eq!(receiving.end().await.unwrap_err().kind, ErrorKind::NotAllowed);
     house.is_clean();
 }

@@ -6,9 +6,14 @@ use crate::argv::{Argv, Filter, Graph, Input};
 use crate::error::{Error, ErrorKind};
 use crate::plan::memory::{Load, pass_bytes};
 use crate::plan::video::fragments;
-use crate::plan::{Finish, PEAKS_HZ, Plan, Span, bytes_of};
+use crate::plan::{Finish, PEAKS_HZ, Plan, Span, bytes_of, mp3};
 use crate::probe::{AudioTrack, Probe};
 use crate::recipe::{Audio, Clip, Codec, Encoding, Speed, Waveform};
+use crate::sniff::Demuxer;
+
+/// Channels of a FLAC.
+// format: of the codec
+const FLAC_CHANNELS_MAX: u16 = 8;
 
 pub(super) fn track(probe: &Probe) -> Result<&AudioTrack, Error> {
     probe.audio.as_ref().ok_or_else(|| Error::new(ErrorKind::NoSound, "the source has no sound"))
@@ -20,8 +25,13 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
     let argv = span.seek(Argv::ffmpeg().reading(probe.demuxer, input)).source(input);
     let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-threads", "1"]);
     let rate_hz = out_rate_hz(asked.encoding, track.sample_rate_hz);
-    let kbps = bitrate_kbps(asked, track, rate_hz);
+    let kbps = bitrate_kbps(asked, track.channels, rate_hz);
     let argv = shape(asked.encoding, track, rate_hz, argv);
+    let samples = exact_samples(asked.encoding, span, probe, rate_hz);
+    let argv = match samples {
+        Some(samples) => argv.graph("-af", &exactly(samples, rate_hz)),
+        None => argv,
+    };
     let argv = match asked.encoding {
         Encoding::M4a | Encoding::Aac => argv.fixed(&["-c:a", "aac", "-b:a"]).kbps(kbps),
         Encoding::Mp3 => argv.fixed(&["-c:a", "libmp3lame", "-b:a"]).kbps(kbps),
@@ -54,11 +64,54 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
         reserve_bytes: load_bytes.max(pass_bytes),
         pass_bytes,
         out_bytes_guess: bytes_of(u64::from(kbps), out_ms),
+        exact_bytes: samples.map(|samples| mp3::bytes(samples, rate_hz, kbps)),
         out_ms,
         work_ms: out_ms,
         finish,
         picture: None,
     })
+}
+
+/// What comes out for who listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// How many channels.
+    pub channels: u16,
+    /// Samples in a second.
+    pub sample_rate_hz: u32,
+    /// About so many kbit/s, and no more where they were asked for.
+    pub kbps: u32,
+}
+
+impl Heard {
+    /// Of a source with so many channels and samples in a second.
+    pub fn of(asked: &Audio, channels: u16, sample_rate_hz: u32) -> Heard {
+        let rate_hz = out_rate_hz(asked.encoding, sample_rate_hz);
+        Heard {
+            channels: out_channels(asked.encoding, channels),
+            sample_rate_hz: rate_hz,
+            kbps: bitrate_kbps(asked, channels, rate_hz),
+        }
+    }
+}
+
+/// How many samples an MP3 gets, where its source says for certain how long it is. Of MPEG streams that is guessed by the
+/// bitrate, and a song that is longer than it was guessed to be would be cut.
+fn exact_samples(encoding: Encoding, span: Span, probe: &Probe, rate_hz: u32) -> Option<u64> {
+    use Demuxer::{Aiff, Flac, Matroska, Mov, Ogg, Wav};
+    let is_certain =
+        probe.video.is_none() && matches!(probe.demuxer, Aiff | Flac | Matroska | Mov | Ogg | Wav);
+    let known_ms = span.known_ms.filter(|_| is_certain && encoding == Encoding::Mp3)?;
+    // A length in milliseconds was rounded.
+    Some(((known_ms + 1) * u64::from(rate_hz)).div_ceil(1_000))
+}
+
+/// So many samples, with silence where the source has nothing.
+fn exactly(samples: u64, rate_hz: u32) -> Graph {
+    let mut graph = Graph::default();
+    graph.push(Filter::Filled(rate_hz));
+    graph.push(Filter::Samples(samples));
+    graph
 }
 
 /// Samples to count peaks of.
@@ -79,6 +132,7 @@ pub(super) fn samples(asked: &Waveform, probe: &Probe, input: Input) -> Result<P
         reserve_bytes: Load::sound().reading(probe).reserve_bytes().max(drawn_bytes),
         pass_bytes: 0,
         out_bytes_guess: out_ms * 2 * u64::from(PEAKS_HZ) / 1_000,
+        exact_bytes: None,
         out_ms,
         work_ms: out_ms,
         finish: Finish::Peaks,
@@ -127,12 +181,17 @@ pub(super) fn tempo(speed: Option<Speed>) -> Graph {
 
 /// Channels and samples. What loses anyway is mixed down to two channels; FLAC keeps the eight that it can.
 fn shape(encoding: Encoding, track: &AudioTrack, rate_hz: u32, argv: Argv) -> Argv {
-    let argv = match (encoding, track.channels) {
-        (Encoding::Flac, 9..) => argv.fixed(&["-ac", "8"]),
-        (Encoding::Flac, _) | (_, 1 | 2) => argv,
-        _ => argv.fixed(&["-ac", "2"]),
+    let channels = out_channels(encoding, track.channels);
+    let argv = match channels == track.channels {
+        true => argv,
+        false => argv.fixed(&["-ac"]).number(u64::from(channels)),
     };
     argv.fixed(&["-ar"]).number(u64::from(rate_hz))
+}
+
+fn out_channels(encoding: Encoding, own: u16) -> u16 {
+    let most = if encoding == Encoding::Flac { FLAC_CHANNELS_MAX } else { 2 };
+    own.min(most)
 }
 
 /// The sample rate, the source's own where the encoder has it.
@@ -148,8 +207,8 @@ fn out_rate_hz(encoding: Encoding, own_hz: u32) -> u32 {
 }
 
 /// What was asked, or what sounds like the source to most, within what the encoder takes.
-fn bitrate_kbps(asked: &Audio, track: &AudioTrack, rate_hz: u32) -> u32 {
-    let channels = if track.channels == 1 { 1 } else { 2 };
+fn bitrate_kbps(asked: &Audio, own_channels: u16, rate_hz: u32) -> u32 {
+    let channels = if own_channels == 1 { 1 } else { 2 };
     let is_low = rate_hz < 32_000;
     let (usual, least, most) = match asked.encoding {
         Encoding::M4a | Encoding::Aac => (80, 8, 6 * rate_hz / 1_000),
@@ -159,7 +218,9 @@ fn bitrate_kbps(asked: &Audio, track: &AudioTrack, rate_hz: u32) -> u32 {
         Encoding::Vorbis if is_low => (32, 16, 32),
         Encoding::Vorbis => (80, 32, 190),
         // About half of what it is without compression.
-        Encoding::Flac => return rate_hz / 1_000 * 12 * u32::from(track.channels.min(8)),
+        Encoding::Flac => return rate_hz / 1_000 * 12 * u32::from(own_channels.min(FLAC_CHANNELS_MAX)),
     };
-    asked.bitrate.map_or(usual * channels, |bitrate| bitrate.kbps()).clamp(least * channels, most * channels)
+    let wanted = asked.bitrate.map_or(usual * channels, |bitrate| bitrate.kbps());
+    let kbps = wanted.clamp(least * channels, most * channels);
+    if asked.encoding == Encoding::Mp3 { mp3::kbps_within(kbps, rate_hz) } else { kbps }
 }

@@ -88,6 +88,7 @@ pub(super) fn plan(asked: &Video, probe: &Probe, input: Input) -> Result<Plan, E
         reserve_bytes: pictures.load.reserve_bytes().max(pass_bytes),
         pass_bytes,
         out_bytes_guess: bytes_of(kbps, out_ms),
+        exact_bytes: None,
         out_ms,
         work_ms: read_ms.max(out_ms),
         finish: Finish::Faststart,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::probe::{AudioTrack, Probe, TextTrack, VideoTrack};
-use crate::transforms::{Material, Transforms};
+use crate::transforms::{Asker, Material, Transforms};
 
 /// Looks at videos and tells the catalog.
 pub struct VideoLooks {
@@ -85,7 +85,7 @@ impl VideoLooks {
         let _turn = self.transforms.0.budget.background().await;
         let source = self.shelf.open(&video.place).await?;
         let material = Material::of(source, &video.place, &video.id.to_string());
-        let probed = self.transforms.probe(&material, None).await;
+        let probed = self.transforms.probe(&material, None::<Asker>).await;
         let look = told(probed.as_deref().map_err(Clone::clone))?;
         let kept = self.catalog.looked(video.id, &video.stamp, &look).await;
         let kept =

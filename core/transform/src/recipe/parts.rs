@@ -306,6 +306,19 @@ impl Encoding {
         }
     }
 
+    /// The bitrate for who may have so many kbit/s: one that its recipes have, whatever he says; none for FLAC, which takes
+    /// what it takes.
+    pub fn bitrate(self, kbps_max: u64) -> Option<Bitrate> {
+        let most = match self {
+            Encoding::Flac => return None,
+            Encoding::Mp3 => 320,
+            Encoding::Vorbis => 380,
+            Encoding::Opus => 510,
+            Encoding::M4a | Encoding::Aac => 512,
+        };
+        Bitrate::new(kbps_max.clamp(BITRATE_KBPS_MIN, most)).ok()
+    }
+
     pub(super) const fn content_type(self) -> &'static str {
         match self {
             Encoding::M4a => "audio/mp4",

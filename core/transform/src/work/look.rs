@@ -1,6 +1,5 @@
 //! What a source is: its demuxer by its first bytes, and the rest by ffprobe. It is found out once and remembered.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use crate::child::{Child, ChildOutput, Ended, Outcome, Program};
 use crate::error::{Error, ErrorKind};
 use crate::probe::{Probe, UNREADABLE, probe_args, unreadable};
 use crate::sniff::Demuxer;
-use crate::transforms::{Inner, Material, busy};
+use crate::transforms::{Asker, Inner, Material, busy};
 
 /// What was found out about sources, or is being found out, by their validators. Of many who ask for the same one looks.
 pub(crate) struct Probes(BoundedMap<Box<str>, Arc<Cell>>);
@@ -55,7 +54,7 @@ impl Probes {
 
 impl Inner {
     /// What a source is; asked of ffprobe the first time, in the line of those who wait for children.
-    pub(crate) async fn probe(&self, material: &Material, address: Option<IpAddr>) -> Looked {
+    pub(crate) async fn probe(&self, material: &Material, asker: Option<Asker>) -> Looked {
         let tag = tag_of(material);
         if let Some(looked) = self.probes.known(&tag) {
             return looked;
@@ -64,7 +63,7 @@ impl Inner {
         let cell = self.askings.of(&tag);
         // That an address has enough is said to that address: the next who waits asks for himself.
         let asked = cell.get_or_try_init(|| async {
-            match self.probe_in_line(material, address).await {
+            match self.probe_in_line(material, asker).await {
                 Err(e) if matches!(e.kind, ErrorKind::Busy { is_callers: true, .. }) => Err(e),
                 looked => Ok(looked),
             }
@@ -74,8 +73,8 @@ impl Inner {
         looked
     }
 
-    async fn probe_in_line(&self, material: &Material, address: Option<IpAddr>) -> Looked {
-        let _slot = address.map(|address| self.slot(address)).transpose()?;
+    async fn probe_in_line(&self, material: &Material, asker: Option<Asker>) -> Looked {
+        let _slot = asker.map(|asker| self.slot(asker)).transpose()?;
         let near = self.near(&material.source, true).await?;
         if self.turns.figures().waiting >= FLIGHTS_WAITING_MAX {
             self.metrics.refused("queue");

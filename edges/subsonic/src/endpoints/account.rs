@@ -1,74 +1,46 @@
-//! Users, as far as this protocol may see them.
+//! One's own account: who one is, the password, whose key it is.
 
-use catalog::{Action, LibrarySet, Role, User, Viewer};
+use catalog::{LibraryRow, LibrarySet, User, Viewer};
 use serde::Serialize;
 
+use crate::auth::decoded;
 use crate::call::{Answer, Call};
+use crate::endpoints::users::anybody;
 use crate::error::Error;
-
-/// What a user may do, in the protocol's words. Only what works over this protocol is said to.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown<'a> {
-    username: &'a str,
-    scrobbling_enabled: bool,
-    admin_role: bool,
-    settings_role: bool,
-    download_role: bool,
-    upload_role: bool,
-    playlist_role: bool,
-    cover_art_role: bool,
-    comment_role: bool,
-    podcast_role: bool,
-    stream_role: bool,
-    jukebox_role: bool,
-    share_role: bool,
-    video_conversion_role: bool,
-    folder: Vec<i64>,
-}
+use crate::model::Account;
 
 /// `getUser`: oneself, or for an admin anybody. Without a name it is oneself.
 pub(crate) async fn user(call: Call) -> Answer {
-    let asking = call.user()?;
-    let other;
     let user = match call.params.get("username") {
-        Some(name) if !name.eq_ignore_ascii_case(&asking.name) => {
-            call.require(Action::Administer)?;
-            let found = call.catalog().user_named(&name).await?;
-            other = found.ok_or_else(|| Error::not_found("No such user"))?;
-            &other
-        }
-        _ => asking,
+        Some(name) => anybody(&call, &name).await?,
+        None => call.user()?.clone(),
     };
-    let folder = folders(&call, user).await?;
-    let shown = Shown {
-        username: &user.name,
-        scrobbling_enabled: true,
-        admin_role: user.role == Role::Admin,
-        settings_role: false,
-        download_role: true,
-        upload_role: user.role == Role::Admin || user.rights.upload,
-        playlist_role: false,
-        cover_art_role: false,
-        comment_role: true,
-        podcast_role: false,
-        stream_role: true,
-        jukebox_role: false,
-        share_role: false,
-        video_conversion_role: false,
-        folder,
-    };
-    call.one("user", &shown)
+    let libraries = all_libraries(&call).await?;
+    call.one("user", &Account::of(&user, &libraries))
 }
 
-async fn folders(call: &Call, user: &User) -> Result<Vec<i64>, Error> {
-    match &user.libraries {
-        LibrarySet::Only(folders) => Ok(folders.iter().map(|folder| folder.0).collect()),
-        LibrarySet::All => {
-            let libraries = call.catalog().libraries(&Viewer::of(user)).await?;
-            Ok(libraries.iter().map(|library| library.id.0).collect())
-        }
-    }
+/// Every library, whoever sees it: their numbers say what a user who sees all of them sees.
+pub(crate) async fn all_libraries(call: &Call) -> Result<Vec<LibraryRow>, Error> {
+    let viewer = Viewer { libraries: LibrarySet::All, ..call.viewer()? };
+    Ok(call.catalog().libraries(&viewer).await?)
+}
+
+/// `changePassword`: one's own, or for an admin anybody's. It ends the user's sessions; keys and app passwords stay.
+pub(crate) async fn change_password(call: Call) -> Answer {
+    let name = call.params.text("username")?;
+    let password = decoded(call.params.text("password")?);
+    let user = anybody(&call, &name).await?;
+    set_password(&call, &user, &password).await?;
+    call.format.empty()
+}
+
+/// Gives a user another login password; the old one is worth nothing from then on.
+pub(crate) async fn set_password(call: &Call, user: &User, password: &str) -> Result<(), Error> {
+    let sign_in = &call.face.parts.sign_in;
+    let hash = sign_in.hash_password(password).await?;
+    call.catalog().set_password_hash(user.id, &hash).await?;
+    sign_in.forget_user(user.id);
+    Ok(())
 }
 
 /// `tokenInfo`: whose API key it is; part of `apiKeyAuthentication`.

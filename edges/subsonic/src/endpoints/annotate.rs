@@ -4,11 +4,12 @@ use catalog::{AlbumId, ArtistId, Item, TrackId, UnixMs};
 use jiff::Timestamp;
 
 use crate::call::{Answer, Call};
+use crate::endpoints::playing;
 use crate::error::Error;
 use crate::params;
 
-/// `scrobble`: counts plays. `submission=false` says that a song has begun, which nothing is made of yet. Streaming
-/// alone never counts.
+/// `scrobble`: counts plays. `submission=false` says that a song has begun, which `getNowPlaying` tells. Streaming alone
+/// never counts.
 pub(crate) async fn scrobble(call: Call) -> Answer {
     let viewer = call.viewer()?;
     let ids: Vec<TrackId> = call.params.ids("id")?;
@@ -26,7 +27,8 @@ pub(crate) async fn scrobble(call: Call) -> Answer {
         call.catalog().play(&viewer, &plays).await?;
     } else {
         for id in ids {
-            call.catalog().track(&viewer, id).await?;
+            let track = call.catalog().track(&viewer, id).await?;
+            playing::begun(&call, &track)?;
         }
     }
     call.format.empty()

@@ -71,8 +71,9 @@ pub(crate) async fn artist(call: Call) -> Answer {
 pub(crate) async fn album(call: Call) -> Answer {
     let (reader, plain) = (call.reader()?, call.plain());
     let album = reader.catalog.album(&reader.viewer, call.params.id("id")?).await?;
+    let discs = reader.catalog.disc_titles(&reader.viewer, album.id).await?;
     let rows = album_tracks(&reader, album.id, plain);
-    call.list("album", &AlbumID3::of(&album, plain))?.part("song", rows).answer().await
+    call.list("album", &AlbumID3::whole(&album, &discs, plain))?.part("song", rows).answer().await
 }
 
 /// `getSong`: one song.

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use budget::limits::SUBSONIC_SIZE_MAX;
-use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track, TrackId};
+use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track, TrackId, Video};
 use store::FolderId;
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
-use crate::list::{Drawn, Pages, Rows, Videos};
+use crate::list::{Drawn, Keyed, Pages, Rows};
 use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist, VideoInfo};
 use crate::params::Params;
 use crate::reply::Writer;
@@ -107,7 +107,11 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
 
 /// `getVideos`: all videos.
 pub(crate) async fn videos(call: Call) -> Answer {
-    let rows = Videos::new(&call.reader()?, call.plain());
+    let plain = call.plain();
+    let read =
+        |reader: Reader, after, rows| async move { reader.catalog.videos(&reader.viewer, after, rows).await };
+    let show = move |out: &mut Writer, video: &Video| out.row(&Child::of_video(video, plain));
+    let rows = Keyed::new(&call.reader()?, read, |video: &Video| video.track.id, show);
     call.list("videos", &Bare {})?.part("video", rows).answer().await
 }
 

@@ -1,8 +1,9 @@
-//! Bytes: songs and covers, as slices of files that `stream` sends.
+//! Bytes: files of songs, and covers, as slices of files that `stream` sends.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use catalog::{Item, PlaylistId, Track, TrackId};
+use store::Source;
 use stream::{Disposition, Kind, Listener, Segment};
 use transform::Shown;
 
@@ -15,24 +16,18 @@ const PLAYLIST_COVER_ROWS: usize = 50;
 /// A cover may be shown for a day without asking again; its validator makes asking again cheap.
 const COVER_CACHING: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 
-/// `stream`: the song to listen to. There is no transcoding yet: whatever `format`, `maxBitRate` and `timeOffset` say,
-/// the original bytes come, which players can seek in. This does not count as a play; `scrobble` does.
-pub(crate) async fn stream(call: Call) -> Answer {
-    send_track(call, |_| Disposition::Inline).await
-}
-
-/// `download`: the song's file under its own name.
+/// `download`: the song's file under its own name, whatever a user's limit is.
 pub(crate) async fn download(call: Call) -> Answer {
-    send_track(call, |track| Disposition::Attachment(track.path.file_name().to_owned())).await
-}
-
-async fn send_track(call: Call, disposition: fn(&Track) -> Disposition) -> Answer {
     let id: TrackId = call.params.id("id")?;
     let track = call.catalog().playing(&call.viewer()?, id).await?;
     let source = call.face.parts.shelf.open(&track.place()).await?;
-    let content_type = HeaderValue::from_static(track.content_type);
-    let segment = Segment::whole(source, content_type, disposition(&track));
-    send(&call, segment, Kind::Media, format!("{id} {}", track.title))
+    send_original(&call, &track, source, Disposition::Attachment(track.path.file_name().to_owned()))
+}
+
+/// The file of a track.
+pub(super) fn send_original(call: &Call, track: &Track, source: Source, disposition: Disposition) -> Answer {
+    let segment = Segment::whole(source, HeaderValue::from_static(track.content_type), disposition);
+    send(call, segment, Kind::Media, format!("{} {}", track.id, track.title))
 }
 
 /// `getCoverArt`: by the id of a song, an album, an artist or a playlist; of a video that has no picture, a frame. `size` is
@@ -72,16 +67,22 @@ fn no_cover() -> Error {
     Error::not_found("There is no such cover")
 }
 
-fn send(call: &Call, segment: Segment, kind: Kind, what: String) -> Answer {
+/// Who gets it, for the list of streams and their limits.
+pub(super) fn listener(call: &Call, kind: Kind, what: String) -> Result<Listener, Error> {
     let user = call.user()?;
-    let listener = Listener {
+    Ok(Listener {
         kind,
         user: user.id.0,
         user_name: user.name.as_str().into(),
         what,
         client: call.client,
         peer: call.peer.clone(),
-    };
+    })
+}
+
+/// What is there whole, with ranges and conditions.
+pub(super) fn send(call: &Call, segment: Segment, kind: Kind, what: String) -> Answer {
+    let listener = listener(call, kind, what)?;
     // A form asks for the same as a query, ranges included: DSub resumes its downloads by POST.
     let method = if call.method == Method::HEAD { Method::HEAD } else { Method::GET };
     let answer: Response<stream::Body> =

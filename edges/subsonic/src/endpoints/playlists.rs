@@ -1,30 +1,109 @@
-//! Playlists, for reading.
+//! Playlists.
 
-use catalog::{PlaylistId, Track};
+use std::str::FromStr;
+
+use budget::limits::{LISTING_BYTES, PLAYLIST_TRACKS_MAX};
+use budget::{Permit, Pool};
+use catalog::{Playlist, PlaylistChange, PlaylistId, SongsChange, Track, TrackId, Viewer};
 
 use crate::call::{Answer, Call, Reader};
+use crate::error::Error;
 use crate::list::Pages;
 use crate::model::{Bare, Child, PlaylistHead};
 
+/// The first version of the protocol whose `createPlaylist` answers with the playlist.
+const ANSWERS_SINCE: u32 = 14;
+
 /// `getPlaylists`: one's own and public ones.
 pub(crate) async fn playlists(call: Call) -> Answer {
-    let reader = call.reader()?;
+    let (reader, user) = (call.reader()?, call.user()?.clone());
     let rows = Pages::all(
         &reader,
         |reader, offset, rows| async move { reader.catalog.playlists(&reader.viewer, offset, rows).await },
-        |out, playlist| out.row(&PlaylistHead::of(playlist)),
+        move |out, playlist: &Playlist| out.row(&PlaylistHead::of(playlist, &user)),
     );
     call.list("playlists", &Bare {})?.part("playlist", rows).answer().await
 }
 
 /// `getPlaylist`: one with its songs.
 pub(crate) async fn playlist(call: Call) -> Answer {
+    let id = call.params.id("id")?;
+    show(&call, id).await
+}
+
+/// `createPlaylist`: a new one, for one's own eyes at first; or with `playlistId` these songs in the place of those that are
+/// in it.
+pub(crate) async fn create(call: Call) -> Answer {
+    let room = room(&call).await?;
+    let songs = songs(&call, "songId")?;
+    let name = call.params.get("name").map(|name| name.trim().to_owned());
+    let (catalog, editor) = (call.catalog(), editor(&call)?);
+    let id = if call.params.get("playlistId").is_some() {
+        let id = call.params.id("playlistId")?;
+        let change = PlaylistChange { name, songs: SongsChange::Replace(songs), ..PlaylistChange::default() };
+        catalog.change_playlist(&editor, id, &change).await?;
+        id
+    } else {
+        let name = name.ok_or_else(|| Error::missing("name"))?;
+        catalog.add_playlist(&editor, &name, &songs).await?
+    };
+    drop(room);
+    if call.params.speaks(ANSWERS_SINCE) { show(&call, id).await } else { call.format.empty() }
+}
+
+/// `updatePlaylist`: what it is called, who sees it, and songs that come and go. Places of those that go are those of the
+/// list as it was.
+pub(crate) async fn update(call: Call) -> Answer {
+    let _room = room(&call).await?;
+    let id = call.params.id("playlistId")?;
+    let add = songs(&call, "songIdToAdd")?;
+    let remove =
+        many(&call, "songIndexToRemove", || Error::bad("songIndexToRemove", "the place of a song, from 0"))?;
+    let is_edit = !add.is_empty() || !remove.is_empty();
+    let change = PlaylistChange {
+        name: call.params.get("name").map(|name| name.trim().to_owned()),
+        // An empty one takes it away.
+        comment: call.params.given("comment").map(|comment| comment.into_owned()),
+        public: call.params.optional_flag("public")?,
+        songs: if is_edit { SongsChange::Edit { remove, add } } else { SongsChange::Keep },
+    };
+    call.catalog().change_playlist(&editor(&call)?, id, &change).await?;
+    call.format.empty()
+}
+
+/// `deletePlaylist`.
+pub(crate) async fn delete(call: Call) -> Answer {
+    let id = call.params.id("id")?;
+    call.catalog().remove_playlist(&editor(&call)?, id).await?;
+    call.format.empty()
+}
+
+async fn show(call: &Call, id: PlaylistId) -> Answer {
     let (reader, plain) = (call.reader()?, call.plain());
-    let id: PlaylistId = call.params.id("id")?;
     let playlist = reader.catalog.playlist(&reader.viewer, id).await?;
     let read = move |reader: Reader, offset, rows| async move {
         reader.catalog.playlist_tracks(&reader.viewer, id, offset, rows).await
     };
     let rows = Pages::all(&reader, read, move |out, track: &Track| out.row(&Child::of(track, plain)));
-    call.list("playlist", &PlaylistHead::of(&playlist))?.part("entry", rows).answer().await
+    let head = PlaylistHead::of(&playlist, call.user()?);
+    call.list("playlist", &head)?.part("entry", rows).answer().await
+}
+
+/// An admin may change the lists of others that he sees.
+fn editor(call: &Call) -> Result<Viewer, Error> {
+    call.user().map(Viewer::managing)
+}
+
+/// Room for the songs of one list, as numbers and as the statement has them.
+pub(super) async fn room(call: &Call) -> Result<Permit, Error> {
+    Ok(call.face.parts.budget.wait(Pool::Listings, LISTING_BYTES).await?)
+}
+
+/// The songs that a list is to have, or to get.
+pub(super) fn songs(call: &Call, name: &str) -> Result<Vec<TrackId>, Error> {
+    many(call, name, || Error::not_found("Not found"))
+}
+
+fn many<T: FromStr>(call: &Call, name: &str, bad: impl Fn() -> Error) -> Result<Vec<T>, Error> {
+    call.params.at_most(PLAYLIST_TRACKS_MAX, name, |text| text.parse().map_err(|_| bad()))
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::call::{Answer, Call};
 use crate::error::Error;
+use crate::extensions;
 
 /// `ping`: the envelope alone.
 pub(crate) async fn ping(call: Call) -> Answer {
@@ -19,22 +20,9 @@ pub(crate) async fn license(call: Call) -> Answer {
     call.one("license", &License { valid: true })
 }
 
-/// An extension of the protocol with the versions of it that are spoken.
-#[derive(Serialize)]
-struct Extension {
-    name: &'static str,
-    versions: &'static [u32],
-}
-
-/// What is true of this face, and nothing else: clients change their ways by it.
-const EXTENSIONS: &[Extension] = &[
-    Extension { name: "apiKeyAuthentication", versions: &[1] },
-    Extension { name: "formPost", versions: &[1] },
-];
-
 /// `getOpenSubsonicExtensions`: clients ask this before they sign in.
 pub(crate) async fn extensions(call: Call) -> Answer {
-    call.one("openSubsonicExtensions", EXTENSIONS)
+    call.one("openSubsonicExtensions", &extensions::told())
 }
 
 #[derive(Serialize)]

@@ -66,7 +66,7 @@ fn list(budget: &Budget) -> List {
 
 fn list_of(budget: &Budget, listings: &Slots<i64>, user: i64) -> List {
     let room = Room { budget: budget.clone(), listings: listings.clone(), user };
-    List::new(Format::Json, room, "result", &Bare {}).unwrap()
+    List::new(Writer::new(Format::Json), room, "result", &Bare {}).unwrap()
 }
 
 async fn rest(mut body: Body) -> Result<Vec<u8>, axum::Error> {

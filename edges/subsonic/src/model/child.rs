@@ -4,7 +4,11 @@ use catalog::{Album, AlbumId, Artist, ArtistId, Track, Video};
 use serde::Serialize;
 use store::FolderId;
 
-use super::{ArtistLink, Moment, Named, Shown, rated, seconds};
+use tokio::time::Instant;
+
+use super::details::{ArtistLink, ContributorLink, ReplayGain, display};
+use super::{Moment, Named, Shown, rated, seconds};
+use crate::playing::Playing;
 
 /// What stands in a list of songs or in a directory. A directory has fewer fields.
 #[derive(Default, Serialize)]
@@ -85,7 +89,41 @@ pub(crate) struct Child<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     album_artists: Option<Vec<ArtistLink<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    display_album_artist: Option<&'a str>,
+    display_album_artist: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contributors: Vec<ContributorLink>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_composer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bpm: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    music_brainz_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explicit_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    isrc: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moods: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay_gain: Option<ReplayGain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minutes_ago: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    player_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    player_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    playback_rate: Option<f64>,
 }
 
 impl<'a> Child<'a> {
@@ -132,7 +170,11 @@ impl<'a> Child<'a> {
     }
 
     fn with_details(self, track: &'a Track) -> Self {
-        let link = |id, name: &'a str| vec![ArtistLink { id: Shown(id), name }];
+        let details = track.details.read();
+        let album_artists =
+            ArtistLink::all(details.album_artists, track.album_artist_id, &track.album_artist);
+        let contributors: Vec<_> = details.contributors.into_iter().map(ContributorLink::of).collect();
+        let mut composers = contributors.iter().filter(|one| one.is_composer()).peekable();
         Child {
             bit_depth: track.bit_depth,
             sampling_rate: Some(track.sample_rate_hz),
@@ -140,11 +182,41 @@ impl<'a> Child<'a> {
             media_type: Some("song"),
             played: track.play.played.map(Moment),
             genres: Some(track.genres.iter().map(|name| Named { name }).collect()),
-            artists: Some(link(track.artist_id, &track.artist)),
+            artists: Some(ArtistLink::all(details.artists, track.artist_id, &track.artist)),
             display_artist: Some(&track.artist),
-            album_artists: Some(link(track.album_artist_id, &track.album_artist)),
-            display_album_artist: Some(&track.album_artist),
+            display_album_artist: Some(display(album_artists.iter())),
+            album_artists: Some(album_artists),
+            display_composer: composers.peek().is_some().then(|| display(composers.map(|one| &one.artist))),
+            contributors,
+            bpm: details.bpm,
+            comment: details.comment,
+            sort_name: details.sort_name,
+            music_brainz_id: details.musicbrainz,
+            explicit_status: details.is_explicit.map(|explicit| if explicit { "explicit" } else { "clean" }),
+            isrc: details.isrcs,
+            moods: details.moods,
+            replay_gain: details.gain.map(ReplayGain::from),
             ..self
+        }
+    }
+
+    /// A song that somebody plays, on the player of that number.
+    pub(crate) fn now_playing(
+        track: &'a Track,
+        number: u64,
+        playing: &'a Playing,
+        now: Instant,
+        plain: bool,
+    ) -> Self {
+        Child {
+            username: Some(&playing.user_name),
+            minutes_ago: Some(now.saturating_duration_since(playing.at).as_secs() / 60),
+            player_id: Some(number),
+            player_name: Some(&playing.player),
+            state: (!plain).then(|| playing.state.name()),
+            position_ms: (!plain).then(|| playing.position_ms(now)),
+            playback_rate: (!plain).then(|| f64::from(playing.rate_thousandths) / 1_000.0),
+            ..Child::of(track, plain)
         }
     }
 
@@ -178,7 +250,7 @@ impl<'a> Child<'a> {
             album: Some(&album.name),
             artist: Some(&album.artist),
             year: album.year,
-            genre: album.genre.as_deref(),
+            genre: album.genres.first().map(String::as_str),
             cover_art: album.has_cover.then(|| album.id.to_string()),
             duration: Some(seconds(album.duration_ms)),
             user_rating: rated(album.play.rating),

@@ -1,7 +1,4 @@
-use catalog::{Playlist, PlaylistId, UserId};
-use serde_json::json;
-
-use super::{Moment, PlaylistHead, seconds};
+use super::{Moment, seconds};
 
 #[test]
 fn moments_are_iso_8601_in_utc_and_nonsense_is_the_beginning_of_time() {
@@ -21,25 +18,4 @@ fn lengths_are_rounded_to_seconds() {
     for (ms, wanted) in [(0, 0), (499, 0), (500, 1), (181_499, 181), (u64::MAX, u64::MAX / 1000)] {
         assert_eq!(seconds(ms), wanted, "{ms}");
     }
-}
-
-#[test]
-fn a_playlist_says_that_it_cannot_be_changed() {
-    let playlist = Playlist {
-        id: PlaylistId(3),
-        name: "Evening".into(),
-        owner: UserId(1),
-        owner_name: "ann".into(),
-        public: true,
-        comment: String::new(),
-        tracks: 2,
-        duration_ms: 61_000,
-        created: 0,
-        changed: 1_000,
-    };
-    let wanted = json!({
-        "id": "pl-3", "name": "Evening", "owner": "ann", "public": true, "songCount": 2, "duration": 61,
-        "created": "1970-01-01T00:00:00Z", "changed": "1970-01-01T00:00:01Z", "coverArt": "pl-3", "readonly": true,
-    });
-    assert_eq!(serde_json::to_value(PlaylistHead::of(&playlist)).unwrap(), wanted);
 }

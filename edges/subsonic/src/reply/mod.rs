@@ -3,6 +3,7 @@
 //! A [`Writer`] never holds an answer as a tree. Objects and lists are opened, filled row by row and closed; the text
 //! collects in chunks that a body can send one after the other.
 
+mod cut;
 mod json;
 mod xml;
 
@@ -14,6 +15,9 @@ use budget::limits::{CHUNK_BYTES, ROW_ROOM_BYTES};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::quirks::Fields;
+
+use cut::Cut;
 
 pub(crate) use xml::NotAnElement;
 
@@ -67,10 +71,11 @@ impl Format {
     /// An answer with one member: `"song": {…}`. A sequence becomes repeated elements or an array.
     pub(crate) fn one<T: Serialize + ?Sized>(
         &self,
+        fields: Fields,
         name: &'static str,
         member: &T,
     ) -> Result<Response<Body>, Error> {
-        let mut writer = Writer::new(self.clone());
+        let mut writer = Writer::new(self.clone()).with_fields(fields);
         writer.begin(true)?;
         writer.member(name, member)?;
         Ok(self.response(StatusCode::OK, writer.into_body()))
@@ -119,6 +124,8 @@ struct Open {
 /// Writes one answer, top down.
 pub(crate) struct Writer {
     format: Format,
+    /// What the client can take of songs, albums and artists.
+    fields: Fields,
     full: Vec<Vec<u8>>,
     full_bytes: usize,
     text: Vec<u8>,
@@ -127,7 +134,18 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(format: Format) -> Self {
-        Writer { format, full: Vec::new(), full_bytes: 0, text: Vec::new(), open: Vec::new() }
+        let (full, text, open) = (Vec::new(), Vec::new(), Vec::new());
+        Writer { format, fields: Fields::All, full, full_bytes: 0, text, open }
+    }
+
+    /// The same for a client that takes these fields of songs, albums and artists.
+    pub(crate) fn with_fields(self, fields: Fields) -> Self {
+        Writer { fields, ..self }
+    }
+
+    /// How it writes.
+    pub(crate) fn format(&self) -> &Format {
+        &self.format
     }
 
     /// Opens the envelope.
@@ -163,6 +181,13 @@ impl Writer {
 
     /// Opens an object with what is known of it at once; `head` is a struct. In a list it is an item.
     pub(crate) fn object<T: Serialize>(&mut self, name: &'static str, head: &T) -> Result<(), Error> {
+        match self.fields.kept(name) {
+            Some(kept) => self.open_object(name, &Cut { whole: head, kept }),
+            None => self.open_object(name, head),
+        }
+    }
+
+    fn open_object<T: Serialize>(&mut self, name: &'static str, head: &T) -> Result<(), Error> {
         self.separate(name);
         let has_members = if self.format == Format::Xml {
             xml::start(&mut self.text, name, head)?;
@@ -199,6 +224,13 @@ impl Writer {
         name: &'static str,
         value: &T,
     ) -> Result<(), Error> {
+        match self.fields.kept(name) {
+            Some(kept) => self.write_member(name, &Cut { whole: value, kept }),
+            None => self.write_member(name, value),
+        }
+    }
+
+    fn write_member<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.separate(name);
         match self.format {
             Format::Xml => xml::element(&mut self.text, name, value)?,

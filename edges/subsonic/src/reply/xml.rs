@@ -55,6 +55,9 @@ pub(super) fn end(out: &mut Vec<u8>, name: &'static str) {
     out.push(b'>');
 }
 
+/// A newtype of this name is an element of its own though it is a scalar.
+const ELEMENT: &str = "$element";
+
 /// Where a value goes.
 enum Place<'a> {
     /// An element of its own.
@@ -207,10 +210,15 @@ impl<'a> ser::Serializer for Place<'a> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        kind: &'static str,
         value: &T,
     ) -> Result<(), NotAnElement> {
-        value.serialize(self)
+        match self {
+            Place::Field { content, name, .. } if kind == ELEMENT => {
+                value.serialize(Place::Child { out: content, name })
+            }
+            place => value.serialize(place),
+        }
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Element<'a>, NotAnElement> {

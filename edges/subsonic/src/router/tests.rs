@@ -1,4 +1,8 @@
 mod access;
+mod discovery;
 mod golden;
+mod kept;
 mod media;
+mod names;
 mod requests;
+mod users;

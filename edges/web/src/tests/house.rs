@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use budget::limits::MIB;
 use budget::{Budget, Chunks, Peaks, Slots, limits};
 use bytes::Bytes;
-use catalog::scan::{Found, FoundCover, Inventory, Scanner, Tags};
+use catalog::scan::{Details, Found, FoundCover, Inventory, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{Catalog, Role, SignIn, TrackChange, TrackId, User, Viewer, Visibility};
 use data_encoding::BASE64;
@@ -300,6 +300,7 @@ fn tags(name: &str, content_type: &'static str, cover: Option<FoundCover>) -> Ta
         suffix: name.rsplit('.').next().unwrap().to_owned(),
         content_type,
         cover,
+        details: Details::default(),
     }
 }
 

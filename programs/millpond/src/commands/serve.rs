@@ -118,8 +118,8 @@ fn announce(settings: &Settings, bound: &[Bound]) {
 
 /// An installation without users gets an admin, whose secrets are printed once and kept nowhere in clear.
 async fn first_start(home: &Home) -> Result<()> {
-    let users = home.catalog.users().await.map_err(|e| Error::failed(e.to_string()))?;
-    if !users.is_empty() {
+    let users = home.catalog.users(None, 1).await.map_err(|e| Error::failed(e.to_string()))?;
+    if !users.rows.is_empty() {
         return Ok(());
     }
     let password = user::random_password()?;

@@ -155,7 +155,17 @@ async fn passwd(home: &Home, name: &str, given: &ArgMatches) -> Result<()> {
 }
 
 async fn list(home: &Home) -> Result<()> {
-    let users = home.catalog.users().await.map_err(|e| Error::failed(e.to_string()))?;
+    let mut users: Vec<User> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = home.catalog.users(after.as_deref(), limits::PAGE_ROWS_MAX).await;
+        let page = page.map_err(|e| Error::failed(e.to_string()))?;
+        users.extend(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
     let width = users.iter().map(|user| user.name.chars().count()).max().unwrap_or(0).max(4);
     say(format!("{:width$}  {:8}  {:5}  LIBRARIES", "NAME", "ID", "ROLE"));
     for user in users {

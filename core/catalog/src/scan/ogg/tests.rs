@@ -1,5 +1,5 @@
 use super::*;
-use crate::scan::words::Field;
+use crate::scan::fields::Field;
 
 /// Pages of one stream, packets laced as RFC 3533 section 5 says, each packet on pages of its own.
 fn pages(serial: u32, packets: &[(u64, Vec<u8>)]) -> Vec<u8> {

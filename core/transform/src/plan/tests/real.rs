@@ -9,8 +9,8 @@ use crate::argv::Input;
 use crate::error::ErrorKind;
 use crate::plan::plan;
 use crate::recipe::{
-    Audio, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe, Rotation, Speed, Sprite, Video,
-    Waveform,
+    Audio, Clip, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe, Rotation, Speed, Sprite,
+    Video, Waveform,
 };
 use crate::sniff::Demuxer;
 
@@ -36,6 +36,9 @@ fn check(name: &str, recipe: &Recipe, expected: &str) -> Rendition {
     );
     assert!(!found.keys().any(|key| key.starts_with("other.")), "{found:#?}");
     let bytes = made.file.as_file().metadata().unwrap().len();
+    if let Some(exact) = made.plan.exact_bytes {
+        assert_eq!(bytes, exact, "{name} {recipe:?}");
+    }
     assert!(
         bytes < made.plan.out_bytes_guess * 8 + 500_000,
         "{bytes} bytes, {} expected",
@@ -244,6 +247,23 @@ fn sound_comes_out_in_every_encoding() {
     let full = Recipe::Audio(Audio { encoding: Encoding::Flac, ..Audio::default() });
     check("song.wav", &full, "a.sample_rate=192000, a.channels=1, duration=2.0");
     check("odd.mkv", &full, "a.sample_rate=96000, a.channels=6, duration=1.0");
+}
+
+#[test]
+fn the_length_of_an_mp3_is_known_before_it_is_made() {
+    for (name, bitrate, at_ms) in [
+        ("song.flac", None, 0),
+        ("song.flac", kbps(100), 500),
+        ("song.wav", kbps(320), 1_234),
+        ("song.flac", kbps(96), 7),
+    ] {
+        let clip = Clip::new(at_ms, None).unwrap();
+        let made =
+            check(name, &Recipe::Audio(Audio { clip, encoding: Encoding::Mp3, bitrate }), "a.codec_name=mp3");
+        assert!(made.plan.exact_bytes.is_some(), "{name} says how long it is");
+    }
+    let guessed = make("song.mp3", &Recipe::Audio(Audio { encoding: Encoding::Mp3, ..Audio::default() }));
+    assert_eq!(guessed.plan.exact_bytes, None, "an MP3 without an index has a length that is guessed");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `millpond user change`: what a user is, may do and sees.
 
-use catalog::{LibraryRow, LibrarySet, Rights, Role, User, Viewer};
+use catalog::{LibraryRow, LibrarySet, Rights, Role, User, UserChange, Viewer};
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use store::FolderId;
 
 use super::{explain, named, shown};
@@ -37,24 +37,33 @@ pub(super) fn arguments(command: Command) -> Command {
             .action(ArgAction::SetTrue)
             .conflicts_with("see")
             .help("The user sees every library, also those that come later"),
+        Arg::new("max-bitrate")
+            .long("max-bitrate")
+            .value_name("KBPS")
+            .value_parser(value_parser!(u32))
+            .help("No sound is sent to the user with more thousands of bits per second; 0 is no limit"),
     ])
 }
 
 pub(super) async fn run(home: &Home, name: &str, given: &ArgMatches) -> Result<()> {
     let user = named(home, name).await?;
-    let role = match given.get_one::<String>("role").map(String::as_str) {
-        Some("admin") => Role::Admin,
-        Some(_) => Role::User,
-        None => user.role,
-    };
-    let rights = given.get_many::<String>("rights").map_or(user.rights, rights);
+    let role = given.get_one::<String>("role");
     let libraries = match given.get_many::<String>("see") {
-        Some(wanted) => LibrarySet::Only(wanted_libraries(&all_libraries(home, &user).await?, wanted)?),
-        None if given.get_flag("see-all") => LibrarySet::All,
-        None => user.libraries.clone(),
+        Some(wanted) => Some(LibrarySet::Only(wanted_libraries(&all_libraries(home, &user).await?, wanted)?)),
+        None => given.get_flag("see-all").then_some(LibrarySet::All),
     };
-    let changed = home.catalog.change_user(user.id, role, rights, &libraries).await;
-    let changed = changed.map_err(|e| explain(name, &e))?;
+    let max_bitrate_kbps = given.get_one::<u32>("max-bitrate").copied();
+    let change = UserChange {
+        role: role.map(|role| if role == "admin" { Role::Admin } else { Role::User }),
+        libraries,
+        max_bitrate_kbps: max_bitrate_kbps.map(|limit| Some(limit).filter(|kbps| *kbps > 0)),
+        ..UserChange::default()
+    };
+    let change = match given.get_many::<String>("rights") {
+        Some(names) => change.with_rights(rights(names)),
+        None => change,
+    };
+    let changed = home.catalog.change_user(user.id, &change).await.map_err(|e| explain(name, &e))?;
     complain(format!("{} is {} now", changed.name, said(&changed)));
     Ok(())
 }
@@ -107,7 +116,9 @@ fn said(user: &User) -> String {
         LibrarySet::All => "all libraries".to_owned(),
         LibrarySet::Only(some) => format!("{} of the libraries", some.len()),
     };
-    format!("{}, {may}, sees {sees}", shown(user.role))
+    let hears =
+        user.max_bitrate_kbps.map(|kbps| format!(", hears at most {kbps} kbit/s")).unwrap_or_default();
+    format!("{}, {may}, sees {sees}{hears}", shown(user.role))
 }
 
 #[cfg(test)]

@@ -1,0 +1,14 @@
+//! Limits of what is remembered of long lists, so that a page at a great offset costs what the first one costs.
+
+/// Lists of which places are remembered, each for one viewer.
+pub const LISTS_REMEMBERED_MAX: usize = 32;
+/// How long they are.
+pub const LIST_REMEMBERED_MS: u64 = 10 * 60 * 1_000;
+/// Pages of one list that are remembered, each with the numbers of its rows.
+pub const LIST_PAGES_MAX: usize = 4;
+/// From one remembered place of a list to the next there are so many rows.
+pub const LIST_STEP_ROWS: u64 = 1_000;
+/// Places that are remembered of one list; behind the last of them rows are walked.
+pub const LIST_PLACES_MAX: usize = 1_024;
+/// Places with longer names than this are not remembered, in bytes, so that all of them together have at most 8 MiB.
+pub const LIST_PLACE_TEXT_BYTES_MAX: usize = 128;

@@ -1,0 +1,169 @@
+//! Songs of a genre, of an artist, and like another.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use async_trait::async_trait;
+use budget::limits::{PAGE_ROWS_MAX, SIMILAR_GENRES_MAX, SIMILAR_POOL_ROWS};
+use store::FolderId;
+
+use super::rows::{self, TrackRow};
+use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
+use super::{Result, Scope, Sqlite, json_ids, limit, offset};
+use crate::access::Viewer;
+use crate::database::Discovery;
+use crate::fold;
+use crate::model::{Artist, ArtistId, Item, Track};
+
+pub(super) const OF_GENRE: &str = track_rows!(
+    "SELECT t.id FROM track_genres g INDEXED BY track_genres_by_genre
+     CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = g.track_id
+     WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?4) AND ",
+    track_seen!(),
+    " ORDER BY g.track_id LIMIT ?5 OFFSET ?6"
+);
+const NAMED: &str = "SELECT id FROM artists WHERE key = ?1";
+// The sorter keeps no more rows than the page and what is before it: an artist has so many tracks and no more.
+const TOP: &str = track_rows!(
+    "SELECT t.id FROM tracks t
+     WHERE t.id IN (SELECT id FROM tracks INDEXED BY tracks_by_artist WHERE artist_id = ?4
+            UNION SELECT track_id FROM track_credits WHERE artist_id = ?4 AND role = 1)
+        AND ",
+    track_seen!(),
+    "
+     ORDER BY (SELECT ifnull(sum(n.plays), 0) FROM annotations n INDEXED BY annotations_of_item
+            WHERE n.kind = 1 AND n.item_id = t.id AND n.plays > 0) DESC,
+        t.album_id, ifnull(t.disc, 1), ifnull(t.track, 1000000), t.id LIMIT ?5 OFFSET ?6"
+);
+
+/// The genres of one thing's tracks, those of most of them first.
+macro_rules! genres_of {
+    ($($condition:tt)*) => {
+        concat!(
+            "WITH ", seen!(), " SELECT g.genre_id FROM tracks t CROSS JOIN track_genres g ON g.track_id = t.id
+            WHERE ", $($condition)*, " AND ", track_seen!(), " GROUP BY g.genre_id ORDER BY count(*) DESC, g.genre_id LIMIT ?5"
+        )
+    };
+}
+const GENRES_OF_TRACK: &str = genres_of!("t.id = ?4");
+const GENRES_OF_ALBUM: &str = genres_of!("t.album_id = ?4");
+const GENRES_OF_ARTIST: &str = genres_of!("t.artist_id = ?4");
+
+/// Both begin at an id and are asked again from the first one, so that they give a stretch of the circle of ids.
+pub(super) const STRETCH_OF_GENRE: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT t.id FROM track_genres g INDEXED BY track_genres_by_genre
+     CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = g.track_id
+     WHERE g.genre_id = ?4 AND g.track_id >= ?5 AND ",
+    track_seen!(),
+    " ORDER BY g.track_id LIMIT ?6"
+);
+const STRETCH_OF_ARTIST: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT t.id FROM tracks t INDEXED BY tracks_by_artist
+     WHERE t.artist_id = ?4 AND t.id >= ?5 AND ",
+    track_seen!(),
+    " LIMIT ?6"
+);
+const LAST_ID: &str = "SELECT ifnull(max(id), 0) FROM tracks";
+const THESE: &str = track_rows!(
+    "SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value WHERE ",
+    track_seen!()
+);
+
+/// A number that looks like chance and is the same each time.
+fn mixed(draw: u64, number: i64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (draw, number).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Sqlite {
+    /// At most [`SIMILAR_POOL_ROWS`] ids from `start` on, and then from the first one.
+    async fn stretch(&self, sql: &'static str, scope: &Scope, of: i64, start: i64) -> Result<Vec<i64>> {
+        let mut ids = Vec::new();
+        for from in [start, 1] {
+            let room = SIMILAR_POOL_ROWS.saturating_sub(ids.len());
+            let query = scope.rows::<(i64,)>(sql).bind(of).bind(from).bind(limit(room));
+            ids.extend(query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id));
+        }
+        Ok(ids)
+    }
+
+    /// The artist of a thing that is seen, and the genres of its tracks.
+    async fn likeness(&self, scope: &Scope, item: Item) -> Result<(ArtistId, Vec<i64>)> {
+        let (artist, sql, id) = match item {
+            Item::Track(id) => (self.one_track(scope, id).await?.artist_id, GENRES_OF_TRACK, id.0),
+            Item::Album(id) => (self.one_album(scope, id).await?.artist_id, GENRES_OF_ALBUM, id.0),
+            Item::Artist(id) => (self.one_artist(scope, id).await?.id, GENRES_OF_ARTIST, id.0),
+        };
+        let query = scope.rows::<(i64,)>(sql).bind(id).bind(limit(SIMILAR_GENRES_MAX));
+        let genres = query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id).collect();
+        Ok((artist, genres))
+    }
+}
+
+#[async_trait]
+impl Discovery for Sqlite {
+    async fn genre_tracks(
+        &self,
+        viewer: &Viewer,
+        genre: &str,
+        folder: Option<FolderId>,
+        skip: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        let scope = Scope::within(viewer, folder);
+        let query = scope.rows(OF_GENRE).bind(fold::key(genre)).bind(limit(rows_max)).bind(offset(skip));
+        rows::page::<TrackRow, _>(query, &self.readers).await
+    }
+
+    async fn artist_named(&self, viewer: &Viewer, name: &str) -> Result<Option<Artist>> {
+        let query = sqlx::query_scalar(NAMED).bind(fold::key(name));
+        let Some(id) = query.fetch_optional(&self.readers).await? else { return Ok(None) };
+        match self.one_artist(&Scope::of(viewer), ArtistId(id)).await {
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    async fn top_tracks(
+        &self,
+        viewer: &Viewer,
+        artist: ArtistId,
+        skip: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        let scope = Scope::of(viewer);
+        let query = scope.rows(TOP).bind(artist.0).bind(limit(rows_max)).bind(offset(skip));
+        rows::page::<TrackRow, _>(query, &self.readers).await
+    }
+
+    async fn similar_tracks(
+        &self,
+        viewer: &Viewer,
+        item: Item,
+        draw: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        let scope = Scope::of(viewer);
+        let (artist, genres) = self.likeness(&scope, item).await?;
+        let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
+        let start = 1 + i64::try_from(mixed(draw, 0) % u64::try_from(last.max(1)).unwrap_or(1)).unwrap_or(0);
+        let mut found: HashSet<i64> =
+            self.stretch(STRETCH_OF_ARTIST, &scope, artist.0, start).await?.into_iter().collect();
+        for genre in genres {
+            found.extend(self.stretch(STRETCH_OF_GENRE, &scope, genre, start).await?);
+        }
+        if let Item::Track(id) = item {
+            found.remove(&id.0);
+        }
+        let mut chosen: Vec<i64> = found.into_iter().collect();
+        chosen.sort_unstable_by_key(|id| mixed(draw, *id));
+        chosen.truncate(rows_max.min(PAGE_ROWS_MAX));
+        let chosen = json_ids(&chosen);
+        rows::page::<TrackRow, _>(scope.rows(THESE).bind(chosen), &self.readers).await
+    }
+}

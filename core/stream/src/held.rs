@@ -1,0 +1,58 @@
+//! A body that keeps something until it is gone: a place among those who wait for what it sends, say.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{RANGE, USER_AGENT};
+use http_body::{Frame, SizeHint};
+
+use crate::body::Body;
+
+/// A body, and what is held for as long as anybody reads it.
+pub struct Held<T> {
+    body: Body,
+    #[expect(dead_code, reason = "held for its Drop")]
+    what: T,
+}
+
+impl<T> Held<T> {
+    /// Holds `what` until the body is gone.
+    pub fn new(body: Body, what: T) -> Held<T> {
+        Held { body, what }
+    }
+}
+
+impl<T: Unpin> http_body::Body for Held<T> {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Whether a client can do nothing with bytes whose number is not known: it wants a part of them, or is Safari, which plays
+/// nothing that has no ranges.
+pub fn needs_length(headers: &HeaderMap) -> bool {
+    let wants_all = headers.get(RANGE).is_none_or(|range| range.as_bytes() == b"bytes=0-");
+    !wants_all || is_safari(headers)
+}
+
+/// Whether it is Apple's player, or the browser that has it.
+pub fn is_safari(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    agent.contains("AppleCoreMedia") || (agent.contains("Safari/") && !agent.contains("Chrom"))
+}

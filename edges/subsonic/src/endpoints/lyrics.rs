@@ -1,0 +1,151 @@
+//! What is sung: from the tags of a song and from the `.lrc` file beside it, read when somebody asks.
+
+use async_trait::async_trait;
+use budget::Pool;
+use budget::limits::LISTING_BYTES;
+use catalog::scan::{Line, Lyrics, read_lyrics, read_lyrics_file};
+use catalog::{Track, TrackId};
+use serde::Serialize;
+use store::{Place, RelPath, Shelf, Source};
+
+use crate::call::{Answer, Call};
+use crate::error::{Error, ErrorKind};
+use crate::list::Rows;
+use crate::model::Bare;
+use crate::reply::Writer;
+
+/// Of a text nobody said the language: this stands for that (ISO 639-2).
+const UNKNOWN_LANGUAGE: &str = "und";
+const UNREADABLE: &str = "The lyrics could not be read";
+/// Songs that are looked at for one that is called as it was asked for.
+const SONGS_LOOKED_AT: usize = 20;
+
+/// `getLyricsBySongId`: every text of a song, with the times of its lines where they are known.
+pub(crate) async fn lyrics_by_song_id(call: Call) -> Answer {
+    let id: TrackId = call.params.id("id")?;
+    let track = call.catalog().track(&call.viewer()?, id).await?;
+    let texts = Texts { shelf: call.face.parts.shelf.clone(), track: Some(track) };
+    call.list("lyricsList", &Bare {})?.part("structuredLyrics", texts).answer().await
+}
+
+/// `getLyrics`: the words of the song of that title by that artist, without times. There may be none.
+pub(crate) async fn lyrics(call: Call) -> Answer {
+    #[derive(Default, Serialize)]
+    struct Plain<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        artist: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'a str>,
+        value: String,
+    }
+    let Some(track) = track_called(&call).await? else { return call.one("lyrics", &Plain::default()) };
+    let permit = call.face.parts.budget.wait(Pool::Listings, LISTING_BYTES).await?;
+    let mut texts = read(&call.face.parts.shelf, &track).await?;
+    texts.sort_by_key(Lyrics::is_synced);
+    let value = texts.first().map_or_else(String::new, |text| {
+        text.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
+    });
+    let answer = call.one("lyrics", &Plain { artist: Some(&track.artist), title: Some(&track.title), value });
+    drop(permit);
+    answer
+}
+
+/// The song of that title, by that artist if one is named.
+async fn track_called(call: &Call) -> Result<Option<Track>, Error> {
+    let [title, artist] = ["title", "artist"].map(|name| call.params.get(name).unwrap_or_default());
+    let is_called = |called: &str, wanted: &str| called.trim().to_lowercase() == wanted.trim().to_lowercase();
+    if title.trim().is_empty() {
+        return Ok(None);
+    }
+    let query = format!("{title} {artist}");
+    let viewer = call.viewer()?;
+    let found = call.catalog().search_tracks(&viewer, &query, None, 0, SONGS_LOOKED_AT).await?;
+    let is_it = |track: &Track| {
+        is_called(&track.title, &title) && (artist.trim().is_empty() || is_called(&track.artist, &artist))
+    };
+    Ok(found.into_iter().find(is_it))
+}
+
+/// The texts of one song as rows. They are read when the first row is wanted, under the permit of the list.
+struct Texts {
+    shelf: Shelf,
+    track: Option<Track>,
+}
+
+#[async_trait]
+impl Rows for Texts {
+    async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
+        let Some(track) = self.track.take() else { return Ok(false) };
+        for text in read(&self.shelf, &track).await? {
+            write(out, &track, &text)?;
+        }
+        Ok(false)
+    }
+}
+
+fn write(out: &mut Writer, track: &Track, text: &Lyrics) -> Result<(), Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head<'a> {
+        display_artist: &'a str,
+        display_title: &'a str,
+        lang: &'a str,
+        offset: i64,
+        synced: bool,
+    }
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start: Option<u64>,
+        value: &'a str,
+    }
+    out.object(
+        "structuredLyrics",
+        &Head {
+            display_artist: &track.artist,
+            display_title: &track.title,
+            lang: text.language.as_deref().unwrap_or(UNKNOWN_LANGUAGE),
+            offset: text.offset_ms,
+            synced: text.is_synced(),
+        },
+    )?;
+    out.list("line");
+    for Line { start_ms, text } in &text.lines {
+        out.row(&Shown { start: *start_ms, value: text })?;
+    }
+    out.end();
+    out.end();
+    Ok(())
+}
+
+/// The texts of a song, those of the file beside it first.
+async fn read(shelf: &Shelf, track: &Track) -> Result<Vec<Lyrics>, Error> {
+    let beside = match beside(track) {
+        Some(place) => shelf.open(&place).await.ok(),
+        None => None,
+    };
+    let source = shelf.open(&track.place()).await?;
+    tokio::task::spawn_blocking(move || read_now(beside.as_ref(), &source))
+        .await
+        .map_err(|e| Error::inside(ErrorKind::Generic, UNREADABLE, e))?
+}
+
+fn read_now(beside: Option<&Source>, source: &Source) -> Result<Vec<Lyrics>, Error> {
+    let failed = |e: std::io::Error| Error::inside(ErrorKind::Generic, UNREADABLE, e);
+    let mut texts = Vec::new();
+    if let Some(beside) = beside {
+        texts.push(read_lyrics_file(beside).map_err(failed)?);
+    }
+    texts.extend(read_lyrics(source).map_err(failed)?);
+    texts.retain(|text| !text.lines.is_empty());
+    Ok(texts)
+}
+
+/// The file that a song's text would lie in. What was sent has none beside it.
+fn beside(track: &Track) -> Option<Place> {
+    let path = track.path.as_str();
+    let stem =
+        path.strip_suffix(track.suffix.as_str()).or_else(|| path.rsplit_once('.').map(|(stem, _)| stem))?;
+    let path = RelPath::parse(&format!("{}.lrc", stem.trim_end_matches('.'))).ok()?;
+    track.blob.is_none().then_some(Place::File(track.folder, path))
+}

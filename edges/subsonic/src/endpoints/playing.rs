@@ -1,0 +1,130 @@
+//! Who plays what now.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use budget::limits::{NOW_PLAYING_NAME_CHARS_MAX, PLAYED_AFTER_MS};
+use catalog::{ErrorKind, Track, TrackId};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::call::{Answer, Call, Reader};
+use crate::error::Error;
+use crate::list::{Rows, is_full};
+use crate::model::{Bare, Child};
+use crate::playing::{Playing, State};
+use crate::reply::Writer;
+
+/// The usual speed, in thousandths of itself.
+const USUAL_RATE: u32 = 1_000;
+/// Nobody listens faster.
+const RATE_MAX: f64 = 16.0;
+
+/// `getNowPlaying`: what players said they play, as far as the user may see it.
+pub(crate) async fn now_playing(call: Call) -> Answer {
+    let left = call.face.playing.all(Instant::now()).into();
+    let rows = Players { reader: call.reader()?, plain: call.plain(), left };
+    call.list("nowPlaying", &Bare {})?.part("entry", rows).answer().await
+}
+
+struct Players {
+    reader: Reader,
+    plain: bool,
+    left: VecDeque<(u64, Playing)>,
+}
+
+#[async_trait]
+impl Rows for Players {
+    async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
+        while !is_full(out)
+            && let Some((number, playing)) = self.left.pop_front()
+        {
+            match self.reader.catalog.track(&self.reader.viewer, playing.track).await {
+                Ok(track) => {
+                    out.row(&Child::now_playing(&track, number, &playing, Instant::now(), self.plain))?;
+                }
+                // What somebody else plays may be his alone.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(!self.left.is_empty())
+    }
+}
+
+/// `reportPlayback`: a player tells what it does. When it stops, a song of which enough was heard counts as played.
+pub(crate) async fn report_playback(call: Call) -> Answer {
+    let viewer = call.viewer()?;
+    let id = call.params.text("mediaId")?;
+    match &*call.params.text("mediaType")? {
+        "song" => {}
+        "podcast" => return Err(Error::not_found("There are no podcasts")),
+        _ => return Err(Error::bad("mediaType", "song or podcast")),
+    }
+    let position_ms =
+        call.params.optional_number("positionMs")?.ok_or_else(|| Error::missing("positionMs"))?;
+    let state = match &*call.params.text("state")? {
+        "starting" => Some(State::Starting),
+        "playing" => Some(State::Playing),
+        "paused" => Some(State::Paused),
+        "stopped" => None,
+        _ => return Err(Error::bad("state", "starting, playing, paused or stopped")),
+    };
+    let rate_thousandths = rate(&call)?;
+    let counts = !call.params.flag("ignoreScrobble", false)?;
+    let id: TrackId = id.parse().map_err(|_| Error::not_found("Not found"))?;
+    let track = call.catalog().track(&viewer, id).await?;
+    match state {
+        Some(state) => {
+            let playing = playing(&call, &track, state)?;
+            call.face.playing.report(Playing { position_ms, rate_thousandths, reports: true, ..playing });
+        }
+        None => {
+            call.face.playing.stop(call.user()?.id.0, &player(&call));
+            let is_played = position_ms >= PLAYED_AFTER_MS.min(track.duration_ms / 2) && position_ms > 0;
+            if counts && is_played {
+                call.catalog().play(&viewer, &[(id, Timestamp::now().as_millisecond())]).await?;
+            }
+        }
+    }
+    call.format.empty()
+}
+
+/// Remembers that a player has begun a song, of which it says no more.
+pub(crate) fn begun(call: &Call, track: &Track) -> Result<(), Error> {
+    call.face.playing.report(playing(call, track, State::Playing)?);
+    Ok(())
+}
+
+fn playing(call: &Call, track: &Track, state: State) -> Result<Playing, Error> {
+    let user = call.user()?;
+    Ok(Playing {
+        user: user.id.0,
+        user_name: user.name.as_str().into(),
+        player: player(call),
+        track: track.id,
+        duration_ms: track.duration_ms,
+        state,
+        position_ms: 0,
+        rate_thousandths: USUAL_RATE,
+        at: Instant::now(),
+        reports: false,
+    })
+}
+
+/// What the player calls itself.
+fn player(call: &Call) -> Arc<str> {
+    let name: String =
+        call.params.get("c").unwrap_or_default().chars().take(NOW_PLAYING_NAME_CHARS_MAX).collect();
+    name.into()
+}
+
+/// The speed, in thousandths of the usual.
+fn rate(call: &Call) -> Result<u32, Error> {
+    let Some(text) = call.params.get("playbackRate") else { return Ok(USUAL_RATE) };
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.0..=RATE_MAX).contains(rate));
+    let rate = rate.ok_or_else(|| Error::bad("playbackRate", "a number from 0 to 16"))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 to 16,000")]
+    Ok((rate * f64::from(USUAL_RATE)).round() as u32)
+}

@@ -1,0 +1,101 @@
+//! What is like something, what is sung, and who plays what.
+
+use axum::http::Method;
+
+use crate::fixture::House;
+
+#[tokio::test]
+async fn what_is_asked_badly_is_refused_in_the_envelope() {
+    let house = House::open().await;
+    let track = house.track("Ripple & <Wave>").await;
+    let report = |rest: &str| format!("reportPlayback?mediaId={track}&mediaType=song&{rest}");
+    for (endpoint, code) in [
+        ("getSongsByGenre".to_owned(), 10),
+        ("getSongsByGenre?genre=Pop&count=x".to_owned(), 0),
+        ("getTopSongs".to_owned(), 10),
+        ("getTopSongs?id=ar-99".to_owned(), 70),
+        ("getTopSongs?id=tr-1".to_owned(), 70),
+        ("getSimilarSongs".to_owned(), 10),
+        ("getSimilarSongs?id=pl-1".to_owned(), 70),
+        ("getSimilarSongs2?id=ar-99".to_owned(), 70),
+        ("getArtistInfo".to_owned(), 10),
+        ("getArtistInfo2?id=ar-99".to_owned(), 70),
+        ("getAlbumInfo".to_owned(), 10),
+        ("getAlbumInfo2?id=ar-1".to_owned(), 70),
+        ("getLyricsBySongId".to_owned(), 10),
+        ("getLyricsBySongId?id=al-1".to_owned(), 70),
+        ("reportPlayback".to_owned(), 10),
+        (report("state=playing"), 10),
+        (report("positionMs=1"), 10),
+        (report("positionMs=-1&state=playing"), 0),
+        (report("positionMs=1&state=dancing"), 0),
+        (report("positionMs=1&state=playing&playbackRate=inf"), 0),
+        ("reportPlayback?mediaId=tr-1&mediaType=film&positionMs=1&state=playing".to_owned(), 0),
+        ("reportPlayback?mediaId=tr-99&mediaType=song&positionMs=1&state=playing".to_owned(), 70),
+        ("reportPlayback?mediaId=1&mediaType=podcast&positionMs=1&state=playing".to_owned(), 70),
+    ] {
+        let reply = house.ann(&endpoint).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (200, Some(code)), "{endpoint}");
+    }
+    for (endpoint, list) in
+        [("getTopSongs?artist=nobody", "topSongs"), ("getSongsByGenre?genre=none", "songsByGenre")]
+    {
+        let songs = house.ann(endpoint).await.json()[list]["song"].clone();
+        assert!(songs.as_array().is_none_or(Vec::is_empty), "{endpoint}: {songs}");
+    }
+}
+
+#[tokio::test]
+async fn a_song_counts_as_played_when_enough_of_it_was_heard() {
+    let house = House::open().await;
+    let id = house.track("Ripple & <Wave>").await;
+    let plays = async || house.ann(&format!("getSong?id={id}")).await.json()["song"]["playCount"].as_u64();
+    let stop = async |rest: &str| {
+        house.ann(&format!("reportPlayback?mediaId={id}&mediaType=song&state=stopped&{rest}")).await;
+        plays().await
+    };
+    // It has 181.5 seconds.
+    assert_eq!(stop("positionMs=90000").await, Some(0));
+    assert_eq!(stop("positionMs=91000&ignoreScrobble=true").await, Some(0));
+    assert_eq!(stop("positionMs=91000").await, Some(1));
+}
+
+#[tokio::test]
+async fn p08_what_somebody_plays_is_told_to_those_who_may_see_it() {
+    let house = House::open().await;
+    let (song, quiet) = (house.track("Ripple & <Wave>").await, house.track("Quiet").await);
+    let players = async |key: &str| {
+        let reply = house.get(&house.signed("getNowPlaying", key)).await.json();
+        let entries = reply["nowPlaying"]["entry"].as_array().cloned().unwrap_or_default();
+        entries.iter().map(|entry| entry["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(players(&house.ann_key).await, [""; 0]);
+    house.ann(&format!("scrobble?id={song}&submission=false")).await;
+    assert_eq!(players(&house.admin_key).await, ["Ripple & <Wave>"]);
+    assert_eq!(players(&house.bob_key).await, [""; 0], "Bob does not see that library");
+    // The same player goes on to the next song.
+    house.ann(&format!("reportPlayback?mediaId={quiet}&mediaType=song&positionMs=0&state=playing")).await;
+    assert_eq!(players(&house.bob_key).await, ["Quiet"]);
+    house.make_private(quiet).await;
+    assert_eq!(players(&house.bob_key).await, [""; 0]);
+    assert_eq!(players(&house.ann_key).await, ["Quiet"]);
+    house.ann(&format!("reportPlayback?mediaId={quiet}&mediaType=song&positionMs=9&state=stopped")).await;
+    assert_eq!(players(&house.ann_key).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn pictures_have_addresses_that_show_them_to_whoever_signed_in_by_the_query() {
+    let house = House::open().await;
+    let fields = [("host", "pond.example:4040")];
+    let path = house.signed("getArtistInfo2?id=ar-1", &house.ann_key);
+    let info = house.ask(Method::GET, &path, &fields, "").await.json()["artistInfo2"].clone();
+    let address = info["mediumImageUrl"].as_str().unwrap();
+    let path = address.strip_prefix("http://pond.example:4040").unwrap();
+    assert!(path.starts_with("/rest/getCoverArt?id=ar-1&size=300&"), "{path}");
+    assert_eq!(house.get(path).await.header("content-type"), "image/png");
+    // A form signs in unseen, and stays so.
+    let form = format!("apiKey={}&f=json", house.ann_key);
+    let fields = [fields[0], ("content-type", "application/x-www-form-urlencoded")];
+    let reply = house.ask(Method::POST, "/rest/getArtistInfo2?id=ar-1", &fields, &form).await;
+    assert_eq!(reply.json()["artistInfo2"]["mediumImageUrl"], serde_json::Value::Null);
+}

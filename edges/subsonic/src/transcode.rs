@@ -1,0 +1,139 @@
+//! Which sound a player gets: the file as it is, or one made anew for it.
+//!
+//! What is already within the wish is sent as it is: nothing sounds better for being encoded again. Everything else becomes a
+//! recipe of few values, so that players who ask for nearly the same are given the same rendition.
+
+mod params;
+mod profile;
+
+use catalog::Track;
+use transform::{Audio, Clip, Encoding};
+
+use crate::error::Error;
+use crate::params::Params;
+
+pub(crate) use params::TranscodeParams;
+pub(crate) use profile::ClientInfo;
+
+/// What a player plays that wants fewer bits and says no more.
+const USUAL: Encoding = Encoding::Mp3;
+
+/// How a player wants it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Anything that it can play; words that we do not know say no more.
+    #[default]
+    Any,
+    /// `raw`: the file as it is, whatever else is said.
+    Raw,
+    /// Encoded so.
+    Sound(Encoding),
+}
+
+impl Format {
+    fn read(word: &str) -> Format {
+        match &*word.to_ascii_lowercase() {
+            "raw" => Format::Raw,
+            "mp3" => Format::Sound(Encoding::Mp3),
+            "opus" => Format::Sound(Encoding::Opus),
+            "ogg" | "oga" | "vorbis" => Format::Sound(Encoding::Vorbis),
+            "aac" => Format::Sound(Encoding::Aac),
+            "m4a" => Format::Sound(Encoding::M4a),
+            "flac" => Format::Sound(Encoding::Flac),
+            _ => Format::Any,
+        }
+    }
+}
+
+/// What a request for a song asks for beside the song.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) format: Format,
+    /// At most so many kbit/s; 0 is no limit, as in the protocol.
+    pub(crate) kbps_max: u64,
+    pub(crate) start_ms: u64,
+}
+
+impl Wish {
+    /// What `format`, `maxBitRate` and `timeOffset` say. A bitrate that is no number limits nothing.
+    pub(crate) fn read(params: &Params) -> Result<Wish, Error> {
+        let format = params.get("format").map_or(Format::Any, |word| Format::read(&word));
+        let kbps_max = params.optional_number("maxBitRate").ok().flatten().unwrap_or(0);
+        let start_ms = params.number("timeOffset", 0)?.saturating_mul(1_000);
+        Ok(Wish { format, kbps_max, start_ms })
+    }
+
+    /// The same for who may not have more than so many kbit/s.
+    pub(crate) fn within(self, limit_kbps: Option<u32>) -> Wish {
+        // Who may not have more does not get the file by its name either.
+        let format =
+            if limit_kbps.is_some() && self.format == Format::Raw { Format::Any } else { self.format };
+        let limits = [Some(self.kbps_max), limit_kbps.map(u64::from)];
+        let least = limits.into_iter().flatten().filter(|kbps| *kbps > 0).min();
+        Wish { format, kbps_max: least.unwrap_or(0), ..self }
+    }
+
+    fn allows(self, kbps: u64) -> bool {
+        self.kbps_max == 0 || (1..=self.kbps_max).contains(&kbps)
+    }
+
+    /// The recipe for this track, or `None` for its file as it is.
+    pub(crate) fn recipe(self, track: &Track) -> Result<Option<Audio>, Error> {
+        let own = encoding(track);
+        let is_original = match self.format {
+            Format::Raw => true,
+            // A film is not made into a song unasked.
+            Format::Any if track.content_type.starts_with("video/") => true,
+            Format::Any => self.start_ms == 0 && self.allows(kbps(track)),
+            Format::Sound(wanted) => {
+                self.start_ms == 0 && self.allows(kbps(track)) && own.is_some_and(|own| serves(own, wanted))
+            }
+        };
+        if is_original {
+            return Ok(None);
+        }
+        let encoding = match self.format {
+            Format::Sound(wanted) => wanted,
+            // The rest of a file stays what the file is, where that is made here.
+            _ if self.allows(kbps(track)) => own.unwrap_or(USUAL),
+            _ => USUAL,
+        };
+        // Without loss there is no saying how many bits it takes, and a limit is one.
+        let encoding = if encoding == Encoding::Flac && self.kbps_max > 0 { USUAL } else { encoding };
+        let same = own.filter(|own| serves(*own, encoding)).map(|_| kbps(track)).filter(|kbps| *kbps > 0);
+        let most = [Some(self.kbps_max).filter(|kbps| *kbps > 0), same].into_iter().flatten().min();
+        let bad = |_| Error::bad("timeOffset", "within a day");
+        let clip = Clip::new(self.start_ms, None).map_err(bad)?;
+        Ok(Some(Audio { clip, encoding, bitrate: most.and_then(|kbps| encoding.bitrate(kbps)) }))
+    }
+}
+
+/// How a file is encoded, if that is one of the ways in which sound is made here.
+fn encoding(track: &Track) -> Option<Encoding> {
+    match &*track.suffix {
+        "mp3" => Some(Encoding::Mp3),
+        "flac" => Some(Encoding::Flac),
+        "opus" => Some(Encoding::Opus),
+        "ogg" | "oga" => Some(Encoding::Vorbis),
+        "aac" => Some(Encoding::Aac),
+        // With a depth of bits it is Apple's way without loss, which is not made here.
+        "m4a" | "m4b" if track.bit_depth.is_none() => Some(Encoding::M4a),
+        _ => None,
+    }
+}
+
+/// Whether who wants `wanted` can play `own`: AAC by itself or in MP4 is AAC.
+fn serves(own: Encoding, wanted: Encoding) -> bool {
+    own == wanted || matches!((own, wanted), (Encoding::M4a, Encoding::Aac) | (Encoding::Aac, Encoding::M4a))
+}
+
+/// About how many kbit/s a file has; 0 when nothing tells.
+fn kbps(track: &Track) -> u64 {
+    match track.bitrate_kbps {
+        0 => (track.size_bytes.saturating_mul(8)).checked_div(track.duration_ms).unwrap_or(0),
+        kbps => u64::from(kbps),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,327 @@
+//! What a player says it can play, and what is decided for it: the extension `transcoding` of OpenSubsonic.
+
+use catalog::Track;
+use serde::{Deserialize, Serialize};
+use transform::{Audio, Clip, Encoding, Heard};
+
+use super::{TranscodeParams, kbps};
+
+/// A player, as it describes itself. What it leaves out limits nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ClientInfo {
+    /// In bits per second, as all bitrates of this extension; 0 is no limit.
+    max_audio_bitrate: u64,
+    max_transcoding_audio_bitrate: u64,
+    direct_play_profiles: Vec<DirectPlay>,
+    transcoding_profiles: Vec<Transcoding>,
+    codec_profiles: Vec<CodecProfile>,
+}
+
+/// Files that it plays as they are; an empty list is everything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct DirectPlay {
+    containers: Vec<String>,
+    audio_codecs: Vec<String>,
+    protocols: Vec<String>,
+    max_audio_channels: u64,
+}
+
+/// What it wants instead, the best first.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Transcoding {
+    container: String,
+    audio_codec: String,
+    protocol: String,
+    max_audio_channels: u64,
+}
+
+/// What it can do of one codec.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct CodecProfile {
+    name: String,
+    limitations: Vec<Limitation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Limitation {
+    name: String,
+    comparison: String,
+    values: Vec<String>,
+    required: bool,
+}
+
+/// A stream of sound, as the extension describes one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StreamDetails {
+    protocol: &'static str,
+    container: String,
+    codec: &'static str,
+    audio_channels: u32,
+    audio_bitrate: u64,
+    audio_samplerate: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_bitdepth: Option<u32>,
+}
+
+/// What a player is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Decision {
+    can_direct_play: bool,
+    can_transcode: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transcode_reason: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcode_params: Option<String>,
+    source_stream: StreamDetails,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcode_stream: Option<StreamDetails>,
+}
+
+/// Everything is sent as it is made; there is no other protocol for songs.
+const HTTP: &str = "http";
+
+impl ClientInfo {
+    /// What this player gets of a track, when it may have so many kbit/s at most and sound can be made at all.
+    pub(crate) fn decide(&self, track: &Track, limit_kbps: Option<u32>, can_make: bool) -> Decision {
+        let source = StreamDetails::of_file(track);
+        let mut reasons = Vec::new();
+        let mut can_direct_play = false;
+        for profile in &self.direct_play_profiles {
+            match self.why_not(profile, &source, limit_kbps) {
+                None => can_direct_play = true,
+                Some(reason) => reasons.push(reason),
+            }
+        }
+        if can_direct_play {
+            reasons.clear();
+        }
+        let made = self.transcoding_profiles.iter().filter(|_| can_make);
+        let made = made.filter_map(|profile| self.made(profile, track, limit_kbps)).next();
+        let error_reason = match (can_direct_play, &made, can_make) {
+            (true, ..) | (_, Some(_), _) => None,
+            (_, None, false) => Some("Nothing is made for this user here, so files come as they are"),
+            (_, None, true) => Some("Nothing that is made here is what this client plays"),
+        };
+        let (params, transcode_stream) = made.unzip();
+        Decision {
+            can_direct_play,
+            can_transcode: params.is_some(),
+            transcode_reason: reasons,
+            error_reason,
+            transcode_params: params.map(|params| params.to_string()),
+            source_stream: source,
+            transcode_stream,
+        }
+    }
+
+    /// Why a file cannot be played as it is by who plays such files.
+    fn why_not(
+        &self,
+        profile: &DirectPlay,
+        source: &StreamDetails,
+        limit_kbps: Option<u32>,
+    ) -> Option<&'static str> {
+        let is_above = |most: u64| most > 0 && source.audio_bitrate > most;
+        if !names(&profile.protocols, HTTP) {
+            Some("ProtocolNotSupported")
+        } else if !names_any(&profile.containers, &containers(&source.container)) {
+            Some("ContainerNotSupported")
+        } else if !names(&profile.audio_codecs, source.codec) {
+            Some("AudioCodecNotSupported")
+        } else if profile.max_audio_channels > 0
+            && u64::from(source.audio_channels) > profile.max_audio_channels
+        {
+            Some("AudioChannelsNotSupported")
+        } else if is_above(self.max_audio_bitrate) || is_above(bits(limit_kbps)) {
+            Some("AudioBitrateNotSupported")
+        } else {
+            self.limitations(source.codec)
+                .find(|limit| limit.required && !limit.holds(source))
+                .map(Limitation::reason)
+        }
+    }
+
+    /// What is made for who wants this, if it can be.
+    fn made(
+        &self,
+        profile: &Transcoding,
+        track: &Track,
+        limit_kbps: Option<u32>,
+    ) -> Option<(TranscodeParams, StreamDetails)> {
+        let encoding = made_as(&profile.container, &profile.audio_codec)?;
+        if !profile.protocol.is_empty() && profile.protocol != HTTP {
+            return None;
+        }
+        let own = if self.max_transcoding_audio_bitrate > 0 {
+            self.max_transcoding_audio_bitrate
+        } else {
+            self.max_audio_bitrate
+        };
+        let codec = codec_of(encoding);
+        let by_codec = self.limitations(codec).filter_map(Limitation::bits_max);
+        let most = by_codec.chain([own, bits(limit_kbps)]).filter(|bits| *bits > 0).min();
+        // A limit in bits is none for what takes as many as it takes.
+        if most.is_some() && encoding == Encoding::Flac {
+            return None;
+        }
+        // What lost something already gets no better by more bits.
+        let of_source = track.bit_depth.is_none().then(|| kbps(track)).filter(|kbps| *kbps > 0);
+        let kbps = [most.map(|bits| bits / 1_000), of_source].into_iter().flatten().min();
+        let bitrate = kbps.and_then(|kbps| encoding.bitrate(kbps));
+        let stream = StreamDetails::of_made(&Audio { clip: Clip::default(), encoding, bitrate }, track);
+        let has_room =
+            profile.max_audio_channels == 0 || u64::from(stream.audio_channels) <= profile.max_audio_channels;
+        let holds = self.limitations(codec).all(|limit| !limit.required || limit.holds(&stream));
+        (has_room && holds).then_some((TranscodeParams { encoding, bitrate }, stream))
+    }
+
+    fn limitations(&self, codec: &str) -> impl Iterator<Item = &Limitation> {
+        let profiles =
+            self.codec_profiles.iter().filter(move |profile| profile.name.eq_ignore_ascii_case(codec));
+        profiles.flat_map(|profile| &profile.limitations)
+    }
+}
+
+impl Limitation {
+    /// Whether a stream keeps it. What is not known of a stream breaks nothing.
+    fn holds(&self, stream: &StreamDetails) -> bool {
+        let Some(is) = self.of(stream) else { return true };
+        let numbers = || self.values.iter().filter_map(|value| value.parse::<u64>().ok());
+        match &*self.comparison {
+            "Equals" => numbers().any(|value| value == is),
+            "NotEquals" => numbers().all(|value| value != is),
+            "LessThanEqual" => numbers().next().is_none_or(|value| is <= value),
+            "GreaterThanEqual" => numbers().next().is_none_or(|value| is >= value),
+            _ => true,
+        }
+    }
+
+    fn of(&self, stream: &StreamDetails) -> Option<u64> {
+        match &*self.name {
+            "audioChannels" => Some(stream.audio_channels.into()),
+            "audioBitrate" => Some(stream.audio_bitrate),
+            "audioSamplerate" => Some(stream.audio_samplerate.into()),
+            "audioBitdepth" => stream.audio_bitdepth.map(u64::from),
+            _ => None,
+        }
+    }
+
+    /// The most bits per second that it allows, where it says so.
+    fn bits_max(&self) -> Option<u64> {
+        let says = self.name == "audioBitrate" && self.comparison == "LessThanEqual";
+        self.values.first().filter(|_| says).and_then(|value| value.parse().ok())
+    }
+
+    fn reason(&self) -> &'static str {
+        match &*self.name {
+            "audioChannels" => "AudioChannelsNotSupported",
+            "audioBitrate" => "AudioBitrateNotSupported",
+            "audioSamplerate" => "AudioSamplerateNotSupported",
+            "audioBitdepth" => "AudioBitdepthNotSupported",
+            _ => "AudioProfileNotSupported",
+        }
+    }
+}
+
+impl StreamDetails {
+    fn of_file(track: &Track) -> StreamDetails {
+        StreamDetails {
+            protocol: HTTP,
+            container: track.suffix.clone(),
+            codec: codec_in(track),
+            audio_channels: track.channels,
+            audio_bitrate: kbps(track) * 1_000,
+            audio_samplerate: track.sample_rate_hz,
+            audio_bitdepth: track.bit_depth,
+        }
+    }
+
+    fn of_made(asked: &Audio, track: &Track) -> StreamDetails {
+        let channels = u16::try_from(track.channels).unwrap_or(u16::MAX).max(1);
+        let heard = Heard::of(asked, channels, track.sample_rate_hz);
+        StreamDetails {
+            protocol: HTTP,
+            container: asked.encoding.suffix().to_owned(),
+            codec: codec_of(asked.encoding),
+            audio_channels: heard.channels.into(),
+            audio_bitrate: u64::from(heard.kbps) * 1_000,
+            audio_samplerate: heard.sample_rate_hz,
+            audio_bitdepth: track.bit_depth.filter(|_| asked.encoding == Encoding::Flac),
+        }
+    }
+}
+
+fn bits(kbps: Option<u32>) -> u64 {
+    u64::from(kbps.unwrap_or(0)) * 1_000
+}
+
+/// Whether a list names it; an empty one names everything.
+fn names(list: &[String], what: &str) -> bool {
+    list.is_empty() || list.iter().any(|one| one == "*" || one.eq_ignore_ascii_case(what))
+}
+
+fn names_any(list: &[String], what: &[&str]) -> bool {
+    what.iter().any(|what| names(list, what))
+}
+
+/// What else a container is called than by its suffix.
+fn containers(suffix: &str) -> Vec<&str> {
+    let also: &[&str] = match suffix {
+        "m4a" | "m4b" => &["mp4", "m4a"],
+        "opus" | "oga" => &["ogg"],
+        "aac" => &["adts"],
+        "aif" => &["aiff"],
+        _ => &[],
+    };
+    [suffix].into_iter().chain(also.iter().copied()).collect()
+}
+
+/// The codec of a file.
+fn codec_in(track: &Track) -> &'static str {
+    match &*track.suffix {
+        "mp3" => "mp3",
+        "flac" => "flac",
+        "opus" => "opus",
+        "ogg" | "oga" => "vorbis",
+        "m4a" | "m4b" | "mp4" if track.bit_depth.is_some() => "alac",
+        "m4a" | "m4b" | "mp4" | "aac" => "aac",
+        "wav" | "aif" | "aiff" => "pcm",
+        _ => "unknown",
+    }
+}
+
+fn codec_of(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::M4a | Encoding::Aac => "aac",
+        Encoding::Mp3 => "mp3",
+        Encoding::Opus => "opus",
+        Encoding::Vorbis => "vorbis",
+        Encoding::Flac => "flac",
+    }
+}
+
+/// The way in which a codec is made in a container. Who names no container takes the usual one.
+fn made_as(container: &str, codec: &str) -> Option<Encoding> {
+    let container = container.to_ascii_lowercase();
+    match (&*codec.to_ascii_lowercase(), &*container) {
+        ("mp3", "mp3" | "" | "*") => Some(Encoding::Mp3),
+        ("flac", "flac" | "" | "*") => Some(Encoding::Flac),
+        ("opus", "ogg" | "opus" | "" | "*") => Some(Encoding::Opus),
+        ("vorbis", "ogg" | "oga" | "" | "*") => Some(Encoding::Vorbis),
+        ("aac", "mp4" | "m4a" | "" | "*") => Some(Encoding::M4a),
+        ("aac", "aac" | "adts") => Some(Encoding::Aac),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
