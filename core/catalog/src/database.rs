@@ -180,13 +180,15 @@ pub trait Library: Send + Sync + 'static {
         offset: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>>;
-    /// Random tracks.
+    /// Random tracks, each once, by their ids.
     async fn random_tracks(
         &self,
         viewer: &Viewer,
         filter: &RandomFilter,
-        rows_max: usize,
-    ) -> Result<Vec<Track>>;
+        ids_max: usize,
+    ) -> Result<Vec<TrackId>>;
+    /// Those of these tracks that the viewer sees, in this order.
+    async fn these_tracks(&self, viewer: &Viewer, ids: &[TrackId]) -> Result<Vec<Track>>;
     /// Starred tracks, last starred first.
     async fn starred_tracks(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Track>>;
 
@@ -204,6 +206,15 @@ pub trait Library: Send + Sync + 'static {
         offset: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>>;
+    /// Random albums, each once, by their ids.
+    async fn random_albums(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        ids_max: usize,
+    ) -> Result<Vec<AlbumId>>;
+    /// Those of these albums that the viewer sees, in this order.
+    async fn these_albums(&self, viewer: &Viewer, ids: &[AlbumId]) -> Result<Vec<Album>>;
     /// Albums by which this is the album artist, or on which he plays, by year.
     async fn artist_albums(
         &self,

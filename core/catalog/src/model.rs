@@ -310,8 +310,6 @@ pub struct Playlist {
 /// The orders in which albums are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlbumOrder {
-    /// In no order, anew each time.
-    Random,
     /// First seen last.
     Newest,
     /// Best rated by the viewer.

@@ -34,7 +34,7 @@ use crate::error::Error;
 use crate::reply::{Format, Writer};
 
 pub(crate) use artists::{Artists, View};
-pub(crate) use drawn::Drawn;
+pub(crate) use drawn::{Drawn, draws};
 pub(crate) use keyed::Keyed;
 pub(crate) use pages::Pages;
 

@@ -55,7 +55,8 @@ pub(super) async fn p08_similar_tracks_are_those_that_the_viewer_sees(catalog: A
     let hidden = house.hide_for_ann("song 2").await;
     let track = house.track("song 1").await;
     let similar = async |item, draw, rows| {
-        let tracks = catalog.similar_tracks(&bob, item, draw, rows).await.expect("tracks");
+        let ids = catalog.similar_tracks(&bob, item, draw, rows).await.expect("ids");
+        let tracks = catalog.these_tracks(&bob, &ids).await.expect("tracks");
         tracks.into_iter().map(|track| track.title).collect::<Vec<_>>()
     };
     let first = similar(Item::Track(track.id), 1, 100).await;

@@ -5,7 +5,7 @@ use store::FolderId;
 
 use super::Result;
 use crate::access::Viewer;
-use crate::model::{Artist, ArtistId, Item, Track};
+use crate::model::{Artist, ArtistId, Item, Track, TrackId};
 
 /// Songs of a genre, of an artist, and like another.
 #[async_trait]
@@ -29,14 +29,14 @@ pub trait Discovery: Send + Sync + 'static {
         offset: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>>;
-    /// Tracks of the same artist and the same genres as a track, an album or an artist, without the track itself, in no
-    /// order. The same `draw` gives the same ones while the library stays as it is. `NotFound` when the viewer does not
+    /// Tracks of the same artist and the same genres as a track, an album or an artist, without the track itself, by their
+    /// ids in no order. The same `draw` gives the same ones while the library stays as it is. `NotFound` when the viewer does not
     /// see the item.
     async fn similar_tracks(
         &self,
         viewer: &Viewer,
         item: Item,
         draw: u64,
-        rows_max: usize,
-    ) -> Result<Vec<Track>>;
+        ids_max: usize,
+    ) -> Result<Vec<TrackId>>;
 }

@@ -187,7 +187,6 @@ impl Sqlite {
     ) -> Result<Vec<Album>> {
         let few = |sql| scope.rows::<AlbumRow>(sql).bind(limit(rows_max)).bind(offset(skip));
         let query = match order {
-            AlbumOrder::Random => return self.albums_at_random(scope, rows_max).await,
             AlbumOrder::Highest => few(HIGHEST),
             AlbumOrder::Frequent => few(FREQUENT),
             AlbumOrder::Recent => few(RECENT),
@@ -214,8 +213,8 @@ impl Sqlite {
     }
 
     /// Draws numbers and takes the albums that have them; where that finds too little, looks at all that are seen.
-    async fn albums_at_random(&self, scope: &Scope, rows_max: usize) -> Result<Vec<Album>> {
-        let wanted = rows_max.min(PAGE_ROWS_MAX);
+    pub(super) async fn albums_at_random(&self, scope: &Scope, ids_max: usize) -> Result<Vec<AlbumId>> {
+        let wanted = ids_max.min(PAGE_ROWS_MAX);
         let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
         let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
         for _ in 0..RANDOM_DRAWS_MAX {
@@ -232,8 +231,12 @@ impl Sqlite {
         if chosen.len() < wanted {
             chosen = self.draw_albums(NARROW, scope, None, wanted).await?;
         }
-        let chosen = json_ids(&chosen);
-        rows::page::<AlbumRow, _>(scope.rows(THESE).bind(chosen), &self.readers).await
+        Ok(chosen.into_iter().map(AlbumId).collect())
+    }
+
+    pub(super) async fn albums_in_hand(&self, scope: &Scope, ids: &[AlbumId]) -> Result<Vec<Album>> {
+        let ids: Vec<i64> = ids.iter().take(PAGE_ROWS_MAX).map(|id| id.0).collect();
+        rows::page::<AlbumRow, _>(scope.rows(THESE).bind(json_ids(&ids)), &self.readers).await
     }
 
     async fn draw_albums(

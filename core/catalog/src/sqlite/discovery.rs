@@ -9,11 +9,11 @@ use store::FolderId;
 
 use super::rows::{self, TrackRow};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
-use super::{Result, Scope, Sqlite, json_ids, limit, offset};
+use super::{Result, Scope, Sqlite, limit, offset};
 use crate::access::Viewer;
 use crate::database::Discovery;
 use crate::fold;
-use crate::model::{Artist, ArtistId, Item, Track};
+use crate::model::{Artist, ArtistId, Item, Track, TrackId};
 
 pub(super) const OF_GENRE: &str = track_rows!(
     "SELECT t.id FROM track_genres g INDEXED BY track_genres_by_genre
@@ -68,10 +68,6 @@ const STRETCH_OF_ARTIST: &str = concat!(
     " LIMIT ?6"
 );
 const LAST_ID: &str = "SELECT ifnull(max(id), 0) FROM tracks";
-const THESE: &str = track_rows!(
-    "SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value WHERE ",
-    track_seen!()
-);
 
 /// A number that looks like chance and is the same each time.
 fn mixed(draw: u64, number: i64) -> u64 {
@@ -146,8 +142,8 @@ impl Discovery for Sqlite {
         viewer: &Viewer,
         item: Item,
         draw: u64,
-        rows_max: usize,
-    ) -> Result<Vec<Track>> {
+        ids_max: usize,
+    ) -> Result<Vec<TrackId>> {
         let scope = Scope::of(viewer);
         let (artist, genres) = self.likeness(&scope, item).await?;
         let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
@@ -162,8 +158,7 @@ impl Discovery for Sqlite {
         }
         let mut chosen: Vec<i64> = found.into_iter().collect();
         chosen.sort_unstable_by_key(|id| mixed(draw, *id));
-        chosen.truncate(rows_max.min(PAGE_ROWS_MAX));
-        let chosen = json_ids(&chosen);
-        rows::page::<TrackRow, _>(scope.rows(THESE).bind(chosen), &self.readers).await
+        chosen.truncate(ids_max.min(PAGE_ROWS_MAX));
+        Ok(chosen.into_iter().map(TrackId).collect())
     }
 }

@@ -170,9 +170,13 @@ impl Library for Sqlite {
         &self,
         viewer: &Viewer,
         filter: &RandomFilter,
-        rows_max: usize,
-    ) -> Result<Vec<Track>> {
-        self.tracks_at_random(&Scope::within(viewer, filter.folder), filter, rows_max).await
+        ids_max: usize,
+    ) -> Result<Vec<TrackId>> {
+        self.tracks_at_random(&Scope::within(viewer, filter.folder), filter, ids_max).await
+    }
+
+    async fn these_tracks(&self, viewer: &Viewer, ids: &[TrackId]) -> Result<Vec<Track>> {
+        self.tracks_in_hand(&Scope::of(viewer), ids).await
     }
 
     async fn starred_tracks(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Track>> {
@@ -185,6 +189,19 @@ impl Library for Sqlite {
 
     async fn album(&self, viewer: &Viewer, id: AlbumId) -> Result<Album> {
         self.one_album(&Scope::of(viewer), id).await
+    }
+
+    async fn random_albums(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        ids_max: usize,
+    ) -> Result<Vec<AlbumId>> {
+        self.albums_at_random(&Scope::within(viewer, folder), ids_max).await
+    }
+
+    async fn these_albums(&self, viewer: &Viewer, ids: &[AlbumId]) -> Result<Vec<Album>> {
+        self.albums_in_hand(&Scope::of(viewer), ids).await
     }
 
     async fn albums(

@@ -145,9 +145,9 @@ impl Sqlite {
         &self,
         scope: &Scope,
         filter: &RandomFilter,
-        rows_max: usize,
-    ) -> Result<Vec<Track>> {
-        let wanted = rows_max.min(PAGE_ROWS_MAX);
+        ids_max: usize,
+    ) -> Result<Vec<TrackId>> {
+        let wanted = ids_max.min(PAGE_ROWS_MAX);
         let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
         let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
         for _ in 0..RANDOM_DRAWS_MAX {
@@ -165,8 +165,12 @@ impl Sqlite {
             let sql = if filter.genre.is_some() { NARROW_IN_GENRE } else { NARROW };
             chosen = self.draw(sql, scope, None, filter, wanted).await?;
         }
-        let chosen = json_ids(&chosen);
-        rows::page::<TrackRow, _>(scope.rows(THESE).bind(chosen), &self.readers).await
+        Ok(chosen.into_iter().map(TrackId).collect())
+    }
+
+    pub(super) async fn tracks_in_hand(&self, scope: &Scope, ids: &[TrackId]) -> Result<Vec<Track>> {
+        let ids: Vec<i64> = ids.iter().take(PAGE_ROWS_MAX).map(|id| id.0).collect();
+        rows::page::<TrackRow, _>(scope.rows(THESE).bind(json_ids(&ids)), &self.readers).await
     }
 
     async fn draw(

@@ -7,9 +7,10 @@ use catalog::{AlbumId, Item, Track, TrackId};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::lists::these_tracks;
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
-use crate::list::{Drawn, Pages};
+use crate::list::{Drawn, Pages, draws};
 use crate::model::{Bare, Child, Element};
 use crate::params;
 use crate::reply::Writer;
@@ -75,12 +76,9 @@ async fn similar(call: Call, name: &'static str) -> Answer {
     let item = item(&call)?;
     // Whoever asks on is told more of the same, and tomorrow something else.
     let today = (Timestamp::now().as_millisecond() / DRAW_MS).unsigned_abs();
-    let draw = move |reader: Reader, rows| async move {
-        reader.catalog.similar_tracks(&reader.viewer, item, today, rows).await
-    };
-    let again = |reader: Reader, id| async move { reader.catalog.track(&reader.viewer, id).await };
-    let rows =
-        Drawn::new(&reader, count(&call, SONGS)?, |track: &Track| track.id, draw, again, show(call.plain()));
+    let draws = draws(count(&call, SONGS)?);
+    let ids = reader.catalog.similar_tracks(&reader.viewer, item, today, draws).await?;
+    let rows = Drawn::new(&reader, ids, |track: &Track| track.id, these_tracks, show(call.plain()));
     call.list(name, &Bare {})?.part("song", rows).answer().await
 }
 

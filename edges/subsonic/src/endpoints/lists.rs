@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use budget::limits::SUBSONIC_SIZE_MAX;
-use catalog::{Album, AlbumOrder, Artist, RandomFilter, Track, TrackId, Video};
+use catalog::{Album, AlbumId, AlbumOrder, Artist, RandomFilter, Track, TrackId, Video};
 use store::FolderId;
 
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
-use crate::list::{Drawn, Keyed, Pages, Rows};
+use crate::list::{Drawn, Keyed, Pages, Rows, draws};
 use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist, VideoInfo};
 use crate::params::Params;
 use crate::reply::Writer;
@@ -19,33 +19,33 @@ const SIZE_DEFAULT: u64 = 10;
 /// `getAlbumList`: albums as directories.
 pub(crate) async fn album_list(call: Call) -> Answer {
     let plain = call.plain();
-    let rows = albums(&call, move |out, album| out.row(&Child::of_album(album, plain)))?;
+    let rows = albums(&call, move |out, album| out.row(&Child::of_album(album, plain))).await?;
     call.list("albumList", &Bare {})?.part("album", rows).answer().await
 }
 
 /// `getAlbumList2`: albums by tags.
 pub(crate) async fn album_list2(call: Call) -> Answer {
     let plain = call.plain();
-    let rows = albums(&call, move |out, album| out.row(&AlbumID3::of(album, plain)))?;
+    let rows = albums(&call, move |out, album| out.row(&AlbumID3::of(album, plain))).await?;
     call.list("albumList2", &Bare {})?.part("album", rows).answer().await
 }
 
-fn albums<Show>(call: &Call, show: Show) -> Result<Box<dyn Rows>, Error>
+async fn albums<Show>(call: &Call, show: Show) -> Result<Box<dyn Rows>, Error>
 where
     Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync + 'static,
 {
-    let (order, folder) = (album_order(&call.params)?, call.folder()?);
+    let folder = call.folder()?;
     let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
-    let offset = call.params.number("offset", 0)?;
     let reader = call.reader()?;
-    if order != AlbumOrder::Random {
-        return Ok(Box::new(albums_in_order(&reader, order, folder, offset, size, show)));
+    if &*call.params.text("type")? == "random" {
+        let ids = reader.catalog.random_albums(&reader.viewer, folder, draws(size)).await?;
+        let read = |reader: Reader, ids: Vec<AlbumId>| async move {
+            reader.catalog.these_albums(&reader.viewer, &ids).await
+        };
+        return Ok(Box::new(Drawn::new(&reader, ids, |album: &Album| album.id, read, show)));
     }
-    let draw = move |reader: Reader, rows| async move {
-        reader.catalog.albums(&reader.viewer, &AlbumOrder::Random, folder, 0, rows).await
-    };
-    let again = |reader: Reader, id| async move { reader.catalog.album(&reader.viewer, id).await };
-    Ok(Box::new(Drawn::new(&reader, size, |album: &Album| album.id, draw, again, show)))
+    let (order, offset) = (album_order(&call.params)?, call.params.number("offset", 0)?);
+    Ok(Box::new(albums_in_order(&reader, order, folder, offset, size, show)))
 }
 
 fn albums_in_order<Show>(
@@ -66,10 +66,9 @@ where
     Pages::new(reader, offset, count, read, show)
 }
 
-/// The order that `type` names, with the parameters that it needs.
+/// The order that `type` names beside `random`, with the parameters that it needs.
 fn album_order(params: &Params) -> Result<AlbumOrder, Error> {
     Ok(match &*params.text("type")? {
-        "random" => AlbumOrder::Random,
         "newest" => AlbumOrder::Newest,
         "highest" => AlbumOrder::Highest,
         "frequent" => AlbumOrder::Frequent,
@@ -95,14 +94,15 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
         folder: call.folder()?,
     };
     let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
-    let draw = move |reader: Reader, rows| {
-        let filter = filter.clone();
-        async move { reader.catalog.random_tracks(&reader.viewer, &filter, rows).await }
-    };
-    let again = |reader: Reader, id| async move { reader.catalog.track(&reader.viewer, id).await };
+    let ids = reader.catalog.random_tracks(&reader.viewer, &filter, draws(size)).await?;
     let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track, plain));
-    let rows = Drawn::new(&reader, size, |track: &Track| track.id, draw, again, show);
+    let rows = Drawn::new(&reader, ids, |track: &Track| track.id, these_tracks, show);
     call.list("randomSongs", &Bare {})?.part("song", rows).answer().await
+}
+
+/// The rows of tracks that were drawn.
+pub(crate) async fn these_tracks(reader: Reader, ids: Vec<TrackId>) -> Result<Vec<Track>, catalog::Error> {
+    reader.catalog.these_tracks(&reader.viewer, &ids).await
 }
 
 /// `getVideos`: all videos.

@@ -5,82 +5,83 @@ use std::future::Future;
 
 use async_trait::async_trait;
 use budget::limits::PAGE_ROWS_MAX;
-use catalog::ErrorKind;
 
-use super::{Rows, is_full};
+use super::{Pace, Rows, is_full};
 use crate::call::Reader;
 use crate::error::Error;
 use crate::reply::Writer;
 
-/// Rows drawn at random. A second draw would give other rows, so of those that the first text has no room for the ids
-/// are kept, and each is read again when its turn comes.
-pub(crate) struct Drawn<Id, Naming, Draw, Again, Show> {
+/// Rows of ids that were drawn: a second draw would give others, so the ids are kept, and their rows are read a page at a
+/// time.
+pub(crate) struct Drawn<Id, Naming, Read, Show> {
     reader: Reader,
-    name: Naming,
-    draw: Draw,
-    again: Again,
-    show: Show,
-    /// How many to draw, until that is done.
-    count: Option<usize>,
     left: VecDeque<Id>,
+    name: Naming,
+    read: Read,
+    show: Show,
+    pace: Pace,
 }
 
-impl<Id, Naming, Draw, Again, Show> Drawn<Id, Naming, Draw, Again, Show> {
-    /// At most `count` rows, and never more than a page: `draw` gets that number, `name` tells a row's id, `again`
-    /// reads one row by it, and `show` writes one.
-    pub(crate) fn new<Row, Drawing, Reading>(
+impl<Id, Naming, Read, Show> Drawn<Id, Naming, Read, Show> {
+    /// `read` gets the next ids and gives the rows of those that are still there, in their order; `name` tells a row's id,
+    /// and `show` writes one.
+    pub(crate) fn new<Row, Reading>(
         reader: &Reader,
-        count: u64,
+        ids: Vec<Id>,
         name: Naming,
-        draw: Draw,
-        again: Again,
+        read: Read,
         show: Show,
     ) -> Self
     where
         Naming: Fn(&Row) -> Id,
-        Draw: Fn(Reader, usize) -> Drawing,
-        Drawing: Future<Output = Result<Vec<Row>, catalog::Error>>,
-        Again: Fn(Reader, Id) -> Reading,
-        Reading: Future<Output = Result<Row, catalog::Error>>,
+        Read: Fn(Reader, Vec<Id>) -> Reading,
+        Reading: Future<Output = Result<Vec<Row>, catalog::Error>>,
         Show: Fn(&mut Writer, &Row) -> Result<(), Error>,
     {
-        let count = usize::try_from(count).map_or(PAGE_ROWS_MAX, |count| count.min(PAGE_ROWS_MAX));
-        Drawn { reader: reader.clone(), name, draw, again, show, count: Some(count), left: VecDeque::new() }
+        Drawn { reader: reader.clone(), left: ids.into(), name, read, show, pace: Pace::default() }
     }
 }
 
+/// How many to draw for who wants so many rows: never more than a page.
+pub(crate) fn draws(count: u64) -> usize {
+    usize::try_from(count).map_or(PAGE_ROWS_MAX, |count| count.min(PAGE_ROWS_MAX))
+}
+
 #[async_trait]
-impl<Row, Id, Drawing, Reading, Naming, Draw, Again, Show> Rows for Drawn<Id, Naming, Draw, Again, Show>
+impl<Row, Id, Reading, Naming, Read, Show> Rows for Drawn<Id, Naming, Read, Show>
 where
-    Row: Send,
-    Id: Send,
-    Drawing: Future<Output = Result<Vec<Row>, catalog::Error>> + Send,
-    Reading: Future<Output = Result<Row, catalog::Error>> + Send,
+    Row: catalog::Weight + Send,
+    Id: Copy + PartialEq + Send,
+    Reading: Future<Output = Result<Vec<Row>, catalog::Error>> + Send,
     Naming: Fn(&Row) -> Id + Send + Sync,
-    Draw: Fn(Reader, usize) -> Drawing + Send + Sync,
-    Again: Fn(Reader, Id) -> Reading + Send + Sync,
+    Read: Fn(Reader, Vec<Id>) -> Reading + Send + Sync,
     Show: Fn(&mut Writer, &Row) -> Result<(), Error> + Send + Sync,
 {
     async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
-        if let Some(count) = self.count.take().filter(|count| *count > 0) {
-            for row in (self.draw)(self.reader.clone(), count).await? {
-                if is_full(out) {
-                    self.left.push_back((self.name)(&row));
-                } else {
-                    (self.show)(out, &row)?;
-                }
-            }
+        let asked: Vec<Id> = self.left.iter().take(self.pace.rows_max(out)).copied().collect();
+        if asked.is_empty() {
+            return Ok(false);
         }
+        let rows = (self.read)(self.reader.clone(), asked.clone()).await?;
+        let (before, mut shown) = (out.len(), 0);
         while !is_full(out)
-            && let Some(id) = self.left.pop_front()
+            && let Some(row) = rows.get(shown)
         {
-            match (self.again)(self.reader.clone(), id).await {
-                Ok(row) => (self.show)(out, &row)?,
-                // It went since it was drawn.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
+            (self.show)(out, row)?;
+            shown += 1;
         }
+        self.pace.wrote(shown, out.len() - before);
+        // Those behind the last row that was shown come next. Where every row was shown, the rest went since it was drawn,
+        // unless the page was cut.
+        let done = match rows.get(shown.wrapping_sub(1)) {
+            Some(last) if shown < rows.len() || catalog::is_cut(&rows) => {
+                let last = (self.name)(last);
+                asked.iter().position(|id| *id == last).map_or(asked.len(), |at| at + 1)
+            }
+            _ if shown < rows.len() => 0,
+            _ => asked.len(),
+        };
+        self.left.drain(..done);
         Ok(!self.left.is_empty())
     }
 }
