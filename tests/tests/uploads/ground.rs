@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tests::{Login, Options, Server};
 
-/// Uploads of any number and speed; a step of disk work at a time, so that a run can be repeated.
-pub(crate) const CONFIG: &str =
-    "[limits]\nuploads_per_user = 1000\n[store]\nfree_bytes_min = \"16MiB\"\nio_threads = 1\n";
+/// Uploads of any number and speed; a step of disk work at a time, so that a run can be repeated. No ffmpeg is looked for:
+/// `strace` never lets go of a thread that waits for the child that it starts.
+pub(crate) const CONFIG: &str = "[limits]\nuploads_per_user = 1000\n[store]\nfree_bytes_min = \"16MiB\"\nio_threads = 1\n\
+    [transform]\nffmpeg = \"/nowhere/ffmpeg\"\n";
 
 /// A data folder with its people, in which no server runs.
 pub(crate) struct Ground {
