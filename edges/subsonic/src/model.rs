@@ -14,7 +14,7 @@ use catalog::{Album, AlbumId, Artist, ArtistId, DiscTitle, Genre, UnixMs};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use details::{ArtistLink, ItemDate, RecordLabel, display};
+use details::{ArtistLinks, ItemDate, RecordLabel, display};
 
 pub(crate) use child::Child;
 pub(crate) use kept::{BookmarkShown, PlaylistHead, QueueByIndex, QueueHead, StationShown};
@@ -149,9 +149,9 @@ pub(crate) struct AlbumID3<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     genres: Option<Vec<Named<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    artists: Option<Vec<ArtistLink<'a>>>,
+    artists: Option<ArtistLinks<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    display_artist: Option<String>,
+    display_artist: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sort_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,7 +193,7 @@ impl<'a> AlbumID3<'a> {
 
     fn with_details(self, album: &'a Album) -> Self {
         let release = album.release.read();
-        let artists = ArtistLink::all(release.artists, album.artist_id, &album.artist);
+        let artists = ArtistLinks::of(release.artists, album.artist_id, &album.artist);
         AlbumID3 {
             genres: Some(album.genres.iter().map(|name| Named { name }).collect()),
             display_artist: Some(display(artists.iter())),

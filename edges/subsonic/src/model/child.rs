@@ -1,14 +1,33 @@
 //! `Child`: a song, or in the view by folders an album or an artist that can be entered.
 
-use catalog::{Album, AlbumId, Artist, ArtistId, Track, Video};
+use std::borrow::Cow;
+use std::fmt;
+
+use catalog::{Album, AlbumId, Artist, ArtistId, Item, Track, Video};
 use serde::Serialize;
 use store::FolderId;
 
 use tokio::time::Instant;
 
-use super::details::{ArtistLink, ContributorLink, ReplayGain, display};
+use super::details::{ArtistLinks, ContributorLink, ReplayGain, display};
 use super::{Moment, Named, Shown, rated, seconds};
 use crate::playing::Playing;
+
+/// What a row lies in, in the view by folders.
+#[derive(Clone, Copy)]
+enum Parent {
+    Item(Item),
+    Library(FolderId),
+}
+
+impl fmt::Display for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Parent::Item(item) => item.fmt(f),
+            Parent::Library(id) => id.0.fmt(f),
+        }
+    }
+}
 
 /// What stands in a list of songs or in a directory. A directory has fewer fields.
 #[derive(Default, Serialize)]
@@ -16,7 +35,7 @@ use crate::playing::Playing;
 pub(crate) struct Child<'a> {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parent: Option<String>,
+    parent: Option<Shown<Parent>>,
     is_dir: bool,
     title: &'a str,
     /// Of albums only: typed clients read them as albums, which have names and numbers of songs.
@@ -35,7 +54,7 @@ pub(crate) struct Child<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     genre: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cover_art: Option<String>,
+    cover_art: Option<Shown<Item>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,17 +102,17 @@ pub(crate) struct Child<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     genres: Option<Vec<Named<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    artists: Option<Vec<ArtistLink<'a>>>,
+    artists: Option<ArtistLinks<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     display_artist: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    album_artists: Option<Vec<ArtistLink<'a>>>,
+    album_artists: Option<ArtistLinks<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    display_album_artist: Option<String>,
+    display_album_artist: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     contributors: Vec<ContributorLink>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    display_composer: Option<String>,
+    display_composer: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bpm: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +151,7 @@ impl<'a> Child<'a> {
     pub(crate) fn of(track: &'a Track, plain: bool) -> Self {
         let song = Child {
             id: track.id.to_string(),
-            parent: Some(track.album_id.to_string()),
+            parent: Some(Shown(Parent::Item(Item::Album(track.album_id)))),
             is_dir: false,
             title: &track.title,
             album: Some(&track.album),
@@ -142,12 +161,12 @@ impl<'a> Child<'a> {
             genre: track.genres.first().map(String::as_str),
             cover_art: if track.image.is_some() {
                 // It was sent with this track, and its album may show another's.
-                Some(track.id.to_string())
+                Some(Shown(Item::Track(track.id)))
             } else if track.has_cover {
-                Some(track.album_id.to_string())
+                Some(Shown(Item::Album(track.album_id)))
             } else {
                 // A video without a picture shows one of its own.
-                is_video(track).then(|| track.id.to_string())
+                is_video(track).then_some(Shown(Item::Track(track.id)))
             },
             size: Some(track.size_bytes),
             content_type: Some(track.content_type),
@@ -172,7 +191,7 @@ impl<'a> Child<'a> {
     fn with_details(self, track: &'a Track) -> Self {
         let details = track.details.read();
         let album_artists =
-            ArtistLink::all(details.album_artists, track.album_artist_id, &track.album_artist);
+            ArtistLinks::of(details.album_artists, track.album_artist_id, &track.album_artist);
         let contributors: Vec<_> = details.contributors.into_iter().map(ContributorLink::of).collect();
         let mut composers = contributors.iter().filter(|one| one.is_composer()).peekable();
         Child {
@@ -182,7 +201,7 @@ impl<'a> Child<'a> {
             media_type: Some("song"),
             played: track.play.played.map(Moment),
             genres: Some(track.genres.iter().map(|name| Named { name }).collect()),
-            artists: Some(ArtistLink::all(details.artists, track.artist_id, &track.artist)),
+            artists: Some(ArtistLinks::of(details.artists, track.artist_id, &track.artist)),
             display_artist: Some(&track.artist),
             display_album_artist: Some(display(album_artists.iter())),
             album_artists: Some(album_artists),
@@ -227,7 +246,7 @@ impl<'a> Child<'a> {
         let song = Child::of(&video.track, plain);
         Child {
             parent: None,
-            cover_art: Some(video.track.id.to_string()),
+            cover_art: Some(Shown(Item::Track(video.track.id))),
             duration: Some(seconds(video.duration_ms())),
             bit_rate: Some(video.bitrate_kbps()),
             original_width: picture.map(|picture| picture.width),
@@ -242,7 +261,7 @@ impl<'a> Child<'a> {
     pub(crate) fn of_album(album: &'a Album, plain: bool) -> Self {
         Child {
             id: album.id.to_string(),
-            parent: Some(album.artist_id.to_string()),
+            parent: Some(Shown(Parent::Item(Item::Artist(album.artist_id)))),
             is_dir: true,
             title: &album.name,
             name: (!plain).then_some(&*album.name),
@@ -251,7 +270,7 @@ impl<'a> Child<'a> {
             artist: Some(&album.artist),
             year: album.year,
             genre: album.genres.first().map(String::as_str),
-            cover_art: album.has_cover.then(|| album.id.to_string()),
+            cover_art: album.has_cover.then_some(Shown(Item::Album(album.id))),
             duration: Some(seconds(album.duration_ms)),
             user_rating: rated(album.play.rating),
             play_count: Some(album.play.plays),
@@ -269,11 +288,11 @@ impl<'a> Child<'a> {
     pub(crate) fn of_artist(artist: &'a Artist, library: FolderId, plain: bool) -> Self {
         Child {
             id: artist.id.to_string(),
-            parent: Some(library.0.to_string()),
+            parent: Some(Shown(Parent::Library(library))),
             is_dir: true,
             title: &artist.name,
             artist: Some(&artist.name),
-            cover_art: Some(artist.id.to_string()),
+            cover_art: Some(Shown(Item::Artist(artist.id))),
             user_rating: rated(artist.play.rating),
             starred: artist.play.starred.map(Moment),
             artist_id: Some(Shown(artist.id)),

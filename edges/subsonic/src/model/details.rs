@@ -14,23 +14,49 @@ pub(super) struct ArtistLink<'a> {
     pub(super) name: Cow<'a, str>,
 }
 
-impl<'a> ArtistLink<'a> {
+/// The artists of a song or an album. Most have one, for whom nothing is allocated.
+pub(super) enum ArtistLinks<'a> {
+    One(ArtistLink<'a>),
+    Many(Vec<ArtistLink<'a>>),
+}
+
+impl<'a> ArtistLinks<'a> {
     /// These artists, or the one of the row.
-    pub(super) fn all(credits: Vec<Credit>, id: ArtistId, name: &'a str) -> Vec<Self> {
-        if credits.is_empty() {
-            return vec![ArtistLink { id: Shown(id), name: name.into() }];
+    pub(super) fn of(credits: Vec<Credit>, id: ArtistId, name: &'a str) -> Self {
+        match credits.is_empty() {
+            true => ArtistLinks::One(ArtistLink { id: Shown(id), name: name.into() }),
+            false => ArtistLinks::Many(credits.into_iter().map(ArtistLink::of).collect()),
         }
-        credits.into_iter().map(Self::of).collect()
     }
 
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, ArtistLink<'a>> {
+        match self {
+            ArtistLinks::One(one) => std::slice::from_ref(one).iter(),
+            ArtistLinks::Many(many) => many.iter(),
+        }
+    }
+}
+
+impl Serialize for ArtistLinks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl ArtistLink<'_> {
     fn of(credit: Credit) -> Self {
         ArtistLink { id: Shown(credit.id), name: credit.name.into() }
     }
 }
 
 /// Several names in one line, as people write them.
-pub(super) fn display<'n>(names: impl Iterator<Item = &'n ArtistLink<'n>>) -> String {
-    names.map(|link| &*link.name).collect::<Vec<_>>().join(", ")
+pub(super) fn display<'n, 'a: 'n>(mut names: impl Iterator<Item = &'n ArtistLink<'a>>) -> Cow<'a, str> {
+    // Most have one, and it is there already.
+    let mut line = names.next().map_or(Cow::Borrowed(""), |first| first.name.clone());
+    for next in names {
+        line.to_mut().extend([", ", &*next.name]);
+    }
+    line
 }
 
 /// Somebody who took part in a song.
