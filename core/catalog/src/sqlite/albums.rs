@@ -1,11 +1,11 @@
 //! Lists of albums, each order with the index that serves it.
 
-use budget::limits::{DISC_TITLES_MAX, PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
+use budget::limits::{DISC_TITLES_MAX, PAGE_ROWS_MAX};
 
 use super::places::{List, Place, Statements};
 use super::rows::{self, AlbumRow};
 use super::sql::{album_rows, album_seen, has_cover, play_state, private_seen, seen, track_seen};
-use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
+use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::fold;
 use crate::model::{Album, AlbumId, AlbumOrder, ArtistId, DiscTitle};
 
@@ -212,26 +212,10 @@ impl Sqlite {
         rows::page::<AlbumRow, _>(query, &self.readers).await
     }
 
-    /// Draws numbers and takes the albums that have them; where that finds too little, looks at all that are seen.
     pub(super) async fn albums_at_random(&self, scope: &Scope, ids_max: usize) -> Result<Vec<AlbumId>> {
         let wanted = ids_max.min(PAGE_ROWS_MAX);
-        let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
-        let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
-        for _ in 0..RANDOM_DRAWS_MAX {
-            if chosen.len() >= wanted {
-                break;
-            }
-            let drawn = json_ids(&random_ids(last, 2 * wanted)?);
-            for id in self.draw_albums(DRAWN, scope, Some(&drawn), wanted).await? {
-                if !chosen.contains(&id) && chosen.len() < wanted {
-                    chosen.push(id);
-                }
-            }
-        }
-        if chosen.len() < wanted {
-            chosen = self.draw_albums(NARROW, scope, None, wanted).await?;
-        }
-        Ok(chosen.into_iter().map(AlbumId).collect())
+        let found = self.drawn(LAST_ID, wanted, |drawn| self.find_albums(scope, drawn, wanted)).await?;
+        Ok(found.into_iter().map(AlbumId).collect())
     }
 
     pub(super) async fn albums_in_hand(&self, scope: &Scope, ids: &[AlbumId]) -> Result<Vec<Album>> {
@@ -239,13 +223,9 @@ impl Sqlite {
         rows::page::<AlbumRow, _>(scope.rows(THESE).bind(json_ids(&ids)), &self.readers).await
     }
 
-    async fn draw_albums(
-        &self,
-        sql: &'static str,
-        scope: &Scope,
-        drawn: Option<&str>,
-        wanted: usize,
-    ) -> Result<Vec<i64>> {
+    /// Those of the drawn ids that are seen; without ids, as many of all.
+    async fn find_albums(&self, scope: &Scope, drawn: Option<String>, wanted: usize) -> Result<Vec<i64>> {
+        let sql = if drawn.is_some() { DRAWN } else { NARROW };
         let query = scope.rows::<(i64,)>(sql).bind(drawn).bind(limit(wanted));
         Ok(query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id).collect())
     }

@@ -7,12 +7,13 @@
 //! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock; they wait their turn in a line (`line`). Readers run one statement each. Statistics of the
 //! planner (`ANALYZE`) are never gathered: the plans are those that the tests looked at, on every installation.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
 use budget::limits::{
     DATABASE_CACHE_BYTES, DATABASE_LINE_MS, DATABASE_READERS_MAX, DATABASE_WAIT_MS, DATABASE_WAL_BYTES,
-    PAGE_ROWS_MAX,
+    PAGE_ROWS_MAX, RANDOM_DRAWS_MAX,
 };
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
@@ -259,6 +260,35 @@ fn offset(rows: u64) -> i64 {
 /// The present moment.
 fn now() -> UnixMs {
     Timestamp::now().as_millisecond()
+}
+
+impl Sqlite {
+    /// Draws numbers up to that which `last` tells, and takes the rows that have them, each once. Only where that finds too
+    /// little, because few match, all of those that match are looked at: `find` gets the drawn ids as a JSON array, or none.
+    async fn drawn<Finding>(
+        &self,
+        last: &'static str,
+        wanted: usize,
+        find: impl Fn(Option<String>) -> Finding,
+    ) -> Result<Vec<i64>>
+    where
+        Finding: Future<Output = Result<Vec<i64>>>,
+    {
+        let last: i64 = sqlx::query_scalar(last).fetch_one(&self.readers).await?;
+        let (mut chosen, mut seen) = (Vec::with_capacity(wanted), HashSet::new());
+        for _ in 0..RANDOM_DRAWS_MAX {
+            if chosen.len() >= wanted {
+                break;
+            }
+            let found = find(Some(json_ids(&random_ids(last, 2 * wanted)?))).await?;
+            chosen.extend(found.into_iter().filter(|id| seen.insert(*id)));
+        }
+        if chosen.len() < wanted {
+            chosen = find(None).await?;
+        }
+        chosen.truncate(wanted);
+        Ok(chosen)
+    }
 }
 
 /// Random ids from 1 to `max`, some of them perhaps twice.

@@ -1,12 +1,12 @@
 //! Lists of tracks.
 
-use budget::limits::{PAGE_ROWS_MAX, RANDOM_DRAWS_MAX};
+use budget::limits::PAGE_ROWS_MAX;
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{self, TrackRow};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
-use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
+use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::database::Page;
 use crate::error::Error;
 use crate::fold;
@@ -139,8 +139,6 @@ impl Sqlite {
         rows::page::<TrackRow, _>(query, &self.readers).await
     }
 
-    /// Draws numbers and takes the tracks that have them. Only where that finds too little, because few tracks match,
-    /// all of those that match are looked at.
     pub(super) async fn tracks_at_random(
         &self,
         scope: &Scope,
@@ -148,24 +146,9 @@ impl Sqlite {
         ids_max: usize,
     ) -> Result<Vec<TrackId>> {
         let wanted = ids_max.min(PAGE_ROWS_MAX);
-        let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
-        let mut chosen: Vec<i64> = Vec::with_capacity(wanted);
-        for _ in 0..RANDOM_DRAWS_MAX {
-            if chosen.len() >= wanted {
-                break;
-            }
-            let drawn = json_ids(&random_ids(last, 2 * wanted)?);
-            for id in self.draw(DRAWN, scope, Some(&drawn), filter, wanted).await? {
-                if !chosen.contains(&id) && chosen.len() < wanted {
-                    chosen.push(id);
-                }
-            }
-        }
-        if chosen.len() < wanted {
-            let sql = if filter.genre.is_some() { NARROW_IN_GENRE } else { NARROW };
-            chosen = self.draw(sql, scope, None, filter, wanted).await?;
-        }
-        Ok(chosen.into_iter().map(TrackId).collect())
+        let found =
+            self.drawn(LAST_ID, wanted, |drawn| self.find_tracks(scope, filter, drawn, wanted)).await?;
+        Ok(found.into_iter().map(TrackId).collect())
     }
 
     pub(super) async fn tracks_in_hand(&self, scope: &Scope, ids: &[TrackId]) -> Result<Vec<Track>> {
@@ -173,14 +156,19 @@ impl Sqlite {
         rows::page::<TrackRow, _>(scope.rows(THESE).bind(json_ids(&ids)), &self.readers).await
     }
 
-    async fn draw(
+    /// Those of the drawn ids that are wanted; without ids, as many of all.
+    async fn find_tracks(
         &self,
-        sql: &'static str,
         scope: &Scope,
-        drawn: Option<&str>,
         filter: &RandomFilter,
+        drawn: Option<String>,
         wanted: usize,
     ) -> Result<Vec<i64>> {
+        let sql = match (&drawn, &filter.genre) {
+            (Some(_), _) => DRAWN,
+            (None, None) => NARROW,
+            (None, Some(_)) => NARROW_IN_GENRE,
+        };
         let query = scope
             .rows::<(i64,)>(sql)
             .bind(drawn)
