@@ -195,7 +195,7 @@ impl Face {
         if !origin.public {
             who = Box::pin(self.parts.door.who(head)).await.map_err(NotPassed::Door)?;
             if who.is_none() {
-                return Err(NotPassed::Origin(Refused::SignInNeeded));
+                return Err(NotPassed::Door(answer::refusal(&Refused::SignInNeeded)));
             }
         }
         let path = match head.uri.query() {

@@ -89,3 +89,13 @@ pub(super) fn send(call: &Call, segment: Segment, kind: Kind, what: String) -> A
         call.face.parts.streams.answer(&method, &call.headers, segment, listener)?;
     Ok(answer.map(Body::new))
 }
+
+/// The song of `mediaId`. There are no podcasts.
+pub(super) fn media_id(call: &Call) -> Result<TrackId, Error> {
+    let id = call.params.id("mediaId")?;
+    match &*call.params.text("mediaType")? {
+        "song" => Ok(id),
+        "podcast" => Err(Error::not_found("Not found")),
+        _ => Err(Error::bad("mediaType", "song or podcast")),
+    }
+}

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use budget::limits::{NOW_PLAYING_NAME_CHARS_MAX, PLAYED_AFTER_MS};
-use catalog::{ErrorKind, Track, TrackId};
+use catalog::{ErrorKind, Track};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::media::media_id;
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
 use crate::list::{Rows, is_full};
@@ -56,12 +57,7 @@ impl Rows for Players {
 /// `reportPlayback`: a player tells what it does. When it stops, a song of which enough was heard counts as played.
 pub(crate) async fn report_playback(call: Call) -> Answer {
     let viewer = call.viewer()?;
-    let id = call.params.text("mediaId")?;
-    match &*call.params.text("mediaType")? {
-        "song" => {}
-        "podcast" => return Err(Error::not_found("There are no podcasts")),
-        _ => return Err(Error::bad("mediaType", "song or podcast")),
-    }
+    let id = media_id(&call)?;
     let position_ms =
         call.params.optional_number("positionMs")?.ok_or_else(|| Error::missing("positionMs"))?;
     let state = match &*call.params.text("state")? {
@@ -73,7 +69,6 @@ pub(crate) async fn report_playback(call: Call) -> Answer {
     };
     let rate_thousandths = rate(&call)?;
     let counts = !call.params.flag("ignoreScrobble", false)?;
-    let id: TrackId = id.parse().map_err(|_| Error::not_found("Not found"))?;
     let track = call.catalog().track(&viewer, id).await?;
     match state {
         Some(state) => {

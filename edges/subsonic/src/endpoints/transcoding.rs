@@ -8,7 +8,7 @@ use store::Source;
 use stream::{Disposition, Held, Kind, Segment};
 use transform::{Asker, Audio, Clip, Material, Readable, Recipe, Transforms};
 
-use super::media::{listener, send, send_original};
+use super::media::{listener, media_id, send, send_original};
 use crate::call::{Answer, Call};
 use crate::error::Error;
 use crate::transcode::{ClientInfo, TranscodeParams, Wish};
@@ -58,16 +58,6 @@ pub(crate) async fn transcode_stream(call: Call) -> Answer {
     let track = call.catalog().playing(&call.viewer()?, id).await?;
     let source = call.face.parts.shelf.open(&track.place()).await?;
     send_made(&call, &track, source, params.recipe(clip)).await
-}
-
-/// The song of `mediaId`. There are no podcasts.
-fn media_id(call: &Call) -> Result<TrackId, Error> {
-    let id = call.params.id("mediaId")?;
-    match &*call.params.text("mediaType")? {
-        "song" => Ok(id),
-        "podcast" => Err(Error::not_found("Not found")),
-        _ => Err(Error::bad("mediaType", "song or podcast")),
-    }
 }
 
 /// What makes sound for this user.
