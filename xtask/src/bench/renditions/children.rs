@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::super::server::pause;
 use super::median;
-use super::ours::{Ours, pause};
+use super::ours::Ours;
 use crate::{Result, files};
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);

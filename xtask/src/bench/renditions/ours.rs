@@ -1,7 +1,7 @@
 //! The server, its sources, and one request.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::super::account;
+use super::super::server::pause;
+use super::super::{account, server};
 use crate::corpus::Video;
 use crate::{Error, ErrorKind, Result, files};
 
@@ -24,12 +25,6 @@ const PIECE_BYTES: usize = 64 * 1024;
 fn failed(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
     let what = what.into();
     move |error| Error::because(ErrorKind::Failed, what, error)
-}
-
-/// Waits, beside a server that works.
-#[expect(clippy::disallowed_methods, reason = "the workshop's own thread, which has nothing else to do")]
-pub(super) fn pause(time: Duration) {
-    std::thread::sleep(time);
 }
 
 /// A running server with an origin of videos.
@@ -65,8 +60,7 @@ impl Ours {
             ),
         )?;
         let key = account::key(binary, &data)?;
-        let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = listener.map_err(failed("finding a port"))?;
+        let address = SocketAddr::from(([127, 0, 0, 1], server::free_port()?));
         let log = std::fs::File::create(home.path().join("server.log")).map_err(failed("making a log"))?;
         let mut serve = Command::new(binary);
         serve

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use load::flood::{Ask, Flood, flood};
 
+use super::super::server::pause;
 use super::bare::{self, Cost};
 use super::children::{self, Seen};
-use super::ours::{Ours, pause};
+use super::ours::Ours;
 use super::{SHARED_MIB, median};
 use crate::corpus::Video;
 use crate::{Error, ErrorKind, Result};
