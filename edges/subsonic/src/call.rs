@@ -100,11 +100,6 @@ impl Call {
     fn fields(&self) -> Fields {
         Fields::of(self.params.get("c").as_deref())
     }
-
-    /// Whether this client is sent the fields of the old protocol alone, so that the others need not be made.
-    pub(crate) fn plain(&self) -> bool {
-        self.fields() != Fields::All
-    }
 }
 
 /// The access table's verdict as an error.

@@ -178,17 +178,15 @@ struct DiscTitleShown<'a> {
 }
 
 impl<'a> AlbumID3<'a> {
-    /// `plain` leaves the nested lists out.
-    pub(crate) fn of(album: &'a Album, plain: bool) -> Self {
-        let row = Self::row(album);
-        if plain { row } else { row.with_details(album) }
+    pub(crate) fn of(album: &'a Album) -> Self {
+        Self::row(album).with_details(album)
     }
 
     /// The same with the names of its discs, which lists of albums do not have.
-    pub(crate) fn whole(album: &'a Album, discs: &'a [DiscTitle], plain: bool) -> Self {
+    pub(crate) fn whole(album: &'a Album, discs: &'a [DiscTitle]) -> Self {
         let shown = |title: &'a DiscTitle| DiscTitleShown { disc: title.disc, title: &title.title };
-        let disc_titles = if plain { Vec::new() } else { discs.iter().map(shown).collect() };
-        AlbumID3 { disc_titles, ..Self::of(album, plain) }
+        let disc_titles = discs.iter().map(shown).collect();
+        AlbumID3 { disc_titles, ..Self::of(album) }
     }
 
     fn with_details(self, album: &'a Album) -> Self {

@@ -5,16 +5,20 @@ use catalog::{Bookmark, TrackId};
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
 use crate::list::Pages;
-use crate::model::{Bare, BookmarkShown};
+use crate::model::{Bare, BookmarkShown, Child};
+use crate::reply::Writer;
 
 /// `getBookmarks`: those moved last first.
 pub(crate) async fn bookmarks(call: Call) -> Answer {
-    let (reader, plain, user) = (call.reader()?, call.plain(), call.user()?.name.clone());
+    let (reader, user) = (call.reader()?, call.user()?.name.clone());
     let read = |reader: Reader, offset, rows| async move {
         reader.catalog.bookmarks(&reader.viewer, offset, rows).await
     };
-    let rows = Pages::all(&reader, read, move |out, bookmark: &Bookmark| {
-        out.row(&BookmarkShown::of(bookmark, &user, plain))
+    let rows = Pages::all(&reader, read, move |out: &mut Writer, bookmark: &Bookmark| {
+        out.object("bookmark", &BookmarkShown::of(bookmark, &user))?;
+        out.member("entry", &Child::of(&bookmark.track))?;
+        out.end();
+        Ok(())
     });
     call.list("bookmarks", &Bare {})?.part("bookmark", rows).answer().await
 }

@@ -61,25 +61,25 @@ pub(crate) async fn artists(call: Call) -> Answer {
 
 /// `getArtist`: one artist and the albums.
 pub(crate) async fn artist(call: Call) -> Answer {
-    let (reader, plain) = (call.reader()?, call.plain());
+    let reader = call.reader()?;
     let artist = reader.catalog.artist(&reader.viewer, call.params.id("id")?).await?;
-    let rows = artist_albums(&reader, artist.id, move |out, album| out.row(&AlbumID3::of(album, plain)));
+    let rows = artist_albums(&reader, artist.id, move |out, album| out.row(&AlbumID3::of(album)));
     call.list("artist", &ArtistID3::of(&artist))?.part("album", rows).answer().await
 }
 
 /// `getAlbum`: one album and its songs.
 pub(crate) async fn album(call: Call) -> Answer {
-    let (reader, plain) = (call.reader()?, call.plain());
+    let reader = call.reader()?;
     let album = reader.catalog.album(&reader.viewer, call.params.id("id")?).await?;
     let discs = reader.catalog.disc_titles(&reader.viewer, album.id).await?;
-    let rows = album_tracks(&reader, album.id, plain);
-    call.list("album", &AlbumID3::whole(&album, &discs, plain))?.part("song", rows).answer().await
+    let rows = album_tracks(&reader, album.id);
+    call.list("album", &AlbumID3::whole(&album, &discs))?.part("song", rows).answer().await
 }
 
 /// `getSong`: one song.
 pub(crate) async fn song(call: Call) -> Answer {
     let track = call.catalog().track(&call.viewer()?, call.params.id("id")?).await?;
-    call.one("song", &Child::of(&track, call.plain()))
+    call.one("song", &Child::of(&track))
 }
 
 /// `getGenres`: all genres.
@@ -95,21 +95,21 @@ pub(crate) async fn genres(call: Call) -> Answer {
 
 /// `getMusicDirectory`: what is in a library, an artist or an album, whichever the id names.
 pub(crate) async fn music_directory(call: Call) -> Answer {
-    let (reader, plain) = (call.reader()?, call.plain());
+    let reader = call.reader()?;
     let id = call.params.text("id")?;
     if let Ok(id) = id.parse::<AlbumId>() {
         let album: Album = reader.catalog.album(&reader.viewer, id).await?;
-        let rows = album_tracks(&reader, id, plain);
+        let rows = album_tracks(&reader, id);
         call.list("directory", &Directory::of_album(&album))?.part("child", rows).answer().await
     } else if let Ok(id) = id.parse::<ArtistId>() {
         let artist: Artist = reader.catalog.artist(&reader.viewer, id).await?;
-        let rows = artist_albums(&reader, id, move |out, album| out.row(&Child::of_album(album, plain)));
+        let rows = artist_albums(&reader, id, move |out, album| out.row(&Child::of_album(album)));
         call.list("directory", &Directory::of_artist(&artist))?.part("child", rows).answer().await
     } else {
         let libraries = reader.catalog.libraries(&reader.viewer).await?;
         let library = id.parse().map(FolderId).ok().and_then(|id| libraries.iter().find(|row| row.id == id));
         let library = library.ok_or_else(|| Error::not_found("No such directory"))?;
-        let rows = Artists::new(&reader, Some(library.id), View::Directory(library.id, plain));
+        let rows = Artists::new(&reader, Some(library.id), View::Directory(library.id));
         call.list("directory", &Directory::of_library(library.id, &library.name))?
             .part("child", rows)
             .answer()
@@ -117,13 +117,13 @@ pub(crate) async fn music_directory(call: Call) -> Answer {
     }
 }
 
-fn album_tracks(reader: &Reader, id: AlbumId, plain: bool) -> impl Rows + use<> {
+fn album_tracks(reader: &Reader, id: AlbumId) -> impl Rows + use<> {
     Pages::all(
         reader,
         move |reader, offset, rows| async move {
             reader.catalog.album_tracks(&reader.viewer, id, offset, rows).await
         },
-        move |out, track: &Track| out.row(&Child::of(track, plain)),
+        move |out, track: &Track| out.row(&Child::of(track)),
     )
 }
 

@@ -28,8 +28,8 @@ fn count(call: &Call, default: u64) -> Result<u64, Error> {
     Ok(call.params.number("count", default)?.min(SUBSONIC_SIZE_MAX))
 }
 
-fn show(plain: bool) -> impl Fn(&mut Writer, &Track) -> Result<(), Error> + Send + Sync + use<> {
-    move |out, track| out.row(&Child::of(track, plain))
+fn show() -> impl Fn(&mut Writer, &Track) -> Result<(), Error> + Send + Sync + use<> {
+    move |out, track| out.row(&Child::of(track))
 }
 
 /// `getSongsByGenre`.
@@ -41,7 +41,7 @@ pub(crate) async fn songs_by_genre(call: Call) -> Answer {
         let genre = genre.clone();
         async move { reader.catalog.genre_tracks(&reader.viewer, &genre, folder, offset, rows).await }
     };
-    let rows = Pages::new(&reader, offset, count(&call, GENRE_SONGS)?, read, show(call.plain()));
+    let rows = Pages::new(&reader, offset, count(&call, GENRE_SONGS)?, read, show());
     call.list("songsByGenre", &Bare {})?.part("song", rows).answer().await
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn top_songs(call: Call) -> Answer {
     let read = move |reader: Reader, offset, rows| async move {
         reader.catalog.top_tracks(&reader.viewer, artist, offset, rows).await
     };
-    let rows = Pages::new(&reader, 0, count(&call, SONGS)?, read, show(call.plain()));
+    let rows = Pages::new(&reader, 0, count(&call, SONGS)?, read, show());
     list.part("song", rows).answer().await
 }
 
@@ -78,7 +78,7 @@ async fn similar(call: Call, name: &'static str) -> Answer {
     let today = (Timestamp::now().as_millisecond() / DRAW_MS).unsigned_abs();
     let draws = draws(count(&call, SONGS)?);
     let ids = reader.catalog.similar_tracks(&reader.viewer, item, today, draws).await?;
-    let rows = Drawn::new(&reader, ids, |track: &Track| track.id, these_tracks, show(call.plain()));
+    let rows = Drawn::new(&reader, ids, |track: &Track| track.id, these_tracks, show());
     call.list(name, &Bare {})?.part("song", rows).answer().await
 }
 

@@ -18,15 +18,13 @@ const SIZE_DEFAULT: u64 = 10;
 
 /// `getAlbumList`: albums as directories.
 pub(crate) async fn album_list(call: Call) -> Answer {
-    let plain = call.plain();
-    let rows = albums(&call, move |out, album| out.row(&Child::of_album(album, plain))).await?;
+    let rows = albums(&call, move |out, album| out.row(&Child::of_album(album))).await?;
     call.list("albumList", &Bare {})?.part("album", rows).answer().await
 }
 
 /// `getAlbumList2`: albums by tags.
 pub(crate) async fn album_list2(call: Call) -> Answer {
-    let plain = call.plain();
-    let rows = albums(&call, move |out, album| out.row(&AlbumID3::of(album, plain))).await?;
+    let rows = albums(&call, move |out, album| out.row(&AlbumID3::of(album))).await?;
     call.list("albumList2", &Bare {})?.part("album", rows).answer().await
 }
 
@@ -84,7 +82,7 @@ fn album_order(params: &Params) -> Result<AlbumOrder, Error> {
 
 /// `getRandomSongs`.
 pub(crate) async fn random_songs(call: Call) -> Answer {
-    let (reader, plain) = (call.reader()?, call.plain());
+    let reader = call.reader()?;
     let genre = call.params.get("genre").map(|genre| call.params.short("genre", genre)).transpose()?;
     let genre = genre.map(Cow::into_owned);
     let filter = RandomFilter {
@@ -95,7 +93,7 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
     };
     let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
     let ids = reader.catalog.random_tracks(&reader.viewer, &filter, draws(size)).await?;
-    let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track, plain));
+    let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track));
     let rows = Drawn::new(&reader, ids, |track: &Track| track.id, these_tracks, show);
     call.list("randomSongs", &Bare {})?.part("song", rows).answer().await
 }
@@ -107,10 +105,9 @@ pub(crate) async fn these_tracks(reader: Reader, ids: Vec<TrackId>) -> Result<Ve
 
 /// `getVideos`: all videos.
 pub(crate) async fn videos(call: Call) -> Answer {
-    let plain = call.plain();
     let read =
         |reader: Reader, after, rows| async move { reader.catalog.videos(&reader.viewer, after, rows).await };
-    let show = move |out: &mut Writer, video: &Video| out.row(&Child::of_video(video, plain));
+    let show = move |out: &mut Writer, video: &Video| out.row(&Child::of_video(video));
     let rows = Keyed::new(&call.reader()?, read, |video: &Video| video.track.id, show);
     call.list("videos", &Bare {})?.part("video", rows).answer().await
 }
@@ -124,22 +121,22 @@ pub(crate) async fn video_info(call: Call) -> Answer {
 
 /// `getStarred`: what the user starred, albums as directories.
 pub(crate) async fn starred(call: Call) -> Answer {
-    let (reader, plain, folder) = (call.reader()?, call.plain(), call.folder()?);
+    let (reader, folder) = (call.reader()?, call.folder()?);
     let artists = starred_artists(&reader, |out, artist| out.row(&OldArtist::of(artist)));
-    let show = move |out: &mut Writer, album: &Album| out.row(&Child::of_album(album, plain));
+    let show = move |out: &mut Writer, album: &Album| out.row(&Child::of_album(album));
     let albums = albums_in_order(&reader, AlbumOrder::Starred, folder, 0, u64::MAX, show);
     let list = call.list("starred", &Bare {})?.part("artist", artists).part("album", albums);
-    list.part("song", starred_tracks(&reader, folder, plain)).answer().await
+    list.part("song", starred_tracks(&reader, folder)).answer().await
 }
 
 /// `getStarred2`: what the user starred, by tags.
 pub(crate) async fn starred2(call: Call) -> Answer {
-    let (reader, plain, folder) = (call.reader()?, call.plain(), call.folder()?);
+    let (reader, folder) = (call.reader()?, call.folder()?);
     let artists = starred_artists(&reader, |out, artist| out.row(&ArtistID3::of(artist)));
-    let show = move |out: &mut Writer, album: &Album| out.row(&AlbumID3::of(album, plain));
+    let show = move |out: &mut Writer, album: &Album| out.row(&AlbumID3::of(album));
     let albums = albums_in_order(&reader, AlbumOrder::Starred, folder, 0, u64::MAX, show);
     let list = call.list("starred2", &Bare {})?.part("artist", artists).part("album", albums);
-    list.part("song", starred_tracks(&reader, folder, plain)).answer().await
+    list.part("song", starred_tracks(&reader, folder)).answer().await
 }
 
 fn starred_artists<Show>(reader: &Reader, show: Show) -> impl Rows + use<Show>
@@ -153,13 +150,13 @@ where
 }
 
 /// Starred tracks. The catalog gives them for all libraries; those of others are passed over here.
-fn starred_tracks(reader: &Reader, folder: Option<FolderId>, plain: bool) -> impl Rows + use<> {
+fn starred_tracks(reader: &Reader, folder: Option<FolderId>) -> impl Rows + use<> {
     let read = |reader: Reader, offset, rows| async move {
         reader.catalog.starred_tracks(&reader.viewer, offset, rows).await
     };
     let show = move |out: &mut Writer, track: &Track| {
         let wanted = folder.is_none_or(|folder| folder == track.folder);
-        if wanted { out.row(&Child::of(track, plain)) } else { Ok(()) }
+        if wanted { out.row(&Child::of(track)) } else { Ok(()) }
     };
     Pages::all(reader, read, show)
 }

@@ -25,13 +25,12 @@ const RATE_MAX: f64 = 16.0;
 /// `getNowPlaying`: what players said they play, as far as the user may see it.
 pub(crate) async fn now_playing(call: Call) -> Answer {
     let left = call.face.playing.all(Instant::now()).into();
-    let rows = Players { reader: call.reader()?, plain: call.plain(), left };
+    let rows = Players { reader: call.reader()?, left };
     call.list("nowPlaying", &Bare {})?.part("entry", rows).answer().await
 }
 
 struct Players {
     reader: Reader,
-    plain: bool,
     left: VecDeque<(u64, Playing)>,
 }
 
@@ -43,7 +42,7 @@ impl Rows for Players {
         {
             match self.reader.catalog.track(&self.reader.viewer, playing.track).await {
                 Ok(track) => {
-                    out.row(&Child::now_playing(&track, number, &playing, Instant::now(), self.plain))?;
+                    out.row(&Child::now_playing(&track, number, &playing, Instant::now()))?;
                 }
                 // What somebody else plays may be his alone.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -79,12 +79,12 @@ pub(crate) async fn delete(call: Call) -> Answer {
 }
 
 async fn show(call: &Call, id: PlaylistId) -> Answer {
-    let (reader, plain) = (call.reader()?, call.plain());
+    let reader = call.reader()?;
     let playlist = reader.catalog.playlist(&reader.viewer, id).await?;
     let read = move |reader: Reader, offset, rows| async move {
         reader.catalog.playlist_tracks(&reader.viewer, id, offset, rows).await
     };
-    let rows = Pages::all(&reader, read, move |out, track: &Track| out.row(&Child::of(track, plain)));
+    let rows = Pages::all(&reader, read, move |out, track: &Track| out.row(&Child::of(track)));
     let head = PlaylistHead::of(&playlist, call.user()?);
     call.list("playlist", &head)?.part("entry", rows).answer().await
 }

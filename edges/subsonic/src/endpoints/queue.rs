@@ -63,9 +63,8 @@ async fn kept(call: &Call) -> Result<Option<PlayQueue>, Error> {
 }
 
 fn entries(call: &Call) -> Result<impl Rows + use<>, Error> {
-    let plain = call.plain();
     let read = |reader: Reader, offset, rows| async move {
         reader.catalog.queue_tracks(&reader.viewer, offset, rows).await
     };
-    Ok(Pages::all(&call.reader()?, read, move |out, track: &Track| out.row(&Child::of(track, plain))))
+    Ok(Pages::all(&call.reader()?, read, move |out, track: &Track| out.row(&Child::of(track))))
 }

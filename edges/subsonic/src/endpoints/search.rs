@@ -27,7 +27,7 @@ pub(crate) async fn search(call: Call) -> Answer {
         offset: u64,
         total_hits: u64,
     }
-    let (reader, plain) = (call.reader()?, call.plain());
+    let reader = call.reader()?;
     let query: Arc<str> = old_query(&call.params)?.into();
     let newer_than =
         call.params.optional_number("newerThan")?.and_then(|moment| UnixMs::try_from(moment).ok());
@@ -44,7 +44,7 @@ pub(crate) async fn search(call: Call) -> Answer {
     };
     let show = move |out: &mut Writer, track: &Track| {
         let wanted = newer_than.is_none_or(|moment| track.created > moment);
-        if wanted { out.row(&Child::of(track, plain)) } else { Ok(()) }
+        if wanted { out.row(&Child::of(track)) } else { Ok(()) }
     };
     let head = Head { offset, total_hits: offset.saturating_add(hits as u64) };
     call.list("searchResult", &head)?
@@ -70,22 +70,22 @@ fn old_query(params: &Params) -> Result<String, Error> {
 
 /// `search2`: albums as directories.
 pub(crate) async fn search2(call: Call) -> Answer {
-    let (search, plain) = (Search::of(&call)?, call.plain());
+    let search = Search::of(&call)?;
     call.list("searchResult2", &Bare {})?
         .part("artist", search.artists(&call, |out, artist| out.row(&OldArtist::of(artist)))?)
-        .part("album", search.albums(&call, move |out, album| out.row(&Child::of_album(album, plain)))?)
-        .part("song", search.tracks(&call, move |out, track| out.row(&Child::of(track, plain)))?)
+        .part("album", search.albums(&call, move |out, album| out.row(&Child::of_album(album)))?)
+        .part("song", search.tracks(&call, move |out, track| out.row(&Child::of(track)))?)
         .answer()
         .await
 }
 
 /// `search3`: by tags.
 pub(crate) async fn search3(call: Call) -> Answer {
-    let (search, plain) = (Search::of(&call)?, call.plain());
+    let search = Search::of(&call)?;
     call.list("searchResult3", &Bare {})?
         .part("artist", search.artists(&call, |out, artist| out.row(&ArtistID3::of(artist)))?)
-        .part("album", search.albums(&call, move |out, album| out.row(&AlbumID3::of(album, plain)))?)
-        .part("song", search.tracks(&call, move |out, track| out.row(&Child::of(track, plain)))?)
+        .part("album", search.albums(&call, move |out, album| out.row(&AlbumID3::of(album)))?)
+        .part("song", search.tracks(&call, move |out, track| out.row(&Child::of(track)))?)
         .answer()
         .await
 }

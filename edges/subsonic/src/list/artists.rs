@@ -21,7 +21,7 @@ pub(crate) enum View {
     /// Under letters, as in the old view by folders.
     ByFolders,
     /// As directories of this library, without letters.
-    Directory(FolderId, bool),
+    Directory(FolderId),
 }
 
 /// All album artists, of one library or of all that the viewer sees.
@@ -40,8 +40,8 @@ impl Artists {
     }
 
     fn show(&mut self, artist: &Artist, out: &mut Writer) -> Result<(), Error> {
-        if let View::Directory(library, plain) = self.view {
-            return out.row(&Child::of_artist(artist, library, plain));
+        if let View::Directory(library) = self.view {
+            return out.row(&Child::of_artist(artist, library));
         }
         let letter = letter(&artist.sort_name);
         if self.letter.as_ref() != Some(&letter) {

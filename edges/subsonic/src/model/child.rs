@@ -146,9 +146,8 @@ pub(crate) struct Child<'a> {
 }
 
 impl<'a> Child<'a> {
-    /// A song. Its cover is its album's, so that clients fetch and keep one picture for all of them. `plain` leaves
-    /// out what only OpenSubsonic has.
-    pub(crate) fn of(track: &'a Track, plain: bool) -> Self {
+    /// A song. Its cover is its album's, so that clients fetch and keep one picture for all of them.
+    pub(crate) fn of(track: &'a Track) -> Self {
         let song = Child {
             id: track.id.to_string(),
             parent: Some(Shown(Parent::Item(Item::Album(track.album_id)))),
@@ -185,7 +184,7 @@ impl<'a> Child<'a> {
             kind: Some(if is_video(track) { "video" } else { "music" }),
             ..Child::default()
         };
-        if plain { song } else { song.with_details(track) }
+        song.with_details(track)
     }
 
     fn with_details(self, track: &'a Track) -> Self {
@@ -220,30 +219,24 @@ impl<'a> Child<'a> {
     }
 
     /// A song that somebody plays, on the player of that number.
-    pub(crate) fn now_playing(
-        track: &'a Track,
-        number: u64,
-        playing: &'a Playing,
-        now: Instant,
-        plain: bool,
-    ) -> Self {
+    pub(crate) fn now_playing(track: &'a Track, number: u64, playing: &'a Playing, now: Instant) -> Self {
         Child {
             username: Some(&playing.user_name),
             minutes_ago: Some(now.saturating_duration_since(playing.at).as_secs() / 60),
             player_id: Some(number),
             player_name: Some(&playing.player),
-            state: (!plain).then(|| playing.state.name()),
-            position_ms: (!plain).then(|| playing.position_ms(now)),
-            playback_rate: (!plain).then(|| f64::from(playing.rate_thousandths) / 1_000.0),
-            ..Child::of(track, plain)
+            state: Some(playing.state.name()),
+            position_ms: Some(playing.position_ms(now)),
+            playback_rate: Some(f64::from(playing.rate_thousandths) / 1_000.0),
+            ..Child::of(track)
         }
     }
 
     /// A video, by itself: nothing of it is an album's. Length and size are those that a look at it told.
-    pub(crate) fn of_video(video: &'a Video, plain: bool) -> Self {
+    pub(crate) fn of_video(video: &'a Video) -> Self {
         let picture = video.facts().and_then(|facts| facts.picture.as_ref());
-        let sound = video.facts().and_then(|facts| facts.sounds.first()).filter(|_| !plain);
-        let song = Child::of(&video.track, plain);
+        let sound = video.facts().and_then(|facts| facts.sounds.first());
+        let song = Child::of(&video.track);
         Child {
             parent: None,
             cover_art: Some(Shown(Item::Track(video.track.id))),
@@ -258,14 +251,14 @@ impl<'a> Child<'a> {
     }
 
     /// An album as a directory of its artist.
-    pub(crate) fn of_album(album: &'a Album, plain: bool) -> Self {
+    pub(crate) fn of_album(album: &'a Album) -> Self {
         Child {
             id: album.id.to_string(),
             parent: Some(Shown(Parent::Item(Item::Artist(album.artist_id)))),
             is_dir: true,
             title: &album.name,
-            name: (!plain).then_some(&*album.name),
-            song_count: (!plain).then_some(album.tracks),
+            name: Some(&*album.name),
+            song_count: Some(album.tracks),
             album: Some(&album.name),
             artist: Some(&album.artist),
             year: album.year,
@@ -278,14 +271,14 @@ impl<'a> Child<'a> {
             starred: album.play.starred.map(Moment),
             album_id: Some(Shown(album.id)),
             artist_id: Some(Shown(album.artist_id)),
-            media_type: (!plain).then_some("album"),
-            played: album.play.played.map(Moment).filter(|_| !plain),
+            media_type: Some("album"),
+            played: album.play.played.map(Moment),
             ..Child::default()
         }
     }
 
     /// An artist as a directory of a library.
-    pub(crate) fn of_artist(artist: &'a Artist, library: FolderId, plain: bool) -> Self {
+    pub(crate) fn of_artist(artist: &'a Artist, library: FolderId) -> Self {
         Child {
             id: artist.id.to_string(),
             parent: Some(Shown(Parent::Library(library))),
@@ -296,7 +289,7 @@ impl<'a> Child<'a> {
             user_rating: rated(artist.play.rating),
             starred: artist.play.starred.map(Moment),
             artist_id: Some(Shown(artist.id)),
-            media_type: (!plain).then_some("artist"),
+            media_type: Some("artist"),
             ..Child::default()
         }
     }

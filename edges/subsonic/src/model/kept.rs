@@ -6,7 +6,7 @@ use catalog::{
 };
 use serde::Serialize;
 
-use super::{Child, Moment, Shown, seconds};
+use super::{Moment, Shown, seconds};
 
 /// A playlist before its entries.
 #[derive(Serialize)]
@@ -97,7 +97,7 @@ fn position(queue: Option<&PlayQueue>) -> Option<u64> {
     queue.filter(|queue| queue.current.is_some()).map(|queue| queue.position_ms)
 }
 
-/// A bookmark with its song.
+/// A bookmark, before its song.
 #[derive(Serialize)]
 pub(crate) struct BookmarkShown<'a> {
     position: u64,
@@ -106,18 +106,16 @@ pub(crate) struct BookmarkShown<'a> {
     comment: &'a str,
     created: Moment,
     changed: Moment,
-    entry: Child<'a>,
 }
 
 impl<'a> BookmarkShown<'a> {
-    pub(crate) fn of(bookmark: &'a Bookmark, username: &'a str, plain: bool) -> Self {
+    pub(crate) fn of(bookmark: &'a Bookmark, username: &'a str) -> Self {
         BookmarkShown {
             position: bookmark.position_ms,
             username,
             comment: &bookmark.comment,
             created: Moment(bookmark.created),
             changed: Moment(bookmark.changed),
-            entry: Child::of(&bookmark.track, plain),
         }
     }
 }

@@ -212,9 +212,7 @@ impl Writer {
     pub(crate) fn row<T: Serialize + ?Sized>(&mut self, row: &T) -> Result<(), Error> {
         let name = self.open.last().map_or("", |list| list.name);
         self.member(name, row)?;
-        if self.text.len() + ROW_ROOM_BYTES > CHUNK_BYTES {
-            self.close_chunk();
-        }
+        self.make_room();
         Ok(())
     }
 
@@ -247,6 +245,14 @@ impl Writer {
             (Some(Open { name, .. }), Format::Xml) => xml::end(&mut self.text, name),
             (Some(Open { is_list: true, .. }), _) => self.text.push(b']'),
             (Some(_), _) => self.text.push(b'}'),
+        }
+        self.make_room();
+    }
+
+    /// Begins a chunk anew when a row may no longer fit into this one.
+    fn make_room(&mut self) {
+        if self.text.len() + ROW_ROOM_BYTES > CHUNK_BYTES {
+            self.close_chunk();
         }
     }
 

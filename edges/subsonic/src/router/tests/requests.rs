@@ -243,6 +243,18 @@ async fn clients_that_choke_on_nested_lists_get_none() {
         assert_eq!(song.unwrap().attribute("title"), Some("Ripple & <Wave>"));
         assert_eq!(song.unwrap().attribute("displayArtist"), None, "the old protocol has no such field");
         assert_eq!(song.unwrap().attribute("path").is_some(), client == "DSub", "a watch shows no path");
+        house
+            .get(&format!("/rest/createBookmark?id={id}&position=7&apiKey={}&c={client}", house.ann_key))
+            .await;
+        let path = format!("/rest/getBookmarks?apiKey={}&c={client}", house.ann_key);
+        let reply = house.get(&path).await;
+        let document = roxmltree::Document::parse(reply.text()).unwrap();
+        let entry = document
+            .descendants()
+            .find(|node| node.has_tag_name(("http://subsonic.org/restapi", "entry")))
+            .unwrap();
+        assert_eq!(entry.children().count(), 0, "a bookmark's song is a song like any other, {client}");
+        assert_eq!(entry.attribute("displayArtist"), None);
     }
 }
 
