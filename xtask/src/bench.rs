@@ -7,6 +7,7 @@ mod ingest;
 mod lists;
 mod renditions;
 mod report;
+mod resident;
 mod scan;
 mod server;
 mod walls;

@@ -102,6 +102,17 @@ impl Ours {
         Ok((format!("/clips/{name}"), file))
     }
 
+    /// The files of all renditions that are kept.
+    pub(super) fn kept(&self) -> Result<Vec<PathBuf>> {
+        let listed = |folder: &Path| -> Result<Vec<PathBuf>> {
+            let entries =
+                std::fs::read_dir(folder).map_err(failed(format!("listing {}", folder.display())))?;
+            Ok(entries.flatten().map(|entry| entry.path()).collect())
+        };
+        let folders = listed(&self.home.path().join("data/cache/made"))?;
+        folders.iter().map(|folder| listed(folder)).collect::<Result<Vec<_>>>().map(|files| files.concat())
+    }
+
     /// A place for what is thrown away.
     pub(super) fn scratch(&self, name: &str) -> PathBuf {
         self.home.path().join(name)

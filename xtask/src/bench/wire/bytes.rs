@@ -1,65 +1,18 @@
-//! Before anything is timed: the files are in memory, and every byte that a server sends is the file's.
+//! Before anything is timed: every byte that a server sends is the file's.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 
-use rustix::fs::Advice;
-
+use super::super::resident::unread;
 use super::music::{Music, Part};
 use crate::{Error, ErrorKind, Result, run};
 
 const PIECE_BYTES: usize = 1024 * 1024;
-/// A system short of memory may take pages while the file is read.
-const WARM_TIMES_MAX: usize = 5;
 
 fn wrong(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Broken, what)
-}
-
-fn unread(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |error| Error::because(ErrorKind::Io, format!("reading {}", path.display()), error)
-}
-
-/// Reads a file, so that it is in memory, and sees that it is.
-pub(super) fn warm(path: &Path) -> Result<()> {
-    let failed = unread(path);
-    let mut piece = vec![0; PIECE_BYTES];
-    let mut seen = (0, 0);
-    for _ in 0..WARM_TIMES_MAX {
-        let mut file = File::open(path).map_err(&failed)?;
-        while file.read(&mut piece).map_err(&failed)? > 0 {}
-        // The last page is counted whole.
-        seen = residency(path)?;
-        if seen.0 >= seen.1 {
-            return Ok(());
-        }
-    }
-    Err(wrong(format!("{}: {} of {} bytes stayed in memory", path.display(), seen.0, seen.1)))
-}
-
-/// Throws a file out of memory, and sees that it is gone.
-pub(super) fn cool(path: &Path) -> Result<()> {
-    let failed = unread(path);
-    let file = File::open(path).map_err(&failed)?;
-    rustix::fs::fadvise(&file, 0, None, Advice::DontNeed).map_err(|error| failed(error.into()))?;
-    match residency(path)? {
-        (0, _) => Ok(()),
-        (left, _) => Err(wrong(format!("{}: {left} bytes stayed in memory", path.display()))),
-    }
-}
-
-/// Bytes of a file that are in memory, and all of them.
-fn residency(path: &Path) -> Result<(u64, u64)> {
-    let mut fincore = Command::new("fincore");
-    let said = run::quiet(fincore.args(["--bytes", "--noheadings", "--output", "RES,SIZE"]).arg(path))?;
-    let mut numbers = said.split_whitespace().filter_map(|word| word.parse().ok());
-    match (numbers.next(), numbers.next()) {
-        (Some(resident), Some(length)) => Ok((resident, length)),
-        _ => Err(wrong(format!("fincore said {said:?}"))),
-    }
 }
 
 /// Fetches a whole song and ranges of both files with curl, and compares status, version, length and bytes.

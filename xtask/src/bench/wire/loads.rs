@@ -8,9 +8,9 @@ use std::time::Duration;
 use load::flood::{self, Ask, Flood, Tally};
 use load::{Crowd, Group, Pace, Room, Script};
 
+use super::super::resident;
 use super::super::server::CLIENT_CORE;
 use super::super::walls::{SlowDisk, Walls};
-use super::bytes;
 use super::music::Part;
 use super::side::{Bench, Running, Side};
 use crate::{Error, ErrorKind, Result, files, run};
@@ -202,7 +202,7 @@ pub(super) fn cold(bench: &Bench, side: Side) -> Result<Figures> {
     let walls = Walls { memory: None, disk: Some(disk) };
     let running = bench.start_checked(side, &walls, &[], false)?;
     for part in Part::cold() {
-        bytes::cool(&bench.music.path(part))?;
+        resident::cool(&bench.music.path(part))?;
     }
     let targets: Vec<String> = Part::cold().map(|part| running.target(part)).collect();
     let plan = Flood {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::super::resident;
 use super::super::server::{self, Process};
 use super::super::walls::Walls;
 use super::bytes;
@@ -95,13 +96,13 @@ impl Bench {
         more: &[String],
         http2: bool,
     ) -> Result<Running<'_>> {
-        bytes::warm(&self.music.path(Part::Song))?;
-        bytes::warm(&self.music.path(Part::Long))?;
+        resident::warm(&self.music.path(Part::Song))?;
+        resident::warm(&self.music.path(Part::Long))?;
         let running = self.start(side, walls, more)?;
         bytes::check(&self.music, &self.home, |part| running.url(part), http2)?;
         // What the page cache lost while the server started.
-        bytes::warm(&self.music.path(Part::Song))?;
-        bytes::warm(&self.music.path(Part::Long))?;
+        resident::warm(&self.music.path(Part::Song))?;
+        resident::warm(&self.music.path(Part::Long))?;
         Ok(running)
     }
 }
