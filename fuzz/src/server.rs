@@ -108,7 +108,11 @@ impl House {
             scanner: parts.scanner.clone(),
             listings: Slots::new("listings", "listings_per_user", 0, 0),
             covers: transform::Covers::default(),
+            feeds: Arc::default(),
+            begun: Arc::new(|_, _| ()),
             transforms: None,
+            sign: Arc::new(|address, _| address.to_owned()),
+            address_of: Arc::new(|_, _, _| String::new()),
         });
         let request = Request::post(format!("/rest/{endpoint}"))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

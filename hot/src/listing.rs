@@ -94,7 +94,11 @@ async fn parts(folder: &Path) -> Result<(subsonic::Parts, String)> {
         scanner: Scanner::new(catalog, folders, budget),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
         covers: transform::Covers::default(),
+        feeds: Arc::default(),
+        begun: Arc::new(|_, _| ()),
         transforms: None,
+        sign: Arc::new(|address, _| address.to_owned()),
+        address_of: Arc::new(|_, _, _| String::new()),
     };
     Ok((parts, key))
 }

@@ -34,6 +34,14 @@ pub fn node_script(name: &str) -> PathBuf {
     beside_packages("tools/uploaders", name)
 }
 
+/// A script of this folder beside the Node package of `target/tools/subsonic`, where Node looks for it.
+///
+/// # Panics
+/// When it was not installed.
+pub fn subsonic_script(name: &str) -> PathBuf {
+    beside_packages("tools/subsonic", name)
+}
+
 /// A script of this folder beside the Node packages of `target/tools/browser`, which drive a browser.
 ///
 /// # Panics

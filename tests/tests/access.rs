@@ -18,8 +18,8 @@ const SHARED: &str = "First Ripple";
 const PRIVATE: &str = "Cattail";
 
 /// One row of our own API. In targets and bodies, `{shared}`, `{private}`, `{key}`, `{app-password}`, `{mira}`,
-/// `{password}`, `{sent}` and `{open}` (uploads), `{file}` and `{picture}` are filled in. What the plain user may remove is
-/// made anew for every request.
+/// `{password}`, `{share}` (its path), `{sent}` and `{open}` (uploads), `{file}` and `{picture}` are filled in. What the
+/// plain user may remove is made anew for every request.
 struct Row {
     method: &'static str,
     /// The path as the table of routes has it.
@@ -61,6 +61,10 @@ const ROWS: &[Row] = &[
     row("GET", "/me/app-passwords", "/me/app-passwords", "", OWN),
     row("POST", "/me/app-passwords", "/me/app-passwords", r#"{"label":"a test"}"#, [401, 401, 201, 201, 201]),
     row("DELETE", "/me/app-passwords/{id}", "/me/app-passwords/{app-password}", "", [401, 401, 204, 404, 404]),
+    row("GET", "/me/scrobbling", "/me/scrobbling", "", OWN),
+    row("PUT", "/me/scrobbling/{id}", "/me/scrobbling/lastfm", "{}", [401, 401, 202, 202, 202]),
+    // Each removes what he has himself just made.
+    row("DELETE", "/me/scrobbling/{id}", "/me/scrobbling/lastfm", "", [401, 401, 204, 204, 204]),
     row("GET", "/tracks", "/tracks", "", OWN),
     row("GET", "/videos", "/videos", "", OWN),
     // A song is no video, whoever asks.
@@ -79,6 +83,20 @@ const ROWS: &[Row] = &[
     // Files of library folders are nobody's to remove.
     row("DELETE", "/tracks/{id}", "/tracks/{shared}", "", [401, 401, 403, 403, 403]),
     row("DELETE", "/tracks/{id}", "/tracks/{private}", "", [401, 401, 403, 404, 403]),
+    // Whoever has the token of a share gets in, whoever he is; of one that is none everybody learns the same.
+    row("GET", "/share/{token}", "{share}", "", OPEN),
+    row("GET", "/share/{token}", "/share/AAAAAAAAAAAAAAAAAAAAAA", "", [404; 5]),
+    row("GET", "/share/{token}/tracks/{id}/audio", "{share}/tracks/{private}/audio", "", OPEN),
+    row("GET", "/share/{token}/tracks/{id}/audio", "{share}/tracks/{shared}/audio", "", [404; 5]),
+    row("GET", "/share/{token}/tracks/{id}/cover", "{share}/tracks/{private}/cover", "", [404; 5]),
+    row("GET", "/playlists", "/playlists", "", OWN),
+    row("POST", "/playlists", "/playlists", r#"{"name":"kept","tracks":["{shared}"]}"#, [401, 401, 201, 201, 201]),
+    row("POST", "/playlists", "/playlists", r#"{"name":"hers","tracks":["{private}"]}"#, [401, 401, 201, 404, 404]),
+    row("GET", "/playlists/{id}", "/playlists/pl-1", "", MINE),
+    row("GET", "/playlists/{id}/tracks", "/playlists/pl-1/tracks", "", MINE),
+    row("GET", "/playlists/{id}/m3u8", "/playlists/pl-1/m3u8", "", MINE),
+    row("PATCH", "/playlists/{id}", "/playlists/pl-1", r#"{"comment":"slow"}"#, MINE),
+    row("DELETE", "/playlists/{id}", "/playlists/pl-1", "", [401, 401, 204, 404, 404]),
     row("POST", "/tracks/", "/tracks/", "", [401, 401, 400, 400, 400]),
     row("GET", "/tracks/uploads/{id}/progress", "/tracks/uploads/{sent}/progress", "", MINE),
     row("OPTIONS", "/uploads", "/uploads", "", [204; 5]),
@@ -95,6 +113,7 @@ const ROWS: &[Row] = &[
     row("GET", "/streams", "/streams", "", ADMIN),
     row("DELETE", "/streams/{id}", "/streams/999999", "", [401, 401, 403, 403, 404]),
     row("GET", "/scan", "/scan", "", ADMIN),
+    row("GET", "/scan/events", "/scan/events", "", ADMIN),
     row("POST", "/scan", "/scan", "", [401, 401, 403, 403, 202]),
     row("POST", "/cdn/sign", "/cdn/sign", r#"{"url":"/media/{shared}/waveform.png"}"#, OWN),
     row("POST", "/cdn/purge", "/cdn/purge", r#"{"tags":["of-nothing"]}"#, ADMIN),
@@ -142,12 +161,13 @@ const SUBSONIC_ROWS: &[SubsonicRow] = &[
     ("getAvatar", "username={mira}", REFUSED),
     ("getPodcasts", "", LISTEN),
     ("getNewestPodcasts", "", LISTEN),
-    ("getPodcastEpisode", "id=1", REFUSED),
-    ("refreshPodcasts", "", REFUSED),
-    ("createPodcastChannel", "url=http://127.0.0.1/pond.xml", REFUSED),
-    ("deletePodcastChannel", "id=1", REFUSED),
-    ("deletePodcastEpisode", "id=1", REFUSED),
-    ("downloadPodcastEpisode", "id=1", REFUSED),
+    ("getPodcastEpisode", "id=pe-1", [No(10), No(44), No(70), No(70), No(70)]),
+    ("refreshPodcasts", "", LISTEN),
+    // Whoever asks first follows it.
+    ("createPodcastChannel", "url=http://127.0.0.1/pond.xml", LISTEN),
+    ("deletePodcastChannel", "id=pc-1", [No(10), No(44), Yes, No(70), No(70)]),
+    ("deletePodcastEpisode", "id=pe-1", [No(10), No(44), No(70), No(70), No(70)]),
+    ("downloadPodcastEpisode", "id=pe-1", [No(10), No(44), No(70), No(70), No(70)]),
     ("getSonicSimilarTracks", "id={shared}", REFUSED),
     ("findSonicPath", "startSongId={shared}&endSongId={shared}", REFUSED),
     ("getMusicFolders", "", LISTEN),
@@ -207,6 +227,12 @@ const SUBSONIC_ROWS: &[SubsonicRow] = &[
     ("createBookmark", "id={private}&position=1", READ_MINE),
     ("deleteBookmark", "id={shared}", LISTEN),
     ("deleteBookmark", "id={private}", READ_MINE),
+    ("getShares", "", LISTEN),
+    // Each makes one: after that of the plain user on which guests come, his `sh-2`, the other's `sh-3`, the admin's `sh-4`.
+    ("createShare", "id={shared}", LISTEN),
+    ("createShare", "id={private}", READ_MINE),
+    ("updateShare", "id=sh-2&description=slow", READ_MINE),
+    ("deleteShare", "id=sh-3", [No(10), No(44), No(70), Yes, No(70)]),
     ("getInternetRadioStations", "", LISTEN),
     ("createInternetRadioStation", "name=Pond&streamUrl=http://radio.example/", MANAGE),
     ("updateInternetRadioStation", "id=st-1&name=Pond&streamUrl=http://radio.example/", MANAGE),
@@ -218,6 +244,10 @@ const SUBSONIC_ROWS: &[SubsonicRow] = &[
     ("getTranscodeStream", "mediaId={shared}&mediaType=song&transcodeParams=1-mp3-64", PLAY),
     ("getTranscodeStream", "mediaId={private}&mediaType=song&transcodeParams=1-mp3-64", PLAY_MINE),
     ("stream", "id={private}&format=opus&maxBitRate=64", PLAY_MINE),
+    ("hls.m3u8", "id={shared}", PLAY),
+    ("hls.m3u8", "id={private}&bitRate=64", PLAY_MINE),
+    // A song is no video, whoever asks.
+    ("getCaptions", "id={shared}", [No(10), No(44), No(70), No(70), No(70)]),
     ("download", "id={shared}", PLAY),
     ("download", "id={private}", PLAY_MINE),
     ("getCoverArt", "id={album}", PLAY),
@@ -263,8 +293,12 @@ fn house() -> House {
     };
     let sent = put("noise.wav", &sound::wav(1, 20_000));
     let picture = put("cover.png", &fs::read(library.cover()).expect("a picture"));
+    let made = server.get(&format!("/rest/createShare?id={private}&{}", server.mira.by_key()), &[]).json();
+    let share = made["subsonic-response"]["shares"]["share"][0]["url"].as_str().expect("a link");
+    let share = share.split_once("/share/").map(|(_, token)| format!("/share/{token}")).expect("a token");
     let told = |row: &serde_json::Value, name: &str| row[name].as_str().expect("an id").to_owned();
     let words = vec![
+        ("{share}", share),
         ("{sent}", told(&sent, "upload_id")),
         ("{file}", told(&sent, "file_id")),
         ("{picture}", told(&picture, "file_id")),

@@ -24,14 +24,15 @@ const ASKED: &[(&str, &str)] = &[
     ("getChatMessages", ""),
     ("addChatMessage", "message=hello"),
     ("jukeboxControl", "action=status"),
-    ("getPodcasts", ""),
-    ("getNewestPodcasts", ""),
-    ("getPodcastEpisode", "id=1"),
-    ("refreshPodcasts", ""),
     ("createPodcastChannel", "url=http://127.0.0.1/pond.xml"),
-    ("deletePodcastChannel", "id=1"),
-    ("deletePodcastEpisode", "id=1"),
-    ("downloadPodcastEpisode", "id=1"),
+    ("getPodcasts", ""),
+    ("getPodcasts", "id=pc-1&includeEpisodes=false"),
+    ("getNewestPodcasts", ""),
+    ("getPodcastEpisode", "id=pe-1"),
+    ("refreshPodcasts", ""),
+    ("deletePodcastEpisode", "id=pe-1"),
+    ("downloadPodcastEpisode", "id=pe-1"),
+    ("deletePodcastChannel", "id=pc-1"),
     ("getSonicSimilarTracks", "id={track}"),
     ("findSonicPath", "startSongId={track}&endSongId={track}"),
     ("search", "any=ripple"),
@@ -79,10 +80,18 @@ const ASKED: &[(&str, &str)] = &[
     ("createBookmark", "id={track}&position=5"),
     ("getBookmarks", ""),
     ("deleteBookmark", "id={track}"),
+    ("createShare", "id={track}&id={album}&description=slow&expires=1900000000000"),
+    ("updateShare", "id=sh-1&expires=0"),
+    ("getShares", ""),
+    ("deleteShare", "id=sh-1"),
     ("createInternetRadioStation", "name=Pond&streamUrl=http://radio.example/"),
     ("updateInternetRadioStation", "id=st-1&name=Pond&streamUrl=http://a/&homepageUrl=http://b/"),
     ("getInternetRadioStations", ""),
     ("deleteInternetRadioStation", "id=st-1"),
+    // Of these the document describes bytes alone. Here they fail.
+    ("getAvatar", "username={user}"),
+    ("getCaptions", "id={track}"),
+    ("hls.m3u8", "id=tr-999999"),
     ("scrobble", "id={track}"),
     ("star", "id={track}"),
     ("unstar", "id={track}"),
@@ -125,9 +134,12 @@ impl Checker {
         let path = format!("/paths/~1rest~1{endpoint}/{method}/responses/200");
         let answer = self.document.pointer(&path).cloned().unwrap_or_default();
         let answer = Self::resolved(&self.document, &answer).clone();
-        let schema = answer["content"]["application/json"]["schema"].clone();
-        assert!(schema.is_object(), "the document knows {endpoint}");
-        self.check(&schema, body, &format!("{endpoint}?{query}"));
+        let content = answer["content"].as_object();
+        let content = content.unwrap_or_else(|| panic!("the document does not know {endpoint}"));
+        match content.get("application/json") {
+            Some(json) => self.check(&json["schema"], body, &format!("{endpoint}?{query}")),
+            None => assert_eq!(body["subsonic-response"]["status"], "failed", "{endpoint} sends bytes"),
+        }
     }
 
     /// Checks a value against the part of OpenAPI 3.0 that the document uses.

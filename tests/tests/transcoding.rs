@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::http::{Answer, Connection};
 use tests::media::{ffmpeg, seen, settle};
-use tests::{Options, Server, children_of, eventually};
+use tests::{Login, Options, Server, children_of, eventually};
 
 /// The second of a song tells itself by its pitch: so many Hz at its beginning, and so many more in each second.
 const FIRST_HZ: f64 = 300.0;
@@ -368,8 +368,64 @@ fn p06_of_forty_transcodes_at_once_those_that_run_keep_time_and_nothing_is_left(
         "of 40 transcodes {} played, the slowest at {slowest:.1} times its pace; {refused:?} were 429 and 503",
         played.len()
     );
-    assert!((4..=16).contains(&played.len()), "eight of each user's are in the making at most");
+    assert!((4..=12).contains(&played.len()), "six of each player's are in the making at most");
     assert!(slowest > 1.0, "the slowest came at {slowest:.2} times its pace");
-    assert!(refused[0] >= 24 - 16, "who has eight is told to come back");
+    assert!(refused[0] >= 40 - 12, "who has six is told to come back");
     house.await_rest(Duration::from_secs(10));
+}
+
+/// Begins to listen to the long song from this second on, as the app of this name.
+fn begin(house: &House, user: &Login, app: &str, second: usize) -> (Connection, Answer) {
+    let mut connection = ask(house, user, app, second);
+    let answer = connection.read_head().expect("a head");
+    (connection, answer)
+}
+
+/// Asks, and reads nothing.
+fn ask(house: &House, user: &Login, app: &str, second: usize) -> Connection {
+    let (id, by) = (house.server.track("Long"), user.by_key().replace("c=tests", &format!("c={app}")));
+    let target = format!("/rest/stream?id={id}&format=opus&timeOffset={second}&{by}");
+    let mut connection = Connection::open(house.server.address).expect("a connection");
+    connection.send("GET", &target, &[], b"").expect("a request");
+    connection
+}
+
+#[test]
+fn p06_a_player_leaves_some_transcodes_to_the_other_players_of_its_user() {
+    let house = House::long("");
+    let mira = &house.server.mira;
+    let mut playing: Vec<(Connection, Answer)> = (1..=6).map(|n| begin(&house, mira, "greedy", n)).collect();
+    assert!(playing.iter().all(|(_, answer)| answer.status == 200), "each player may have six");
+    let (_, seventh) = begin(&house, mira, "greedy", 7);
+    assert!(seventh.status == 429 && seventh.come_back(), "{}", seventh.head());
+    playing.extend((8..=9).map(|n| begin(&house, mira, "modest", n)));
+    assert!(playing.iter().all(|(_, answer)| answer.status == 200), "its user has two more");
+    let (_, ninth) = begin(&house, mira, "modest", 10);
+    assert!(ninth.status == 429 && ninth.come_back(), "each user may have eight: {}", ninth.head());
+    drop(playing);
+    house.await_rest(Duration::from_secs(10));
+    // What was given back can be had again.
+    let (_again, answer) = begin(&house, mira, "greedy", 11);
+    assert_eq!(answer.status, 200, "{}", answer.head());
+}
+
+#[test]
+fn p06_when_the_line_is_full_everybody_is_told_to_come_back_and_nothing_is_left() {
+    // Ten are made at once, and a hundred wait.
+    let house = House::long("[transform]\njobs_max = 10\n");
+    let people: Vec<Login> = (0..14).map(|n| house.server.add_user(&format!("listener{n}"), &[])).collect();
+    let mut waiting = Vec::new();
+    for (number, user) in people.iter().enumerate() {
+        waiting.extend((0..8).map(|n| ask(&house, user, ["one", "two"][n % 2], 10 * number + n)));
+    }
+    eventually("the line is full", Duration::from_secs(20), || {
+        house.server.metric("renditions_in_flight") == 110.0
+    });
+    let begun = Instant::now();
+    let (_, answer) = begin(&house, &house.server.mira, "late", 500);
+    assert!(answer.status == 503 && answer.come_back(), "{}", answer.head());
+    assert!(begun.elapsed() < Duration::from_secs(5), "whoever is refused is told at once");
+    assert!(children_of(house.server.id()) <= 10);
+    drop(waiting);
+    house.await_rest(Duration::from_secs(20));
 }

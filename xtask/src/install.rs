@@ -166,6 +166,14 @@ pub fn subsonic_clients() -> Result<PathBuf> {
     Ok(folder.join("bin/python"))
 }
 
+/// The folder that has the Subsonic client `subsonic-api` in its `node_modules`.
+///
+/// # Errors
+/// As [`node_environment`].
+pub fn subsonic_client_for_node() -> Result<PathBuf> {
+    node_environment("subsonic", &["subsonic-api@3.3.1"])
+}
+
 /// The folder with the programs of SeaweedFS, the S3 server of the tests, and of `boto3`, which reads what we leave in
 /// its bucket.
 ///

@@ -133,6 +133,7 @@ fn whole(root: &Path) -> Result<()> {
     use Tool::{Curl, Ffmpeg, Nginx, Node, Openssl, Python, Strace};
     install::need(&[Ffmpeg, Nginx, Curl, Python, Node, Openssl, Strace])?;
     install::subsonic_clients()?;
+    install::subsonic_client_for_node()?;
     install::upload_clients()?;
     install::browser()?;
     install::s3_server()?;

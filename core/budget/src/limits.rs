@@ -7,11 +7,15 @@ mod database;
 mod details;
 mod kept;
 mod lists;
+mod podcasts;
 mod proxies;
 mod remotes;
+mod scrobbles;
 mod sign_ins;
+mod stems;
 mod transforms;
 mod uploads;
+mod watching;
 
 use std::time::Duration;
 
@@ -19,11 +23,15 @@ pub use database::*;
 pub use details::*;
 pub use kept::*;
 pub use lists::*;
+pub use podcasts::*;
 pub use proxies::*;
 pub use remotes::*;
+pub use scrobbles::*;
 pub use sign_ins::*;
+pub use stems::*;
 pub use transforms::*;
 pub use uploads::*;
+pub use watching::*;
 
 /// One kibibyte, in bytes.
 pub const KIB: u64 = 1024;

@@ -22,6 +22,11 @@ pub enum Action {
         /// The owner.
         owner: UserId,
     },
+    /// Follow a podcast no longer, or remove what came of it: who asked for the podcast, else an admin.
+    ChangePodcast {
+        /// Who asked for it, if he is still there.
+        owner: Option<UserId>,
+    },
     /// Send files.
     Upload,
     /// Ask for renditions.
@@ -57,6 +62,7 @@ pub fn judge(who: Option<&User>, action: Action) -> Verdict {
         Action::Knock | Action::Listen | Action::OwnAccount => true,
         Action::ChangeTrack { owner } => admin || owner == Some(user.id),
         Action::ChangePlaylist { owner } => admin || owner == user.id,
+        Action::ChangePodcast { owner } => admin || (upload && owner == Some(user.id)),
         Action::Upload => admin || upload,
         Action::Transform => admin || transform,
         Action::Share => admin || share,

@@ -16,10 +16,16 @@ use crate::scan::Inventory;
 
 mod discovery;
 mod kept;
+mod podcasts;
+mod scrobbles;
+mod shares;
 mod uploads;
 
 pub use discovery::Discovery;
 pub use kept::{LeftOff, Playlists, Stations};
+pub use podcasts::{Feeds, Podcasts};
+pub use scrobbles::Scrobbles;
+pub use shares::Shares;
 pub use uploads::Uploads;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -44,6 +50,10 @@ pub trait Catalog:
     + Playlists
     + LeftOff
     + Stations
+    + Scrobbles
+    + Podcasts
+    + Feeds
+    + Shares
     + Inventory
     + Uploads
 {
@@ -59,6 +69,10 @@ impl<T> Catalog for T where
         + Playlists
         + LeftOff
         + Stations
+        + Scrobbles
+        + Podcasts
+        + Feeds
+        + Shares
         + Inventory
         + Uploads
 {
@@ -291,6 +305,7 @@ pub trait Annotations: Send + Sync + 'static {
     async fn star(&self, viewer: &Viewer, items: &[Item], at: Option<UnixMs>) -> Result<()>;
     /// Rates 1 to 5; 0 removes.
     async fn rate(&self, viewer: &Viewer, item: Item, rating: u8) -> Result<()>;
-    /// Counts plays of tracks, and of their albums: all of these, or none. `NotFound` as with stars.
+    /// Counts plays of tracks, and of their albums: all of these, or none. `NotFound` as with stars. The same transaction
+    /// puts them in line for the services that are told what the viewer plays.
     async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()>;
 }

@@ -24,11 +24,11 @@ mod weight;
 
 pub use access::{Access, Action, Verdict, Viewer};
 pub use database::{
-    Annotations, Catalog, Credentials, Discovery, LeftOff, Library, Looks, Page, Playlists, Stations,
-    Uploads, Users,
+    Annotations, Catalog, Credentials, Discovery, Feeds, LeftOff, Library, Looks, Page, Playlists, Podcasts,
+    Scrobbles, Shares, Stations, Uploads, Users,
 };
 pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;
 pub use model::*;
-pub use sign_in::{How, Identity, Refusal, SignIn};
+pub use sign_in::{How, Identity, Refusal, Seal, SignIn, Visit};
 pub use weight::{Weight, is_cut};

@@ -7,6 +7,10 @@ use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
 
 mod details;
 mod kept;
+mod podcasts;
+mod scrobbles;
+mod shares;
+pub mod smart;
 mod uploads;
 mod users;
 mod videos;
@@ -15,6 +19,15 @@ pub use details::{
     Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Release, Shorten, TrackDetails, UnknownPart,
 };
 pub use kept::{Bookmark, PlayQueue, PlaylistChange, QueueToKeep, SongsChange, Station, StationText};
+pub use podcasts::{
+    Channel, ChannelText, DueChannel, Episode, EpisodeFetched, EpisodeStatus, EpisodeText, EpisodeTrack,
+    FeedRead, FeedState, WantedEpisode,
+};
+pub use scrobbles::{
+    AccountKey, AccountState, Heard, Scrobble, ScrobbleId, Service, ServiceAccount, ServiceAccountId, Spoken,
+};
+pub use shares::{Ends, NewShare, SHARE_NONCE_BYTES, Share, ShareChange, ShareTotals};
+pub use smart::{Rules, Wanted};
 pub use uploads::{
     Asked, Begun, BlobRow, DoomedBlob, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
     UploadId, UploadRow,
@@ -74,6 +87,9 @@ id!(AlbumId, "al", "an album");
 id!(ArtistId, "ar", "an artist");
 id!(PlaylistId, "pl", "a playlist");
 id!(StationId, "st", "a radio station");
+id!(ChannelId, "pc", "a podcast");
+id!(EpisodeId, "pe", "an episode of a podcast");
+id!(ShareId, "sh", "a share");
 id!(KeyId, "ak", "an API key");
 id!(AppPasswordId, "ap", "an app password");
 
@@ -305,6 +321,10 @@ pub struct Playlist {
     pub created: UnixMs,
     /// Changed.
     pub changed: UnixMs,
+    /// Whether its songs are found by rules, so that nobody can put one into it.
+    pub is_smart: bool,
+    /// Until when what its rules found just now passes for what they find.
+    pub valid_until: Option<UnixMs>,
 }
 
 /// The orders in which albums are listed.

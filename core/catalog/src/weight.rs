@@ -2,14 +2,15 @@
 
 use budget::limits::{
     DETAILS_BYTES_MAX, KEPT_COMMENT_BYTES_MAX, KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX,
-    LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX, SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX,
-    TAG_TEXT_CHARS_MAX, VIDEO_WORD_BYTES_MAX,
+    LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX, PODCAST_TEXT_BYTES_MAX, PODCAST_TITLE_BYTES_MAX,
+    PODCAST_URL_BYTES_MAX, SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
+    VIDEO_WORD_BYTES_MAX,
 };
 use store::{BlobKey, RelPath};
 
 use crate::model::{
-    Album, Artist, Asked, Bookmark, Genre, LibrarySet, Look, Playlist, Sound, Station, StationText, Track,
-    UploadRow, User, Video,
+    Album, Artist, Asked, Bookmark, Channel, ChannelText, Episode, EpisodeText, EpisodeTrack, Genre,
+    LibrarySet, Look, Playlist, Share, Sound, Station, StationText, Track, UploadRow, User, Video,
 };
 use crate::scan::Known;
 
@@ -28,6 +29,9 @@ const _: () = {
     let parts = texts + TAG_GENRES_MAX as u64 * genre + 2 * PATH_BYTES_MAX + DETAILS_BYTES_MAX as u64;
     let row = parts + size_of::<Track>() as u64;
     assert!(row <= LISTING_ROW_BYTES_MAX);
+    // Names of the episode, of its channel and of who makes it; a text; its own name and its address; a reason.
+    let episode = 4 * PODCAST_TITLE_BYTES_MAX + PODCAST_TEXT_BYTES_MAX + 2 * PODCAST_URL_BYTES_MAX;
+    assert!(episode as u64 + PATH_BYTES_MAX + size_of::<Episode>() as u64 <= LISTING_ROW_BYTES_MAX);
     // What a look told of a video comes beside its row, or the comment on a bookmark.
     let look = SOURCE_STREAMS_MAX * (size_of::<Sound>() + 2 * VIDEO_WORD_BYTES_MAX) + size_of::<Look>();
     let beside = if look > KEPT_COMMENT_BYTES_MAX { look } else { KEPT_COMMENT_BYTES_MAX };
@@ -120,12 +124,36 @@ impl Weight for Station {
     }
 }
 
+impl Weight for Channel {
+    fn held_bytes(&self) -> usize {
+        let ChannelText { title, author, description, image_url } = &self.about;
+        let [image_url, failure] = [image_url, &self.failure].map(|text| text.as_deref().unwrap_or_default());
+        sum::<Self>(&[&self.url, title, author, description, image_url, failure])
+    }
+}
+
+impl Weight for Episode {
+    fn held_bytes(&self) -> usize {
+        let EpisodeText { guid, title, description, url, content_type, .. } = &self.about;
+        let track = |track: &EpisodeTrack| track.suffix.len() + track.path.len();
+        self.track.as_ref().map_or(0, track)
+            + sum::<Self>(&[&self.channel_title, &self.author, guid, title, description, url, content_type])
+            + self.failure.as_ref().map_or(0, String::len)
+    }
+}
+
 impl Weight for UploadRow {
     fn held_bytes(&self) -> usize {
         let Asked { filename, title, artist, album, features, tags, .. } = &self.ask;
         let texts = [title, artist, album, features, &self.failure].into_iter().filter_map(Option::as_deref);
         let tags = tags.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
         tags + texts.map(str::len).sum::<usize>() + sum::<Self>(&[&self.metadata, filename])
+    }
+}
+
+impl Weight for Share {
+    fn held_bytes(&self) -> usize {
+        sum::<Self>(&[&self.owner_name, &self.description])
     }
 }
 

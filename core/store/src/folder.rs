@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::path::RelPath;
 use crate::source::Source;
 use crate::walk::Walk;
+use crate::watch::Watch;
 
 /// Which library folder; libraries and folders are one to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +70,11 @@ impl LibraryFolder {
         Dir::open_ambient_dir(&self.root, ambient_authority())
             .and_then(|top| identity_of(&top))
             .is_ok_and(|identity| identity == self.identity)
+    }
+
+    /// Whether what this watch tells is about this folder, and not about another that its path led to before.
+    pub fn is_heard_by(&self, watch: &Watch, id: FolderId) -> bool {
+        watch.is_about(id, self.identity)
     }
 
     pub(crate) fn top(&self) -> &Dir {

@@ -67,6 +67,12 @@ impl RelPath {
         self.0.rsplit_once('/').map(|(parent, _)| RelPath(parent.into()))
     }
 
+    /// The folders that lead to it, the uppermost first, and itself at the end.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = RelPath> {
+        let ends = self.0.match_indices('/').map(|(at, _)| at).chain([self.0.len()]);
+        ends.filter_map(|end| self.0.get(..end)).map(|start| RelPath(start.into()))
+    }
+
     /// What follows the last dot of the name, in lower case; `None` when there is no dot, or only a leading one.
     pub fn extension(&self) -> Option<String> {
         match self.file_name().rsplit_once('.') {

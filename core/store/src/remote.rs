@@ -6,6 +6,7 @@
 //! contradict itself. [`origin`] opens files; what is read of them comes by [`blocks`] of 1 MiB, each fetched once for all
 //! who want it, and stays in the [`cache`] on the local disk, which a bucket of the store shares. [`origins`] asks one
 //! place after the other, and [`forward`] sends on what somebody asks of an origin whose every request is passed on.
+//! [`outgoing`] sends single requests to servers that somebody named at run time: a feed, a service that counts plays.
 
 mod answer;
 mod auth;
@@ -19,8 +20,11 @@ mod guard;
 pub(crate) mod names;
 mod origin;
 mod origins;
+mod outgoing;
 mod settings;
 mod sigv4;
+#[cfg(test)]
+mod stand_in;
 mod target;
 mod threads;
 pub(crate) mod transport;
@@ -32,6 +36,7 @@ pub use forward::{Forward, Forwarded, Hears};
 pub use guard::Private;
 pub use origin::{Found, RemoteBelief, RemoteOrigin, Remotes};
 pub use origins::{Origin, Origins};
+pub use outgoing::{Outgoing, OutgoingAnswer, OutgoingBounds};
 pub use settings::{RemoteBeliefs, RemoteSettings, RemoteWaits};
 pub use target::RemotePath;
 pub use trouble::{Trouble, TroubleKind};

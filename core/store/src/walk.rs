@@ -13,9 +13,11 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Unseen};
-use crate::folder::{LibraryFolder, identity_of};
+use crate::folder::{FolderId, LibraryFolder, identity_of};
+use crate::part::Part;
 use crate::path::RelPath;
 use crate::source::Stamp;
+use crate::watch::Watch;
 
 /// A file that a walk came by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Walk {
     folder: Arc<LibraryFolder>,
+    part: Part,
+    watch: Option<(Watch, FolderId)>,
     bounds: Bounds,
     chain: Vec<Level>,
     started: bool,
@@ -48,6 +52,14 @@ struct Bounds {
     links: usize,
     /// What all names of the chain may take together.
     names_bytes: u64,
+}
+
+/// A folder that may join the chain.
+struct Opened {
+    dir: Dir,
+    identity: (u64, u64),
+    /// How many links led here, from the root.
+    links: usize,
 }
 
 /// A folder of the chain whose names are being gone through.
@@ -100,7 +112,21 @@ impl Walk {
             links: SCAN_LINKS_MAX,
             names_bytes: SCAN_NAMES_BYTES_MIN,
         };
-        Walk { folder, bounds, chain: Vec::new(), started: false }
+        Walk { folder, part: Part::all(), watch: None, bounds, chain: Vec::new(), started: false }
+    }
+
+    /// The same walk through this part alone. A part that is not there has no file, which is no error.
+    #[must_use]
+    pub fn only(mut self, part: Part) -> Self {
+        self.part = part;
+        self
+    }
+
+    /// The same walk, which puts the folders of the library of this id under watch on its way.
+    #[must_use]
+    pub fn watched(mut self, watch: &Watch, id: FolderId) -> Self {
+        self.watch = Some((watch.clone(), id));
+        self
     }
 
     /// The same walk with so much memory for the names of the folders that it stands in, instead of
@@ -122,9 +148,50 @@ impl Walk {
         let identity = self.folder.identity();
         let context = || format!("library folder {} cannot be listed", self.folder.root().display());
         let dir = self.folder.top().open_dir(".").map_err(|e| Error::io(context(), e).hides(Unseen::Rest))?;
-        let level = self.list(None, dir, identity, 0).map_err(|e| e.hides(Unseen::Rest))?;
-        self.chain.push(level);
+        if let Some((watch, id)) = self.watch.as_ref().filter(|_| self.part.is_all()) {
+            watch.begin(*id, identity);
+        }
+        let Some(folder) = self.part.folder().cloned() else {
+            let level =
+                self.list(None, Opened { dir, identity, links: 0 }).map_err(|e| e.hides(Unseen::Rest))?;
+            self.chain.push(level);
+            return Ok(());
+        };
+        self.chain.push(Level::passed(None, Opened { dir, identity, links: 0 }));
+        for at in folder.steps() {
+            let Some(is) = self.look(&at)? else { return Ok(()) };
+            let Some(opened) = self.open(&at, is)? else { return Ok(()) };
+            let level = if at == folder {
+                self.list(Some(at.clone()), opened).map_err(|e| e.hides(Unseen::Path(at)))?
+            } else {
+                Level::passed(Some(at), opened)
+            };
+            self.chain.push(level);
+        }
         Ok(())
+    }
+
+    /// What a folder on the way to the part is, from the one above it; `None` when a walk from the top would not come by
+    /// it.
+    fn look(&self, path: &RelPath) -> Result<Option<Is>, Error> {
+        let Some(above) = self.chain.last() else { return Ok(None) };
+        if path.file_name().starts_with('.') {
+            return Ok(None);
+        }
+        let stat = rustix::fs::statat(&above.dir, path.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+        let failed = |e: std::io::Error| match self.folder.explain(path, e) {
+            e if matches!(e.kind, ErrorKind::NotFound | ErrorKind::Escapes) => Ok(None),
+            e => Err(e.hides(Unseen::Path(path.clone()))),
+        };
+        match stat.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            Ok(FileType::Directory) => Ok(Some(Is::Folder)),
+            Ok(FileType::Symlink) => match self.folder.top().metadata(path.as_path()) {
+                Ok(found) => Ok(found.is_dir().then_some(Is::LinkToFolder)),
+                Err(e) => failed(e),
+            },
+            Ok(_) => Ok(None),
+            Err(e) => failed(e.into()),
+        }
     }
 
     /// The next name of the deepest folder; `None` when it has no more.
@@ -150,6 +217,7 @@ impl Walk {
         match name.is {
             Is::File => Some(self.stat_file(&path).transpose()),
             Is::Link => Some(self.stat_link(&path).transpose()),
+            Is::Folder | Is::LinkToFolder if !self.part.is_deep() => Some(None),
             Is::Folder | Is::LinkToFolder => Some(self.enter(path, name.is).err().map(Err)),
         }
     }
@@ -186,6 +254,14 @@ impl Walk {
 
     /// Goes down into a folder.
     fn enter(&mut self, path: RelPath, is: Is) -> Result<(), Error> {
+        let Some(opened) = self.open(&path, is)? else { return Ok(()) };
+        let level = self.list(Some(path.clone()), opened);
+        self.chain.push(level.map_err(|e| e.hides(Unseen::Path(path)))?);
+        Ok(())
+    }
+
+    /// Opens a folder in the deepest one.
+    fn open(&self, path: &RelPath, is: Is) -> Result<Option<Opened>, Error> {
         let hidden = |e: Error| e.hides(Unseen::Path(path.clone()));
         let Bounds { depth, links: links_max, .. } = self.bounds;
         // The root is one of the chain and no depth of its own.
@@ -193,7 +269,7 @@ impl Walk {
             let context = format!("{path} is more than {depth} folders deep and is left out");
             return Err(hidden(Error::new(ErrorKind::Full, context)));
         }
-        let Some(parent) = self.chain.last() else { return Ok(()) };
+        let Some(parent) = self.chain.last() else { return Ok(None) };
         let links = parent.links + usize::from(is == Is::LinkToFolder);
         if links > links_max {
             let context = format!("{path} is behind more than {links_max} links to folders and is left out");
@@ -203,31 +279,27 @@ impl Walk {
             Is::LinkToFolder => self.folder.top().open_dir(path.as_path()),
             _ => parent.dir.open_dir(path.file_name()),
         };
-        let dir = dir.map_err(|e| hidden(self.folder.explain(&path, e)))?;
-        let identity = identity_of(&dir).map_err(|e| hidden(self.folder.explain(&path, e)))?;
+        let dir = dir.map_err(|e| hidden(self.folder.explain(path, e)))?;
+        let identity = identity_of(&dir).map_err(|e| hidden(self.folder.explain(path, e)))?;
         if self.chain.iter().any(|level| level.identity == identity) {
             let context = format!("{path} is a link to a folder that it lies in and is left out");
             return Err(Error::new(ErrorKind::NotFound, context));
         }
-        let level = self.list(Some(path.clone()), dir, identity, links).map_err(hidden)?;
-        self.chain.push(level);
-        Ok(())
+        Ok(Some(Opened { dir, identity, links }))
     }
 
     /// Reads the names of a folder. All or nothing: half a list would make the other half look removed.
-    fn list(
-        &self,
-        path: Option<RelPath>,
-        dir: Dir,
-        identity: (u64, u64),
-        links: usize,
-    ) -> Result<Level, Error> {
+    fn list(&self, path: Option<RelPath>, opened: Opened) -> Result<Level, Error> {
+        let Opened { dir, identity, links } = opened;
         let at = path.as_ref().map_or_else(|| self.folder.root().display().to_string(), RelPath::to_string);
         let failed = |e: Errno| Error::io(format!("folder {at} cannot be listed"), e);
         let mut names = Names::default();
         let mut unnamed = None;
         let mut seen = 0;
         let above: u64 = self.chain.iter().map(|level| level.names.bytes()).sum();
+        if let Some((watch, id)) = &self.watch {
+            watch.add(*id, path.as_ref(), &dir);
+        }
         // The folder is held by a handle that can only be looked beneath; "." of it is the same folder, for reading.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let readable = rustix::fs::openat(&dir, ".", flags, Mode::empty()).map_err(failed)?;
@@ -303,6 +375,14 @@ impl Iterator for Walk {
                 return Some(item);
             }
         }
+    }
+}
+
+impl Level {
+    /// A folder on the way to the part, of which nothing else is walked.
+    fn passed(path: Option<RelPath>, opened: Opened) -> Self {
+        let Opened { dir, identity, links } = opened;
+        Level { path, dir, identity, links, names: Names::default(), next: 0, unnamed: None }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{RANGE, USER_AGENT};
 use http_body::{Frame, SizeHint};
@@ -11,27 +10,27 @@ use http_body::{Frame, SizeHint};
 use crate::body::Body;
 
 /// A body, and what is held for as long as anybody reads it.
-pub struct Held<T> {
-    body: Body,
+pub struct Held<T, B = Body> {
+    body: B,
     #[expect(dead_code, reason = "held for its Drop")]
     what: T,
 }
 
-impl<T> Held<T> {
+impl<T, B> Held<T, B> {
     /// Holds `what` until the body is gone.
-    pub fn new(body: Body, what: T) -> Held<T> {
+    pub fn new(body: B, what: T) -> Held<T, B> {
         Held { body, what }
     }
 }
 
-impl<T: Unpin> http_body::Body for Held<T> {
-    type Data = Bytes;
-    type Error = std::io::Error;
+impl<T: Unpin, B: http_body::Body + Unpin> http_body::Body for Held<T, B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

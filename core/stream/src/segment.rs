@@ -118,7 +118,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 impl Disposition {
     /// The `Content-Disposition` field, if one is needed. Whatever the name is, it ends neither the quoted string nor
     /// the field, and it names no folder (RFC 6266 sections 4.3 and 7).
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
+    pub fn header(&self) -> Option<HeaderValue> {
         let Disposition::Attachment(name) = self else { return None };
         let name: String = name.chars().take(DISPOSITION_NAME_CHARS_MAX).map(harmless).collect();
         let name = name.trim();

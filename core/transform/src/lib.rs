@@ -21,6 +21,7 @@ pub mod guard;
 mod metrics;
 mod picture;
 mod plan;
+mod playlist;
 mod probe;
 mod recipe;
 mod sandbox;
@@ -44,10 +45,11 @@ pub use flight::{Flight, News, Progress, Readable};
 pub use fragments::{Wanted, of_growing, of_whole};
 pub use picture::{Covers, Shown};
 pub use plan::{Finish, Heard, PEAKS_HZ, Plan, Segments, Variant, cell_size, faststart_args, plan};
+pub use playlist::{PLAYLIST_BEGINNING, PLAYLIST_TYPE, master};
 pub use probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoLooks, VideoTrack, probe_args};
 pub use recipe::{
-    Audio, Bitrate, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Key, Picture, Piece,
-    Quality, Recipe, Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
+    Audio, Bitrate, Captions, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Key,
+    Picture, Piece, Quality, Recipe, Rotation, Size, Soundtrack, Speed, Sprite, Unfit, Video, Waveform,
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;

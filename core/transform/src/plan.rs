@@ -4,6 +4,7 @@
 //! known to fail is refused here, by name. Each plan was run with ffmpeg 5.1, whose ways decide much of it: it has no
 //! protocol for descriptors that can seek, and one thread for all muxers.
 
+mod captions;
 mod fit;
 mod level;
 mod memory;
@@ -81,6 +82,7 @@ pub fn plan(recipe: &Recipe, probe: &Probe, input: Input) -> Result<Plan, Error>
         Recipe::Audio(asked) => sound::plan(asked, probe, input),
         Recipe::Waveform(asked) => sound::samples(asked, probe, input),
         Recipe::Piece(piece) => segments::plan(piece, probe, input),
+        Recipe::Captions(asked) => captions::plan(*asked, probe, input),
         Recipe::Cover(_) => Err(Error::new(ErrorKind::Unsupported, "a cover is not made by ffmpeg")),
     }
 }

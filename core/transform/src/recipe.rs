@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorKind};
 mod parts;
 
 pub use parts::{
-    Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Picture, Quality, Rotation, Size, Speed, Unfit,
+    Bitrate, Captions, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Picture, Quality, Rotation, Size, Speed,
+    Unfit,
 };
 
 /// How renditions are encoded. It is part of every key: another number makes what was kept under the old one unfindable.
@@ -41,6 +42,8 @@ pub enum Recipe {
     Piece(Piece),
     /// A picture made smaller, without ffmpeg.
     Cover(Cover),
+    /// The first text in a video that is shown with its pictures.
+    Captions(Captions),
 }
 
 /// A video.
@@ -183,12 +186,32 @@ pub enum Piece {
     /// One segment of the picture, counted from 0.
     Segment(Video, u32),
     /// All of the sound, in fragments of equal length.
-    Sound {
-        /// Of which part.
-        clip: Clip,
-        /// Faster or slower than it was.
-        speed: Option<Speed>,
-    },
+    Sound(Soundtrack),
+}
+
+/// The sound of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Soundtrack {
+    /// Of which part.
+    pub clip: Clip,
+    /// Faster or slower than it was.
+    pub speed: Option<Speed>,
+    /// In kbit/s; that of all videos without one.
+    pub bitrate: Option<Bitrate>,
+}
+
+/// The sound of this video, and of all others that differ from it in their pictures alone.
+impl From<&Video> for Soundtrack {
+    fn from(video: &Video) -> Soundtrack {
+        Soundtrack { clip: video.clip, speed: video.speed, bitrate: None }
+    }
+}
+
+/// The same part of a song with as many bits. Streams have one encoding.
+impl From<&Audio> for Soundtrack {
+    fn from(audio: &Audio) -> Soundtrack {
+        Soundtrack { clip: audio.clip, speed: None, bitrate: audio.bitrate }
+    }
 }
 
 impl Piece {
@@ -202,9 +225,9 @@ impl Piece {
         Piece::Segment(Video { is_mute: true, ..video.clone() }, number)
     }
 
-    /// The sound of this video, and of all others that differ from it in their pictures alone.
-    pub fn sound(video: &Video) -> Piece {
-        Piece::Sound { clip: video.clip, speed: video.speed }
+    /// The sound of this video or song.
+    pub fn sound(of: impl Into<Soundtrack>) -> Piece {
+        Piece::Sound(of.into())
     }
 }
 
@@ -216,7 +239,8 @@ pub struct Cover {
 }
 
 impl Recipe {
-    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `waveform`, `hls`, `cover`.
+    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `waveform`, `hls`, `cover`,
+    /// `captions`.
     pub const fn mode(&self) -> &'static str {
         match self {
             Recipe::Video(_) => "video",
@@ -226,6 +250,7 @@ impl Recipe {
             Recipe::Waveform(_) => "waveform",
             Recipe::Piece(_) => "hls",
             Recipe::Cover(_) => "cover",
+            Recipe::Captions(_) => "captions",
         }
     }
 
@@ -240,7 +265,8 @@ impl Recipe {
             Recipe::Waveform(Waveform::Peaks(_)) => "application/json",
             Recipe::Waveform(Waveform::Drawn(_)) => "image/png",
             Recipe::Piece(Piece::Head(_) | Piece::Segment(..)) => "video/mp4",
-            Recipe::Piece(Piece::Sound { .. }) => "audio/mp4",
+            Recipe::Piece(Piece::Sound(_)) => "audio/mp4",
+            Recipe::Captions(captions) => captions.content_type(),
         }
     }
 
@@ -254,14 +280,15 @@ impl Recipe {
             Recipe::Audio(audio) => audio.encoding.suffix(),
             Recipe::Waveform(Waveform::Peaks(_)) => "json",
             Recipe::Waveform(Waveform::Drawn(_)) => "png",
-            Recipe::Piece(Piece::Head(_) | Piece::Sound { .. }) => "mp4",
+            Recipe::Piece(Piece::Head(_) | Piece::Sound(_)) => "mp4",
             Recipe::Piece(Piece::Segment(..)) => "m4s",
+            Recipe::Captions(captions) => captions.suffix(),
         }
     }
 
     /// Whether it can be played while it is being made.
     pub const fn grows(&self) -> bool {
-        matches!(self, Recipe::Video(_) | Recipe::Audio(_) | Recipe::Piece(Piece::Sound { .. }))
+        matches!(self, Recipe::Video(_) | Recipe::Audio(_) | Recipe::Piece(Piece::Sound(_)))
     }
 
     /// How long it is still made when nobody waits for it. What plays while it is made is asked for again at once, or not at
@@ -298,10 +325,12 @@ impl Recipe {
             Recipe::Piece(Piece::Segment(video, number)) => {
                 format!("hls segment={number} {}", canonical_video(video))
             }
-            Recipe::Piece(Piece::Sound { clip, speed }) => {
-                format!("hls sound {} speed={}", clip_text(*clip), number(speed.map(Speed::hundredths)))
+            Recipe::Piece(Piece::Sound(Soundtrack { clip, speed, bitrate })) => {
+                let kbps = bitrate.map(|bitrate| format!(" kbps={}", bitrate.kbps())).unwrap_or_default();
+                format!("hls sound {} speed={}{kbps}", clip_text(*clip), number(speed.map(Speed::hundredths)))
             }
             Recipe::Cover(Cover { edge }) => format!("cover edge={}", edge.pixels()),
+            Recipe::Captions(captions) => format!("captions format={}", captions.suffix()),
         }
     }
 }

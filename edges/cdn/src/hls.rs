@@ -19,7 +19,10 @@ use catalog::Identity;
 use http::{HeaderValue, Uri, request};
 use store::Growing;
 use stream::{Held, Kind};
-use transform::{Codec, Flight, Made, Piece, Probe, Recipe, Segments, Variant, Video};
+use transform::{
+    Audio, Codec, Encoding, Flight, Made, PLAYLIST_TYPE, Piece, Probe, Recipe, Segments, Soundtrack, Variant,
+    Video, master,
+};
 
 use crate::address::MEDIA;
 use crate::answer::{self, Told};
@@ -30,7 +33,7 @@ use crate::options::{Asked, Bad, Opt, Spoken, Wanted, Wrong};
 use crate::sign::{Signed, Signer};
 use crate::sources::Found;
 use here::Here;
-use playlist::{Listed, PLAYLIST_TYPE, master};
+use playlist::Listed;
 
 /// What the names of videos end with. Behind such a name the files of HLS lie, and originals of that name do not.
 const VIDEO_SUFFIXES: [&str; 14] =
@@ -51,24 +54,60 @@ pub(crate) struct Asking<'a> {
     pub(crate) who: Option<&'a Identity>,
 }
 
+/// What is cut into pieces.
+enum Sought<'a> {
+    /// A video: its pictures and its sound.
+    Video(&'a Video),
+    /// Sound alone.
+    Sound(Soundtrack),
+}
+
+impl<'a> Sought<'a> {
+    /// Streams have one encoding for pictures and one for sound.
+    fn of(recipe: &'a Recipe) -> Result<Sought<'a>, Refused> {
+        let only = |words| Err(Bad::of(Opt::Format, Wrong::Said(words)).into());
+        match recipe {
+            Recipe::Video(video @ Video { codec: Codec::H264, .. }) => Ok(Sought::Video(video)),
+            Recipe::Video(_) => only("must be mp4 for HLS"),
+            Recipe::Audio(audio @ Audio { encoding: Encoding::M4a, .. }) => Ok(Sought::Sound(audio.into())),
+            Recipe::Audio(_) => only("must be m4a for HLS"),
+            _ => Err(Refused::NotFound),
+        }
+    }
+
+    fn video(&self) -> Result<&'a Video, Refused> {
+        match self {
+            Sought::Video(video) => Ok(video),
+            Sought::Sound(_) => Err(Refused::NotFound),
+        }
+    }
+
+    fn sound(&self) -> Soundtrack {
+        match self {
+            Sought::Video(video) => (*video).into(),
+            Sought::Sound(sound) => *sound,
+        }
+    }
+}
+
 impl Face {
     /// What a player of HLS asks for.
     pub(crate) async fn stream(&self, asking: &Asking<'_>) -> Result<Response, Refused> {
-        let Recipe::Video(video) = &asking.asked.recipe else { return Err(Refused::NotFound) };
-        if video.codec != Codec::H264 {
-            return Err(Bad::of(Opt::Format, Wrong::Said("must be mp4 for HLS")).into());
-        }
+        let sought = Sought::of(&asking.asked.recipe)?;
         if asking.asked.extras.debug_view {
             return Ok(answer::view(asking.asked, &asking.found.material));
         }
         match asking.asked.wanted {
-            Wanted::Playlist => self.master(asking, video).await,
-            Wanted::VideoPlaylist => self.pictures(asking, video).await,
-            Wanted::AudioPlaylist => self.sounds(asking, video).await,
-            Wanted::Head => self.picture(asking, video, None).await,
-            Wanted::Segment(number) => self.picture(asking, video, Some(number)).await,
-            Wanted::SoundHead => self.sound(asking, video, None).await,
-            Wanted::SoundSegment(number) => self.sound(asking, video, Some(number)).await,
+            Wanted::Playlist => match sought {
+                Sought::Video(video) => self.master(asking, video).await,
+                Sought::Sound(sound) => self.master_of_sound(asking, &sound).await,
+            },
+            Wanted::VideoPlaylist => self.pictures(asking, sought.video()?).await,
+            Wanted::AudioPlaylist => self.sounds(asking, sought.sound()).await,
+            Wanted::Head => self.picture(asking, sought.video()?, None).await,
+            Wanted::Segment(number) => self.picture(asking, sought.video()?, Some(number)).await,
+            Wanted::SoundHead => self.sound(asking, sought.sound(), None).await,
+            Wanted::SoundSegment(number) => self.sound(asking, sought.sound(), Some(number)).await,
             Wanted::Rendition | Wanted::Map => Err(Refused::NotFound),
         }
     }
@@ -130,13 +169,20 @@ impl Face {
             let here = here.with_width(width);
             let asked = self.rules.stream(here.spelling(), "video.m3u8", here.options())?;
             let Some(Asked { recipe: Recipe::Video(video), .. }) = asked else { return Err(Refused::Broken) };
-            sizes.push((Variant::of(&video, &probe)?, here));
+            sizes.push((Variant::of(&video, &probe)?, here.child("video.m3u8")));
         }
         if sizes.is_empty() {
-            sizes.push((Variant::of(video, &probe)?, here.clone()));
+            sizes.push((Variant::of(video, &probe)?, here.child("video.m3u8")));
         }
-        let sound = (probe.audio.is_some() && !video.is_mute).then_some(&here);
-        Ok(answer::text(PLAYLIST_TYPE, master(&sizes, sound), asking))
+        let sound = (probe.audio.is_some() && !video.is_mute).then(|| here.child("audio.m3u8"));
+        Ok(answer::text(PLAYLIST_TYPE, master(&sizes, sound.as_deref()), asking))
+    }
+
+    /// The sound alone, which there is once.
+    async fn master_of_sound(&self, asking: &Asking<'_>, sound: &Soundtrack) -> Result<Response, Refused> {
+        let variant = Variant::of_sound(sound, &*self.looked(asking).await?)?;
+        let address = self.here(asking).child("audio.m3u8");
+        Ok(answer::text(PLAYLIST_TYPE, master(&[(variant, address)], None), asking))
     }
 
     /// The widths of the ladder that are not above the source's; the least one in any case, and none where the address says
@@ -157,9 +203,9 @@ impl Face {
     }
 
     /// The list of the sound. It is made from the beginning on, for whoever reads this will ask for all of it.
-    async fn sounds(&self, asking: &Asking<'_>, video: &Video) -> Result<Response, Refused> {
-        let segments = Segments::of_sound(video, &*self.looked(asking).await?)?;
-        let (transforms, recipe) = (&self.parts.transforms, Recipe::Piece(Piece::sound(video)));
+    async fn sounds(&self, asking: &Asking<'_>, sound: Soundtrack) -> Result<Response, Refused> {
+        let segments = Segments::of_sound(&sound, &*self.looked(asking).await?)?;
+        let (transforms, recipe) = (&self.parts.transforms, Recipe::Piece(Piece::sound(sound)));
         if transforms.find(&asking.found.material, &recipe).await?.is_none()
             && let Ok(flight) = self.begin(asking, recipe)
         {
@@ -199,16 +245,16 @@ impl Face {
     async fn sound(
         &self,
         asking: &Asking<'_>,
-        video: &Video,
+        sound: Soundtrack,
         number: Option<u32>,
     ) -> Result<Response, Refused> {
         let wanted = number.map_or(transform::Wanted::Front, transform::Wanted::Fragment);
-        let recipe = Recipe::Piece(Piece::sound(video));
+        let recipe = Recipe::Piece(Piece::sound(sound));
         if let Some(made) = self.parts.transforms.find(&asking.found.material, &recipe).await? {
             return self.sound_of(asking, made, wanted, Told::Hit).await;
         }
         let probe = self.looked(asking).await?;
-        is_there(number, &Segments::of_sound(video, &probe)?)?;
+        is_there(number, &Segments::of_sound(&sound, &probe)?)?;
         let flight = self.begin(asking, recipe)?;
         let begun = Instant::now();
         let left = || Duration::from_millis(RENDITION_WAIT_MS).saturating_sub(begun.elapsed());

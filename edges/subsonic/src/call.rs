@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Response, header};
+use axum::http::{HeaderMap, Method, Response, Uri};
 use catalog::access::judge;
 use catalog::{Action, Catalog, Identity, User, Verdict, Viewer};
 use serde::Serialize;
@@ -34,6 +34,7 @@ pub(crate) struct Call {
     pub(crate) params: Arc<Params>,
     pub(crate) format: Format,
     pub(crate) method: Method,
+    pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) client: Client,
     pub(crate) peer: Arc<Peer>,
@@ -65,10 +66,14 @@ impl Call {
     /// The address of a cover, with what this request signed in with, so that whoever reads the answer can show it.
     /// There is none when the request said nothing of that in its query, or not whom it asked.
     pub(crate) fn picture(&self, id: &str, pixels: u32) -> Option<String> {
-        let host = self.headers.get(header::HOST)?.to_str().ok()?;
+        let address = Some(self.address()).filter(|address| address.contains("://"))?;
         let signed = Some(self.params.signed_query()).filter(|signed| !signed.is_empty())?;
-        let scheme = if self.client.secure { "https" } else { "http" };
-        Some(format!("{scheme}://{host}/rest/getCoverArt?id={id}&size={pixels}&{signed}"))
+        Some(format!("{address}/rest/getCoverArt?id={id}&size={pixels}&{signed}"))
+    }
+
+    /// What addresses of ours begin with in this client's eyes.
+    pub(crate) fn address(&self) -> String {
+        (self.face.parts.address_of)(&self.client, &self.headers, &self.uri)
     }
 
     /// Asks the access table about something that only the parameters tell.

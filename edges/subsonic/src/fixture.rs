@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use budget::limits::{CHUNK_BYTES, LISTINGS_PER_USER_MAX, MIB};
 use budget::{Budget, Chunks, Slots};
 use catalog::scan::{Contribution, Details, Found, FoundCover, Inventory, Person, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{
-    Caption, Date, Gain, Library, LibrarySet, Look, Looks, MovingPicture, Part, Release, Role, SignIn, Sound,
-    TrackChange, TrackDetails, TrackId, User, UserChange, Users, VideoFacts, Viewer, Visibility,
+    Caption, ChannelText, Date, EpisodeFetched, EpisodeText, FeedRead, FeedState, Feeds, Gain, Library,
+    LibrarySet, Look, Looks, MovingPicture, Part, Podcasts, Release, Role, SignIn, Sound, TrackChange,
+    TrackDetails, TrackId, User, UserChange, Users, VideoFacts, Viewer, Visibility,
 };
 use http_body_util::BodyExt;
 use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Secret, Shelf, Spool};
@@ -183,7 +184,15 @@ impl House {
             shelf,
             streams: Streams::new(Settings::default(), budget.clone(), Chunks::new(CHUNK_BYTES, 4)),
             covers: transform::Covers::default(),
+            feeds: Arc::default(),
+            begun: Arc::new(|_, _| ()),
             transforms: None,
+            sign: Arc::new(|address, _| address.to_owned()),
+            address_of: Arc::new(|client, headers, _| {
+                let scheme = if client.secure { "https" } else { "http" };
+                let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+                host.map_or_else(String::new, |host| format!("{scheme}://{host}"))
+            }),
             budget: budget.clone(),
             scanner: Scanner::new(catalog.clone(), folders, budget.clone()),
             listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER_MAX),
@@ -355,6 +364,39 @@ impl House {
     pub(crate) async fn make_private(&self, id: TrackId) {
         let viewer = Viewer::of(&self.ann);
         self.catalog.change_track(&viewer, id, &TrackChange::visibility(Visibility::Private)).await.unwrap();
+    }
+
+    /// Adds a podcast of Ann's with two episodes, of which one is a song of hers, and one of the admin's that could not be read.
+    pub(crate) async fn add_podcasts(&self) {
+        let catalog = &self.catalog;
+        let text = |guid: &str, published| EpisodeText {
+            guid: guid.into(),
+            title: format!("About <{guid}>"),
+            description: "Words & words".into(),
+            url: format!("https://pond.example/{guid}.mp3"),
+            content_type: "audio/mpeg".into(),
+            length_bytes: Some(7),
+            duration_ms: Some(61_000),
+            published: Some(published),
+        };
+        let lost = catalog.add_channel(self.admin.id, "http://lost.example/feed").await.unwrap();
+        catalog.feed_read(lost, &FeedRead::Failed("its server answers 404".into()), i64::MAX).await.unwrap();
+        let pond = catalog.add_channel(self.ann.id, "http://pond.example/feed").await.unwrap();
+        catalog
+            .record_episodes(pond, &[text("frogs", 1_700_000_000_000), text("newts", 1_000)])
+            .await
+            .unwrap();
+        let about = ChannelText {
+            title: "Pond & Talk".into(),
+            author: "The Frogs".into(),
+            description: "About ponds".into(),
+            image_url: Some("https://pond.example/p.png".into()),
+        };
+        let read = FeedRead::Whole { about, state: FeedState::default(), wanted_newest: 1 };
+        catalog.feed_read(pond, &read, i64::MAX).await.unwrap();
+        let wanted = catalog.claim_episode(i64::MAX, i64::MAX).await.unwrap().unwrap();
+        let song = self.track("Ripple & <Wave>").await;
+        catalog.episode_fetched(wanted.id, &EpisodeFetched::Completed(song)).await.unwrap();
     }
 
     /// Adds so many songs of one album to the first library; they have no files.

@@ -13,6 +13,7 @@
 
 mod auth;
 mod call;
+mod captions;
 mod endpoints;
 mod error;
 mod extensions;
@@ -22,6 +23,7 @@ mod form;
 mod list;
 mod model;
 mod params;
+mod players;
 mod playing;
 mod quirks;
 mod reply;
@@ -30,15 +32,27 @@ mod transcode;
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, Uri};
 use budget::{Budget, Slots};
 use catalog::scan::Scanner;
-use catalog::{Catalog, SignIn};
+use catalog::{Catalog, SignIn, TrackId, UserId, Viewer};
 use store::Shelf;
-use stream::Streams;
+use stream::{Client, Streams};
+use tokio::sync::Notify;
 use transform::{Covers, Transforms};
 
 pub use error::{Error, ErrorKind};
 pub use router::{ROUTES, Route, router};
+
+/// Signs the path and query of a rendition in the name of a user, whose rights it has from then on.
+pub type Sign = Arc<dyn Fn(&str, UserId) -> String + Send + Sync>;
+
+/// The address of this server as a client knows it, without a slash at its end: what addresses in answers begin with. Of a
+/// request that does not say whom it asks it may be no more than the beginning of a path.
+pub type AddressOf = Arc<dyn Fn(&Client, &HeaderMap, &Uri) -> String + Send + Sync>;
+
+/// Hears that somebody has begun to listen to a track, and returns at once.
+pub type HearsBegun = Arc<dyn Fn(&Viewer, TrackId) + Send + Sync>;
 
 /// What the face is made of.
 pub struct Parts {
@@ -54,10 +68,18 @@ pub struct Parts {
     pub covers: Covers,
     /// Makes sound as players want it; without it, they get files as they are.
     pub transforms: Option<Transforms>,
+    /// Signs addresses of renditions, so that players may follow lists of them.
+    pub sign: Sign,
+    /// Tells where clients find us.
+    pub address_of: AddressOf,
+    /// Hears what players say that they have begun.
+    pub begun: HearsBegun,
     /// Grants memory for lists and forms.
     pub budget: Budget,
     /// Scans libraries.
     pub scanner: Scanner,
+    /// Rung when somebody wants something of a podcast, for whoever follows the feeds.
+    pub feeds: Arc<Notify>,
     /// Counts the lists on their way to each user, by his number; shared by all faces.
     pub listings: Slots<i64>,
 }

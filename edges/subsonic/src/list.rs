@@ -10,6 +10,7 @@
 mod artists;
 mod drawn;
 mod keyed;
+mod nested;
 mod pages;
 
 use std::collections::VecDeque;
@@ -36,6 +37,7 @@ use crate::reply::{Format, Writer};
 pub(crate) use artists::{Artists, View};
 pub(crate) use drawn::{Drawn, draws};
 pub(crate) use keyed::Keyed;
+pub(crate) use nested::Nested;
 pub(crate) use pages::Pages;
 
 /// How long it waits before it asks again, at most.

@@ -4,6 +4,7 @@
 mod child;
 mod details;
 mod kept;
+mod podcasts;
 mod user;
 mod video;
 
@@ -17,7 +18,8 @@ use serde::{Serialize, Serializer};
 use details::{ArtistLinks, ItemDate, RecordLabel, display};
 
 pub(crate) use child::Child;
-pub(crate) use kept::{BookmarkShown, PlaylistHead, QueueByIndex, QueueHead, StationShown};
+pub(crate) use kept::{BookmarkShown, PlaylistHead, QueueByIndex, QueueHead, ShareHead, StationShown};
+pub(crate) use podcasts::{ChannelHead, EpisodeShown};
 pub(crate) use user::Account;
 pub(crate) use video::VideoInfo;
 

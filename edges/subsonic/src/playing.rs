@@ -82,20 +82,25 @@ impl NowPlaying {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers what a player said. It keeps its number.
-    pub(crate) fn report(&self, playing: Playing) {
+    /// Remembers what a player said, and says whether that is another song than the one before. It keeps its number.
+    pub(crate) fn report(&self, playing: Playing) -> bool {
         let mut all = self.lock();
         let now = playing.at;
         all.retain(|(_, known)| known.ends() > now);
         let old = all.iter().position(|(_, known)| is_same(known, playing.user, &playing.player));
-        let number = match old {
-            Some(index) => all.remove(index).0,
-            None => (1..).find(|number| all.iter().all(|(known, _)| known != number)).unwrap_or(1),
+        let (number, before) = match old.map(|index| all.remove(index)) {
+            Some((number, known)) => (number, Some(known.track)),
+            None => {
+                let number = (1..).find(|number| all.iter().all(|(known, _)| known != number));
+                (number.unwrap_or(1), None)
+            }
         };
+        let is_another = before != Some(playing.track);
         if all.len() >= NOW_PLAYING_MAX {
             all.remove(0);
         }
         all.push((number, playing));
+        is_another
     }
 
     /// Forgets a player that stopped.

@@ -13,12 +13,13 @@ use crate::Parts;
 use crate::auth::identify;
 use crate::call::{Answer, Call, allow, unknown_client};
 use crate::endpoints::{
-    account, annotate, bookmarks, browse, discovery, lists, lyrics, media, not_offered, playing, playlists,
-    queue, search, stations, system, transcoding, users,
+    account, annotate, bookmarks, browse, captions, discovery, hls, lists, lyrics, media, not_offered,
+    playing, playlists, podcasts, queue, search, shares, stations, system, transcoding, users,
 };
 use crate::error::{Error, ErrorKind};
 use crate::form::Form;
 use crate::params::Params;
+use crate::players::Players;
 use crate::playing::NowPlaying;
 
 /// What answers a call.
@@ -62,7 +63,6 @@ macro_rules! refused {
 const NO_AVATARS: &str = "This server keeps no pictures of its users";
 const NO_CHAT: &str = "This server has no chat";
 const NO_JUKEBOX: &str = "This server plays nothing by itself";
-const NO_PODCASTS: &str = "Podcasts are not offered by this server";
 const NO_SIMILARITY: &str = "This server does not know which songs sound alike";
 
 /// All endpoints.
@@ -125,7 +125,21 @@ pub const ROUTES: &[Route] = &[
     route!("createInternetRadioStation", Administer, stations::create),
     route!("updateInternetRadioStation", Administer, stations::update),
     route!("deleteInternetRadioStation", Administer, stations::delete),
+    route!("getShares", Listen, shares::shares),
+    route!("createShare", Share, shares::create),
+    route!("updateShare", Share, shares::update),
+    route!("deleteShare", Listen, shares::delete),
+    route!("getPodcasts", Listen, podcasts::podcasts),
+    route!("getNewestPodcasts", Listen, podcasts::newest),
+    route!("getPodcastEpisode", Listen, podcasts::episode),
+    route!("refreshPodcasts", Upload, podcasts::refresh),
+    route!("createPodcastChannel", Upload, podcasts::create),
+    route!("deletePodcastChannel", Upload, podcasts::delete),
+    route!("deletePodcastEpisode", Upload, podcasts::delete_episode),
+    route!("downloadPodcastEpisode", Upload, podcasts::download),
     route!("stream", Listen, transcoding::stream),
+    route!("hls.m3u8", Listen, hls::playlist),
+    route!("getCaptions", Listen, captions::captions),
     route!("getTranscodeDecision", Listen, transcoding::decision),
     route!("getTranscodeStream", Listen, transcoding::transcode_stream),
     route!("download", Listen, media::download),
@@ -138,14 +152,6 @@ pub const ROUTES: &[Route] = &[
     refused!("addChatMessage", Listen, NO_CHAT),
     refused!("jukeboxControl", Listen, NO_JUKEBOX),
     refused!("getAvatar", Listen, NO_AVATARS),
-    route!("getPodcasts", Listen, not_offered::podcasts),
-    route!("getNewestPodcasts", Listen, not_offered::newest_podcasts),
-    refused!("getPodcastEpisode", Listen, NO_PODCASTS),
-    refused!("refreshPodcasts", Listen, NO_PODCASTS),
-    refused!("createPodcastChannel", Listen, NO_PODCASTS),
-    refused!("deletePodcastChannel", Listen, NO_PODCASTS),
-    refused!("deletePodcastEpisode", Listen, NO_PODCASTS),
-    refused!("downloadPodcastEpisode", Listen, NO_PODCASTS),
     refused!("getSonicSimilarTracks", Listen, NO_SIMILARITY),
     refused!("findSonicPath", Listen, NO_SIMILARITY),
 ];
@@ -159,11 +165,12 @@ pub(crate) fn offers(name: &str) -> bool {
 pub(crate) struct Face {
     pub(crate) parts: Parts,
     pub(crate) playing: NowPlaying,
+    pub(crate) players: Players,
 }
 
 /// The OpenSubsonic face. Unknown endpoints are answered in the envelope too: clients probe.
 pub fn router(parts: Parts) -> Router {
-    let face = Arc::new(Face { parts, playing: NowPlaying::default() });
+    let face = Arc::new(Face { parts, playing: NowPlaying::default(), players: Players::default() });
     let mut router = Router::new();
     for route in ROUTES {
         let face = face.clone();
@@ -220,6 +227,7 @@ async fn attempt(
         params: params.clone(),
         format,
         method: head.method,
+        uri: head.uri,
         headers: head.headers,
         client,
         peer,

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header, request};
 use axum::response::Response;
 use budget::limits;
-use catalog::{Item, TrackId};
+use catalog::{Item, TrackId, Viewer};
 use serde::{Deserialize, Serialize};
 use stream::{Disposition, Kind, Listener, Peer, Segment};
 use transform::Shown;
@@ -58,7 +58,18 @@ pub(crate) async fn audio(
 ) -> Result<Response, Error> {
     // Taken apart, not copied: players ask for many small ranges.
     let (head, _) = request.into_parts();
-    let track = app.catalog.playing(&caller.identity.viewer(), id).await?;
+    play(&app, &caller.account(), &caller.identity.viewer(), id, &head).await
+}
+
+/// Plays a track that a viewer sees on somebody's account.
+pub(crate) async fn play(
+    app: &App,
+    account: &Account<'_>,
+    viewer: &Viewer,
+    id: TrackId,
+    head: &request::Parts,
+) -> Result<Response, Error> {
+    let track = app.catalog.playing(viewer, id).await?;
     let download = caller::values(head.uri.query().unwrap_or_default(), "download").next();
     let disposition = match download.as_deref() {
         None | Some("0") => Disposition::Inline,
@@ -67,7 +78,7 @@ pub(crate) async fn audio(
     let source = app.shelf.open(&track.place()).await?;
     let segment = Segment::whole(source, HeaderValue::from_static(track.content_type), disposition);
     let what = [&*track.artist, " – ", &*track.title].concat();
-    send(&app, &caller, &head, segment, Kind::Media, what)
+    send(app, account, head, segment, Kind::Media, what)
 }
 
 /// How large a picture is wanted.
@@ -100,17 +111,28 @@ pub(crate) async fn cover(
     Asked(query): Asked<PictureQuery>,
     head: request::Parts,
 ) -> Result<Response, Error> {
-    let (viewer, item) = (caller.identity.viewer(), Item::Track(id));
-    let (pixels, address) = (query.pixels(), caller::client(&head).address);
-    let shown = app.covers.of_item(&*app.catalog, &app.shelf, &viewer, item, pixels, address);
+    show_cover(&app, &caller.account(), &caller.identity.viewer(), id, &query, &head).await
+}
+
+/// Shows the cover of a track that a viewer sees on somebody's account.
+pub(crate) async fn show_cover(
+    app: &App,
+    account: &Account<'_>,
+    viewer: &Viewer,
+    id: TrackId,
+    query: &PictureQuery,
+    head: &request::Parts,
+) -> Result<Response, Error> {
+    let (pixels, address) = (query.pixels(), caller::client(head).address);
+    let shown = app.covers.of_item(&*app.catalog, &app.shelf, viewer, Item::Track(id), pixels, address);
     let shown: Result<Shown, Error> = shown.await;
-    show(&app, &caller, &head, shown?, format!("cover of {id}"))
+    show(app, account, head, shown?, format!("cover of {id}"))
 }
 
 /// Sends a picture.
 pub(crate) fn show(
     app: &App,
-    caller: &Caller,
+    account: &Account<'_>,
     head: &request::Parts,
     shown: Shown,
     what: String,
@@ -122,23 +144,30 @@ pub(crate) fn show(
     let content_type = HeaderValue::try_from(&*content_type).map_err(|_| missing())?;
     let segment =
         Segment::slice(source, offset, count, content_type, Disposition::Inline).ok_or_else(missing)?;
-    send(app, caller, head, segment, Kind::Picture, what)
+    send(app, account, head, segment, Kind::Picture, what)
 }
 
-/// Hands a segment to `stream` in the caller's name.
+/// On whose account something is sent: he has so many streams at once, and is named in the list of them.
+pub(crate) struct Account<'a> {
+    /// His number.
+    pub(crate) number: i64,
+    /// His name.
+    pub(crate) name: &'a str,
+}
+
+/// Hands a segment to `stream` on somebody's account.
 pub(crate) fn send(
     app: &App,
-    caller: &Caller,
+    account: &Account<'_>,
     head: &request::Parts,
     segment: Segment,
     kind: Kind,
     what: String,
 ) -> Result<Response, Error> {
-    let user = &caller.identity.user;
     let listener = Listener {
         kind,
-        user: user.id.0,
-        user_name: user.name.as_str().into(),
+        user: account.number,
+        user_name: account.name.into(),
         what,
         client: caller::client(head),
         peer: head.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(Peer::new),

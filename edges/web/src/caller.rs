@@ -12,6 +12,7 @@ use catalog::{Identity, Refusal, SignIn, TrackId, UnixMs, UserId};
 use data_encoding::BASE64;
 use stream::Client;
 
+use crate::audio::Account;
 use crate::error::{Code, Error};
 use crate::json::{self, Id};
 use crate::origin::{BaseUrl, Origins, refuse_other_origins};
@@ -30,6 +31,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// What is sent to him is on his own account.
+    pub(crate) fn account(&self) -> Account<'_> {
+        Account { number: self.identity.user.id.0, name: &self.identity.user.name }
+    }
+
     /// Refuses a change that a page of another origin asks for in the name of whoever sits at the browser.
     pub(crate) fn check_page(
         &self,

@@ -132,6 +132,11 @@ impl Error {
         Error::new(Code::Broken, what).hint("the server's log has more under this X-Request-ID")
     }
 
+    /// Whether there is nothing of that, or nothing for these eyes.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self.code, Code::NotFound)
+    }
+
     #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.code.known().0
@@ -213,7 +218,7 @@ fn challenge(headers: &mut HeaderMap) {
 }
 
 /// Whole seconds, at least one: `Retry-After: 0` would invite a busy loop.
-fn seconds_up(after: Duration) -> u64 {
+pub(crate) fn seconds_up(after: Duration) -> u64 {
     after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1)
 }
 

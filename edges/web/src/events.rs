@@ -1,4 +1,4 @@
-//! How far an upload is, as it happens: server-sent events (the HTML standard, section 9.2). What is said is measured;
+//! How far an upload or a scan is, as it happens: server-sent events (the HTML standard, section 9.2). What is said is measured;
 //! nobody guesses a percentage.
 
 use std::convert::Infallible;
@@ -110,17 +110,24 @@ pub(crate) async fn progress(
 }
 
 /// One event.
-fn text<T: Serialize>(name: Option<&str>, what: &T) -> Bytes {
+pub(crate) fn text<T: Serialize>(name: Option<&str>, what: &T) -> Bytes {
     // Serialising our own types cannot fail, and JSON has no line break outside of escapes.
     let json = serde_json::to_string(what).unwrap_or_default();
     let name = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
     Bytes::from(format!("{name}data: {json}\n\n"))
 }
 
-/// Whoever watches an upload.
-struct Watching<W> {
-    upload: watch::Receiver<Progress>,
-    write: W,
+/// What is said of how far something is.
+pub(crate) struct Told {
+    pub(crate) event: Bytes,
+    /// Nothing will come after it.
+    pub(crate) is_last: bool,
+}
+
+/// Whoever follows something.
+struct Watching<T, W> {
+    source: watch::Receiver<T>,
+    tell: W,
     /// When the next event may go out: not each of a thousand changes a second is news.
     next: Instant,
     over: bool,
@@ -134,41 +141,51 @@ where
 {
     let user = &caller.identity.user;
     let slot = app.watchers.take(user.id.0)?;
-    let mut upload = app.ingest.watch(user, id).await?;
-    upload.mark_changed();
+    let upload = app.ingest.watch(user, id).await?;
+    let tell = move |progress: &Progress| Told { event: write(progress), is_last: progress.phase.is_end() };
+    Ok(answer(app, slot, upload, tell))
+}
+
+/// Says how far something is, at once and then as it goes on, for as long as the slot allows.
+pub(crate) fn answer<T, W>(app: &App, slot: Slot<i64>, mut source: watch::Receiver<T>, tell: W) -> Response
+where
+    T: Send + Sync + 'static,
+    W: Fn(&T) -> Told + Send + 'static,
+{
+    source.mark_changed();
     let watching =
-        Watching { upload, write, next: Instant::now(), over: false, stop: app.stop.clone(), _slot: slot };
+        Watching { source, tell, next: Instant::now(), over: false, stop: app.stop.clone(), _slot: slot };
     let body = Body::from_stream(stream::unfold(watching, next));
     let mut answer = json::typed(StatusCode::OK, "text/event-stream", body);
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    Ok(answer)
+    answer
 }
 
 /// The next event, or a heartbeat when nothing happens.
-async fn next<W>(mut watching: Watching<W>) -> Option<(Result<Bytes, Infallible>, Watching<W>)>
+async fn next<T, W>(mut watching: Watching<T, W>) -> Option<(Result<Bytes, Infallible>, Watching<T, W>)>
 where
-    W: Fn(&Progress) -> Bytes,
+    W: Fn(&T) -> Told,
 {
     if watching.over {
         return None;
     }
     let heartbeat = Duration::from_millis(limits::EVENT_HEARTBEAT_MS);
-    let (at, upload) = (watching.next, &mut watching.upload);
+    let (at, source) = (watching.next, &mut watching.source);
     let changed = async {
         sleep_until(at).await;
-        timeout(heartbeat, upload.changed()).await
+        timeout(heartbeat, source.changed()).await
     };
-    // A server that stops lets answers finish, and this one would only finish with its upload. Browsers ask again.
+    // A server that stops lets answers finish, and this one would only finish with what it follows. Browsers ask again.
     let changed = watching.stop.run_until_cancelled(changed).await?;
     let event = match changed {
         Ok(Ok(())) => {
-            let progress = watching.upload.borrow_and_update();
-            watching.over = progress.phase.is_end();
-            (watching.write)(&progress)
+            let told = (watching.tell)(&watching.source.borrow_and_update());
+            watching.over = told.is_last;
+            told.event
         }
-        // The server lets go of an upload only when it has ended.
+        // What is followed is let go of only when it has ended.
         Ok(Err(_)) => return None,
         Err(_) => Bytes::from_static(HEARTBEAT),
     };

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, request};
 use axum::response::Response;
 
+use crate::html::escaped;
 use crate::{App, caller, json};
 
 /// What this server is
@@ -29,20 +30,4 @@ pub(crate) async fn page(State(app): State<Arc<App>>, head: request::Parts) -> R
          </html>\n"
     );
     json::typed(StatusCode::OK, "text/html; charset=utf-8", Body::from(page))
-}
-
-/// Text between tags or in quotes of HTML.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

@@ -11,10 +11,11 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use budget::{Budget, limits, memory};
 use catalog::Catalog;
+use catalog::scan::Scanner;
 use futures_util::future::join_all;
 use rustix::fs::{Access, StatVfsMountFlags};
 use serde::Serialize;
-use store::{FolderId, Folders};
+use store::{Deaf, FolderId, Folders};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -33,6 +34,7 @@ struct Inner {
     catalog: Arc<dyn Catalog>,
     budget: Budget,
     folders: Folders,
+    scanner: Scanner,
     last: Mutex<Last>,
     disk: Probe<Check>,
     has_ffmpeg: Box<dyn Fn() -> bool + Send + Sync>,
@@ -81,6 +83,8 @@ pub(crate) struct Checks {
     memory: Check,
     /// The library folders.
     libraries: Check,
+    /// Whether changes in the library folders are heard.
+    watch: Check,
 }
 
 /// One check.
@@ -107,12 +111,13 @@ impl Check {
 
 impl Health {
     /// Looks at the disk of this data folder, at this catalog, at the memory limit of this budget and at these library
-    /// folders. `has_ffmpeg` says whether there is one that can be kept apart, as far as is known.
+    /// folders, of which `scanner` hears changes. `has_ffmpeg` says whether there is one that can be kept apart, as far as is known.
     pub fn new(
         data: PathBuf,
         catalog: Arc<dyn Catalog>,
         budget: Budget,
         folders: Folders,
+        scanner: Scanner,
         has_ffmpeg: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         Health(Arc::new(Inner {
@@ -120,6 +125,7 @@ impl Health {
             catalog,
             budget,
             folders,
+            scanner,
             last: Mutex::default(),
             disk: Probe::default(),
             has_ffmpeg: Box::new(has_ffmpeg),
@@ -158,11 +164,12 @@ impl Health {
         );
         let ffmpeg = check_ffmpeg((self.0.has_ffmpeg)());
         let memory = check_memory(memory::process().resident_bytes, self.0.budget.limit_bytes());
-        let all = [&disk, &database, &ffmpeg, &memory, &libraries];
+        let watch = check_watch(&self.0.scanner.unwatched());
+        let all = [&disk, &database, &ffmpeg, &memory, &libraries, &watch];
         let degraded = all.iter().any(|check| check.status == Status::Degraded);
         let status = if degraded { Status::Degraded } else { Status::Ok };
         let version = env!("CARGO_PKG_VERSION");
-        Report { status, version, checks: Checks { disk, database, ffmpeg, memory, libraries } }
+        Report { status, version, checks: Checks { disk, database, ffmpeg, memory, libraries, watch } }
     }
 
     async fn check_disk(&self) -> Check {
@@ -211,6 +218,20 @@ async fn check_libraries(folders: &Folders, probes: &Mutex<Probes>) -> Check {
     let gone = join_all(looks).await.into_iter().filter(|is_there| !is_there).count();
     let why = format!("{gone} of {} libraries cannot be read; what is in them cannot be played", ids.len());
     Check::new((gone > 0).then_some(why))
+}
+
+/// Whether changes are heard wherever they should be. Of which library they are not is for the log.
+fn check_watch(unwatched: &[(FolderId, Deaf)]) -> Check {
+    let mut reasons: Vec<&str> = unwatched.iter().map(|(_, why)| why.words()).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let why = || {
+        let (many, reasons) = (unwatched.len(), reasons.join(", and "));
+        format!(
+            "changes in {many} libraries are not heard, which are looked through each scan.rescan_ms instead: {reasons}"
+        )
+    };
+    Check::new((!unwatched.is_empty()).then(why))
 }
 
 /// Of what did not come back in time.

@@ -105,7 +105,7 @@ async fn gather(budget: &Budget, mut body: Body) -> Result<(Vec<u8>, Option<Perm
 
 /// Whose fault it is that a body has no end. The connection ends one of which nothing came for too long, and says so
 /// by the kind of its error.
-fn broken(error: axum::Error) -> Error {
+pub(crate) fn broken(error: axum::Error) -> Error {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(inner) = cause {
         if inner.downcast_ref::<io::Error>().is_some_and(|inner| inner.kind() == io::ErrorKind::TimedOut) {
@@ -116,7 +116,7 @@ fn broken(error: axum::Error) -> Error {
     Error::new(Code::Invalid, "the request body broke off")
 }
 
-fn stalled() -> Error {
+pub(crate) fn stalled() -> Error {
     Error::new(Code::BodyStalled, "the request body stopped coming")
 }
 

@@ -27,11 +27,15 @@ mod events;
 mod form;
 mod front;
 mod health;
+mod html;
 mod media;
 mod metrics;
 mod openapi;
+mod playlists;
 mod scan;
+mod scrobbling;
 mod session;
+mod shares;
 mod streams;
 mod tracks;
 mod uploads;
@@ -52,7 +56,7 @@ use axum::Router;
 use budget::{Budget, Slots};
 use bytes::Bytes;
 use catalog::scan::Scanner;
-use catalog::{Catalog, SignIn};
+use catalog::{Catalog, Seal, SignIn};
 use ingest::Ingest;
 use prometheus_client::registry::Registry;
 use store::Shelf;
@@ -73,6 +77,8 @@ pub struct Parts {
     pub catalog: Arc<dyn Catalog>,
     /// Who somebody is.
     pub sign_in: SignIn,
+    /// Seals what proves to services who a user is.
+    pub seal: Seal,
     /// Opens files of libraries and what was sent.
     pub shelf: Shelf,
     /// What comes in.

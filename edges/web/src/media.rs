@@ -52,7 +52,7 @@ pub(crate) async fn audio(
         Some(Track { artist, title, .. }) => format!("{artist} – {title}"),
         None => format!("file {id}"),
     };
-    send(&app, &caller, &head, segment, Kind::Media, what)
+    send(&app, &caller.account(), &head, segment, Kind::Media, what)
 }
 
 /// Show a picture
@@ -76,7 +76,7 @@ pub(crate) async fn image(
     let (place, address) = (Place::Blob(key), caller::client(&head).address);
     let original = Shown::as_it_is(app.shelf.open(&place).await?, 0, None, content_type);
     let shown = app.covers.picture(original, &place, &id.to_string(), query.pixels(), address).await?;
-    show(&app, &caller, &head, shown, format!("picture {id}"))
+    show(&app, &caller.account(), &head, shown, format!("picture {id}"))
 }
 
 fn nothing() -> Error {

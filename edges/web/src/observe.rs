@@ -28,7 +28,7 @@ use tracing::Instrument;
 use crate::error::{Code, Error};
 use crate::operations::Operations;
 use crate::origin::Origins;
-use crate::{BaseUrl, cors, gzip};
+use crate::{BaseUrl, cors, gzip, shares};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
@@ -89,12 +89,12 @@ impl Service<Request> for Watched {
     fn call(&mut self, request: Request) -> Self::Future {
         let watch = Arc::clone(&self.watch);
         let asked = Asked::of(&request, &watch);
-        // The path has no query string: that is where credentials and signatures are.
+        // Without the query string, where credentials and signatures are.
         let span = tracing::info_span!(
             "request",
             id = asked.id.to_str().unwrap_or_default(),
             method = %asked.method,
-            path = request.uri().path()
+            path = shares::without_token(request.uri().path())
         );
         // It runs when it is polled, and not before.
         let handler = (!asked.is_preflight || asked.by_route).then(|| self.route.call(request));

@@ -15,8 +15,8 @@ use utoipa::{Modify, OpenApi};
 use crate::caller::SESSION_COOKIE;
 use crate::error::{ErrorAnswer, ErrorWords};
 use crate::{
-    App, BaseUrl, account, audio, events, form, front, health, json, media, metrics, scan, session, streams,
-    tracks, uploads, videos,
+    App, BaseUrl, account, audio, events, form, front, health, json, media, metrics, playlists, scan,
+    scrobbling, session, shares, streams, tracks, uploads, videos,
 };
 
 #[derive(OpenApi)]
@@ -27,12 +27,16 @@ use crate::{
         session::open, session::close,
         account::me, account::keys, account::add_key, account::remove_key,
         account::app_passwords, account::add_app_password, account::remove_app_password,
+        scrobbling::list, scrobbling::connect, scrobbling::disconnect,
         tracks::list, tracks::read, tracks::change, tracks::remove, videos::list, videos::read,
         audio::audio, audio::cover, audio::link,
+        shares::page, shares::audio, shares::cover,
         form::upload, events::progress, uploads::options, uploads::begin, uploads::put, uploads::options_of_one,
         uploads::see, uploads::append, uploads::instead, uploads::give_up, events::follow,
         media::audio, media::image,
-        streams::list, streams::end, scan::status, scan::start,
+        playlists::list, playlists::create, playlists::read, playlists::change, playlists::remove, playlists::songs,
+        playlists::export,
+        streams::list, streams::end, scan::status, scan::follow, scan::start,
     ),
     components(schemas(ErrorAnswer, ErrorWords)),
     security(("session" = []), ("key" = []), ("password" = [])),

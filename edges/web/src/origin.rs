@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderName, HeaderValue, Uri, request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, request};
 use stream::Client;
 
 use crate::error::{Code, Error};
@@ -77,8 +77,13 @@ impl BaseUrl {
     /// The whole address as this client knows it, without a slash at its end. Without a configured one and without a
     /// usable `Host` it is the prefix alone, which is right as a relative address.
     pub(crate) fn seen_by(&self, client: &Client, head: &request::Parts) -> String {
+        self.named_by(client, &head.headers, &head.uri)
+    }
+
+    /// The same for a request of which only this is at hand.
+    pub fn named_by(&self, client: &Client, headers: &HeaderMap, uri: &Uri) -> String {
         let prefix = &self.path;
-        match (&self.origin, host(head)) {
+        match (&self.origin, host(headers, uri)) {
             (Some(origin), _) => format!("{origin}{prefix}"),
             (None, Some(host)) if client.secure => format!("https://{host}{prefix}"),
             (None, Some(host)) => format!("http://{host}{prefix}"),
@@ -88,9 +93,9 @@ impl BaseUrl {
 }
 
 /// The host that the request names, when it consists of what hosts consist of.
-fn host(head: &request::Parts) -> Option<String> {
-    let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
-    let host = named.or_else(|| head.uri.authority().map(|authority| authority.as_str()))?;
+fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let named = headers.get(HOST).and_then(|value| value.to_str().ok());
+    let host = named.or_else(|| uri.authority().map(|authority| authority.as_str()))?;
     let usual = |b: u8| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b);
     (!host.is_empty() && host.len() <= 255 && host.bytes().all(usual)).then(|| host.to_ascii_lowercase())
 }
@@ -160,7 +165,7 @@ fn is_own(head: &request::Parts, origin: &HeaderValue, base: &BaseUrl) -> bool {
         return true;
     }
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    matches!((authority, host(head)), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(&host))
+    matches!((authority, host(&head.headers, &head.uri)), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(&host))
 }
 
 #[cfg(test)]

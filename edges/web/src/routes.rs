@@ -10,8 +10,8 @@ use catalog::Action;
 use crate::error::{Code, Error};
 use crate::gate::Gate;
 use crate::{
-    App, account, audio, events, form, front, health, media, metrics, openapi, scan, session, streams,
-    tracks, uploads, videos,
+    App, account, audio, events, form, front, health, media, metrics, openapi, playlists, scan, scrobbling,
+    session, shares, streams, tracks, uploads, videos,
 };
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
@@ -87,6 +87,9 @@ pub static ROUTES: &[Route] = &[
     Route::new(GET, "/me/app-passwords", OWN, |m| on(m, account::app_passwords)),
     Route::new(POST, "/me/app-passwords", OWN, |m| on(m, account::add_app_password)),
     Route::new(DELETE, "/me/app-passwords/{id}", OWN, |m| on(m, account::remove_app_password)),
+    Route::new(GET, "/me/scrobbling", OWN, |m| on(m, scrobbling::list)),
+    Route::new(PUT, "/me/scrobbling/{id}", OWN, |m| on(m, scrobbling::connect)),
+    Route::new(DELETE, "/me/scrobbling/{id}", OWN, |m| on(m, scrobbling::disconnect)),
     Route::new(GET, "/tracks", LISTEN, |m| on(m, tracks::list)),
     Route::new(GET, "/videos", LISTEN, |m| on(m, videos::list)),
     Route::new(GET, "/videos/{id}", LISTEN, |m| on(m, videos::read)),
@@ -96,6 +99,17 @@ pub static ROUTES: &[Route] = &[
     Route::or_link(GET, "/tracks/{id}/audio", LISTEN, |m| on(m, audio::audio)),
     Route::new(GET, "/tracks/{id}/cover", LISTEN, |m| on(m, audio::cover)),
     Route::new(POST, "/tracks/{id}/link", Action::Listen, |m| on(m, audio::link)),
+    // The token is the right: whoever has one may knock, and what it opens its handler asks.
+    Route::new(GET, "/share/{token}", KNOCK, |m| on(m, shares::page)),
+    Route::new(GET, "/share/{token}/tracks/{id}/audio", KNOCK, |m| on(m, shares::audio)),
+    Route::new(GET, "/share/{token}/tracks/{id}/cover", KNOCK, |m| on(m, shares::cover)),
+    Route::new(GET, "/playlists", LISTEN, |m| on(m, playlists::list)),
+    Route::new(POST, "/playlists", LISTEN, |m| on(m, playlists::create)),
+    Route::new(GET, "/playlists/{id}", LISTEN, |m| on(m, playlists::read)),
+    Route::new(PATCH, "/playlists/{id}", LISTEN, |m| on(m, playlists::change)),
+    Route::new(DELETE, "/playlists/{id}", LISTEN, |m| on(m, playlists::remove)),
+    Route::new(GET, "/playlists/{id}/tracks", LISTEN, |m| on(m, playlists::songs)),
+    Route::new(GET, "/playlists/{id}/m3u8", LISTEN, |m| on(m, playlists::export)),
     Route::of_platform(POST, "/tracks/", UPLOAD, |m| on(m, form::upload)),
     Route::of_platform(GET, "/tracks/uploads/{id}/progress", UPLOAD, |m| on(m, events::progress)),
     Route::new(OPTIONS, "/uploads", KNOCK, |m| on(m, uploads::options)),
@@ -112,6 +126,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(GET, "/streams", ADMIN, |m| on(m, streams::list)),
     Route::new(DELETE, "/streams/{id}", ADMIN, |m| on(m, streams::end)),
     Route::new(GET, "/scan", ADMIN, |m| on(m, scan::status)),
+    Route::new(GET, "/scan/events", ADMIN, |m| on(m, scan::follow)),
     Route::new(POST, "/scan", ADMIN, |m| on(m, scan::start)),
 ];
 

@@ -9,7 +9,9 @@ use catalog::scan::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{App, json};
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::{App, events, json};
 
 /// How far a scan is; when none runs, how far the last one came.
 #[derive(Serialize, ToSchema)]
@@ -54,6 +56,21 @@ impl From<Status> for ScanAnswer {
     responses((status = 200, description = "how far it is", body = ScanAnswer)))]
 pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
     json::answer(StatusCode::OK, &ScanAnswer::from(app.scanner.status()))
+}
+
+/// Follow a scan
+///
+/// Server-sent events: each is named `scan` and says how far it is. The stream ends with the scan, and when the server
+/// stops; while none runs, it is one event long.
+#[utoipa::path(get, path = "/scan/events", tag = "server",
+    responses((status = 200, description = "events", body = ScanAnswer, content_type = "text/event-stream")))]
+pub(crate) async fn follow(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Error> {
+    let slot = app.watchers.take(caller.identity.user.id.0)?;
+    let tell = |status: &Status| events::Told {
+        event: events::text(Some("scan"), &ScanAnswer::from(status.clone())),
+        is_last: !status.running,
+    };
+    Ok(events::answer(&app, slot, app.scanner.follow(), tell))
 }
 
 /// Scan the libraries

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::UserId;
 use serde::{Deserialize, Serialize};
 use stream::StreamFigures;
 use utoipa::{IntoParams, ToSchema};
@@ -15,6 +14,7 @@ use crate::App;
 use crate::error::{Code, Error};
 use crate::held;
 use crate::json::{self, Asked, Id};
+use crate::shares;
 
 /// The running streams.
 #[derive(Serialize, ToSchema)]
@@ -32,7 +32,7 @@ pub(crate) struct StreamAnswer {
     id: u64,
     /// The name of whoever plays it.
     user: String,
-    /// His id.
+    /// His id, or that of a share of his whose guests play it.
     #[schema(example = "us-1")]
     user_id: String,
     /// What is played.
@@ -53,7 +53,7 @@ impl From<StreamFigures> for StreamAnswer {
         StreamAnswer {
             id: figures.id,
             user: figures.user_name.to_string(),
-            user_id: UserId(figures.user).to_string(),
+            user_id: shares::whose(figures.user),
             what: figures.what,
             address: figures.address.to_string(),
             bytes: figures.bytes,

@@ -11,6 +11,7 @@ mod forms;
 mod links;
 mod media;
 mod sessions;
+mod shares;
 mod uploads;
 
 pub(crate) use log::Log;

@@ -1,5 +1,6 @@
 //! `/tracks`: pages of what the listener sees, one of them, and what can be changed of it.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -169,34 +170,36 @@ pub(crate) async fn list(
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
     let read = async |viewer: &Viewer, after, rows| app.catalog.tracks(viewer, after, rows).await;
-    page(&app, &caller, &query, read, |track: Track| (track.id, TrackAnswer::from(track))).await
+    page("tracks", &app, &caller, &query, read, |track: Track| (track.id, TrackAnswer::from(track))).await
 }
 
-/// One page of a list in the order of ids; `show` makes the answer's row of the catalog's.
-pub(crate) async fn page<Row, Shown: Serialize>(
+/// One page of a list of that name, which goes on behind a row by its key; `show` makes the answer's row of the catalog's.
+pub(crate) async fn page<Row, Key: FromStr + ToString, Shown: Serialize>(
+    name: &'static str,
     app: &App,
     caller: &Caller,
     query: &PageQuery,
-    read: impl AsyncFnOnce(&Viewer, Option<TrackId>, usize) -> Result<Page<Row, TrackId>, catalog::Error>,
-    show: impl Fn(Row) -> (TrackId, Shown),
+    read: impl AsyncFnOnce(&Viewer, Option<Key>, usize) -> Result<Page<Row, Key>, catalog::Error>,
+    show: impl Fn(Row) -> (Key, Shown),
 ) -> Result<Response, Error> {
     let rows = json::rows(query.limit)?;
     let bad_after = |_| Error::new(Code::Invalid, "after must be what next said");
-    let after = query.after.as_ref().map(|after| after.parse::<TrackId>()).transpose().map_err(bad_after)?;
+    let after = query.after.as_ref().map(|after| after.parse::<Key>()).transpose().map_err(bad_after)?;
     let slot = app.listings.take(caller.identity.user.id.0)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
     let page = read(&caller.identity.viewer(), after, rows).await?;
-    let text = page_text(page.rows.into_iter().map(show), page.next)?;
+    let text = page_text(name, page.rows.into_iter().map(show), page.next)?;
     drop(permit);
     Ok(held::listing(app, slot, "application/json", text)?)
 }
 
 /// Writes the rows until the text is long enough; the key of the last one written is where the next page starts.
-fn page_text<Shown: Serialize>(
-    rows: impl Iterator<Item = (TrackId, Shown)>,
-    mut next: Option<TrackId>,
+fn page_text<Key: ToString, Shown: Serialize>(
+    name: &str,
+    rows: impl Iterator<Item = (Key, Shown)>,
+    mut next: Option<Key>,
 ) -> Result<Vec<u8>, Error> {
-    let mut text = b"{\"tracks\":[".to_vec();
+    let mut text = format!("{{\"{name}\":[").into_bytes();
     let mut rows = rows.peekable();
     while let Some((id, row)) = rows.next() {
         write(&mut text, &row)?;

@@ -136,7 +136,10 @@ pub(crate) async fn list(
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
     let read = async |viewer: &Viewer, after, rows| app.catalog.videos(viewer, after, rows).await;
-    tracks::page(&app, &caller, &query, read, |video: Video| (video.track.id, VideoAnswer::from(video))).await
+    tracks::page("tracks", &app, &caller, &query, read, |video: Video| {
+        (video.track.id, VideoAnswer::from(video))
+    })
+    .await
 }
 
 /// A video with the addresses of what is made of it when it is asked for.

@@ -13,6 +13,7 @@ mod commands;
 mod descriptors;
 mod error;
 mod figures;
+mod following;
 mod home;
 mod keeping;
 mod listen;
@@ -21,6 +22,7 @@ mod making;
 mod output;
 mod settings;
 mod spare;
+mod telling;
 mod wiring;
 
 use std::process::ExitCode;

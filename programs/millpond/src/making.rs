@@ -1,11 +1,12 @@
 //! What makes renditions, and where their sources are.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::response::Response;
+use budget::limits::RENDITION_LINK_MS;
 use catalog::{Identity, SignIn};
 use hyper::http::request;
 use prometheus_client::registry::Registry;
@@ -108,6 +109,17 @@ impl Making {
             answers: self.answers.clone(),
             session_cookie: web::SESSION_COOKIE,
         }))
+    }
+
+    /// What signs addresses of renditions in the name of a user, for as long as is usual.
+    pub(crate) fn sign(&self, home: &Home) -> subsonic::Sign {
+        let signer = cdn::Signer::new(&home.data.secret());
+        Arc::new(move |address, user| {
+            let until = SystemTime::now() + Duration::from_millis(RENDITION_LINK_MS);
+            let since = until.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let until_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+            signer.sign_as(address, cdn::Signed { until_ms, by: Some(user) })
+        })
     }
 
     /// What looks at the videos of the catalog.

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use axum::Router;
 use budget::{Chunks, Peaks, Slots, limits};
-use catalog::LibraryRow;
 use catalog::scan::Scanner;
+use catalog::{LibraryRow, Seal};
 use ingest::Ingest;
+use podcasts::Podcasts;
 use prometheus_client::registry::Registry;
+use scrobble::{Begun, Scrobbler};
 use store::{FolderId, Folders, Shelf};
 use stream::Streams;
 use stream::wire::Wire;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use transform::VideoLooks;
 use web::{Health, Observed, Operations};
@@ -20,11 +23,13 @@ use web::{Health, Observed, Operations};
 use crate::descriptors::Shares;
 use crate::error::{Error, Result};
 use crate::figures;
+use crate::following;
 use crate::home::{Home, task_ended};
 use crate::keeping::Keeping;
 use crate::listen::{Deadlines, House, Proxies, acceptor};
 use crate::making::Making;
 use crate::settings::Settings;
+use crate::telling;
 
 /// Everything that serves.
 pub(crate) struct Parts {
@@ -40,6 +45,10 @@ pub(crate) struct Parts {
     pub(crate) making: Making,
     /// What looks at videos.
     pub(crate) looks: VideoLooks,
+    /// What tells services what users play.
+    pub(crate) scrobbler: Scrobbler,
+    /// Who follows podcasts.
+    pub(crate) podcasts: Podcasts,
 }
 
 /// Opens the library folders and tells the database which there are.
@@ -121,6 +130,10 @@ pub(crate) async fn build(
     let making = Making::open(home, settings, &keeping, &house.stop).await?;
     making.register(&mut registry);
     let cdn = making.face(home, settings, &shelf, &streams)?;
+    let outgoing = telling::outgoing(home, settings)?;
+    outgoing.register(&mut registry);
+    let (begun, scrobbler) = telling::scrobbler(home, settings, &outgoing, &mut registry);
+    let (feeds, podcasts) = following::podcasts(home, settings, &keeping, &outgoing, &mut registry);
     let ingest = &keeping.ingest;
     let stop = &house.stop;
     let faces = Faces {
@@ -131,9 +144,18 @@ pub(crate) async fn build(
         streams: &streams,
         scanner: &scanner,
         making: &making,
+        begun: &begun,
+        feeds: &feeds,
         stop,
     };
     house.router = faces.routes(registry, operations, peaks, listings, cdn);
+    address(&mut house, settings)?;
+    let looks = making.looks(home, &shelf);
+    Ok(Parts { house: house.open(), streams, scanner, keeping, making, looks, scrobbler, podcasts })
+}
+
+/// Says under which name the house is known, who may speak for others there, and how long anybody may take.
+fn address(house: &mut House, settings: &Settings) -> Result<()> {
     house.proxies = Proxies::new(&settings.server.trusted_proxies);
     house.prefix = settings.server.base_url.prefix().to_owned();
     house.deadlines = Deadlines {
@@ -146,8 +168,7 @@ pub(crate) async fn build(
     if let (Some(cert), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) {
         house.tls = Some(acceptor(cert, key)?);
     }
-    let looks = making.looks(home, &shelf);
-    Ok(Parts { house: house.open(), streams, scanner, keeping, making, looks })
+    Ok(())
 }
 
 fn streams(home: &Home, settings: &Settings) -> Streams {
@@ -171,6 +192,8 @@ struct Faces<'a> {
     streams: &'a Streams,
     scanner: &'a Scanner,
     making: &'a Making,
+    begun: &'a Begun,
+    feeds: &'a Arc<Notify>,
     stop: &'a CancellationToken,
 }
 
@@ -184,7 +207,7 @@ impl Faces<'_> {
         listings: Slots<i64>,
         cdn: Router,
     ) -> Router {
-        let Faces { home, settings, shelf, ingest, streams, scanner, making, stop } = self;
+        let Faces { home, settings, shelf, ingest, streams, scanner, making, stop, .. } = self;
         let watchers = Slots::new(
             "upload_watchers",
             "upload_watchers_per_user",
@@ -200,6 +223,7 @@ impl Faces<'_> {
             Arc::clone(&home.catalog),
             home.budget.clone(),
             shelf.folders().clone(),
+            (*scanner).clone(),
             {
                 let transforms = making.transforms.clone();
                 move || transforms.has_ffmpeg()
@@ -216,6 +240,7 @@ impl Faces<'_> {
         let web = web::router(web::Parts {
             catalog: Arc::clone(&home.catalog),
             sign_in: home.sign_in.clone(),
+            seal: Seal::of_services(&home.data.secret()),
             shelf: (*shelf).clone(),
             ingest: (*ingest).clone(),
             streams: (*streams).clone(),
@@ -233,17 +258,26 @@ impl Faces<'_> {
             cors_origins,
             beside: cdn::openapi(),
         });
-        let subsonic = subsonic::router(subsonic::Parts {
+        web::observe(web.merge(self.subsonic(listings)).merge(cdn), &observed)
+    }
+
+    fn subsonic(&self, listings: Slots<i64>) -> Router {
+        let Faces { home, settings, shelf, streams, scanner, making, feeds, .. } = self;
+        let (address, begun) = (settings.server.base_url.clone(), Begun::clone(self.begun));
+        subsonic::router(subsonic::Parts {
             catalog: Arc::clone(&home.catalog),
             sign_in: home.sign_in.clone(),
             shelf: (*shelf).clone(),
             streams: (*streams).clone(),
             covers: making.covers.clone(),
             transforms: Some(making.transforms.clone()),
+            sign: making.sign(home),
+            begun: Arc::new(move |viewer, track| begun.tell(viewer, track)),
+            address_of: Arc::new(move |client, headers, uri| address.named_by(client, headers, uri)),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),
+            feeds: Arc::clone(feeds),
             listings,
-        });
-        web::observe(web.merge(subsonic).merge(cdn), &observed)
+        })
     }
 }

@@ -78,12 +78,40 @@ async def listen(server):
     rest = await server._do_request("download", {"id": song.id}, fields)
     step("a resumed download", rest.status == 206 and first + await rest.read() == file)
     step("scrobble", await server.scrobble(song.id))
+    return song
+
+
+async def keep(server, song):
+    album = await server.get_album(song.album_id)
+    step("star", await server.star(sids=[song.id], album_ids=[album.id], artist_ids=[song.artist_id]))
+    starred = await server.get_starred2()
+    kept = [[row.id for row in rows] for rows in (starred.song, starred.album, starred.artist)]
+    step("what is starred", kept == [[song.id], [album.id], [song.artist_id]])
+    step("unstar", await server.unstar(sids=[song.id], album_ids=[album.id], artist_ids=[song.artist_id]))
+    step("nothing is starred", not (await server.get_starred2()).song)
+    step("a rating", await server.set_rating(song.id, 4))
+    step("what is rated", (await server.get_song(song.id)).user_rating == 4)
+    songs = [one.id for one in album.song]
+    step("a playlist is made", await server.create_playlist(name="Evening", song_ids=songs[:2]))
+    mine = next(one for one in await server.get_playlists() if one.name == "Evening")
+    step("a playlist is changed", await server.update_playlist(
+        mine.id, name="Night", song_ids_to_add=songs[2:], song_indices_to_remove=[0]))
+    entries = await server.get_playlist(mine.id)
+    step("a playlist is read", (entries.name, [one.id for one in entries.entry]) == ("Night", songs[1:]))
+    step("a playlist is removed", await server.delete_playlist(mine.id))
+    step("a bookmark is made", await server.create_bookmark(song.id, 5000, "here"))
+    marks = [(mark.entry.id, mark.position) for mark in await server.get_bookmarks()]
+    step("a bookmark is read", marks == [(song.id, 5000)])
+    step("a bookmark is removed", await server.delete_bookmark(song.id))
+    step("a queue is kept", await server.save_play_queue(songs, songs[0], 7000))
+    queue = await server.get_play_queue()
+    step("a queue is read", ([one.id for one in queue.entry], queue.position) == (songs, 7000))
 
 
 async def main():
     server = connection()
     await browse(server)
-    await listen(server)
+    await keep(server, await listen(server))
     await server.cleanup()
     print("done")
 

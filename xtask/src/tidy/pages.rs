@@ -30,7 +30,7 @@ pub(super) fn ci(tree: &Tree) -> Vec<Complaint> {
 }
 
 /// The table of keys, and the page that explains them.
-const KEYS: &str = "programs/millpond/src/settings/keys.rs";
+const KEYS: &str = "programs/millpond/src/settings/keys/table.rs";
 const GUIDE: &str = "docs/guide/configuration.md";
 
 /// Every key of the configuration has its row in the guide. A key is the text after `serving(` or `everywhere(`.

@@ -22,7 +22,8 @@ const GOOD: &[(&str, &str)] = &[
     ("docs/guide/configuration.md", "| `a.b` | none | nothing |\n"),
     ("programs/millpond/src/main.rs", "mod settings;\n"),
     ("programs/millpond/src/settings.rs", "mod keys;\n"),
-    ("programs/millpond/src/settings/keys.rs", "&[serving(\n    \"a.b\", 1), everywhere(\"a.b\")]"),
+    ("programs/millpond/src/settings/keys.rs", "mod table;\n"),
+    ("programs/millpond/src/settings/keys/table.rs", "&[serving(\n    \"a.b\", 1), everywhere(\"a.b\")]"),
     ("core/budget/src/limits.rs", "pub const NAMES_MAX: usize = 7;\n"),
     ("core/budget/tests/flat.rs", "#[test]\nfn p04_memory_stays_flat() { let a = '{'; }\n"),
 ];

@@ -54,3 +54,8 @@ pub const REMOTE_CLIENT_ERROR_MS: u64 = 60_000;
 pub const REMOTE_SERVER_ERROR_MS: u64 = 10_000;
 /// A `Last-Modified` that is older than this when it is sent names one run of bytes (RFC 9110 section 8.8.2.2).
 pub const REMOTE_SETTLED_MS: u64 = 60_000;
+/// Connections with a single request on them to servers that somebody named, unless their user says otherwise: feeds have
+/// theirs, and so have the services that are told what was played.
+pub const OUTGOING_CONNECTIONS_MAX: usize = 4;
+/// What one answer to such a request may have, in bytes, unless its user says otherwise.
+pub const OUTGOING_BYTES_MAX: u64 = 4 * MIB;

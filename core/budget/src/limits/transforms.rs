@@ -82,6 +82,11 @@ pub const SOUND_LINGER_MS: u64 = 1_000;
 pub const FLIGHT_WAIT_MS: u64 = 30_000;
 /// Renditions that one address, or one user of an app, may have in the making, those that wait for a turn included.
 pub const FLIGHTS_PER_ADDRESS_MAX: usize = 8;
+/// How many of those one app of a user may follow while they are made: what plays, what comes next, and a few that are fetched
+/// for later.
+pub const TRANSCODES_PER_PLAYER_MAX: usize = 6;
+/// So much of what an app calls itself tells it from others.
+pub const PLAYER_NAME_CHARS: usize = 64;
 /// What is reserved for a look at a source by ffprobe…
 pub const PROBE_BYTES: u64 = 40 * MIB;
 /// …and for another one at a source that turned out to need more: an index of ten hours with 60 frames in a second, or
@@ -319,3 +324,9 @@ pub const FRESH_SERVER_ERROR_MS: u64 = 10_000;
 pub const FRESH_UNSUPPORTED_MS: u64 = 3_600_000;
 /// How long what is no longer fresh may be given while it is made anew.
 pub const STALE_MS: u64 = 86_400_000;
+/// Bitrates among which one list of HLS lets a player choose, where it names them.
+pub const HLS_CHOICES_MAX: usize = 12;
+/// The largest file of captions beside a video that is read.
+pub const CAPTIONS_BYTES_MAX: u64 = 512 * KIB;
+/// What that takes while it is read, decoded and written anew.
+pub const CAPTIONS_NEED_BYTES: u64 = 4 * CAPTIONS_BYTES_MAX;

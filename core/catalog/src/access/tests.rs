@@ -41,6 +41,9 @@ fn p08_every_action_is_judged_for_everybody() {
     check(Action::ChangeTrack { owner: Some(UserId(3)) },        [S, D, D, A]);
     check(Action::ChangePlaylist { owner: UserId(1) },           [S, A, D, A]);
     check(Action::ChangePlaylist { owner: UserId(2) },           [S, D, A, A]);
+    check(Action::ChangePodcast { owner: None },                 [S, D, D, A]);
+    check(Action::ChangePodcast { owner: Some(UserId(1)) },      [S, D, D, A]);
+    check(Action::ChangePodcast { owner: Some(UserId(2)) },      [S, D, A, A]);
     check(Action::Upload,                                        [S, D, A, A]);
     check(Action::Transform,                                     [S, D, A, A]);
     check(Action::Share,                                         [S, D, A, A]);

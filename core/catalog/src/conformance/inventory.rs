@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use store::Part;
+
 use super::house::{House, file, path, titles};
 use crate::database::Catalog;
 use crate::error::ErrorKind;
@@ -9,7 +11,7 @@ use crate::model::{AlbumOrder, Item, TrackChange, TrackId, Visibility};
 use crate::scan::Known;
 
 async fn known(house: &House) -> Vec<Known> {
-    house.catalog.known(house.music, None, 500).await.expect("known files")
+    house.catalog.known(house.music, &Part::all(), None, 500).await.expect("known files")
 }
 
 pub(super) async fn known_files_come_in_the_order_of_their_bytes(catalog: Arc<dyn Catalog>) {
@@ -29,12 +31,45 @@ pub(super) async fn known_files_come_in_the_order_of_their_bytes(catalog: Arc<dy
     assert_eq!(all[3].stamp, files[0].stamp, "a stamp comes back as it went in");
     let (mut paged, mut after) = (Vec::new(), None);
     loop {
-        let page = house.catalog.known(house.music, after.as_ref(), 2).await.expect("a page");
+        let page = house.catalog.known(house.music, &Part::all(), after.as_ref(), 2).await.expect("a page");
         let Some(last) = page.last() else { break };
         after = Some(last.path.clone());
         paged.extend(page);
     }
     assert_eq!(paged, all);
+}
+
+pub(super) async fn known_files_of_a_part_are_those_of_the_part(catalog: Arc<dyn Catalog>) {
+    let paths = [
+        "1.mp3",
+        "a b/1.mp3",
+        "a!/1.mp3",
+        "a/1.mp3",
+        "a/é/1.mp3",
+        "a/é/x/1.mp3",
+        "a/é0/1.mp3",
+        "a0.mp3",
+        "é/1.mp3",
+    ];
+    let files = paths.map(|name| {
+        let mut found = file("A", "One", 1, &name.replace('/', " "));
+        found.path = path(name);
+        found
+    });
+    let house = House::with(catalog, &files).await;
+    let folders = ["a", "a/é", "a b", "é", "gone", "1.mp3"].map(path);
+    let parts = folders.iter().flat_map(|at| [Part::beneath(at.clone()), Part::files_of(Some(at.clone()))]);
+    for part in parts.chain([Part::all(), Part::files_of(None)]) {
+        let expected: Vec<&str> = paths.into_iter().filter(|file| part.has(&path(file))).collect();
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = house.catalog.known(house.music, &part, after.as_ref(), 2).await.expect("a page");
+            let Some(last) = page.last() else { break };
+            after = Some(last.path.clone());
+            found.extend(page.into_iter().map(|known| known.path.to_string()));
+        }
+        assert_eq!(found, expected, "{part:?}");
+    }
 }
 
 pub(super) async fn a_file_that_vanishes_and_returns_is_the_same_track(catalog: Arc<dyn Catalog>) {

@@ -23,10 +23,14 @@ mod lists;
 mod places;
 mod playing;
 mod playlists;
+mod podcasts;
 mod random;
 mod rights;
+mod scrobbles;
 mod search;
 mod sent;
+mod shares;
+mod smart;
 mod stations;
 mod uploads;
 mod users;
@@ -92,6 +96,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     of_what_is_kept(&make).await;
 
     inventory::known_files_come_in_the_order_of_their_bytes(make().await).await;
+    inventory::known_files_of_a_part_are_those_of_the_part(make().await).await;
     inventory::a_file_that_vanishes_and_returns_is_the_same_track(make().await).await;
     inventory::a_renamed_file_is_the_same_track(make().await).await;
     inventory::new_tags_move_a_track_to_its_new_album(make().await).await;
@@ -104,11 +109,23 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 
 /// Those of what users keep for themselves.
 async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
+    shares::a_share_is_its_owners_until_it_is_removed(make().await).await;
+    shares::p08_a_token_opens_what_its_owner_sees_while_it_is_open(make().await).await;
+    shares::p04_shares_and_their_songs_are_bounded(make().await).await;
+
     playlists::songs_come_and_go_by_their_places(make().await).await;
     playlists::a_change_is_made_whole_or_not_at_all(make().await).await;
     playlists::p04_lists_and_their_songs_are_bounded(make().await).await;
     playlists::p08_a_playlist_shows_each_viewer_what_he_may_see(make().await).await;
     playlists::songs_that_vanish_keep_their_place_until_they_return(make().await).await;
+    playlists::totals_follow_their_tracks(make().await).await;
+    smart::each_rule_finds_what_it_says(make().await).await;
+    smart::what_is_found_comes_in_its_order(make().await).await;
+    smart::p08_rules_find_what_their_reader_sees_and_likes(make().await).await;
+    smart::a_page_of_a_reading_that_began_goes_on_where_it_was(make().await).await;
+    smart::songs_of_a_smart_playlist_are_nobodys_to_put_in(make().await).await;
+    smart::p04_smart_playlists_are_bounded(make().await).await;
+    smart::songs_of_a_list_from_elsewhere_are_found(make().await).await;
 
     left_off::a_queue_is_kept_as_it_was(make().await).await;
     left_off::p08_of_a_queue_each_sees_what_he_still_may(make().await).await;
@@ -117,6 +134,19 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     left_off::a_renamed_file_keeps_its_bookmarks_and_its_place(make().await).await;
 
     stations::stations_are_added_changed_and_removed(make().await).await;
+
+    podcasts::a_feed_is_followed_once_and_read_when_it_is_due(make().await).await;
+    podcasts::what_a_feed_says_of_its_episodes_is_kept_up_to_date(make().await).await;
+    podcasts::an_episode_is_fetched_by_one_and_told_once(make().await).await;
+    podcasts::p08_of_an_episode_its_track_is_shown_to_those_who_see_it(make().await).await;
+    podcasts::what_was_fetched_of_an_episode_is_removed_with_its_bytes(make().await).await;
+
+    scrobbles::an_account_is_one_users_and_goes_through_its_states(make().await).await;
+    scrobbles::a_play_is_in_line_for_each_account_and_leaves_it_once(make().await).await;
+    scrobbles::what_waits_is_told_to_nobody_else(make().await).await;
+    scrobbles::who_connected_anew_hears_nothing_of_the_old_account(make().await).await;
+    scrobbles::p04_a_line_is_bounded_and_the_oldest_gives_way(make().await).await;
+    scrobbles::what_was_heard_is_told_as_it_was_called(make().await).await;
 }
 
 /// Those of uploads, of the bytes that are kept of them, and of their end.

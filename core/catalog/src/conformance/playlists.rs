@@ -26,6 +26,11 @@ async fn four(catalog: Arc<dyn Catalog>) -> (House, [TrackId; 4]) {
 
 async fn songs(house: &House, viewer: &Viewer, id: PlaylistId) -> String {
     let tracks = house.catalog.playlist_tracks(viewer, id, 0, 500).await.expect("a list");
+    // Whoever sees the list is told as much about it as it shows.
+    if let Ok(head) = house.catalog.playlist(viewer, id).await {
+        let duration_ms: u64 = tracks.iter().map(|track| track.duration_ms).sum();
+        assert_eq!((head.tracks, head.duration_ms), (tracks.len() as u64, duration_ms));
+    }
     titles(&tracks).concat()
 }
 
@@ -71,7 +76,7 @@ pub(super) async fn songs_come_and_go_by_their_places(catalog: Arc<dyn Catalog>)
         name: Some("Still".to_owned()),
         comment: Some("two\nlines".to_owned()),
         public: Some(true),
-        songs: SongsChange::Keep,
+        ..PlaylistChange::default()
     };
     catalog.change_playlist(&ann, id, &words).await.expect("a change");
     let changed = catalog.playlist(&house.bob(), id).await.expect("everybody sees it");
@@ -186,4 +191,40 @@ pub(super) async fn songs_that_vanish_keep_their_place_until_they_return(catalog
     assert_eq!(songs(&house, &ann, id).await, "abd");
     catalog.remove_user(house.ann.id).await.expect("a removal");
     assert_eq!(kind(catalog.playlist(&Viewer::managing(&house.admin), id).await), ErrorKind::NotFound);
+}
+
+pub(super) async fn totals_follow_their_tracks(catalog: Arc<dyn Catalog>) {
+    let (house, [a, b, c, d]) = four(catalog).await;
+    let (catalog, ann, bob) = (&house.catalog, house.ann(), house.bob());
+    let id = catalog.add_playlist(&ann, "x", &[a, b, a, c, d]).await.expect("a playlist");
+    let shown = PlaylistChange { public: Some(true), ..PlaylistChange::default() };
+    catalog.change_playlist(&ann, id, &shown).await.expect("a change");
+    catalog.follow_moves(house.music).await.expect("an end");
+    let check = async |viewer: &Viewer, expected: &str| {
+        assert_eq!(songs(&house, viewer, id).await, expected);
+    };
+    // A file becomes longer.
+    let mut longer = file("A", "One", 1, "a");
+    longer.tags.duration_ms = 1_000_000;
+    house.record(&[longer]).await;
+    check(&ann, "abacd").await;
+    // Files go, one of them comes back under another name, and keeps its place.
+    catalog.mark_missing(house.music, &[a, b]).await.expect("a mark");
+    check(&bob, "cd").await;
+    let mut renamed = file("A", "One", 2, "b");
+    renamed.path = super::house::path("elsewhere.flac");
+    renamed.stamp.changed_ns = 99;
+    house.record(&[renamed]).await;
+    catalog.follow_moves(house.music).await.expect("an end");
+    catalog.mark_present(house.music, &[a]).await.expect("a mark");
+    check(&bob, "abacd").await;
+    // One becomes Ann's own, and stays nobody else's when she goes.
+    house.hide_for_ann("c").await;
+    check(&ann, "abacd").await;
+    check(&bob, "abad").await;
+    catalog.change_playlist(&ann, id, &edit(&[0, 2], &[])).await.expect("a change");
+    check(&ann, "bcd").await;
+    let his = catalog.add_playlist(&bob, "his", &[a, d]).await.expect("a playlist");
+    catalog.remove_user(house.ann.id).await.expect("a removal");
+    assert_eq!(songs(&house, &bob, his).await, "ad");
 }

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::Result;
 use crate::access::Viewer;
 use crate::model::{
-    Bookmark, PlayQueue, Playlist, PlaylistChange, PlaylistId, QueueToKeep, Station, StationId, StationText,
-    Track, TrackId,
+    Bookmark, PlayQueue, Playlist, PlaylistChange, PlaylistId, QueueToKeep, Rules, Station, StationId,
+    StationText, Track, TrackId, Wanted,
 };
 
 /// Playlists. Whoever changes one has a listener's eyes for its songs, also when he manages.
@@ -30,12 +30,25 @@ pub trait Playlists: Send + Sync + 'static {
     /// `NotFound` when he does not see one of the tracks; `Invalid` when the name is none or there are too many tracks;
     /// `NotAllowed` when he has as many playlists as he may.
     async fn add_playlist(&self, viewer: &Viewer, name: &str, tracks: &[TrackId]) -> Result<PlaylistId>;
+    /// Makes a playlist of the viewer's, for his eyes alone, whose tracks are found by rules whenever somebody reads it: those
+    /// that he sees, by what he starred, rated and played.
+    ///
+    /// # Errors
+    /// `Invalid` when the name is none or the rules are; `NotAllowed` when he has as many playlists as he may.
+    async fn add_smart_playlist(&self, viewer: &Viewer, name: &str, rules: &Rules) -> Result<PlaylistId>;
+    /// The rules of a playlist; none when it has tracks of its own. `NotFound` when the viewer does not see it.
+    async fn playlist_rules(&self, viewer: &Viewer, id: PlaylistId) -> Result<Option<Rules>>;
+    /// Which tracks a list from elsewhere means, of those that the viewer sees: the one whose path beneath its library is
+    /// the end of the path that was written down; else one that is called so and played by them, and of several the one with
+    /// the same file name. As many answers as there are questions, of which there are at most 100.
+    async fn wanted_tracks(&self, viewer: &Viewer, wanted: &[Wanted]) -> Result<Vec<Option<TrackId>>>;
     /// Changes a playlist, at once or not at all.
     ///
     /// # Errors
     /// `NotFound` when the viewer does not see the playlist, one of the tracks that come, or one in a place that is named;
-    /// `NotAllowed` when the list is somebody else's and the viewer does not manage; `Invalid` when a text is none or there
-    /// are too many tracks.
+    /// `NotAllowed` when the list is somebody else's and the viewer does not manage, when tracks are to come or go although
+    /// they are found by rules, or rules are given to a list with tracks of its own; `Invalid` when a text is none, rules
+    /// are, or there are too many tracks.
     async fn change_playlist(&self, viewer: &Viewer, id: PlaylistId, change: &PlaylistChange) -> Result<()>;
     /// Removes a playlist; errors as with a change.
     async fn remove_playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<()>;

@@ -1,6 +1,6 @@
 //! What users keep: changes of playlists, queues, bookmarks, radio stations.
 
-use super::{StationId, Track, TrackId, UnixMs};
+use super::{Rules, StationId, Track, TrackId, UnixMs};
 
 /// What is to become of the songs of a playlist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,10 @@ pub struct PlaylistChange {
     pub comment: Option<String>,
     /// Whether everyone sees it.
     pub public: Option<bool>,
-    /// Its songs.
+    /// Its songs, if it has songs of its own.
     pub songs: SongsChange,
+    /// Its rules, if it has rules in their place.
+    pub rules: Option<Rules>,
 }
 
 /// A queue to be kept in the place of the one before.

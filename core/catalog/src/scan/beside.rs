@@ -46,6 +46,11 @@ impl Beside {
     }
 }
 
+/// Whether a picture of that name may be the cover of what lies beside it.
+pub(super) fn is_picture_name(name: &str) -> bool {
+    rank(name).is_some()
+}
+
 /// How good a name is, without regard to case; `None` is no name of a picture.
 fn rank(name: &str) -> Option<usize> {
     let (stem, extension) = name.rsplit_once('.')?;

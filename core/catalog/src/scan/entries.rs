@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use budget::limits::{SCAN_AHEAD_BATCHES_MAX, SCAN_NAMES_BYTES_MAX, SCAN_NAMES_BYTES_MIN};
 use budget::{Budget, Pool};
-use store::{Entry, LibraryFolder, Walk};
+use store::{Entry, FolderId, LibraryFolder, Part, Walk, Watch};
 use tokio::sync::mpsc;
 
 use super::beside::Beside;
@@ -17,22 +17,30 @@ const BATCH_ENTRIES: usize = 128;
 
 type Item = Result<(Entry, Arc<Beside>), store::Error>;
 
-/// The sound and video files of a folder in the byte order of their paths, each with the pictures beside it.
+/// The sound and video files of a part of a folder in the byte order of their paths, each with the pictures beside it.
 pub(super) struct Entries {
     batches: mpsc::Receiver<Vec<Item>>,
     batch: VecDeque<Item>,
 }
 
 impl Entries {
-    /// Starts the walk. It ends when this is dropped: nobody takes its batches then.
-    pub(super) fn of(folder: &Arc<LibraryFolder>, budget: &Budget) -> Self {
+    /// Starts the walk, which puts folders under this watch. It ends when this is dropped: nobody takes its batches then.
+    pub(super) fn of(
+        folder: &Arc<LibraryFolder>,
+        part: &Part,
+        watch: Option<(Watch, FolderId)>,
+        budget: &Budget,
+    ) -> Self {
         let (sender, batches) = mpsc::channel(SCAN_AHEAD_BATCHES_MAX);
-        let folder = Arc::clone(folder);
+        let mut found = folder.walk().only(part.clone());
+        if let Some((watch, id)) = watch {
+            found = found.watched(&watch, id);
+        }
         // Without room for many names, a walk looks at smaller folders: the scan's own permit covers those.
         let names = budget.take(Pool::Scans, SCAN_NAMES_BYTES_MAX).ok();
         let names_bytes = if names.is_some() { SCAN_NAMES_BYTES_MAX } else { SCAN_NAMES_BYTES_MIN };
         tokio::task::spawn_blocking(move || {
-            walk(folder.walk().with_names_bytes(names_bytes), &sender);
+            walk(found.with_names_bytes(names_bytes), &sender);
             drop(names);
         });
         Entries { batches, batch: VecDeque::new() }

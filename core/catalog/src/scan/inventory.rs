@@ -1,7 +1,7 @@
 //! What a scan needs of the database, and the words it speaks in.
 
 use async_trait::async_trait;
-use store::{FolderId, RelPath, Stamp};
+use store::{FolderId, Part, RelPath, Stamp};
 
 use super::details::Details;
 use crate::error::Error;
@@ -111,9 +111,15 @@ pub struct FoundCover {
 /// What a scan asks of the database. Each call is one short read or one transaction.
 #[async_trait]
 pub trait Inventory: Send + Sync + 'static {
-    /// At most `rows_max` known files of a folder, missing ones too, by the bytes of their paths, behind `after`.
-    /// There may be more unless there are none: a page of long paths is shorter.
-    async fn known(&self, folder: FolderId, after: Option<&RelPath>, rows_max: usize) -> Result<Vec<Known>>;
+    /// At most `rows_max` known files of a part of a folder, missing ones too, by the bytes of their paths, behind
+    /// `after`. There may be more unless there are none: a page of long paths is shorter.
+    async fn known(
+        &self,
+        folder: FolderId,
+        part: &Part,
+        after: Option<&RelPath>,
+        rows_max: usize,
+    ) -> Result<Vec<Known>>;
     /// Adds or replaces tracks by their paths, with album, artists, genres and search text, in one transaction. A
     /// recorded track is there: it is no longer missing.
     async fn record(&self, folder: FolderId, found: &[Found]) -> Result<()>;

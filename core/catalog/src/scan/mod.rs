@@ -12,6 +12,10 @@
 //! inventory in batches. Each reader is a turn of background work: when memory is scarce there are fewer at once, but
 //! always one.
 //!
+//! While [`Scanner::run`] serves, its walks put each folder under a watch of the kernel's before they list it. What is
+//! heard (`heard`) waits until it has come to rest; then the parts of libraries in which it happened (`wanted`) are gone
+//! through, and no other. Where nothing can be heard, the whole library is gone through now and then (`watch`).
+//!
 //! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; what is in a video beyond what its
 //! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)); words in APE tags. A
 //! picture that is put beside tracks that did not change is found when one of them does.
@@ -22,6 +26,7 @@ mod details;
 mod entries;
 mod fields;
 mod flac;
+mod heard;
 mod id3;
 mod iff;
 mod inventory;
@@ -38,7 +43,10 @@ mod reader;
 mod samples;
 mod scanner;
 mod sound;
+mod status;
 mod tags;
+mod wanted;
+mod watch;
 mod window;
 mod words;
 
@@ -48,5 +56,7 @@ pub use details::{Contribution, Details, Person};
 pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
 pub use lyrics::{Line, Lyrics, read_lyrics, read_lyrics_file};
 pub use mpeg::mpeg_frame_bytes;
-pub use scanner::{Asked, Counts, Report, Scanner, Status};
+pub use scanner::{Asked, Scanner};
+pub use status::{Counts, Report, Status};
 pub use tags::read_tags;
+pub use watch::Upkeep;

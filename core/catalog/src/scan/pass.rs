@@ -1,13 +1,14 @@
-//! One pass through one folder: the merge, and what follows from its steps.
+//! One pass through one folder, or through parts of it: the merge, and what follows from its steps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use budget::limits::{
     PAGE_ROWS_MAX, SCAN_BATCH_BYTES, SCAN_BATCH_ROWS, SCAN_READER_BYTES, SCAN_READER_FILES, SCAN_READERS_MAX,
-    SCAN_UNSEEN_MAX,
+    SCAN_UNSEEN_MAX, WATCH_SETTLE_MS,
 };
-use store::{Entry, FolderId, LibraryFolder, RelPath, Unseen};
+use store::{Entry, FolderId, LibraryFolder, Part, RelPath, Stamp, Unseen};
 use tokio::task::JoinSet;
 
 use super::beside::Beside;
@@ -15,7 +16,8 @@ use super::entries::Entries;
 use super::inventory::{Found, Known};
 use super::merge::{self, Step};
 use super::reader::{Job, Outcome, Was, read_files};
-use super::scanner::{Counts, Shared};
+use super::scanner::Shared;
+use super::status::Counts;
 use crate::error::{Error, ErrorKind};
 use crate::model::TrackId;
 
@@ -27,6 +29,9 @@ pub(super) struct Pass<'a> {
     shared: &'a Shared,
     id: FolderId,
     folder: Arc<LibraryFolder>,
+    /// What is gone through now, and whether a file in it was left for later.
+    part: Part,
+    is_left: bool,
     entries: Entries,
     /// Known files, a page at a time.
     known: VecDeque<Known>,
@@ -44,16 +49,42 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// Goes through a folder from its first file to its last.
-    pub(super) async fn run(shared: &'a Shared, id: FolderId) -> Result<(), Error> {
-        let folders = shared.folders.clone();
-        let folder = tokio::task::spawn_blocking(move || folders.reopen(id)).await.map_err(stopped)?;
-        let folder = folder.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()).because(e))?;
-        let mut pass = Pass {
+    /// Goes through these parts of a folder, each from its first file to its last. Moves between them are followed at
+    /// the end.
+    pub(super) async fn run(shared: &'a Shared, id: FolderId, parts: Vec<Part>) -> Result<(), Error> {
+        let (folder, parts) = open(shared, id, parts).await?;
+        let mut parts = parts.into_iter();
+        let Some(first) = parts.next() else { return Ok(()) };
+        let mut pass = Pass::of(shared, id, folder, first);
+        loop {
+            if pass.part.is_all() {
+                pass.refuse_if_vanished().await?;
+            }
+            pass.merge().await?;
+            if pass.is_left {
+                shared.leave(id, pass.part.clone());
+            }
+            match parts.next() {
+                Some(next) => pass.turn_to(next),
+                None => break,
+            }
+        }
+        let is_all = pass.part.is_all();
+        pass.finish().await?;
+        if is_all {
+            shared.note_hearing(id);
+        }
+        Ok(())
+    }
+
+    fn of(shared: &'a Shared, id: FolderId, folder: Arc<LibraryFolder>, part: Part) -> Self {
+        Pass {
             shared,
             id,
-            entries: Entries::of(&folder, &shared.budget),
+            entries: Entries::of(&folder, &part, shared.watch().map(|watch| (watch, id)), &shared.budget),
             folder,
+            part,
+            is_left: false,
             known: VecDeque::new(),
             after: None,
             known_ended: false,
@@ -65,10 +96,19 @@ impl<'a> Pass<'a> {
             missing: Vec::new(),
             back: Vec::new(),
             seen: 0,
-        };
-        pass.refuse_if_vanished().await?;
-        pass.merge().await?;
-        pass.finish().await
+        }
+    }
+
+    /// Begins the next part. What was found in the others is still to be told.
+    fn turn_to(&mut self, part: Part) {
+        let watch = self.shared.watch().map(|watch| (watch, self.id));
+        self.entries = Entries::of(&self.folder, &part, watch, &self.shared.budget);
+        self.part = part;
+        self.is_left = false;
+        self.known.clear();
+        self.after = None;
+        self.known_ended = false;
+        self.unseen.clear();
     }
 
     /// A mount that is not there is often an empty folder. That is no reason to hide a library.
@@ -78,7 +118,8 @@ impl<'a> Pass<'a> {
         }
         let mut after = None;
         loop {
-            let rows = self.shared.inventory.known(self.id, after.as_ref(), PAGE_ROWS_MAX).await?;
+            let rows =
+                self.shared.inventory.known(self.id, &self.part, after.as_ref(), PAGE_ROWS_MAX).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             if rows.iter().any(|known| !known.missing) {
                 let root = self.folder.root().display();
@@ -112,6 +153,9 @@ impl<'a> Pass<'a> {
                     self.tell_progress(1);
                     return Ok(());
                 }
+                (Step::New | Step::Changed, _, Some((entry, _))) if self.is_too_early(&entry.stamp) => {
+                    self.is_left = true;
+                }
                 (Step::New | Step::Changed, known, Some((entry, beside))) => {
                     self.job.push(Job::of(entry, known.as_ref(), beside));
                 }
@@ -131,6 +175,16 @@ impl<'a> Pass<'a> {
                 self.mark().await?;
             }
         }
+    }
+
+    /// Whether a file is left for later, because somebody may still be writing it. A scan of everything takes what is
+    /// there. A change in what is to come is a clock that was set, and no reason to wait for it.
+    fn is_too_early(&self, stamp: &Stamp) -> bool {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ns = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        let settle_ns = i64::try_from(WATCH_SETTLE_MS).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let age_ns = now_ns.saturating_sub(stamp.changed_ns);
+        !self.part.is_all() && (0..settle_ns).contains(&age_ns)
     }
 
     /// A picture that came or went changes the tracks beside it, though their own bytes are the same. Mostly the names
@@ -182,7 +236,8 @@ impl<'a> Pass<'a> {
         if !self.known.is_empty() || self.known_ended {
             return Ok(());
         }
-        let rows = self.shared.inventory.known(self.id, self.after.as_ref(), PAGE_ROWS_MAX).await?;
+        let rows =
+            self.shared.inventory.known(self.id, &self.part, self.after.as_ref(), PAGE_ROWS_MAX).await?;
         self.known_ended = rows.is_empty();
         if let Some(last) = rows.last() {
             self.after = Some(last.path.clone());
@@ -293,6 +348,26 @@ impl<'a> Pass<'a> {
         }
         Ok(())
     }
+}
+
+/// Opens the folder. Its parts are those of the folder in which something was heard: if another lies in its place now,
+/// because a mount came or went, what is not in them says nothing, and all of it is looked at instead.
+async fn open(
+    shared: &Shared,
+    id: FolderId,
+    parts: Vec<Part>,
+) -> Result<(Arc<LibraryFolder>, Vec<Part>), Error> {
+    if let Some(watch) = shared.watch()
+        && !parts.iter().any(Part::is_all)
+        && let Some(folder) = shared.folders.folder(id)
+        && folder.is_heard_by(&watch, id)
+    {
+        return Ok((folder, parts));
+    }
+    let folders = shared.folders.clone();
+    let folder = tokio::task::spawn_blocking(move || folders.reopen(id)).await.map_err(stopped)?;
+    let folder = folder.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()).because(e))?;
+    Ok((folder, vec![Part::all()]))
 }
 
 /// About how much memory a found track holds.

@@ -1,6 +1,6 @@
-//! Scans, one at a time: all folders, one after the other.
+//! Scans, one at a time: of everything, or of the parts of libraries in which something happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -10,14 +10,15 @@ use budget::limits::{
     pool_share,
 };
 use budget::{Budget, Fault, Permit, Pool};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use store::{FolderId, Folders};
-use tokio::sync::Notify;
+use store::{FolderId, Folders, Hearing, Part, Watch};
+use tokio::sync::{Notify, watch};
 
 use super::inventory::Inventory;
 use super::pass::Pass;
+use super::status::{Counts, Figures, Report, Status};
+use super::wanted::Wanted;
+use super::watch::Upkeep;
 use crate::error::{Error, ErrorKind};
 use crate::model::UnixMs;
 
@@ -32,25 +33,40 @@ const _: () = {
 
 /// Looks for what changed in the library folders and tells the catalog. A clone is the same scanner.
 #[derive(Clone)]
-pub struct Scanner(Arc<Shared>);
+pub struct Scanner(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) inventory: Arc<dyn Inventory>,
     pub(super) folders: Folders,
     pub(super) budget: Budget,
     state: Mutex<State>,
+    status: watch::Sender<Status>,
     /// Wakes [`Scanner::run`] when somebody asked.
-    wanted: Notify,
+    asked: Notify,
     /// Folders in which this process has followed all moves: a scan that broke off may have left some.
     settled: Mutex<BTreeSet<FolderId>>,
-    figures: Figures,
+    /// What hears changes, while they are heard.
+    watch: Mutex<Option<Watch>>,
+    hearing: Mutex<BTreeMap<FolderId, Hearing>>,
+    /// Parts that were looked at too early.
+    left: Mutex<Wanted>,
+    is_left: Notify,
+    pub(super) figures: Figures,
 }
 
 #[derive(Default)]
 struct State {
-    status: Status,
-    /// Whether somebody asked for a scan that has not begun.
-    is_asked: bool,
+    /// What the scan that runs looks at.
+    runs: Option<Reach>,
+    /// What was asked for and has not begun.
+    wanted: Wanted,
+}
+
+/// How far a scan reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Everything,
+    Parts,
 }
 
 /// What became of asking for a scan.
@@ -62,107 +78,85 @@ pub enum Asked {
     Runs,
 }
 
-/// How far a scan is, or what the last one found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Whether one runs now, or was asked for and is about to.
-    pub running: bool,
-    /// The folder that is being looked through.
-    pub folder: Option<FolderId>,
-    /// What it found, over all folders so far.
-    pub counts: Counts,
-    /// When the last scan ended that did not fail.
-    pub ended: Option<UnixMs>,
-    /// What the last scan failed with.
-    pub failure: Option<String>,
-}
-
-/// What a scan found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Files with the name of an audio file.
-    pub seen: u64,
-    /// Tracks that are new.
-    pub added: u64,
-    /// Tracks whose files have other bytes than before.
-    pub changed: u64,
-    /// Tracks whose files were there before and are not.
-    pub missing: u64,
-    /// Tracks that were missing and are there again, unchanged.
-    pub back: u64,
-    /// Files that are no audio or could not be read.
-    pub failed: u64,
-}
-
-/// What one scan found, and how long it took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Folders that were looked through.
-    pub folders: u64,
-    /// What was found in them.
-    pub counts: Counts,
-    /// From start to end.
-    pub duration_ms: u64,
-}
-
-#[derive(Clone, Default)]
-struct Figures {
-    running: Gauge,
-    seen: Counter,
-    added: Counter,
-    changed: Counter,
-    missing: Counter,
-    failed: Counter,
-    duration_seconds: Gauge,
-    last_failed: Gauge,
-}
-
 impl Scanner {
     /// A scanner of these folders for this catalog, whose readers ask this budget.
     pub fn new(catalog: Arc<dyn Inventory>, folders: Folders, budget: Budget) -> Self {
-        let (state, wanted, settled, figures) = Default::default();
-        Scanner(Arc::new(Shared { inventory: catalog, folders, budget, state, wanted, settled, figures }))
+        Scanner(Arc::new(Shared {
+            inventory: catalog,
+            folders,
+            budget,
+            state: Mutex::default(),
+            status: watch::Sender::default(),
+            asked: Notify::new(),
+            settled: Mutex::default(),
+            watch: Mutex::default(),
+            hearing: Mutex::default(),
+            left: Mutex::default(),
+            is_left: Notify::new(),
+            figures: Figures::default(),
+        }))
     }
 
-    /// Asks [`Scanner::run`] for a scan and does not wait for it.
+    /// Asks [`Scanner::run`] for a scan of everything and does not wait for it.
     pub fn ask(&self) -> Asked {
-        let mut state = self.0.lock();
-        if state.status.running || state.is_asked {
+        let state = self.0.lock();
+        if state.runs == Some(Reach::Everything) || state.wanted.is_everything() {
             return Asked::Runs;
         }
-        state.is_asked = true;
         drop(state);
-        self.0.wanted.notify_one();
+        self.want(Wanted::everything());
         Asked::Begins
     }
 
-    /// Scans at once, and then whenever somebody asks, until `stop` is ready, which ends a running scan between two
-    /// files: what it recorded stays, and the next one goes on from there.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Asks for a look at these parts, after the scan that runs.
+    pub(super) fn want(&self, wanted: Wanted) {
+        let mut state = self.0.lock();
+        state.wanted.add_all(wanted);
+        if state.runs.is_none() && !state.wanted.is_empty() {
+            // It has found nothing yet; what the one before it found is not its own.
+            let is_everything = state.wanted.is_everything();
+            self.0.status.send_modify(|status| *status = status.next(is_everything));
+        }
+        drop(state);
+        self.0.asked.notify_one();
+    }
+
+    /// Scans everything at once, and then what somebody asks for and what `upkeep` says, until `stop` is ready, which
+    /// ends a running scan between two files: what it recorded stays, and the next one goes on from there.
+    pub async fn run(self, upkeep: Upkeep, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
+        let listener = self.begin_to_hear(upkeep);
         self.ask();
+        let work = async {
+            tokio::join!(self.obey(), self.heed(listener), self.look_now_and_then(upkeep));
+        };
+        tokio::select! {
+            () = &mut stop => {}
+            () = work => {}
+        }
+        // Nobody will begin what was asked for now, nor hear anything.
+        let mut state = self.0.lock();
+        state.wanted = Wanted::default();
+        self.0.status.send_modify(|status| status.running = state.runs.is_some());
+        drop(state);
+        self.0.set_watch(None);
+    }
+
+    /// Scans whenever somebody asks.
+    async fn obey(&self) {
         loop {
-            tokio::select! {
-                () = &mut stop => break,
-                () = self.asked() => {}
-            }
-            let scanned = tokio::select! {
-                () = &mut stop => break,
-                scanned = self.scan() => scanned,
-            };
-            if let Err(error) = scanned {
+            self.asked().await;
+            if let Err(error) = Box::pin(self.scan_wanted(None)).await {
                 let found = self.status();
                 tracing::warn!(%error, ?found, "the scan is not whole; what it did not see stays as it was");
             }
         }
-        // Nobody will begin what was asked for now.
-        self.0.lock().is_asked = false;
     }
 
     /// Waits until a scan is asked for that no other scan has answered.
     async fn asked(&self) {
-        while !self.0.lock().is_asked {
-            self.0.wanted.notified().await;
+        while self.0.lock().wanted.is_empty() {
+            self.0.asked.notified().await;
         }
     }
 
@@ -173,23 +167,33 @@ impl Scanner {
     /// folder that is not there, or one without any file of which the catalog knows some, is named and nothing of it
     /// is marked missing.
     pub async fn scan(&self) -> Result<Report, Error> {
-        let running = self.begin()?;
-        let scanned = self.all_folders().await;
+        self.scan_wanted(Some(Wanted::everything())).await
+    }
+
+    /// Looks at this, or at what was asked for.
+    async fn scan_wanted(&self, wanted: Option<Wanted>) -> Result<Report, Error> {
+        let (running, wanted) = self.begin(wanted)?;
+        let scanned = self.by_library(wanted).await;
         running.end(scanned.as_ref().err());
-        if let Ok(report) = &scanned {
-            tracing::info!(?report, "the scan is done");
+        match &scanned {
+            // Who listens to the log wants to know what became of his library, not that somebody touched a file in it.
+            Ok(report) if running.reach == Reach::Everything || report.counts.is_news() => {
+                tracing::info!(?report, reach = ?running.reach, "the scan is done");
+            }
+            Ok(report) => tracing::debug!(?report, "the scan is done and found nothing"),
+            Err(_) => {}
         }
         scanned
     }
 
-    async fn all_folders(&self) -> Result<Report, Error> {
-        let started = Instant::now();
+    async fn by_library(&self, wanted: Wanted) -> Result<Report, Error> {
+        let (started, is_everything) = (Instant::now(), wanted.is_everything());
         let permit = self.0.permit(SCAN_BYTES).await?;
         let mut failure = None;
         let mut report = Report::default();
-        for folder in self.0.folders.ids() {
-            self.0.lock().status.folder = Some(folder);
-            match Pass::run(&self.0, folder).await {
+        for (folder, parts) in wanted.by_library(&self.0.folders.ids()) {
+            self.0.status.send_modify(|status| status.folder = Some(folder));
+            match Pass::run(&self.0, folder, parts.clone()).await {
                 Ok(()) => report.folders += 1,
                 Err(e) => {
                     tracing::error!(
@@ -197,53 +201,57 @@ impl Scanner {
                         error = &e as &dyn std::error::Error,
                         "a folder was not scanned"
                     );
+                    // What happened there is not told a second time.
+                    parts
+                        .into_iter()
+                        .filter(|part| !part.is_all())
+                        .for_each(|part| self.0.leave(folder, part));
                     failure.get_or_insert(e);
                 }
             }
         }
         drop(permit);
-        report.counts = self.0.lock().status.counts;
+        self.0.count_watched();
+        report.counts = self.0.status.borrow().counts;
         report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.figures.duration_seconds.set(i64::try_from(report.duration_ms / 1_000).unwrap_or(i64::MAX));
+        if is_everything {
+            self.0
+                .figures
+                .duration_seconds
+                .set(i64::try_from(report.duration_ms / 1_000).unwrap_or(i64::MAX));
+        }
         failure.map_or(Ok(report), Err)
     }
 
     /// How far the scan is, or what the last one found.
     pub fn status(&self) -> Status {
-        let state = self.0.lock();
-        if state.is_asked {
-            // It has found nothing yet; what the one before it found is not its own.
-            return Status { running: true, ended: state.status.ended, ..Status::default() };
-        }
-        state.status.clone()
+        self.0.status.borrow().clone()
     }
 
-    fn begin(&self) -> Result<Running<'_>, Error> {
+    /// The same as it changes.
+    pub fn follow(&self) -> watch::Receiver<Status> {
+        self.0.status.subscribe()
+    }
+
+    fn begin(&self, wanted: Option<Wanted>) -> Result<(Running<'_>, Wanted), Error> {
         let mut state = self.0.lock();
         // Whoever asked for a scan has one, be it this or the one that runs.
-        state.is_asked = false;
-        if state.status.running {
+        let asked = std::mem::take(&mut state.wanted);
+        if state.runs.is_some() {
             return Err(Error::new(ErrorKind::Busy, "a scan is running already"));
         }
-        state.status = Status { running: true, ended: state.status.ended, ..Status::default() };
+        let wanted = wanted.unwrap_or(asked);
+        let reach = if wanted.is_everything() { Reach::Everything } else { Reach::Parts };
+        state.runs = Some(reach);
+        self.0.status.send_modify(|status| *status = status.next(wanted.is_everything()));
         drop(state);
         self.0.figures.running.set(1);
-        Ok(Running(&self.0))
+        Ok((Running { shared: &self.0, reach }, wanted))
     }
 
     /// Adds what scans find to the metrics.
     pub fn register(&self, registry: &mut Registry) {
-        let Figures { running, seen, added, changed, missing, failed, duration_seconds, last_failed } =
-            self.0.figures.clone();
-        registry.register("scan_running", "Whether a scan runs now", running);
-        registry.register("scan_files_seen", "Audio files that scans came by", seen);
-        registry.register("scan_tracks_added", "Tracks that scans found new", added);
-        registry.register("scan_tracks_changed", "Tracks whose files scans found changed", changed);
-        registry.register("scan_tracks_missing", "Tracks whose files scans found gone", missing);
-        registry.register("scan_files_failed", "Files that scans could not take for tracks", failed);
-        registry.register("scan_last_duration_seconds", "How long the last scan took", duration_seconds);
-        let help = "Whether the last scan failed: a folder could not be looked through";
-        registry.register("scan_last_failed", help, last_failed);
+        self.0.figures.clone().register(registry);
     }
 }
 
@@ -265,22 +273,46 @@ impl Shared {
         };
     }
 
+    /// What hears changes, if anything does.
+    pub(super) fn watch(&self) -> Option<Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_watch(&self, watch: Option<Watch>) {
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = watch;
+    }
+
+    /// How much is heard of a library; `None` when nobody tries to.
+    pub(super) fn hearing(&self, id: FolderId) -> Option<Hearing> {
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    /// Says how much is heard of a library, and how much was.
+    pub(super) fn set_hearing(&self, id: FolderId, hearing: Hearing) -> Option<Hearing> {
+        self.hearing.lock().unwrap_or_else(PoisonError::into_inner).insert(id, hearing)
+    }
+
+    /// Leaves a part for later.
+    pub(super) fn leave(&self, id: FolderId, part: Part) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).add(id, part);
+        self.is_left.notify_one();
+    }
+
+    /// Waits for parts that were left, and takes them.
+    pub(super) async fn left(&self) -> Wanted {
+        loop {
+            let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+            if !left.is_empty() {
+                return left;
+            }
+            self.is_left.notified().await;
+        }
+    }
+
     /// Adds to what the running scan found.
     pub(super) fn count(&self, found: Counts) {
-        let mut state = self.lock();
-        let counts = &mut state.status.counts;
-        counts.seen += found.seen;
-        counts.added += found.added;
-        counts.changed += found.changed;
-        counts.missing += found.missing;
-        counts.back += found.back;
-        counts.failed += found.failed;
-        drop(state);
-        self.figures.seen.inc_by(found.seen);
-        self.figures.added.inc_by(found.added);
-        self.figures.changed.inc_by(found.changed);
-        self.figures.missing.inc_by(found.missing);
-        self.figures.failed.inc_by(found.failed);
+        self.status.send_modify(|status| status.counts.add(found));
+        self.figures.count(found);
     }
 
     /// A permit of the scans' pool. A scan has time: when the pool is full, it asks again.
@@ -296,27 +328,38 @@ impl Shared {
 }
 
 /// A scan that runs, until this is dropped.
-struct Running<'a>(&'a Shared);
+struct Running<'a> {
+    shared: &'a Shared,
+    reach: Reach,
+}
 
 impl Running<'_> {
-    fn end(self, failure: Option<&Error>) {
-        self.0.figures.last_failed.set(i64::from(failure.is_some()));
-        let status = &mut self.0.lock().status;
-        status.failure = failure.map(ToString::to_string);
-        if failure.is_none() {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            status.ended = Some(UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX));
+    fn end(&self, failure: Option<&Error>) {
+        if self.reach == Reach::Everything {
+            self.shared.figures.last_failed.set(i64::from(failure.is_some()));
         }
+        self.shared.status.send_modify(|status| match failure {
+            Some(failure) if self.reach == Reach::Everything => status.failure = Some(failure.to_string()),
+            Some(_) => {}
+            None => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                status.ended = Some(UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX));
+            }
+        });
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.status.running = false;
-        state.status.folder = None;
+        let mut state = self.shared.lock();
+        state.runs = None;
+        let is_next = !state.wanted.is_empty();
+        self.shared.status.send_modify(|status| {
+            status.running = is_next;
+            status.folder = None;
+        });
         drop(state);
-        self.0.figures.running.set(0);
+        self.shared.figures.running.set(0);
     }
 }
 

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 
+use super::failures::Tried;
 use super::{How, Identity, KEY_PREFIX, Parts, Refusal, SignIn, digest, now};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
@@ -32,7 +33,7 @@ impl SignIn {
         if let Some(identity) = remembered.get(&print) {
             return Ok(identity);
         }
-        failures.admit(from, name)?;
+        failures.admit(from, Tried::Name(name))?;
         let ticket = remembered.ticket();
         let user = catalog.user_named(name).await?;
         let id = user.as_ref().map_or(UserId(0), |user| user.id);
@@ -51,9 +52,9 @@ impl SignIn {
             if let Some(identity) = remembered.get(&print) {
                 return Ok(identity);
             }
-            failures.admit(from, name)?;
+            failures.admit(from, Tried::Name(name))?;
             if !passwords.verify(permit, secret, stored).await? {
-                failures.count(from, name);
+                failures.count(from, Tried::Name(name));
                 return Err(Refusal::Wrong);
             }
             How::Password
@@ -79,7 +80,7 @@ impl SignIn {
         if let Some(identity) = remembered.get(&print) {
             return Ok(identity);
         }
-        failures.admit(from, name)?;
+        failures.admit(from, Tried::Name(name))?;
         let ticket = remembered.ticket();
         let user = catalog.user_named(name).await?;
         let id = user.as_ref().map_or(UserId(0), |user| user.id);
@@ -103,7 +104,7 @@ impl SignIn {
                 Err(Refusal::TokenNotSupported)
             }
             _ => {
-                failures.count(from, name);
+                failures.count(from, Tried::Name(name));
                 Err(Refusal::Wrong)
             }
         }
@@ -167,7 +168,7 @@ impl SignIn {
 
     /// The remembered identity, else the user that the catalog names for a secret of 256 random bits. Such secrets
     /// cannot be guessed, so failures are not counted: one revoked key must not lock out its neighbours.
-    async fn lookup(
+    pub(super) async fn lookup(
         &self,
         print: [u8; 32],
         how: How,

@@ -1,4 +1,5 @@
-//! Failed sign-ins, by address and user, and by address alone. Only failures count.
+//! Failed sign-ins, by address and user, and by address alone. Only failures count. Tokens of shares that are none count as
+//! those of one more user.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -17,8 +18,22 @@ use crate::fold;
 
 const WINDOW: Duration = Duration::from_millis(SIGN_IN_WINDOW_MS);
 
-/// An address, and the hash of a folded user name; zeros stand for all names.
+/// An address, and what was tried there: the hash of a folded user name, or one of these two.
 type Key = (IpAddr, [u8; 32]);
+
+/// All names, and shares, together.
+const ALL: [u8; 32] = [0; 32];
+/// All shares together: whoever guesses tokens names none.
+const SHARES: [u8; 32] = [1; 32];
+
+/// What somebody tries to get in by.
+#[derive(Clone, Copy)]
+pub(super) enum Tried<'a> {
+    /// The name of a user, with a secret.
+    Name(&'a str),
+    /// The token of a share.
+    Share,
+}
 
 #[derive(Clone, Copy)]
 struct Count {
@@ -33,10 +48,13 @@ pub(super) struct Failures {
     step: Mutex<()>,
 }
 
-fn keys(from: IpAddr, name: &str) -> [(Key, u32); 2] {
+fn keys(from: IpAddr, tried: Tried<'_>) -> [(Key, u32); 2] {
     let network = network_of(from);
-    let name = Sha256::digest(fold::key(name).as_bytes()).into();
-    [((network, name), SIGN_IN_FAILURES_MAX), ((network, [0; 32]), SIGN_IN_FAILURES_PER_ADDRESS_MAX)]
+    let tried = match tried {
+        Tried::Name(name) => Sha256::digest(fold::key(name).as_bytes()).into(),
+        Tried::Share => SHARES,
+    };
+    [((network, tried), SIGN_IN_FAILURES_MAX), ((network, ALL), SIGN_IN_FAILURES_PER_ADDRESS_MAX)]
 }
 
 impl Failures {
@@ -47,9 +65,9 @@ impl Failures {
         }
     }
 
-    /// Whether this address may try this name now.
-    pub(super) fn admit(&self, from: IpAddr, name: &str) -> Result<(), Refusal> {
-        for (key, failures_max) in keys(from, name) {
+    /// Whether this address may try this now.
+    pub(super) fn admit(&self, from: IpAddr, tried: Tried<'_>) -> Result<(), Refusal> {
+        for (key, failures_max) in keys(from, tried) {
             let Some(count) = self.counts.get(&key) else { continue };
             let left = WINDOW.saturating_sub(count.since.elapsed());
             if count.failures >= failures_max && !left.is_zero() {
@@ -60,9 +78,9 @@ impl Failures {
     }
 
     /// Counts a failure. The window begins with the first one.
-    pub(super) fn count(&self, from: IpAddr, name: &str) {
+    pub(super) fn count(&self, from: IpAddr, tried: Tried<'_>) {
         let _step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, _) in keys(from, name) {
+        for (key, _) in keys(from, tried) {
             let running = self.counts.get(&key).filter(|count| count.since.elapsed() < WINDOW);
             let before = running.unwrap_or(Count { failures: 0, since: Instant::now() });
             self.counts.insert(key, Count { failures: before.failures.saturating_add(1), ..before });
@@ -87,17 +105,18 @@ mod tests {
         let failures = Failures::new();
         let from = address("192.0.2.1");
         for _ in 0..SIGN_IN_FAILURES_MAX {
-            failures.admit(from, "ann").unwrap();
-            failures.count(from, "ANN");
+            failures.admit(from, Tried::Name("ann")).unwrap();
+            failures.count(from, Tried::Name("ANN"));
         }
-        let Err(Refusal::TooManyFailures { retry_after }) = failures.admit(from, "Ann") else {
+        let Err(Refusal::TooManyFailures { retry_after }) = failures.admit(from, Tried::Name("Ann")) else {
             panic!("the door is open")
         };
         assert_eq!(retry_after, WINDOW);
-        failures.admit(from, "bob").unwrap();
-        failures.admit(address("192.0.2.2"), "ann").unwrap();
+        failures.admit(from, Tried::Name("bob")).unwrap();
+        failures.admit(from, Tried::Share).unwrap();
+        failures.admit(address("192.0.2.2"), Tried::Name("ann")).unwrap();
         tokio::time::advance(WINDOW).await;
-        failures.admit(from, "ann").unwrap();
+        failures.admit(from, Tried::Name("ann")).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -105,17 +124,19 @@ mod tests {
         let failures = Failures::new();
         let from = address("192.0.2.1");
         for n in 0..SIGN_IN_FAILURES_PER_ADDRESS_MAX {
-            failures.admit(from, &format!("name {n}")).unwrap();
-            failures.count(from, &format!("name {n}"));
+            failures.admit(from, Tried::Name(&format!("name {n}"))).unwrap();
+            failures.count(from, Tried::Name(&format!("name {n}")));
         }
-        assert!(failures.admit(from, "yet another").is_err());
-        failures.admit(address("192.0.2.2"), "yet another").unwrap();
+        assert!(failures.admit(from, Tried::Name("yet another")).is_err());
+        assert!(failures.admit(from, Tried::Share).is_err());
+        failures.admit(address("192.0.2.2"), Tried::Name("yet another")).unwrap();
     }
 
     #[test]
     fn an_ipv6_customer_is_one_address_and_a_mapped_ipv4_is_itself() {
         let check = |one: &str, other: &str, same: bool| {
-            assert_eq!(keys(address(one), "ann") == keys(address(other), "ann"), same, "{one} {other}");
+            let keys = |from| keys(address(from), Tried::Name("ann"));
+            assert_eq!(keys(one) == keys(other), same, "{one} {other}");
         };
         check("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true);
         check("2001:db8:1:2::1", "2001:db8:1:3::1", false);

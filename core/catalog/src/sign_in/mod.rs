@@ -1,4 +1,5 @@
-//! Who asks: passwords, app passwords, keys, sessions and signed links become an [`Identity`].
+//! Who asks: passwords, app passwords, keys, sessions and signed links become an [`Identity`], and the token of a share
+//! a [`Visit`].
 //!
 //! **Promise.** A wrong secret and an unknown user look and cost the same; at most two passwords are hashed at once,
 //! each under a permit for its memory; a secret that was changed, by any process, is refused within a second.
@@ -14,8 +15,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use budget::Budget;
-use budget::limits::{CREDENTIAL_BYTES_MAX, CREDENTIAL_WATCH_MS, PAGE_ROWS_MAX, SESSION_MS};
+use budget::limits::{
+    CREDENTIAL_BYTES_MAX, CREDENTIAL_WATCH_MS, PAGE_ROWS_MAX, SESSION_MS, SHARE_VISIT_MS, SHARE_VISITORS_MAX,
+};
+use budget::{BoundedMap, Budget};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -27,7 +30,7 @@ use store::Secret;
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::Error;
-use crate::model::{AppPasswordId, CredentialRow, KeyId, TrackId, UnixMs, User, UserId};
+use crate::model::{AppPasswordId, CredentialRow, KeyId, ShareId, TrackId, UnixMs, User, UserId};
 
 mod check;
 mod failures;
@@ -36,6 +39,7 @@ mod link;
 mod password;
 mod remembered;
 mod sealed;
+mod share;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +48,10 @@ use keyed::Keyed;
 use link::Links;
 use password::Passwords;
 use remembered::Remembered;
-use sealed::Seal;
+pub use sealed::Seal;
+use share::Tokens;
+
+pub use share::Visit;
 
 /// Who asks, and how he proved it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +146,9 @@ struct Parts {
     failures: Failures,
     seal: Seal,
     links: Links,
+    tokens: Tokens,
+    /// Who is on a visit to which share.
+    visitors: BoundedMap<(ShareId, IpAddr), ()>,
     decoy: Keyed,
     sign_ins: Family<[(&'static str, &'static str); 2], Counter>,
     /// The one of them that every small range of a player counts, which need not be looked up.
@@ -159,8 +169,14 @@ impl SignIn {
             passwords: Passwords::new(budget),
             remembered: Remembered::new(),
             failures: Failures::new(),
-            seal: Seal::new(secret),
+            seal: Seal::of_app_passwords(secret),
             links: Links::new(secret),
+            tokens: Tokens::new(secret),
+            visitors: BoundedMap::new(
+                "share_visitors",
+                SHARE_VISITORS_MAX,
+                Duration::from_millis(SHARE_VISIT_MS),
+            ),
             decoy: Keyed::derived(secret, "names that nobody has"),
             links_ok: sign_ins.get_or_create_owned(&[("how", "link"), ("outcome", "ok")]),
             sign_ins,
@@ -324,14 +340,10 @@ impl SignIn {
         registry.register("sign_ins", "Sign-ins by kind of proof and outcome", self.0.sign_ins.clone());
         self.0.remembered.register(registry);
         self.0.failures.register(registry);
+        self.0.visitors.register(registry);
     }
 
-    fn counted(
-        &self,
-        how: &'static str,
-        from: IpAddr,
-        checked: Result<Identity, Refusal>,
-    ) -> Result<Identity, Refusal> {
+    fn counted<T>(&self, how: &'static str, from: IpAddr, checked: Result<T, Refusal>) -> Result<T, Refusal> {
         let outcome = outcome(&checked);
         self.0.sign_ins.get_or_create(&[("how", how), ("outcome", outcome)]).inc();
         if checked.is_err() {
@@ -341,7 +353,7 @@ impl SignIn {
     }
 }
 
-fn outcome(checked: &Result<Identity, Refusal>) -> &'static str {
+fn outcome<T>(checked: &Result<T, Refusal>) -> &'static str {
     match checked {
         Ok(_) => "ok",
         Err(Refusal::Wrong) => "wrong",

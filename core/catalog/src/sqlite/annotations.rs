@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 
+use super::scrobbles::put_in_line;
 use super::sql::{album_seen, artist_seen, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite};
 use crate::access::Viewer;
@@ -97,6 +98,7 @@ impl Annotations for Sqlite {
             }
             scope.change(PLAY_ALBUM).bind(id.0).bind(at).execute(&mut *tx).await?;
         }
+        put_in_line(&mut tx, viewer.user.0, plays).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::FromRow;
-use store::{FolderId, RelPath, Stamp};
+use store::{FolderId, Part, RelPath, Stamp};
 
 use super::batch::Batch;
 use super::library::TICK;
@@ -12,10 +12,12 @@ use crate::error::Error;
 use crate::model::TrackId;
 use crate::scan::{Found, Inventory, Known};
 
-// Every path is greater than the empty text, which stands for "from the start".
+// Every path is greater than the empty text, which stands for "from the start", and less than the empty blob, which stands
+// for "to the end". ?5 is the character at which the rest of a path begins that must be a name alone.
 pub(super) const KNOWN: &str =
     "SELECT id, path, length_bytes, modified_ns, changed_ns, inode, missing, nullif(cover_path, path) AS picture FROM tracks
-    WHERE library_id = ?1 AND path > ?2 ORDER BY path LIMIT ?3";
+    WHERE library_id = ?1 AND path > ?2 AND path < ifnull(?4, x'') AND (?5 IS NULL OR instr(substr(path, ?5), '/') = 0)
+    ORDER BY path LIMIT ?3";
 const ALBUMS_OF: &str = "SELECT DISTINCT album_id FROM tracks
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const MARK: &str = "UPDATE tracks SET missing = ?3
@@ -68,9 +70,20 @@ impl Sqlite {
 
 #[async_trait]
 impl Inventory for Sqlite {
-    async fn known(&self, folder: FolderId, after: Option<&RelPath>, rows_max: usize) -> Result<Vec<Known>> {
-        let after = after.map_or("", RelPath::as_str);
-        let query = sqlx::query_as(KNOWN).bind(folder.0).bind(after).bind(limit(rows_max));
+    async fn known(
+        &self,
+        folder: FolderId,
+        part: &Part,
+        after: Option<&RelPath>,
+        rows_max: usize,
+    ) -> Result<Vec<Known>> {
+        let start = part.folder().map_or_else(String::new, |folder| format!("{folder}/"));
+        // What begins with "a/" is less than "a0": the two differ in the one byte that follows the slash.
+        let end = part.folder().map(|folder| format!("{folder}0"));
+        let name_at = (!part.is_deep()).then(|| i64::try_from(start.chars().count() + 1).unwrap_or(i64::MAX));
+        let after = after.map_or(start.as_str(), RelPath::as_str);
+        let query =
+            sqlx::query_as(KNOWN).bind(folder.0).bind(after).bind(limit(rows_max)).bind(end).bind(name_at);
         rows::page::<KnownRow, _>(query, &self.readers).await
     }
 

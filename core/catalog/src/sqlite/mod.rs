@@ -1,7 +1,8 @@
 //! The catalog in one SQLite file.
 //!
 //! **Promise.** What a call acknowledged is on the disk (WAL with `synchronous=FULL`); no cursor stays open between
-//! calls, so the WAL can always be checkpointed; every statement is a static text with bound parameters.
+//! calls, so the WAL can always be checkpointed; every statement is a static text with bound parameters, or is put together of
+//! such texts (`smart`).
 //!
 //! **Flow.** One connection writes, up to four read. Writers are short transactions that take the write lock at once
 //! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock; they wait their turn in a line (`line`). Readers run one statement each. Statistics of the
@@ -37,6 +38,7 @@ mod changes;
 mod credentials;
 mod credits;
 mod discovery;
+mod feeds;
 mod inventory;
 mod left_off;
 mod library;
@@ -45,9 +47,13 @@ mod moves;
 mod places;
 mod playing;
 mod playlists;
+mod podcasts;
 mod rows;
+mod scrobbles;
 mod search;
 mod sequence;
+mod shares;
+mod smart;
 mod sql;
 mod stations;
 #[cfg(test)]
@@ -57,6 +63,7 @@ mod tracks;
 mod uploads;
 mod users;
 mod videos;
+mod wanted;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -68,6 +75,7 @@ pub struct Sqlite {
     playing: playing::Playing,
     places: places::Places,
     line: line::Line,
+    smart: smart::Smart,
 }
 
 impl Sqlite {
@@ -102,7 +110,7 @@ impl Sqlite {
         let options = options.pragma("query_only", "ON");
         let readers = pool(DATABASE_READERS_MAX, DATABASE_WAIT_MS).connect_with(options).await?;
         let (playing, places, line) = (playing::Playing::new(), places::Places::new(), line::Line::new());
-        Ok(Sqlite { writer, readers, playing, places, line })
+        Ok(Sqlite { writer, readers, playing, places, line, smart: smart::Smart::new() })
     }
 
     /// Whether the file's tables are those of an earlier release, so that [`Sqlite::open`] would change them. A file
@@ -177,6 +185,7 @@ impl Sqlite {
     pub fn register(&self, registry: &mut Registry) {
         self.playing.register(registry);
         self.places.register(registry);
+        self.smart.register(registry);
     }
 }
 

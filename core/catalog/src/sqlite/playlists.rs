@@ -1,7 +1,9 @@
 //! Playlists. A change is one transaction, and afterwards positions count from 0 without gaps.
 
+use std::slice;
+
 use async_trait::async_trait;
-use budget::limits::{PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX};
+use budget::limits::{PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX, SMART_PLAYLISTS_PER_USER_MAX};
 
 use super::playing::Write;
 use super::rows::{self, PlaylistRow, TrackRow};
@@ -11,17 +13,19 @@ use super::{Result, Scope, Sqlite, json_ids, limit, now, offset};
 use crate::access::Viewer;
 use crate::database::Playlists;
 use crate::error::{Error, ErrorKind};
-use crate::model::{Playlist, PlaylistChange, PlaylistId, SongsChange, Track, TrackId};
+use crate::model::{Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, Wanted};
 
+/// The rows of a page of playlists. What is totalled of a list looks like a track to whoever asks who sees it.
 macro_rules! playlist_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT p.id, p.name, p.owner, u.name AS owner_name, p.public, p.comment, p.created, p.changed,
-                (SELECT count(*) FROM playlist_tracks i CROSS JOIN tracks t ON t.id = i.track_id
-                    WHERE i.playlist_id = p.id AND ", track_seen!(), ") AS tracks,
-                (SELECT ifnull(sum(t.duration_ms), 0) FROM playlist_tracks i CROSS JOIN tracks t ON t.id = i.track_id
-                    WHERE i.playlist_id = p.id AND ", track_seen!(), ") AS duration_ms
+                p.rules IS NOT NULL AS is_smart,
+                (SELECT ifnull(sum(t.tracks), 0) FROM playlist_totals t
+                    WHERE t.playlist_id = p.id AND ", track_seen!(), ") AS tracks,
+                (SELECT ifnull(sum(t.duration_ms), 0) FROM playlist_totals t
+                    WHERE t.playlist_id = p.id AND ", track_seen!(), ") AS duration_ms
             FROM page CROSS JOIN playlists p ON p.id = page.id CROSS JOIN users u ON u.id = p.owner"
         )
     };
@@ -33,6 +37,7 @@ macro_rules! playlist_seen {
         "(p.owner = ?1 OR p.public)"
     };
 }
+pub(super) use playlist_seen;
 
 pub(super) const BY_NAME: &str = playlist_rows!(
     "SELECT p.id FROM playlists p INDEXED BY playlists_by_name WHERE ",
@@ -52,13 +57,15 @@ pub(super) const TRACKS: &str = track_rows!(
      ORDER BY i.position LIMIT ?5 OFFSET ?6"
 );
 
-const ADD: &str = "INSERT INTO playlists (owner, name, created, changed)
-    SELECT u.id, ?2, ?3, ?3 FROM users u
+const ADD: &str = "INSERT INTO playlists (owner, name, created, changed, rules)
+    SELECT u.id, ?2, ?3, ?3, ?5 FROM users u
     WHERE u.id = ?1 AND (SELECT count(*) FROM playlists WHERE owner = ?1) < ?4
+        AND (?5 IS NULL OR (SELECT count(*) FROM playlists WHERE owner = ?1 AND rules IS NOT NULL) < ?6)
     RETURNING id";
-const OWNER: &str = concat!("SELECT p.owner FROM playlists p WHERE p.id = ?4 AND ", playlist_seen!());
+const OWNER: &str =
+    concat!("SELECT p.owner, p.rules IS NOT NULL FROM playlists p WHERE p.id = ?4 AND ", playlist_seen!());
 const CHANGE: &str = "UPDATE playlists SET name = ifnull(?2, name), comment = ifnull(?3, comment),
-        public = ifnull(?4, public), changed = max(changed + 1, ?5)
+        public = ifnull(?4, public), rules = ifnull(?6, rules), changed = max(changed + 1, ?5)
     WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM playlists WHERE id = ?1";
 const LENGTH: &str = "SELECT count(*) FROM playlist_tracks WHERE playlist_id = ?1";
@@ -85,15 +92,27 @@ const CLOSE_GAPS: [&str; 2] = [
     "UPDATE playlist_tracks SET position = -1 - position WHERE playlist_id = ?1",
 ];
 
-/// The list is there for the viewer, and his to change.
-async fn may_change(tx: &mut Write, viewer: &Viewer, id: PlaylistId) -> Result<()> {
+/// The list is there for the viewer, and his to change. Whether its songs are found by rules.
+async fn may_change(tx: &mut Write, viewer: &Viewer, id: PlaylistId) -> Result<bool> {
     let scope = eyes(viewer);
-    let found: Option<(i64,)> = scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
+    let found: Option<(i64, bool)> = scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
     match found {
         None => Err(Error::not_found("playlist")),
-        Some((owner,)) if owner == viewer.user.0 || viewer.manages => Ok(()),
+        Some((owner, is_smart)) if owner == viewer.user.0 || viewer.manages => Ok(is_smart),
         Some(_) => Err(Error::new(ErrorKind::NotAllowed, "this playlist is somebody else's")),
     }
+}
+
+/// A list has songs of its own or rules, and stays with what it has.
+fn check_kind(is_smart: bool, change: &PlaylistChange) -> Result<()> {
+    if is_smart && change.songs != SongsChange::Keep {
+        let text = "the songs of this playlist are found by its rules: none can be put in or taken out";
+        return Err(Error::new(ErrorKind::NotAllowed, text));
+    }
+    if !is_smart && change.rules.is_some() {
+        return Err(Error::new(ErrorKind::NotAllowed, "this playlist has songs of its own, and no rules"));
+    }
+    Ok(())
 }
 
 /// What a listener sees: who manages a list puts no track into it that he would not find.
@@ -133,18 +152,51 @@ async fn edit(tx: &mut Write, scope: &Scope, id: PlaylistId, remove: &[u64], add
     put(tx, scope, APPEND, id.0, length, add).await
 }
 
+impl Sqlite {
+    async fn add_list(
+        &self,
+        viewer: &Viewer,
+        name: &str,
+        rules: Option<String>,
+        tracks: &[TrackId],
+    ) -> Result<PlaylistId> {
+        check_name(name)?;
+        check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
+        let mut tx = self.write().await?;
+        let added: Option<i64> = sqlx::query_scalar(ADD)
+            .bind(viewer.user.0)
+            .bind(name)
+            .bind(now())
+            .bind(PLAYLISTS_PER_USER_MAX as i64)
+            .bind(rules)
+            .bind(SMART_PLAYLISTS_PER_USER_MAX as i64)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let id = added.ok_or_else(|| {
+            Error::new(ErrorKind::NotAllowed, "there are too many playlists; remove one first")
+        })?;
+        put(&mut tx, &eyes(viewer), APPEND, id, 0, tracks).await?;
+        tx.commit().await?;
+        Ok(PlaylistId(id))
+    }
+}
+
 #[async_trait]
 impl Playlists for Sqlite {
     async fn playlists(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Playlist>> {
         let scope = Scope::of(viewer);
         let query = scope.rows(BY_NAME).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<PlaylistRow, _>(query, &self.readers).await
+        let mut playlists = rows::page::<PlaylistRow, _>(query, &self.readers).await?;
+        self.count_smart(&scope, &mut playlists, true).await?;
+        Ok(playlists)
     }
 
     async fn playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<Playlist> {
         let scope = Scope::of(viewer);
         let found: Vec<PlaylistRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "playlist")
+        let mut playlist = rows::one(found, "playlist")?;
+        self.count_smart(&scope, slice::from_mut(&mut playlist), false).await?;
+        Ok(playlist)
     }
 
     async fn playlist_tracks(
@@ -156,33 +208,34 @@ impl Playlists for Sqlite {
     ) -> Result<Vec<Track>> {
         let scope = Scope::of(viewer);
         let query = scope.rows(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let tracks = rows::page::<TrackRow, _>(query, &self.readers).await?;
+        // A list that has rules has no songs of its own, and one whose songs have come to their end mostly has no rules.
+        if tracks.is_empty() { self.smart_tracks(&scope, id, skip, rows_max).await } else { Ok(tracks) }
     }
 
     async fn add_playlist(&self, viewer: &Viewer, name: &str, tracks: &[TrackId]) -> Result<PlaylistId> {
-        check_name(name)?;
-        check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
-        let mut tx = self.write().await?;
-        let added: Option<i64> = sqlx::query_scalar(ADD)
-            .bind(viewer.user.0)
-            .bind(name)
-            .bind(now())
-            .bind(PLAYLISTS_PER_USER_MAX as i64)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let id = added.ok_or_else(|| {
-            Error::new(ErrorKind::NotAllowed, "there are too many playlists; remove one first")
-        })?;
-        put(&mut tx, &eyes(viewer), APPEND, id, 0, tracks).await?;
-        tx.commit().await?;
-        Ok(PlaylistId(id))
+        self.add_list(viewer, name, None, tracks).await
+    }
+
+    async fn add_smart_playlist(&self, viewer: &Viewer, name: &str, rules: &Rules) -> Result<PlaylistId> {
+        self.add_list(viewer, name, Some(rules.text()?), &[]).await
+    }
+
+    async fn playlist_rules(&self, viewer: &Viewer, id: PlaylistId) -> Result<Option<Rules>> {
+        let rules = self.rules(&Scope::of(viewer), id).await?;
+        rules.map(|rules| rules.map(|(rules, _)| rules)).ok_or_else(|| Error::not_found("playlist"))
+    }
+
+    async fn wanted_tracks(&self, viewer: &Viewer, wanted: &[Wanted]) -> Result<Vec<Option<TrackId>>> {
+        self.find_wanted(&eyes(viewer), wanted).await
     }
 
     async fn change_playlist(&self, viewer: &Viewer, id: PlaylistId, change: &PlaylistChange) -> Result<()> {
         change.name.as_deref().map_or(Ok(()), check_name)?;
         change.comment.as_deref().map_or(Ok(()), check_comment)?;
+        let rules = change.rules.as_ref().map(Rules::text).transpose()?;
         let mut tx = self.write().await?;
-        may_change(&mut tx, viewer, id).await?;
+        check_kind(may_change(&mut tx, viewer, id).await?, change)?;
         change_songs(&mut tx, &eyes(viewer), id, &change.songs).await?;
         sqlx::query(CHANGE)
             .bind(id.0)
@@ -190,6 +243,7 @@ impl Playlists for Sqlite {
             .bind(&change.comment)
             .bind(change.public)
             .bind(now())
+            .bind(rules)
             .execute(&mut *tx)
             .await?;
         tx.commit().await

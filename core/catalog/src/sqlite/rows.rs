@@ -366,6 +366,7 @@ pub(super) struct PlaylistRow {
     duration_ms: i64,
     created: i64,
     changed: i64,
+    is_smart: bool,
 }
 
 impl TryFrom<PlaylistRow> for Playlist {
@@ -383,6 +384,8 @@ impl TryFrom<PlaylistRow> for Playlist {
             duration_ms: unsigned(row.duration_ms),
             created: row.created,
             changed: row.changed,
+            is_smart: row.is_smart,
+            valid_until: None,
         })
     }
 }

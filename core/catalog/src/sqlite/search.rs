@@ -94,14 +94,18 @@ enum Wanted {
     Words { whole: String, begun: String },
 }
 
-/// Takes a query apart into runs of letters and digits, as the index does. Quoted, none of them is an operator.
-fn wanted(query: &str) -> Wanted {
+/// The runs of letters and digits in a text, as the index has them, up to [`SEARCH_WORDS_MAX`].
+pub(super) fn words(text: &str) -> Vec<&str> {
     let is_part = |c: char| c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c);
-    let words: Vec<&str> = query
-        .split(|c| !is_part(c))
+    text.split(|c| !is_part(c))
         .filter(|word| word.chars().any(char::is_alphanumeric))
         .take(SEARCH_WORDS_MAX)
-        .collect();
+        .collect()
+}
+
+/// A query as expressions. Quoted, none of its words is an operator.
+fn wanted(query: &str) -> Wanted {
+    let words = words(query);
     if words.is_empty() {
         let blank = query.chars().all(|c| c.is_whitespace() || matches!(c, '"' | '*'));
         return if blank { Wanted::All } else { Wanted::Nothing };

@@ -35,7 +35,7 @@ impl TryFrom<StationRow> for Station {
 }
 
 /// An address that apps may be sent to: `http` or `https` with a host, and nothing that would end it in a text.
-fn check_url(url: &str) -> Result<()> {
+pub(super) fn check_url(url: &str) -> Result<()> {
     let rest = ["http://", "https://"].iter().find_map(|scheme| {
         let head = url.get(..scheme.len())?;
         head.eq_ignore_ascii_case(scheme).then(|| &url[scheme.len()..])

@@ -184,7 +184,7 @@ impl Client {
         target: &Target,
         fields: &HeaderMap,
         is_own: bool,
-    ) -> Result<Request<super::connections::Outgoing>, Trouble> {
+    ) -> Result<Request<super::connections::RequestBody>, Trouble> {
         let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
         let mut request = Request::new(body);
         *request.uri_mut() = target.path.parse().map_err(|_| {
@@ -199,7 +199,7 @@ impl Client {
 }
 
 /// Where an answer sends us, if it does.
-fn location(answer: &Response<Answer>) -> Result<Option<&str>, Trouble> {
+pub(super) fn location(answer: &Response<Answer>) -> Result<Option<&str>, Trouble> {
     let redirects = [
         StatusCode::MOVED_PERMANENTLY,
         StatusCode::FOUND,

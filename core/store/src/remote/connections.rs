@@ -25,7 +25,7 @@ use super::transport::{Site, Transport};
 use super::trouble::{Trouble, TroubleKind};
 
 /// What a request carries.
-pub(crate) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type RequestBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// How long things may take, and how many and how large they may be.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ pub(crate) struct Turn(OwnedSemaphorePermit);
 /// A connection without a request on it.
 struct Idle {
     site: Site,
-    sender: SendRequest<Outgoing>,
+    sender: SendRequest<RequestBody>,
     since: Instant,
 }
 
@@ -95,7 +95,7 @@ impl Connections {
     pub(crate) async fn send(
         &self,
         site: &Site,
-        request: Request<Outgoing>,
+        request: Request<RequestBody>,
     ) -> Result<Response<Answer>, Trouble> {
         let turn = self.turn().await?;
         self.send_in(turn, site, request).await
@@ -115,7 +115,7 @@ impl Connections {
         &self,
         Turn(permit): Turn,
         site: &Site,
-        request: Request<Outgoing>,
+        request: Request<RequestBody>,
     ) -> Result<Response<Answer>, Trouble> {
         let moved = Arc::new(Moved::new(self.0.started));
         let mut request = prepared(request, site, &moved)?;
@@ -136,7 +136,7 @@ impl Connections {
         }
     }
 
-    async fn connect(&self, site: &Site) -> Result<SendRequest<Outgoing>, Trouble> {
+    async fn connect(&self, site: &Site) -> Result<SendRequest<RequestBody>, Trouble> {
         let stream = self.0.transport.connect(site).await?;
         let mut builder = Builder::new();
         let bounds = &self.0.bounds;
@@ -157,10 +157,10 @@ impl Connections {
 
     async fn exchange(
         &self,
-        mut sender: SendRequest<Outgoing>,
-        request: Request<Outgoing>,
+        mut sender: SendRequest<RequestBody>,
+        request: Request<RequestBody>,
         moved: &Moved,
-    ) -> Result<(Response<Incoming>, SendRequest<Outgoing>), Failed> {
+    ) -> Result<(Response<Incoming>, SendRequest<RequestBody>), Failed> {
         if sender.ready().await.is_err() {
             return Err(Failed::Unsent(Box::new(request)));
         }
@@ -188,7 +188,7 @@ impl Connections {
     fn answered(
         &self,
         answer: Response<Incoming>,
-        sender: SendRequest<Outgoing>,
+        sender: SendRequest<RequestBody>,
         site: &Site,
         permit: OwnedSemaphorePermit,
     ) -> Response<Answer> {
@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// The connection that was used last: the others grow old and are closed.
-    fn take_idle(&self, site: &Site) -> Option<SendRequest<Outgoing>> {
+    fn take_idle(&self, site: &Site) -> Option<SendRequest<RequestBody>> {
         let mut idle = self.idle();
         let at = idle.iter().rposition(|one| one.site == *site)?;
         Some(idle.remove(at).sender)
@@ -221,7 +221,7 @@ impl fmt::Debug for Connections {
 
 enum Failed {
     /// Nothing of the request was sent: it can go over another connection.
-    Unsent(Box<Request<Outgoing>>),
+    Unsent(Box<Request<RequestBody>>),
     Broken(Trouble),
 }
 
@@ -250,10 +250,10 @@ impl Moved {
 
 /// A request in the form that goes over a connection to its origin, whose body tells when it moves.
 fn prepared(
-    request: Request<Outgoing>,
+    request: Request<RequestBody>,
     site: &Site,
     moved: &Arc<Moved>,
-) -> Result<Request<Outgoing>, Trouble> {
+) -> Result<Request<RequestBody>, Trouble> {
     let (mut parts, body) = request.into_parts();
     let wrong =
         |e: &dyn std::error::Error| Trouble::caused(TroubleKind::Address, "no request can be made", e);
@@ -267,7 +267,7 @@ fn prepared(
 
 /// A body whose every piece is noted as movement.
 struct Watched {
-    body: Outgoing,
+    body: RequestBody,
     moved: Arc<Moved>,
 }
 
@@ -294,7 +294,7 @@ impl Body for Watched {
 struct Lease {
     connections: Connections,
     site: Site,
-    sender: SendRequest<Outgoing>,
+    sender: SendRequest<RequestBody>,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -1,4 +1,4 @@
-//! What is counted of requests to origins.
+//! What is counted of requests to other servers.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::blocks::BlockFigures;
+use super::outgoing::OutgoingAnswer;
 use super::trouble::{Trouble, TroubleKind};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -17,6 +18,26 @@ pub(super) struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OfOrigin {
     pub(super) origin: String,
+}
+
+impl Outcome {
+    fn of(trouble: Option<&Trouble>) -> Self {
+        let outcome = match trouble.map(|trouble| trouble.kind) {
+            None => "ok",
+            Some(kind) => match kind {
+                TroubleKind::Address | TroubleKind::Redirect => "refused",
+                TroubleKind::Name | TroubleKind::Connect => "unreachable",
+                TroubleKind::Closed | TroubleKind::Garbled | TroubleKind::Broken => "broken",
+                TroubleKind::Time => "late",
+                TroubleKind::Status(500..) => "server_error",
+                TroubleKind::Status(_) => "client_error",
+                TroubleKind::Lie | TroubleKind::NoRanges | TroubleKind::TooLarge => "unfit",
+                TroubleKind::Changed => "changed",
+                TroubleKind::Busy => "busy",
+            },
+        };
+        Outcome { outcome }
+    }
 }
 
 /// The counters of all origins. A clone counts in the same ones.
@@ -30,21 +51,7 @@ pub(super) struct Figures {
 impl Figures {
     /// Counts what became of a request for a file or a block.
     pub(super) fn count<T>(&self, asked: &Result<T, Trouble>) {
-        let outcome = match asked {
-            Ok(_) => "ok",
-            Err(trouble) => match trouble.kind {
-                TroubleKind::Address | TroubleKind::Redirect => "refused",
-                TroubleKind::Name | TroubleKind::Connect => "unreachable",
-                TroubleKind::Closed | TroubleKind::Garbled | TroubleKind::Broken => "broken",
-                TroubleKind::Time => "late",
-                TroubleKind::Status(500..) => "server_error",
-                TroubleKind::Status(_) => "client_error",
-                TroubleKind::Lie | TroubleKind::NoRanges | TroubleKind::TooLarge => "unfit",
-                TroubleKind::Changed => "changed",
-                TroubleKind::Busy => "busy",
-            },
-        };
-        self.requests.get_or_create(&Outcome { outcome }).inc();
+        self.requests.get_or_create(&Outcome::of(asked.as_ref().err())).inc();
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -57,5 +64,28 @@ impl Figures {
         registry.register("remote_cache_hits", help, self.blocks.hits.clone());
         let help = "Blocks that had to come from origins";
         registry.register("remote_cache_misses", help, self.blocks.misses.clone());
+    }
+}
+
+/// The counters of single requests to servers that somebody named.
+#[derive(Default)]
+pub(super) struct OutgoingFigures {
+    requests: Family<Outcome, Counter>,
+}
+
+impl OutgoingFigures {
+    /// Counts what became of a request.
+    pub(super) fn count(&self, asked: &Result<OutgoingAnswer, Trouble>) {
+        let outcome = match asked {
+            Ok(answer) if answer.status.is_server_error() => Outcome { outcome: "server_error" },
+            Ok(answer) if answer.status.is_client_error() => Outcome { outcome: "client_error" },
+            asked => Outcome::of(asked.as_ref().err()),
+        };
+        self.requests.get_or_create(&outcome).inc();
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let help = "Requests to servers that somebody named, by what became of them";
+        registry.register("outgoing_requests", help, self.requests.clone());
     }
 }

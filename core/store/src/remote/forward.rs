@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, Empty, StreamBody};
 use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 
-use super::connections::{Answer, Outgoing};
+use super::connections::{Answer, RequestBody};
 use super::origin::RemoteOrigin;
 use super::sigv4::Payload;
 use super::target::{RemotePath, Target, is_of_a_url};
@@ -132,7 +132,7 @@ impl RemoteOrigin {
         Ok((sent?, permit))
     }
 
-    fn request(&self, forward: &mut Forward, target: &Target) -> Result<Request<Outgoing>, Trouble> {
+    fn request(&self, forward: &mut Forward, target: &Target) -> Result<Request<RequestBody>, Trouble> {
         let (body, payload) = match forward.body.take() {
             Some(pieces) => (StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync(), Payload::Untold),
             None => (Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync(), Payload::None),

@@ -24,7 +24,7 @@ use object_store::{
 use super::http::Http;
 use super::settings::S3Settings;
 use crate::error::{Error, ErrorKind};
-use crate::remote::connections::{Answer, Connections, Outgoing};
+use crate::remote::connections::{Answer, Connections, RequestBody};
 use crate::remote::transport::Site;
 use crate::remote::trouble::Trouble;
 
@@ -80,7 +80,7 @@ impl Bucket {
     }
 
     /// Sends a request that was signed.
-    async fn sent(&self, key: &str, request: Request<Outgoing>) -> Result<Response<Answer>, Error> {
+    async fn sent(&self, key: &str, request: Request<RequestBody>) -> Result<Response<Answer>, Error> {
         let unreachable =
             |e: Trouble| Error::new(ErrorKind::Unreachable, format!("{}/{key}: {e}", self.name));
         let site = Site::of(request.uri()).map_err(unreachable)?;
@@ -176,7 +176,7 @@ impl Bucket {
         multipart: &str,
         number: u32,
         length: u64,
-        body: Outgoing,
+        body: RequestBody,
     ) -> Result<String, Error> {
         let number = number.to_string();
         let query = [("partNumber", &*number), ("uploadId", multipart)];
@@ -190,7 +190,7 @@ impl Bucket {
         key: &str,
         content_type: &'static str,
         length: u64,
-        body: Outgoing,
+        body: RequestBody,
     ) -> Result<(), Error> {
         let body = Sent { body, length, content_type: Some(content_type) };
         self.send(key, &[], body).await.map(|_| ())
@@ -321,7 +321,7 @@ impl Bucket {
 
 /// What one request sends.
 struct Sent {
-    body: Outgoing,
+    body: RequestBody,
     length: u64,
     content_type: Option<&'static str>,
 }

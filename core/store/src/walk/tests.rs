@@ -222,3 +222,52 @@ fn names_take_no_more_than_is_counted() {
     names.finish();
     assert_eq!(names.bytes(), 20_000 * 48);
 }
+
+fn path(text: &str) -> RelPath {
+    RelPath::parse(text).unwrap()
+}
+
+#[test]
+fn a_part_is_walked_as_a_walk_from_the_top_walks_it() {
+    let files = ["a", "b/1", "b/c/2", "b/c/d/3", "b!/4", "e/f/5"];
+    let root = library(files);
+    symlink("b", root.path().join("linked")).unwrap();
+    symlink("../e", root.path().join("b/up")).unwrap();
+    let all = told(walk(root.path()));
+    let mut parts = vec![Part::all(), Part::files_of(None)];
+    for folder in
+        ["b", "b/c", "b/c/d", "b!", "linked", "linked/c", "linked/up/f", "b/up", "e", "a", "gone", "gone/x"]
+    {
+        parts.extend([Part::beneath(path(folder)), Part::files_of(Some(path(folder)))]);
+    }
+    for part in parts {
+        let expected: Vec<&String> = all.iter().filter(|file| part.has(&path(file))).collect();
+        let found = told(walk(root.path()).only(part.clone()));
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{part:?}");
+    }
+}
+
+#[test]
+fn p07_a_part_behind_a_link_out_of_the_library_or_a_hidden_name_has_nothing() {
+    let outside = library(["secret/x"]);
+    let root = library([".hidden/a/x", "a/.hidden/x", "loop/x"]);
+    symlink(outside.path().join("secret"), root.path().join("out")).unwrap();
+    symlink(".", root.path().join("loop/here")).unwrap();
+    for folder in [".hidden", ".hidden/a", "a/.hidden", "out"] {
+        assert_eq!(told(walk(root.path()).only(Part::beneath(path(folder)))), [""; 0], "{folder}");
+    }
+    assert_eq!(told(walk(root.path()).only(Part::beneath(path("loop/here")))), ["NotFound"]);
+}
+
+#[test]
+fn a_part_beyond_a_bound_says_what_it_hides() {
+    let root = library(["x/y/z/deep", "x/y/file", "many/1", "many/2", "many/3"]);
+    let bounded = |folder| {
+        let mut walk = walk(root.path()).only(Part::beneath(path(folder)));
+        walk.bounds = Bounds { depth: 2, folder_entries: 2, links: 0, names_bytes: KIB * 64 };
+        told(walk)
+    };
+    assert_eq!(bounded("x/y"), ["x/y/file", "Full: x/y/z"]);
+    assert_eq!(bounded("x/y/z"), ["Full: x/y/z"]);
+    assert_eq!(bounded("many"), ["Full: many"]);
+}

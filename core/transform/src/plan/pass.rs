@@ -32,7 +32,8 @@ pub fn faststart_args(recipe: &Recipe) -> Option<Argv> {
         | Recipe::Sprite(_)
         | Recipe::Waveform(_)
         | Recipe::Piece(_)
-        | Recipe::Cover(_) => return None,
+        | Recipe::Cover(_)
+        | Recipe::Captions(_) => return None,
     };
     Some(argv.into_file())
 }

@@ -16,7 +16,7 @@ use crate::plan::memory::Load;
 use crate::plan::video::{Pictures, Times, at_speed};
 use crate::plan::{Finish, Plan, Span, bytes_of, fit, sound};
 use crate::probe::{Probe, Rate};
-use crate::recipe::{Bitrate, Clip, Codec, Piece, Speed, Video};
+use crate::recipe::{Bitrate, Clip, Codec, Piece, Soundtrack, Speed, Video};
 
 /// Samples in a frame of AAC-LC (ISO 14496-3).
 // format: of the codec
@@ -25,6 +25,8 @@ const AAC_SAMPLES: u64 = 1_024;
 const AAC_PRIMING_SAMPLES: u64 = 1_024;
 /// What the sound of a video is made of in a second, as [`sound::within`] asks for it, and what a container adds.
 const SOUND_BITS_PER_SECOND: u64 = 160_000;
+/// What a container adds to sound of a bitrate that was asked for, and by how much its encoder may be beside it.
+const SOUND_PEAK_PERCENT: u64 = 125;
 /// What the boxes of a segment add to its pictures in a second.
 const BOXES_BITS_PER_SECOND: u64 = 24_000;
 
@@ -55,8 +57,8 @@ impl Segments {
     ///
     /// # Errors
     /// [`ErrorKind::NoSound`], and as [`Segments::of_pictures`].
-    pub fn of_sound(asked: &Video, probe: &Probe) -> Result<Segments, Error> {
-        Sound::of(asked.clip, asked.speed, probe).map(|sound| sound.segments)
+    pub fn of_sound(asked: &Soundtrack, probe: &Probe) -> Result<Segments, Error> {
+        Sound::of(*asked, probe).map(|sound| sound.segments)
     }
 
     /// At a rate of units, for a time.
@@ -99,13 +101,11 @@ impl Segments {
     }
 }
 
-/// What a playlist says about a video of one size (RFC 8216 section 4.3.4.2), true to what is made.
+/// What a playlist says about a video of one size, or about sound alone (RFC 8216 section 4.3.4.2), true to what is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
-    /// How large the picture is.
-    pub picture: (u32, u32),
-    /// How many pictures in a second.
-    pub rate: Rate,
+    /// How large the picture is, and how many there are in a second.
+    pub picture: Option<((u32, u32), Rate)>,
     /// No segment takes more bits in a second, the sound with it.
     pub peak_bits_per_second: u64,
     /// The codecs as RFC 6381 names them: `avc1.64001e`, and `mp4a.40.2` with sound.
@@ -123,11 +123,23 @@ impl Variant {
         let (sound, codec) = if has_sound { (SOUND_BITS_PER_SECOND, ",mp4a.40.2") } else { (0, "") };
         let most = cut.asked.bitrate.map_or(0, |most| u64::from(most.kbps()) * 1_000);
         Ok(Variant {
-            picture: (cut.pictures.shape.width, cut.pictures.shape.height),
-            rate: cut.pictures.rate,
+            picture: Some(((cut.pictures.shape.width, cut.pictures.shape.height), cut.pictures.rate)),
             peak_bits_per_second: most * HLS_PEAK_PERCENT / 100 + BOXES_BITS_PER_SECOND + sound,
             codecs: format!("avc1.6400{:02x}{codec}", cut.pictures.level_idc()),
         })
+    }
+
+    /// Of sound alone.
+    ///
+    /// # Errors
+    /// As [`Segments::of_sound`].
+    pub fn of_sound(asked: &Soundtrack, probe: &Probe) -> Result<Variant, Error> {
+        let sound = Sound::of(*asked, probe)?;
+        let peak_bits_per_second = match sound.kbps {
+            Some(kbps) => u64::from(kbps) * 10 * SOUND_PEAK_PERCENT,
+            None => SOUND_BITS_PER_SECOND,
+        };
+        Ok(Variant { picture: None, peak_bits_per_second, codecs: "mp4a.40.2".to_owned() })
     }
 }
 
@@ -145,7 +157,7 @@ pub(super) fn plan(piece: &Piece, probe: &Probe, input: Input) -> Result<Plan, E
             }
             cut.plan(probe, input, number, frames, Finish::Fragments)
         }
-        Piece::Sound { clip, speed } => Sound::of(*clip, *speed, probe)?.plan(*clip, *speed, probe, input),
+        Piece::Sound(asked) => Sound::of(*asked, probe)?.plan(probe, input),
     }
 }
 
@@ -234,32 +246,40 @@ impl Cut {
     }
 }
 
-/// The sound of a video, cut.
+/// Sound, cut.
 struct Sound {
+    asked: Soundtrack,
     segments: Segments,
     rate_hz: u32,
     samples: u64,
+    /// What the encoder is told instead of what it is told of a video.
+    kbps: Option<u32>,
 }
 
 impl Sound {
-    fn of(clip: Clip, speed: Option<Speed>, probe: &Probe) -> Result<Sound, Error> {
+    fn of(asked: Soundtrack, probe: &Probe) -> Result<Sound, Error> {
         let track = sound::track(probe)?;
-        let ms = known_ms(clip, speed, probe.duration_ms)?;
+        let ms = known_ms(asked.clip, asked.speed, probe.duration_ms)?;
         let rate_hz = sound::rate_within(Codec::H264, track);
         let samples = (ms * u64::from(rate_hz) / 1_000).max(1);
         let frames = (samples + AAC_PRIMING_SAMPLES).div_ceil(AAC_SAMPLES);
-        Ok(Sound { segments: Segments::new(frames, u64::from(rate_hz), AAC_SAMPLES), rate_hz, samples })
+        let segments = Segments::new(frames, u64::from(rate_hz), AAC_SAMPLES);
+        let kbps = asked.bitrate.map(|bitrate| sound::aac_kbps(bitrate, track));
+        Ok(Sound { asked, segments, rate_hz, samples, kbps })
     }
 
-    fn plan(&self, clip: Clip, speed: Option<Speed>, probe: &Probe, input: Input) -> Result<Plan, Error> {
+    fn plan(&self, probe: &Probe, input: Input) -> Result<Plan, Error> {
         let track = sound::track(probe)?;
-        let span = Span::of(clip, probe.duration_ms)?;
+        let span = Span::of(self.asked.clip, probe.duration_ms)?;
         let argv = span.seek(Argv::ffmpeg().reading(probe.demuxer, input)).source(input);
         let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-threads", "1"]);
-        let mut graph = sound::tempo(speed);
+        let mut graph = sound::tempo(self.asked.speed);
         graph.push(Filter::Filled(self.rate_hz));
         graph.push(Filter::Samples(self.samples));
-        let argv = sound::within(Codec::H264, track, argv).graph("-af", &graph);
+        let argv = sound::within(Codec::H264, track, argv);
+        // Of two bitrates the later one counts.
+        let argv = self.kbps.map_or(argv.clone(), |kbps| argv.fixed(&["-b:a"]).kbps(kbps));
+        let argv = argv.graph("-af", &graph);
         // A fragment ends before the frame that begins so much later than its first: half a frame before the one that
         // is to be the next one's first, so that no rounding decides.
         let cut_us = (2 * self.segments.each - 1) * AAC_SAMPLES * 1_000_000 / (2 * u64::from(self.rate_hz));
@@ -270,7 +290,7 @@ impl Sound {
             argv,
             reserve_bytes: Load::sound().reading(probe).reserve_bytes(),
             pass_bytes: 0,
-            out_bytes_guess: bytes_of(SOUND_BITS_PER_SECOND / 1_000, out_ms),
+            out_bytes_guess: bytes_of(self.kbps.map_or(SOUND_BITS_PER_SECOND / 1_000, u64::from), out_ms),
             exact_bytes: None,
             out_ms,
             work_ms: out_ms,

@@ -8,7 +8,7 @@ use crate::plan::memory::{Load, pass_bytes};
 use crate::plan::video::fragments;
 use crate::plan::{Finish, PEAKS_HZ, Plan, Span, bytes_of, mp3};
 use crate::probe::{AudioTrack, Probe};
-use crate::recipe::{Audio, Clip, Codec, Encoding, Speed, Waveform};
+use crate::recipe::{Audio, Bitrate, Clip, Codec, Encoding, Speed, Waveform};
 use crate::sniff::Demuxer;
 
 /// Channels of a FLAC.
@@ -147,6 +147,12 @@ pub(super) fn within(codec: Codec, track: &AudioTrack, argv: Argv) -> Argv {
         Codec::Vp9 => (Encoding::Opus, &["-c:a", "libopus", "-b:a", "96k"]),
     };
     shape(encoding, track, out_rate_hz(encoding, track.sample_rate_hz), argv).fixed(words)
+}
+
+/// As many bits of AAC as its encoder has for this track.
+pub(super) fn aac_kbps(bitrate: Bitrate, track: &AudioTrack) -> u32 {
+    let asked = Audio { encoding: Encoding::M4a, bitrate: Some(bitrate), ..Audio::default() };
+    Heard::of(&asked, track.channels, track.sample_rate_hz).kbps
 }
 
 /// Samples in a second of that sound.

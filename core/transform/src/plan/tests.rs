@@ -1,4 +1,5 @@
 mod any;
+mod captions;
 mod finer;
 mod golden;
 mod real;

@@ -329,3 +329,30 @@ impl Encoding {
         }
     }
 }
+
+/// How text that is shown with pictures is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Captions {
+    /// What browsers show.
+    WebVtt,
+    /// What players of before show.
+    SubRip,
+}
+
+impl Captions {
+    /// The media type of such a text.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Captions::WebVtt => "text/vtt; charset=utf-8",
+            Captions::SubRip => "application/x-subrip; charset=utf-8",
+        }
+    }
+
+    /// The ending of a file of it.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Captions::WebVtt => "vtt",
+            Captions::SubRip => "srt",
+        }
+    }
+}

@@ -19,7 +19,8 @@ pub(crate) const DECODERS: &str = concat!(
     // Samples as they are.
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_u8,pcm_s8,",
     "pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd,",
-    // Texts are never decoded into anything, but ffprobe opens each stream to tell of it, and gives up when it cannot.
+    // Texts. Those that are pictures of letters are never decoded into anything, but ffprobe opens each stream to tell of it,
+    // and gives up when it cannot.
     "mov_text,srt,subrip,ass,ssa,webvtt,text,dvbsub,dvdsub,pgssub,cc_dec,libzvbi_teletextdec",
 );
 

@@ -8,36 +8,9 @@ use std::task::{Context, Poll};
 use budget::limits::PLAYLIST_PIECE_BYTES;
 use bytes::Bytes;
 use http_body::Frame;
-use transform::{Segments, Variant};
+use transform::{PLAYLIST_BEGINNING, Segments};
 
 use super::here::Here;
-
-/// The media type of a playlist (RFC 8216 section 4).
-pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
-// format: the version of RFC 8216 section 7 that has EXT-X-MAP in playlists of more than I-frames, and decimal durations
-const BEGINNING: &str = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n";
-
-/// The list of what there is to choose from, from the smallest on, which is what a player begins with. The sound is the same for
-/// all of them.
-pub(super) fn master(sizes: &[(Variant, Here)], sound: Option<&Here>) -> String {
-    let mut text = BEGINNING.to_owned();
-    // Writing to a String cannot fail.
-    if let Some(here) = sound {
-        let of = "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"sound\",DEFAULT=YES,AUTOSELECT=YES";
-        let _ = writeln!(text, "{of},URI=\"{}\"", here.child("audio.m3u8"));
-    }
-    for (variant, here) in sizes {
-        let Variant { picture: (width, height), rate, peak_bits_per_second, codecs } = variant;
-        let thousandths = (u64::from(rate.frames()) * 1_000 + u64::from(rate.seconds()) / 2)
-            / u64::from(rate.seconds()).max(1);
-        let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak_bits_per_second},CODECS=\"{codecs}\"");
-        let _ = write!(text, ",RESOLUTION={width}x{height}");
-        let _ = write!(text, ",FRAME-RATE={}.{:03}", thousandths / 1_000, thousandths % 1_000);
-        let group = if sound.is_some() { ",AUDIO=\"sound\"" } else { "" };
-        let _ = writeln!(text, "{group}\n{}", here.child("video.m3u8"));
-    }
-    text
-}
 
 /// The list of all segments, written while it is sent: that of a day has twenty thousand lines, and takes no more memory
 /// than any other.
@@ -59,7 +32,7 @@ impl Listed {
         let most_seconds = (self.segments.longest_us() + 500_000) / 1_000_000;
         let head = self.here.child(&format!("{}-init.mp4", self.of));
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{BEGINNING}#EXT-X-TARGETDURATION:{}", most_seconds.max(1));
+        let _ = writeln!(text, "{PLAYLIST_BEGINNING}#EXT-X-TARGETDURATION:{}", most_seconds.max(1));
         let _ =
             writeln!(text, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"{head}\"");
     }

@@ -73,7 +73,7 @@ fn a_list_says_how_long_each_segment_is() {
                     #EXTINF:4.004000,\nvideo-0.m4s?width=640\n#EXTINF:4.004000,\nvideo-1.m4s?width=640\n\
                     #EXTINF:1.001000,\nvideo-2.m4s?width=640\n#EXT-X-ENDLIST\n";
     assert_eq!(text, expected);
-    let sound = Segments::of_sound(&video, &probe).unwrap();
+    let sound = Segments::of_sound(&(&video).into(), &probe).unwrap();
     let (text, _) = written(Listed::new("audio", here, sound));
     let lengths: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")).collect();
     // Frames of 1024 samples at 44100 in a second: 173, 173, and the rest of 389.

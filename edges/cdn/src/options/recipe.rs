@@ -248,7 +248,7 @@ impl Written {
                     }
                 }
             }
-            Recipe::Piece(_) | Recipe::Cover(_) => return None,
+            Recipe::Piece(_) | Recipe::Cover(_) | Recipe::Captions(_) => return None,
         }
         Some(written)
     }

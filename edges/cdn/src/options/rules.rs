@@ -309,7 +309,9 @@ impl<'a> Reading<'a> {
             self.written.unset(Opt::Dpr);
         }
         let recipe = self.recipe()?;
-        if let Some(file) = file {
+        // The files of HLS that have no pictures are there for sound alone, too.
+        let is_sound = wanted.has_no_size() && matches!(recipe, Recipe::Audio(_));
+        if let Some(file) = file.filter(|_| !is_sound) {
             file.agrees(&recipe, explicit.is_some())?;
         }
         let is_free = match (explicit, chosen) {

@@ -120,7 +120,7 @@ fn write(out: &mut Writer, track: &Track, text: &Lyrics) -> Result<(), Error> {
 
 /// The texts of a song, those of the file beside it first.
 async fn read(shelf: &Shelf, track: &Track) -> Result<Vec<Lyrics>, Error> {
-    let beside = match beside(track) {
+    let beside = match beside(track, "lrc") {
         Some(place) => shelf.open(&place).await.ok(),
         None => None,
     };
@@ -141,11 +141,12 @@ fn read_now(beside: Option<&Source>, source: &Source) -> Result<Vec<Lyrics>, Err
     Ok(texts)
 }
 
-/// The file that a song's text would lie in. What was sent has none beside it.
-fn beside(track: &Track) -> Option<Place> {
+/// The file of the same name with another ending, in which the text of a song or a video would lie. What was sent has none beside
+/// it.
+pub(super) fn beside(track: &Track, suffix: &str) -> Option<Place> {
     let path = track.path.as_str();
     let stem =
         path.strip_suffix(track.suffix.as_str()).or_else(|| path.rsplit_once('.').map(|(stem, _)| stem))?;
-    let path = RelPath::parse(&format!("{}.lrc", stem.trim_end_matches('.'))).ok()?;
+    let path = RelPath::parse(&format!("{}.{suffix}", stem.trim_end_matches('.'))).ok()?;
     track.blob.is_none().then_some(Place::File(track.folder, path))
 }

@@ -90,12 +90,14 @@ pub(super) fn send(call: &Call, segment: Segment, kind: Kind, what: String) -> A
     Ok(answer.map(Body::new))
 }
 
-/// The song of `mediaId`. There are no podcasts.
-pub(super) fn media_id(call: &Call) -> Result<TrackId, Error> {
-    let id = call.params.id("mediaId")?;
+/// The song of `mediaId`, or what an episode of a podcast became.
+pub(super) async fn media_id(call: &Call) -> Result<TrackId, Error> {
     match &*call.params.text("mediaType")? {
-        "song" => Ok(id),
-        "podcast" => Err(Error::not_found("Not found")),
+        "song" => call.params.id("mediaId"),
+        "podcast" => {
+            let episode = call.catalog().episode(&call.viewer()?, call.params.id("mediaId")?).await?;
+            episode.track.map(|track| track.id).ok_or_else(|| Error::not_found("The episode is not there"))
+        }
         _ => Err(Error::bad("mediaType", "song or podcast")),
     }
 }

@@ -56,7 +56,7 @@ impl Rows for Players {
 /// `reportPlayback`: a player tells what it does. When it stops, a song of which enough was heard counts as played.
 pub(crate) async fn report_playback(call: Call) -> Answer {
     let viewer = call.viewer()?;
-    let id = media_id(&call)?;
+    let id = media_id(&call).await?;
     let position_ms =
         call.params.optional_number("positionMs")?.ok_or_else(|| Error::missing("positionMs"))?;
     let state = match &*call.params.text("state")? {
@@ -72,7 +72,11 @@ pub(crate) async fn report_playback(call: Call) -> Answer {
     match state {
         Some(state) => {
             let playing = playing(&call, &track, state)?;
-            call.face.playing.report(Playing { position_ms, rate_thousandths, reports: true, ..playing });
+            let is_another =
+                call.face.playing.report(Playing { position_ms, rate_thousandths, reports: true, ..playing });
+            if is_another && counts {
+                (call.face.parts.begun)(&viewer, id);
+            }
         }
         None => {
             call.face.playing.stop(call.user()?.id.0, &player(&call));
@@ -88,6 +92,7 @@ pub(crate) async fn report_playback(call: Call) -> Answer {
 /// Remembers that a player has begun a song, of which it says no more.
 pub(crate) fn begun(call: &Call, track: &Track) -> Result<(), Error> {
     call.face.playing.report(playing(call, track, State::Playing)?);
+    (call.face.parts.begun)(&call.viewer()?, track.id);
     Ok(())
 }
 

@@ -66,6 +66,7 @@ pub(crate) async fn update(call: Call) -> Answer {
         comment: call.params.given("comment").map(|comment| comment.into_owned()),
         public: call.params.optional_flag("public")?,
         songs: if is_edit { SongsChange::Edit { remove, add } } else { SongsChange::Keep },
+        rules: None,
     };
     call.catalog().change_playlist(&editor(&call)?, id, &change).await?;
     call.format.empty()

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use catalog::{Action, Track, TrackId};
 use store::Source;
 use stream::{Disposition, Held, Kind, Segment};
-use transform::{Asker, Audio, Clip, Material, Readable, Recipe, Transforms};
+use transform::{Asker, Clip, Material, Readable, Recipe, Transforms};
 
 use super::media::{listener, media_id, send, send_original};
 use crate::call::{Answer, Call};
@@ -30,13 +30,13 @@ pub(crate) async fn stream(call: Call) -> Answer {
     let source = call.face.parts.shelf.open(&track.place()).await?;
     match audio {
         None => send_original(&call, &track, source, Disposition::Inline),
-        Some(audio) => send_made(&call, &track, source, audio).await,
+        Some(audio) => send_made(&call, &track, source, Recipe::Audio(audio)).await,
     }
 }
 
 /// `getTranscodeDecision`: whether a player that describes itself plays a song as it is, and what it would get instead.
 pub(crate) async fn decision(call: Call) -> Answer {
-    let id = media_id(&call)?;
+    let id = media_id(&call).await?;
     if call.method != Method::POST {
         return Err(Error::needs_document());
     }
@@ -48,7 +48,7 @@ pub(crate) async fn decision(call: Call) -> Answer {
 
 /// `getTranscodeStream`: a song as a decision said, from `offset` seconds on.
 pub(crate) async fn transcode_stream(call: Call) -> Answer {
-    let id = media_id(&call)?;
+    let id = media_id(&call).await?;
     let text = call.params.text("transcodeParams")?;
     let wanted = "what getTranscodeDecision answered";
     let params: TranscodeParams = text.parse().map_err(|()| Error::bad("transcodeParams", wanted))?;
@@ -57,21 +57,20 @@ pub(crate) async fn transcode_stream(call: Call) -> Answer {
     let params = params.within(call.user()?.max_bitrate_kbps);
     let track = call.catalog().playing(&call.viewer()?, id).await?;
     let source = call.face.parts.shelf.open(&track.place()).await?;
-    send_made(&call, &track, source, params.recipe(clip)).await
+    send_made(&call, &track, source, Recipe::Audio(params.recipe(clip))).await
 }
 
 /// What makes sound for this user.
-fn maker(call: &Call) -> Result<&Transforms, Error> {
+pub(super) fn maker(call: &Call) -> Result<&Transforms, Error> {
     call.require(Action::Transform)?;
     let transforms = call.face.parts.transforms.as_ref();
     transforms.filter(|transforms| transforms.has_ffmpeg()).ok_or_else(Error::no_maker)
 }
 
 /// Sends what is kept, or what is being made as it comes. One is made at a time of each, however many ask; it ends a
-/// moment after the last of them has gone.
-async fn send_made(call: &Call, track: &Track, source: Source, audio: Audio) -> Answer {
+/// moment after the last of them has gone. Until then it is one of those that its player may have.
+pub(super) async fn send_made(call: &Call, track: &Track, source: Source, recipe: Recipe) -> Answer {
     let transforms = maker(call)?;
-    let recipe = Recipe::Audio(audio);
     let content_type = HeaderValue::from_static(recipe.content_type());
     let what = format!("{} {} {}", track.id, track.title, recipe.canonical());
     let whole = |made: transform::Made| {
@@ -89,6 +88,7 @@ async fn send_made(call: &Call, track: &Track, source: Source, audio: Audio) -> 
     if call.method == Method::HEAD {
         return Ok(unmade(content_type));
     }
+    let slot = call.face.players.take(call)?;
     let flight = transforms.make(material, recipe.clone(), Asker::User(call.user()?.id.0))?;
     let (bytes, length) = match flight.readable(stream::needs_length(&call.headers)).await? {
         Readable::Whole(made) => return whole(made),
@@ -103,7 +103,7 @@ async fn send_made(call: &Call, track: &Track, source: Source, audio: Audio) -> 
         }
         None => streams.answer_growing(&Method::GET, bytes, content_type, listener)?,
     };
-    Ok(response.map(|body| Body::new(Held::new(body, flight))))
+    Ok(response.map(|body| Body::new(Held::new(body, (flight, slot)))))
 }
 
 /// What is known of something that nobody has had made: a question about it alone makes nothing.

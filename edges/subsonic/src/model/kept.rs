@@ -1,8 +1,9 @@
-//! What users keep: playlists, queues, bookmarks, radio stations.
+//! What users keep: playlists, queues, bookmarks, shares, radio stations.
 
 use catalog::access::judge;
 use catalog::{
-    Action, Bookmark, PlayQueue, Playlist, PlaylistId, Station, StationId, TrackId, User, Verdict,
+    Action, Bookmark, PlayQueue, Playlist, PlaylistId, Share, ShareId, Station, StationId, TrackId, User,
+    Verdict,
 };
 use serde::Serialize;
 
@@ -23,8 +24,10 @@ pub(crate) struct PlaylistHead<'a> {
     created: Moment,
     changed: Moment,
     cover_art: Shown<PlaylistId>,
-    /// Whether it is not this user's to change.
+    /// Whether its songs are not this user's to change, or nobody's, because rules find them.
     readonly: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<Moment>,
 }
 
 impl<'a> PlaylistHead<'a> {
@@ -41,7 +44,8 @@ impl<'a> PlaylistHead<'a> {
             created: Moment(playlist.created),
             changed: Moment(playlist.changed),
             cover_art: Shown(playlist.id),
-            readonly: judge(Some(user), change) != Verdict::Allowed,
+            readonly: playlist.is_smart || judge(Some(user), change) != Verdict::Allowed,
+            valid_until: playlist.valid_until.map(Moment),
         }
     }
 }
@@ -116,6 +120,39 @@ impl<'a> BookmarkShown<'a> {
             comment: &bookmark.comment,
             created: Moment(bookmark.created),
             changed: Moment(bookmark.changed),
+        }
+    }
+}
+
+/// A share, before its songs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShareHead<'a> {
+    id: Shown<ShareId>,
+    url: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: &'a str,
+    username: &'a str,
+    created: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_visited: Option<Moment>,
+    visit_count: u64,
+}
+
+impl<'a> ShareHead<'a> {
+    /// `url` is the link, with which everybody gets in.
+    pub(crate) fn of(share: &'a Share, url: &'a str) -> Self {
+        ShareHead {
+            id: Shown(share.id),
+            url,
+            description: &share.description,
+            username: &share.owner_name,
+            created: Moment(share.created),
+            expires: share.expires.map(Moment),
+            last_visited: share.visited.map(Moment),
+            visit_count: share.visits,
         }
     }
 }

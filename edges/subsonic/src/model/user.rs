@@ -43,7 +43,7 @@ impl<'a> Account<'a> {
             playlist_role: offers("createPlaylist"),
             cover_art_role: false,
             comment_role: true,
-            podcast_role: offers("createPodcastChannel"),
+            podcast_role: offers("createPodcastChannel") && (admin || user.rights.upload),
             stream_role: true,
             jukebox_role: offers("jukeboxControl"),
             share_role: offers("createShare") && (admin || user.rights.share),

@@ -4,5 +4,7 @@ mod golden;
 mod kept;
 mod media;
 mod names;
+mod podcasts;
 mod requests;
+mod shares;
 mod users;

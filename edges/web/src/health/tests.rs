@@ -33,6 +33,18 @@ async fn a_library_that_is_gone_degrades_until_it_is_back() {
 }
 
 #[test]
+fn a_library_that_is_not_heard_degrades_with_the_reason_and_no_name() {
+    assert_eq!(check_watch(&[]).status, Status::Ok);
+    let deaf = [(1, Deaf::Network), (2, Deaf::NoMoreWatches), (3, Deaf::Network)];
+    let check = check_watch(&deaf.map(|(id, why)| (FolderId(id), why)));
+    assert_eq!(check.status, Status::Degraded);
+    let why = check.why.unwrap();
+    assert!(why.starts_with("changes in 3 libraries are not heard"), "{why}");
+    assert_eq!(why.matches("network file system").count(), 1, "{why}");
+    assert!(why.contains("fs.inotify.max_user_watches"), "{why}");
+}
+
+#[test]
 fn a_folder_that_is_gone_degrades_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     assert!(look_at_disk(folder.path()).free_bytes.is_some());

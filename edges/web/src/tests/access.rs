@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use catalog::Viewer;
 use serde_json::{Value, json};
 
 use super::house::{House, Who, mp4, png, wav};
@@ -45,6 +46,10 @@ fn rows() -> Vec<Row> {
             none.clone(),
             [401, 401, 204, 404, 404],
         ),
+        row("GET /me/scrobbling", "/me/scrobbling", none.clone(), SIGNED_IN),
+        row("PUT /me/scrobbling/{id}", "/me/scrobbling/lastfm", json!({}), [401, 401, 202, 202, 202]),
+        // Each removes what he has himself just made.
+        row("DELETE /me/scrobbling/{id}", "/me/scrobbling/lastfm", none.clone(), [401, 401, 204, 204, 204]),
         row("GET /tracks", "/tracks", none.clone(), SIGNED_IN),
         row("GET /videos", "/videos", none.clone(), SIGNED_IN),
         row("GET /videos/{id}", "/videos/{video}", none.clone(), OWNER),
@@ -61,6 +66,27 @@ fn rows() -> Vec<Row> {
         row("POST /tracks/{id}/link", "/tracks/{private}/link", none.clone(), OWNER),
         row("DELETE /tracks/{id}", "/tracks/{shared}", none.clone(), [401, 401, 403, 403, 403]),
         row("DELETE /tracks/{id}", "/tracks/{private}", none.clone(), [401, 401, 403, 404, 403]),
+        // Whoever has the token of a share gets in, whoever he is.
+        row("GET /share/{token}", "/share/{share}", none.clone(), OPEN),
+        row(
+            "GET /share/{token}/tracks/{id}/audio",
+            "/share/{share}/tracks/{private}/audio",
+            none.clone(),
+            OPEN,
+        ),
+        row(
+            "GET /share/{token}/tracks/{id}/cover",
+            "/share/{share}/tracks/{private}/cover",
+            none.clone(),
+            OPEN,
+        ),
+        row("GET /playlists", "/playlists", none.clone(), SIGNED_IN),
+        row("POST /playlists", "/playlists", json!({"name": "kept"}), [401, 401, 201, 201, 201]),
+        row("GET /playlists/{id}", "/playlists/{list}", none.clone(), OWNER),
+        row("GET /playlists/{id}/tracks", "/playlists/{list}/tracks", none.clone(), OWNER),
+        row("GET /playlists/{id}/m3u8", "/playlists/{list}/m3u8", none.clone(), OWNER),
+        row("PATCH /playlists/{id}", "/playlists/{list}", json!({"comment": "slow"}), OWNER),
+        row("DELETE /playlists/{id}", "/playlists/{list}", none.clone(), [401, 401, 204, 404, 404]),
         row("POST /tracks/", "/tracks/", none.clone(), [401, 401, 400, 400, 400]),
         row("GET /tracks/uploads/{id}/progress", "/tracks/uploads/{upload}/progress", none.clone(), OWNER),
         row("OPTIONS /uploads", "/uploads", none.clone(), [204; 5]),
@@ -77,6 +103,7 @@ fn rows() -> Vec<Row> {
         row("GET /streams", "/streams", none.clone(), [401, 401, 403, 403, 200]),
         row("DELETE /streams/{id}", "/streams/123456", none.clone(), [401, 401, 403, 403, 404]),
         row("GET /scan", "/scan", none.clone(), [401, 401, 403, 403, 200]),
+        row("GET /scan/events", "/scan/events", none.clone(), [401, 401, 403, 403, 200]),
         row("POST /scan", "/scan", none, [401, 401, 403, 403, 202]),
     ]
 }
@@ -101,6 +128,10 @@ async fn p08_every_route_lets_in_whom_the_table_allows() {
     let hidden = json!({"visibility": "private"});
     assert_eq!(house.json(Who::Plain, "PATCH", &format!("/tracks/{video}"), hidden).await.status, 200);
     let open = house.begin_upload().await;
+    let bob = Viewer::of(&house.bob);
+    let share = house.sign_in.issue_share(&bob, &[house.private], "", None).await.unwrap();
+    let share = house.sign_in.share_token(&house.catalog.share(&bob, share).await.unwrap());
+    let list = house.catalog.add_playlist(&bob, "kept", &[]).await.unwrap().to_string();
     let held = house.held_bytes();
     // Bob comes last, because what he may remove is gone then.
     let order = [(0, Who::Nobody), (1, Who::WrongKey), (3, Who::Other), (4, Who::Admin), (2, Who::Plain)];
@@ -113,7 +144,9 @@ async fn p08_every_route_lets_in_whom_the_table_allows() {
             .replace("{file}", sent["file_id"].as_str().unwrap())
             .replace("{picture}", picture["file_id"].as_str().unwrap())
             .replace("{open}", &open)
+            .replace("{share}", &share)
             .replace("{video}", &video)
+            .replace("{list}", &list)
             .replace("{shared}", &house.shared.to_string())
             .replace("{private}", &house.private.to_string());
         let method = row.route.split(' ').next().unwrap();

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use budget::limits;
+use catalog::scan::Upkeep;
 use serde_json::json;
 use tower::ServiceExt;
 
@@ -305,7 +306,7 @@ async fn a_scan_is_started_and_seen() {
     assert_eq!((started.status.as_u16(), started.json()["running"].as_bool()), (202, Some(true)));
     let again = house.send(house.request(Who::Admin, "POST", "/scan")).await;
     assert_eq!((again.status.as_u16(), again.json()["running"].as_bool()), (202, Some(true)));
-    let running = tokio::spawn(house.scanner.clone().run(std::future::pending()));
+    let running = tokio::spawn(house.scanner.clone().run(Upkeep::default(), std::future::pending()));
     let ended = async {
         loop {
             let status = house.get(Who::Admin, "/scan").await.json();

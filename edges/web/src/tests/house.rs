@@ -278,7 +278,13 @@ async fn record(catalog: &dyn Catalog, id: FolderId, library: &std::path::Path) 
         .collect();
     catalog.record(id, &found).await.unwrap();
     catalog.follow_moves(id).await.unwrap();
-    catalog.known(id, None, 10).await.unwrap().into_iter().map(|known| known.id).collect()
+    catalog
+        .known(id, &store::Part::all(), None, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|known| known.id)
+        .collect()
 }
 
 fn tags(name: &str, content_type: &'static str, cover: Option<FoundCover>) -> Tags {
@@ -338,24 +344,26 @@ fn parts(
         ..Settings::default()
     };
     let operations = Operations::new();
+    let scanner = Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone());
     let mut registry = Registry::with_prefix("millpond");
     operations.register(&mut registry);
     Parts {
         catalog: Arc::clone(catalog),
         sign_in: sign_in.clone(),
+        seal: catalog::Seal::of_services(&store::Secret::from_bytes([3; 32])),
         shelf: Shelf::new(folders.clone(), blobs),
         ingest: ingest.clone(),
         streams: Streams::new(settings, budget.clone(), chunks),
         covers: transform::Covers::default(),
         ladder: [320, 640].into(),
         budget: budget.clone(),
-        scanner: Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone()),
+        scanner: scanner.clone(),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER),
         watchers: Slots::new("watchers", "watchers_per_user", 0, 2),
         stop: wishes.stop.clone(),
         registry: Arc::new(registry),
         operations,
-        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone(), || true),
+        health: Health::new(data, Arc::clone(catalog), budget.clone(), folders.clone(), scanner, || true),
         base_url: wishes.base_url.clone(),
         cors_origins: wishes.cors_origins.clone(),
         beside: utoipa::openapi::OpenApi::default(),

@@ -8,6 +8,7 @@ mod restore;
 mod scan;
 mod serve;
 mod sign;
+mod split;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -45,6 +46,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("user", given)) => user::run(given),
         Some(("backup", given)) => backup::run(given, &loaded(given)?),
         Some(("restore", given)) => restore::run(given, &loaded(given)?),
+        Some(("split", given)) => split::run(given),
         Some(("sign", given)) => sign::run(given, &loaded(given)?),
         Some(("purge", given)) => purge::run(given, &loaded(given)?),
         Some(("doctor", given)) => Ok(doctor::run(loaded(given))),
@@ -69,6 +71,7 @@ fn tree() -> Command {
         .subcommands([
             serve::command(),
             scan::command(),
+            split::command(),
             user::command(),
             backup::command(),
             restore::command(),

@@ -79,8 +79,10 @@ async fn serve(loaded: Loaded) -> Result<()> {
     tasks.spawn(home.budget.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(house.wire.clone().watch(background.clone().cancelled_owned()));
     tasks.spawn(home.sign_in.clone().watch(background.clone().cancelled_owned()));
-    tasks.spawn(parts.scanner.run(house.stop.clone().cancelled_owned()));
+    tasks.spawn(parts.scanner.run(settings.scan.upkeep(), house.stop.clone().cancelled_owned()));
     tasks.spawn(parts.looks.run(house.stop.clone().cancelled_owned()));
+    tasks.spawn(parts.scrobbler.run(house.stop.clone().cancelled_owned()));
+    tasks.spawn(parts.podcasts.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(parts.keeping.ingest.clone().run(background.clone().cancelled_owned()));
     let (transforms, end) = (parts.making.transforms, background.clone());
     let (cache, closed) = (transforms.cache().clone(), background.clone());

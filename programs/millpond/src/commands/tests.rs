@@ -24,6 +24,7 @@ fn the_documented_lines_are_understood() {
         "millpond user key NAME --label phone --data DIR",
         "millpond user app-password NAME --data DIR",
         "millpond scan --data DIR",
+        "millpond split song.mp3 --stems 4 --engine spectral --format flac --bits 24 --out DIR --replace",
         "millpond backup FILE --data DIR",
         "millpond restore FILE --data DIR",
         "millpond sign /clips/a.mp4?width=700 --expires 1h --data DIR",

@@ -22,6 +22,13 @@ pub(super) fn origin(text: &str) -> Result<(), String> {
     web::Origins::parse(&[text]).map(drop).map_err(|e| format!("{}, as in https://player.example.org", e.why))
 }
 
+pub(super) fn service_url(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let fits = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', ' ', '@']));
+    fits.then_some(())
+        .ok_or_else(|| "it must be an address such as https://service.example.org/api".to_owned())
+}
+
 pub(super) fn store_url(text: &str) -> Result<(), String> {
     let is_bucket = text.strip_prefix("s3://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
     (text == LOCAL || is_bucket)

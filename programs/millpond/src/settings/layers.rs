@@ -102,7 +102,8 @@ pub(crate) fn load(given: &Given) -> Result<Loaded> {
         insert(&mut merged, key.name, value);
     }
     effective.extend(tables::merge(&mut merged, &file, config.as_deref())?);
-    for table in ["memory", "server", "limits", "store", "stream", "cdn", "cache", "transform", "log"] {
+    for table in ["scan", "memory", "server", "limits", "store", "stream", "cdn", "cache", "transform", "log"]
+    {
         merged.entry(table).or_insert_with(|| Value::Table(Table::new()));
     }
     let settings: Settings = merged
@@ -191,6 +192,7 @@ fn standard(key: &Key, given: &Given) -> Result<Option<Value>> {
             Some(Value::Array(numbers.iter().map(whole).collect()))
         }
         Standard::No => Some(Value::Boolean(false)),
+        Standard::Yes => Some(Value::Boolean(true)),
     })
 }
 
@@ -342,6 +344,13 @@ fn check_together(settings: &Settings) -> Result<()> {
         let missing = if server.tls_key.is_some() { "server.tls_cert" } else { "server.tls_key" };
         return Err(Error::usage(format!("{missing} is missing: TLS needs a certificate and its key"))
             .hint("set both, or neither to serve without TLS"));
+    }
+    let lastfm = &settings.scrobble;
+    if lastfm.lastfm_key.is_some() != lastfm.lastfm_secret.is_some() {
+        let missing =
+            if lastfm.lastfm_key.is_some() { "scrobble.lastfm_secret" } else { "scrobble.lastfm_key" };
+        return Err(Error::usage(format!("{missing} is missing: Last.fm gives a key and its shared secret"))
+            .hint("set both, or neither"));
     }
     if settings.listen.is_empty() {
         return Err(Error::usage("listen is an empty list").hint("name an address: --listen 127.0.0.1:4040"));

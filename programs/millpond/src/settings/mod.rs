@@ -13,6 +13,7 @@ pub(crate) mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use catalog::scan::Upkeep;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use stream::wire::Share;
@@ -21,7 +22,7 @@ use web::{BaseUrl, Origins};
 pub(crate) use layers::{Given, Loaded, load};
 #[cfg(test)]
 pub(crate) use types::Proxy as TrustedProxy;
-pub(crate) use types::{Address, LogFormat, Proxy};
+pub(crate) use types::{Address, LogFormat, Network, Proxy};
 
 /// Everything that the operator decides, checked.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) library: Vec<PathBuf>,
     /// Where to listen.
     pub(crate) listen: Vec<Address>,
+    /// `[scan]`
+    pub(crate) scan: Scan,
     /// `[memory]`
     pub(crate) memory: Memory,
     /// `[server]`
@@ -51,8 +54,32 @@ pub(crate) struct Settings {
     pub(crate) cache: Cache,
     /// `[transform]`
     pub(crate) transform: Transform,
+    /// `[outgoing]`
+    pub(crate) outgoing: Outgoing,
+    /// `[scrobble]`
+    pub(crate) scrobble: Scrobble,
+    /// `[podcasts]`
+    pub(crate) podcasts: Podcasts,
     /// `[log]`
     pub(crate) log: Log,
+}
+
+/// `[scan]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scan {
+    /// Whether changes in the libraries are heard as they happen.
+    pub(crate) watch: bool,
+    /// How often libraries are looked through of which not every change is heard.
+    #[serde(rename = "rescan_ms", deserialize_with = "millis")]
+    pub(crate) rescan: Duration,
+}
+
+impl Scan {
+    /// The same in the scanner's words.
+    pub(crate) fn upkeep(&self) -> Upkeep {
+        Upkeep { is_watched: self.watch, rescan: Some(self.rescan).filter(|pause| !pause.is_zero()) }
+    }
 }
 
 /// `[memory]`
@@ -176,6 +203,39 @@ pub(crate) enum Sandbox {
     Auto,
     /// None.
     Off,
+}
+
+/// `[outgoing]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outgoing {
+    /// Networks beside the public internet in which servers may be that users name.
+    pub(crate) private: Vec<Network>,
+}
+
+/// `[scrobble]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scrobble {
+    /// The ListenBrainz of users who name none.
+    pub(crate) listenbrainz_url: String,
+    /// The API of Last.fm.
+    pub(crate) lastfm_url: String,
+    /// Our key there.
+    pub(crate) lastfm_key: Option<String>,
+    /// Its secret.
+    pub(crate) lastfm_secret: Option<String>,
+}
+
+/// `[podcasts]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Podcasts {
+    /// A feed is read again after this time; 0 is only when somebody asks.
+    #[serde(rename = "refresh_ms", deserialize_with = "millis")]
+    pub(crate) refresh: Duration,
+    /// So many of the newest episodes of each podcast are fetched without anybody asking.
+    pub(crate) newest: usize,
 }
 
 /// `[log]`

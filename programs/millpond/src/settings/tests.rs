@@ -48,6 +48,8 @@ fn every_key_is_a_flag_a_variable_and_a_key_of_the_file_under_one_name() {
         // A certificate alone is refused.
         "server.tls_cert" => vec![("MILLPOND_SERVER_TLS_KEY", "/key.pem")],
         "server.tls_key" => vec![("MILLPOND_SERVER_TLS_CERT", "/cert.pem")],
+        "scrobble.lastfm_key" => vec![("MILLPOND_SCROBBLE_LASTFM_SECRET", "secret")],
+        "scrobble.lastfm_secret" => vec![("MILLPOND_SCROBBLE_LASTFM_KEY", "key")],
         _ => Vec::new(),
     };
     for key in KEYS.iter().filter(|key| key.name != "config") {

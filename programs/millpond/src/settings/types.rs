@@ -61,10 +61,25 @@ impl FromStr for Proxy {
         if text == "unix" {
             return Ok(Proxy::Unix);
         }
+        text.parse::<Network>()
+            .map(|Network(network)| Proxy::Network(network))
+            .map_err(|_| "it must be an address, a network such as 10.0.0.0/8, or unix".to_owned())
+    }
+}
+
+/// A network, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Network(pub(crate) IpNet);
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         network
-            .map(|network| Proxy::Network(network.trunc()))
-            .map_err(|_| "it must be an address, a network such as 10.0.0.0/8, or unix".to_owned())
+            .map(|network| Network(network.trunc()))
+            .map_err(|_| "it must be an address or a network such as 10.0.0.0/8".to_owned())
     }
 }
 
@@ -90,4 +105,4 @@ macro_rules! from_string {
     )*};
 }
 
-from_string!(Address, Proxy);
+from_string!(Address, Proxy, Network);

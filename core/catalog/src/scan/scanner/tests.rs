@@ -16,6 +16,7 @@ use crate::scan::inventory::{Found, Known, Tags};
 use crate::scan::samples;
 
 mod asked;
+mod parts;
 
 const MUSIC: FolderId = FolderId(1);
 
@@ -81,6 +82,7 @@ impl Inventory for Memory {
     async fn known(
         &self,
         folder: FolderId,
+        part: &Part,
         after: Option<&RelPath>,
         rows_max: usize,
     ) -> Result<Vec<Known>, Error> {
@@ -89,7 +91,8 @@ impl Inventory for Memory {
             std::future::pending::<()>().await;
         }
         let rows = self.rows.lock().unwrap();
-        let behind = rows.iter().filter(|(path, _)| after.is_none_or(|after| *path > after));
+        let behind =
+            rows.iter().filter(|(path, _)| part.has(path) && after.is_none_or(|after| *path > after));
         let known = |(path, row): (&RelPath, &Row)| Known {
             id: row.id,
             path: path.clone(),

@@ -6,12 +6,11 @@ use budget::limits::MIB;
 use super::*;
 use crate::error::ErrorKind;
 use crate::remote::guard::Private;
+use crate::remote::stand_in::{End, Reply, Request, Server};
 use crate::remote::{Origin, Origins, RemoteAuth};
-use server::{End, Reply, Request, Server};
 
 mod forward;
 mod lies;
-mod server;
 mod trust;
 
 /// A node with a cache of its own that may ask this machine.

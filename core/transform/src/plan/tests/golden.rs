@@ -3,10 +3,10 @@
 use super::{clip, edge, kbps, size, source};
 use crate::argv::{Argv, Input, Light};
 use crate::plan::{faststart_args, plan};
-use crate::probe::{Probe, probe_args};
+use crate::probe::{Probe, TextTrack, probe_args};
 use crate::recipe::{
-    Audio, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Piece, Quality, Recipe, Rotation, Speed, Sprite,
-    Video, Waveform,
+    Audio, Captions, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Piece, Quality, Recipe, Rotation,
+    Speed, Sprite, Video, Waveform,
 };
 use crate::sniff::{DECODERS, Demuxer};
 
@@ -122,8 +122,14 @@ pub(super) fn commands() -> Vec<(&'static str, Argv)> {
         ("segment, fast", Piece::segment(&everything(), 1)),
         ("segment, head", Piece::head(&Video::default())),
         ("segment, sound", Piece::sound(&everything())),
+        ("segment, song", Piece::sound(&Audio { bitrate: kbps(64), ..Audio::default() })),
     ] {
         all.push((name, plan(&Recipe::Piece(piece), &source(), Input::Descriptor).unwrap().argv));
+    }
+    for (name, captions) in [("captions, vtt", Captions::WebVtt), ("captions, srt", Captions::SubRip)] {
+        let text = TextTrack { index: 2, codec: "subrip".into(), language: None };
+        let probe = Probe { texts: vec![text], ..source() };
+        all.push((name, plan(&Recipe::Captions(captions), &probe, Input::Descriptor).unwrap().argv));
     }
     for (name, recipe) in [
         ("pass, mp4", video(Video::default())),

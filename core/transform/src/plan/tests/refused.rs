@@ -6,10 +6,10 @@ use super::{clip, edge, size, source};
 use crate::argv::Input;
 use crate::error::ErrorKind;
 use crate::plan::{Finish, plan};
-use crate::probe::Probe;
+use crate::probe::{Probe, TextTrack};
 use crate::recipe::{
-    Audio, Codec, Cover, Crop, Drawing, Encoding, Fit, Fps, Frame, Piece, Recipe, Speed, Sprite, Video,
-    Waveform,
+    Audio, Captions, Codec, Cover, Crop, Drawing, Encoding, Fit, Fps, Frame, Piece, Recipe, Speed, Sprite,
+    Video, Waveform,
 };
 
 fn refused(recipe: &Recipe, probe: &Probe) -> (ErrorKind, String) {
@@ -36,6 +36,9 @@ fn what_the_source_does_not_have_is_refused_by_name() {
     check(&Recipe::Cover(Cover { edge: edge(300) }), &song, ErrorKind::Unsupported, "cover");
     assert!(plan(&video, &silent, Input::Descriptor).is_ok(), "a silent video is a video");
     check(&Recipe::Piece(Piece::sound(&Video::default())), &silent, ErrorKind::NoSound, "no sound");
+    let letters = TextTrack { index: 2, codec: "hdmv_pgs_subtitle".into(), language: None };
+    let disc = Probe { texts: vec![letters], ..source() };
+    check(&Recipe::Captions(Captions::WebVtt), &disc, ErrorKind::Unsupported, "no captions");
 }
 
 #[test]

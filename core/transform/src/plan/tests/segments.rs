@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{clip, size, source, stage};
+use super::{clip, kbps, size, source, stage};
 use crate::argv::Input;
 use crate::plan::{Segments, Variant, plan};
-use crate::recipe::{Codec, Fit, Fps, Piece, Recipe, Speed, Video};
+use crate::recipe::{Codec, Fit, Fps, Piece, Recipe, Soundtrack, Speed, Video};
 
 /// Boxes of an ISO file at the top: their kinds, and where they begin.
 fn boxes(bytes: &[u8]) -> Vec<(String, usize)> {
@@ -166,7 +166,7 @@ fn their_sound_is_what_was_said_before_it_was_made() {
             Video::default(),
             Video { clip: clip(1_500, 5_200), speed: Some(Speed::new(125).unwrap()), ..Video::default() },
         ] {
-            let said = Segments::of_sound(&asked, &probe).unwrap();
+            let said = Segments::of_sound(&(&asked).into(), &probe).unwrap();
             let (front, rest) = made(Piece::sound(&asked), &path);
             let kinds = boxes(&rest);
             let fragments = kinds.iter().filter(|(kind, _)| kind == "moof").count() as u64;
@@ -186,6 +186,25 @@ fn their_sound_is_what_was_said_before_it_was_made() {
             let more = said_us.saturating_sub(asked_us) * rate / 1_000_000;
             assert!((1_023..=2_048).contains(&more), "{name}: {more} samples more than {asked_us} us");
         }
+    }
+}
+
+/// What a list promises of sound alone is what is made, at each end of what may be asked.
+#[test]
+fn a_song_takes_the_bits_that_its_variant_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = "-f lavfi -i anoisesrc=duration=13:sample_rate=44100 -ac 2 -c:a flac";
+    let path = film(folder.path(), "noise.flac", words);
+    let probe = stage::probe(&path);
+    for (asked_kbps, least_kbps) in [(None, 100), (kbps(64), 55), (kbps(320), 200)] {
+        let asked = Soundtrack { bitrate: asked_kbps, ..Soundtrack::default() };
+        let (variant, segments) =
+            (Variant::of_sound(&asked, &probe).unwrap(), Segments::of_sound(&asked, &probe).unwrap());
+        let (_, rest) = made(Piece::sound(asked), &path);
+        let bits_per_second = rest.len() as u64 * 8_000 / segments.whole_ms();
+        let fits = least_kbps * 1_000..=variant.peak_bits_per_second;
+        assert!(fits.contains(&bits_per_second), "{asked_kbps:?}: {bits_per_second} in {fits:?}");
+        assert_eq!((variant.picture, variant.codecs.as_str()), (None, "mp4a.40.2"));
     }
 }
 
@@ -221,7 +240,8 @@ fn a_variant_is_what_the_stream_says_of_itself() {
     let probe = stage::probe(&path);
     let (variant, segments) =
         (Variant::of(&asked, &probe).unwrap(), Segments::of_pictures(&asked, &probe).unwrap());
-    assert_eq!((variant.picture, variant.rate.to_string().as_str()), ((320, 180), "25/1"));
+    let (size, rate) = variant.picture.unwrap();
+    assert_eq!((size, rate.to_string().as_str()), ((320, 180), "25/1"));
     let (head, _) = made(Piece::head(&asked), &path);
     let at = head.windows(4).position(|four| four == b"avcC").unwrap();
     let [profile, constraints, level] = head[at + 5..at + 8] else { panic!("avcC is longer") };

@@ -28,11 +28,18 @@ fn with_parameters(name: &str, track: &str, video: &str) -> String {
         | "getPlayQueueByIndex"
         | "getNowPlaying"
         | "getBookmarks"
+        | "getShares"
         | "getInternetRadioStations"
         | "getUsers"
         | "getChatMessages"
         | "getPodcasts"
-        | "getNewestPodcasts" => "",
+        | "getNewestPodcasts"
+        | "refreshPodcasts" => "",
+        "createPodcastChannel" => "?url=http://pond.example/feed",
+        "createShare" => &format!("?id={track}"),
+        "updateShare" | "deleteShare" => "?id=sh-99",
+        "deletePodcastChannel" => "?id=pc-99",
+        "getPodcastEpisode" | "deletePodcastEpisode" | "downloadPodcastEpisode" => "?id=pe-99",
         "changePassword" => "?username=ann&password=still%20waters%20%26%20more",
         "createUser" => "?username=new&password=a%20new%20password",
         "updateUser" => "?username=bob&shareRole=false",
@@ -60,7 +67,8 @@ fn with_parameters(name: &str, track: &str, video: &str) -> String {
         "getLyrics" => "?artist=Abba&title=Nothing",
         "getLyricsBySongId" => &format!("?id={track}"),
         "reportPlayback" => &format!("?mediaId={track}&mediaType=song&positionMs=0&state=starting"),
-        "getVideoInfo" => &format!("?id={video}"),
+        "getVideoInfo" | "getCaptions" => &format!("?id={video}"),
+        "hls.m3u8" => &format!("?id={track}"),
         "getSong" | "stream" | "download" | "scrobble" | "star" | "unstar" => &format!("?id={track}"),
         "setRating" => &format!("?id={track}&rating=3"),
         "getTranscodeDecision" => &format!("?mediaId={track}&mediaType=song"),
@@ -96,12 +104,17 @@ async fn p08_every_route_asks_the_access_table() {
         if route.action == Action::Administer {
             assert_eq!((user, admin), (Some(50), None), "{endpoint}");
         } else {
-            // Nobody has that playlist; everything else that is offered is there for both.
+            // Nobody has that playlist, that share or that podcast; everything else that is offered is there for both.
             let wanted = match route.name {
                 "getPlaylist" | "updatePlaylist" | "deletePlaylist" => Some(70),
-                // It is asked by POST, and this server has nothing to make sound with.
+                "updateShare" | "deleteShare" => Some(70),
+                name if endpoint.contains("=pc-99") || endpoint.contains("=pe-99") => {
+                    assert!(name.contains("Podcast"));
+                    Some(70)
+                }
+                // It is asked by POST, and this server has nothing to make sound or texts with.
                 "getTranscodeDecision" => Some(10),
-                "getTranscodeStream" => Some(0),
+                "getTranscodeStream" | "hls.m3u8" | "getCaptions" => Some(0),
                 _ => route.refusal.map(|_| 0),
             };
             assert_eq!((user, admin), (wanted, wanted), "{endpoint}");

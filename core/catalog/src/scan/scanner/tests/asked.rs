@@ -7,7 +7,7 @@ use super::*;
 /// The scanner's own task beside `work`, until `work` is done; then it is stopped, and joined.
 async fn beside_run(scanner: &Scanner, work: impl Future<Output = ()>) {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = tokio::spawn(scanner.clone().run(async move { drop(stopped.await) }));
+    let run = tokio::spawn(scanner.clone().run(Upkeep::default(), async move { drop(stopped.await) }));
     work.await;
     drop(stop);
     run.await.unwrap();
@@ -59,7 +59,7 @@ async fn a_stop_ends_a_running_scan_and_what_was_asked_for() {
     assert!(!house.scanner.status().running);
     assert_eq!(scans(), 0, "what it held is back");
     let stopped = house.scanner.clone();
-    stopped.run(async {}).await;
+    stopped.run(Upkeep::default(), async {}).await;
     assert!(!house.scanner.status().running, "nobody is told of a scan that no one will begin");
 }
 

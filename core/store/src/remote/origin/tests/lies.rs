@@ -4,8 +4,8 @@ use budget::limits::REMOTE_HEAD_BYTES_MAX;
 use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
-use super::server::End;
 use super::*;
+use crate::remote::stand_in::End;
 
 type Change = fn(&mut Reply);
 

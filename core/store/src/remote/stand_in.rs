@@ -17,6 +17,8 @@ pub(super) struct Request {
     pub(super) head: String,
     /// The first byte that is asked for and the one behind the last, if a range is.
     pub(super) range: Option<(usize, usize)>,
+    /// As many bytes as its length says.
+    pub(super) body: Vec<u8>,
 }
 
 impl Request {
@@ -27,7 +29,7 @@ impl Request {
             let (first, last) = rest.lines().next().unwrap().split_once('-').unwrap();
             (first.parse().unwrap(), last.parse::<usize>().unwrap() + 1)
         });
-        Request { path, head, range }
+        Request { path, head, range, body: Vec::new() }
     }
 
     pub(super) fn field(&self, name: &str) -> Option<&str> {
@@ -249,7 +251,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 Err(_) => return,
             }
         }
-        let request = Request::read(&String::from_utf8(head).unwrap());
+        let mut request = Request::read(&String::from_utf8(head).unwrap());
+        let length = request.field("content-length").map_or(0, |length| length.parse().unwrap());
+        request.body.resize(length, 0);
+        if stream.read_exact(&mut request.body).await.is_err() {
+            return;
+        }
         let reply = answer(&request);
         log.lock().unwrap().push(request);
         if reply.send(&mut stream).await.is_err() {

@@ -1,0 +1,5 @@
+//! The weights of networks, as others trained and stored them.
+
+mod checkpoint;
+
+pub use checkpoint::{Checkpoint, Tensor};

@@ -1,0 +1,98 @@
+//! Captions that lie beside a video, written as a player wants them.
+//!
+//! WebVTT and SubRip say the same in nearly the same way: when a text is shown, and its lines. What WebVTT says beside that (where
+//! it is shown, and how) has no words in SubRip and is left out there.
+
+use std::fmt::Write as _;
+
+use transform::Captions;
+
+/// A text that is shown for a while.
+struct Cue<'a> {
+    from_ms: u64,
+    to_ms: u64,
+    lines: &'a [&'a str],
+}
+
+/// The text of a file. What is no UTF-8 is of the time before, when most of it was Latin-1.
+pub(crate) fn decoded(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect())
+}
+
+/// The same captions, written so. Whatever is no cue is left out.
+pub(crate) fn written(text: &str, wanted: Captions) -> String {
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().map(str::trim_end).collect();
+    let mut out = match wanted {
+        Captions::WebVtt => "WEBVTT\n\n".to_owned(),
+        Captions::SubRip => String::new(),
+    };
+    let cues = lines.split(|line| line.is_empty()).filter_map(cue);
+    for (number, Cue { from_ms, to_ms, lines }) in (1_u64..).zip(cues) {
+        let [from, to] = [from_ms, to_ms].map(|ms| time(ms, wanted));
+        let number = if wanted == Captions::SubRip { format!("{number}\n") } else { String::new() };
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{number}{from} --> {to}");
+        for line in lines {
+            let _ = writeln!(out, "{line}");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The cue of a block of lines: its times stand in the first line, or in the second behind its name.
+fn cue<'a>(block: &'a [&'a str]) -> Option<Cue<'a>> {
+    let at = block.iter().take(2).position(|line| line.contains("-->"))?;
+    let (from, rest) = block[at].split_once("-->")?;
+    let to = rest.split_whitespace().next()?;
+    Some(Cue { from_ms: milliseconds(from.trim())?, to_ms: milliseconds(to)?, lines: &block[at + 1..] })
+}
+
+/// `hh:mm:ss,mmm` or `mm:ss.mmm`.
+fn milliseconds(text: &str) -> Option<u64> {
+    let (clock, thousandths) = text.split_once([',', '.'])?;
+    let number = |text: &str| {
+        let is_number = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse::<u64>().ok()).flatten()
+    };
+    let seconds = clock.split(':').try_fold(0, |seconds, part| Some(seconds * 60 + number(part)?))?;
+    let thousandths = number(&format!("{thousandths:0<3}")).filter(|ms| *ms < 1_000)?;
+    Some(seconds * 1_000 + thousandths)
+}
+
+fn time(ms: u64, wanted: Captions) -> String {
+    let comma = if wanted == Captions::SubRip { ',' } else { '.' };
+    let seconds = ms / 1_000;
+    format!("{:02}:{:02}:{:02}{comma}{:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60, ms % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SRT: &str = "1\n00:00:01,000 --> 00:00:02,500\nOne line,\nand another\n\n2\n01:02:03,004 --> 01:02:04,000\n--> no time\n\n";
+    const VTT: &str = "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nOne line,\nand another\n\n01:02:03.004 --> 01:02:04.000\n--> no time\n\n";
+
+    #[test]
+    fn each_way_of_writing_becomes_the_other() {
+        for text in [SRT, VTT] {
+            assert_eq!(written(text, Captions::SubRip), SRT);
+            assert_eq!(written(text, Captions::WebVtt), VTT);
+        }
+    }
+
+    #[test]
+    fn what_is_no_cue_is_left_out() {
+        let text = "\u{feff}WEBVTT - a film\r\nKind: captions\r\n\r\nSTYLE\r\n::cue { color: red }\r\n\r\nNOTE nothing\r\n\r\n\
+            name\r\n00:01.000 --> 00:02.000 align:start line:0\r\nhere\r\n\r\n00:x --> 00:02.000\r\nnowhere\r\n\r\n00:03 --> ";
+        assert_eq!(written(text, Captions::SubRip), "1\n00:00:01,000 --> 00:00:02,000\nhere\n\n");
+        assert_eq!(written("", Captions::WebVtt), "WEBVTT\n\n");
+        assert_eq!(written("no captions", Captions::SubRip), "");
+    }
+
+    #[test]
+    fn old_files_are_read_as_what_they_are() {
+        assert_eq!(decoded(b"caf\xe9".to_vec()), "caf\u{e9}");
+        assert_eq!(decoded("caf\u{e9}".into()), "caf\u{e9}");
+    }
+}

@@ -1,0 +1,324 @@
+//! `millpond split`: a song taken apart into files, without a server.
+
+use std::fs::{self, File, Permissions};
+use std::io::{BufWriter, IsTerminal, Seek, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use budget::limits::STEMS_THREADS_MAX;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use indicatif::{ProgressBar, ProgressStyle};
+use stems::engine::{Masking, Spectral};
+use stems::{Depth, Engine, ErrorKind, Flac, Progress, RATE_HZ, Sink, Summary, Wav};
+use tempfile::TempPath;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::small_runtime;
+use crate::error::{Error, Result};
+use crate::home::task_ended;
+use crate::output::{complain, say};
+
+pub(super) fn command() -> Command {
+    let song = Arg::new("song").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
+    let stems =
+        Arg::new("stems").long("stems").value_name("2|4").value_parser(value_parser!(u8)).default_value("2");
+    let engine = Arg::new("engine")
+        .long("engine")
+        .value_name("NAME")
+        .value_parser(["spectral"])
+        .default_value("spectral");
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("wav|flac")
+        .value_parser(["wav", "flac"])
+        .default_value("wav");
+    let depth = Arg::new("bits")
+        .long("bits")
+        .value_name("16|24|float")
+        .value_parser(["16", "24", "float"])
+        .default_value("16");
+    let out =
+        Arg::new("out").long("out").value_name("DIR").value_parser(value_parser!(PathBuf)).default_value(".");
+    let replace = Arg::new("replace").long("replace").action(ArgAction::SetTrue);
+    Command::new("split")
+        .about("Take a song apart: vocals and accompaniment, or vocals, drums, bass and the rest")
+        .after_help("Examples:\n  millpond split song.mp3\n  millpond split song.flac --stems 4 --format flac --out stems")
+        .arg(song.help("The song: MP3, FLAC, Vorbis, AAC, ALAC, WAV or AIFF, of any length"))
+        .arg(stems.help("Two stems (vocals, accompaniment) or four (vocals, drums, bass, other)"))
+        .arg(engine.help("How it is taken apart; `spectral` needs no model"))
+        .arg(format.help("What the stems are written as: 44.1 kHz stereo"))
+        .arg(depth.help("How exactly; FLAC has no floats"))
+        .arg(out.help("The folder for the stems, made if it is not there"))
+        .arg(replace.help("Replace stems that are there already"))
+}
+
+pub(super) fn run(given: &ArgMatches) -> Result<ExitCode> {
+    let order = Order::new(given)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    small_runtime()?.block_on(async {
+        let failed = |e| Error::failed(format!("signals cannot be heard: {e}"));
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let watched = stop.clone();
+        let mut work = tokio::task::spawn_blocking(move || order.carry_out(&watched));
+        loop {
+            tokio::select! {
+                done = &mut work => return done.map_err(task_ended)?,
+                _ = interrupt.recv() => stop.store(true, Ordering::Relaxed),
+                _ = terminate.recv() => stop.store(true, Ordering::Relaxed),
+            }
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be done.
+struct Order {
+    song: PathBuf,
+    stems: u8,
+    is_flac: bool,
+    depth: Depth,
+    folder: PathBuf,
+    replaces: bool,
+}
+
+/// A stem that is being written, under a name that nobody looks for; unless it is given its own, it goes.
+struct Part {
+    sink: Box<dyn Sink>,
+    file: TempPath,
+    name: PathBuf,
+}
+
+impl Order {
+    fn new(given: &ArgMatches) -> Result<Self> {
+        let path = |name: &str| given.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+        let text = |name: &str| given.get_one::<String>(name).map_or("", String::as_str);
+        let is_flac = text("format") == "flac";
+        let depth = match text("bits") {
+            "24" => Depth::Bits24,
+            "float" if is_flac => {
+                return Err(Error::usage("FLAC has no floats").hint("`--bits 24`, or `--format wav`"));
+            }
+            "float" => Depth::Float,
+            _ => Depth::Bits16,
+        };
+        Ok(Order {
+            song: path("song"),
+            stems: given.get_one::<u8>("stems").copied().unwrap_or(2),
+            is_flac,
+            depth,
+            folder: path("out"),
+            replaces: given.get_flag("replace"),
+        })
+    }
+
+    fn carry_out(&self, stop: &AtomicBool) -> Result<()> {
+        let began = Instant::now();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(STEMS_THREADS_MAX);
+        let spectral = Spectral::new(usize::from(self.stems), threads)
+            .map_err(|e| Error::usage(e.to_string()).hint("`--stems 2` or `--stems 4`"))?;
+        let mut engine = Masking::new(spectral);
+        let mut sound = self.open()?;
+        let expected = sound.format().samples.map(|samples| {
+            // A sample more or less makes no difference to the head of a file.
+            samples.saturating_mul(u64::from(RATE_HZ)) / u64::from(sound.format().rate_hz) + 1
+        });
+        let mut parts = self.begun(&engine, expected)?;
+        let mut sinks: Vec<&mut dyn Sink> =
+            parts.iter_mut().map(|part| &mut *part.sink as &mut dyn Sink).collect();
+        let shown = Shown::new();
+        let split = stems::split(sound.as_mut(), &mut engine, &mut sinks, &mut |progress| {
+            shown.show(progress);
+            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        shown.end();
+        let summary = split.map_err(|e| self.explained(&e))?;
+        self.publish(parts, &summary)?;
+        let (minutes, seconds) =
+            (summary.samples / u64::from(RATE_HZ) / 60, summary.samples / u64::from(RATE_HZ) % 60);
+        say(format!(
+            "{}: {minutes} min {seconds} s taken apart by `{}` in {:.1} s",
+            self.song.display(),
+            engine.name(),
+            began.elapsed().as_secs_f64()
+        ));
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Box<dyn stems::Sound>> {
+        let unreadable = |why: &dyn std::fmt::Display| {
+            Error::failed(format!("{} cannot be read: {why}", self.song.display()))
+                .hint("check the name of the file and its rights")
+        };
+        let is_file = fs::metadata(&self.song).map_err(|e| unreadable(&e))?.is_file();
+        if !is_file {
+            return Err(unreadable(&"it is no file"));
+        }
+        let file = File::open(&self.song).map_err(|e| unreadable(&e))?;
+        let extension = self.song.extension().and_then(|extension| extension.to_str());
+        stems::open(file, extension).map_err(|e| self.explained(&e))
+    }
+
+    /// A file for each stem, without its name yet.
+    fn begun(&self, engine: &dyn Engine, expected: Option<u64>) -> Result<Vec<Part>> {
+        fs::create_dir_all(&self.folder).map_err(|e| self.unwritable(&self.folder, &e))?;
+        let extension = if self.is_flac { "flac" } else { "wav" };
+        let mut parts = Vec::new();
+        for stem in engine.stems() {
+            let name = self.folder.join(format!("{stem}.{extension}"));
+            let is_there = name.symlink_metadata().is_ok();
+            if is_there && self.is_the_song(&name) {
+                return Err(Error::usage(format!(
+                    "{} would be replaced by its own stem",
+                    self.song.display()
+                ))
+                .hint("name another folder: --out DIR"));
+            }
+            if is_there && !self.replaces {
+                return Err(Error::failed(format!("{} is there already", name.display()))
+                    .hint("name another folder with --out DIR, or add --replace"));
+            }
+            let (file, path) = tempfile::Builder::new()
+                .prefix(".millpond-split-")
+                // What the stem itself will have: the system takes away what nobody's new files are to have.
+                .permissions(Permissions::from_mode(0o666))
+                .tempfile_in(&self.folder)
+                .map_err(|e| self.unwritable(&self.folder, &e))?
+                .into_parts();
+            let sink = self.sink(BufWriter::new(file), expected).map_err(|e| self.explained(&e))?;
+            parts.push(Part { sink, file: path, name });
+        }
+        Ok(parts)
+    }
+
+    fn sink(&self, to: impl Write + Seek + 'static, expected: Option<u64>) -> stems::Result<Box<dyn Sink>> {
+        let sink: Box<dyn Sink> = if self.is_flac {
+            Box::new(Flac::new(to, self.depth)?)
+        } else {
+            Box::new(Wav::new(to, self.depth, expected)?)
+        };
+        Ok(sink)
+    }
+
+    fn is_the_song(&self, name: &Path) -> bool {
+        matches!((fs::canonicalize(name), fs::canonicalize(&self.song)), (Ok(name), Ok(song)) if name == song)
+    }
+
+    /// Gives all stems their names, now that all are whole.
+    fn publish(&self, parts: Vec<Part>, summary: &Summary) -> Result<()> {
+        for (part, written) in parts.into_iter().zip(&summary.stems) {
+            drop(part.sink);
+            let named = if self.replaces {
+                part.file.persist(&part.name)
+            } else {
+                part.file.persist_noclobber(&part.name)
+            };
+            named.map_err(|e| self.unwritable(&part.name, &e.error))?;
+            say(part.name.display());
+            if written.clipped > 0 {
+                complain(format!(
+                    "warning: {} samples of {} were too loud and are at full scale; `--bits float` keeps them",
+                    written.clipped,
+                    part.name.display()
+                ));
+            }
+        }
+        if summary.repaired > 0 {
+            complain(format!(
+                "warning: {} samples of {} were no sound and were repaired",
+                summary.repaired,
+                self.song.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn unwritable(&self, name: &Path, e: &std::io::Error) -> Error {
+        Error::failed(format!("{} cannot be written: {e}", name.display()))
+            .hint("check the folder, its rights and its room, or name another: --out DIR")
+    }
+
+    fn explained(&self, e: &stems::Error) -> Error {
+        let song = self.song.display();
+        let hint = match e.kind() {
+            ErrorKind::Stopped => return Error::failed("stopped; no stem was written"),
+            ErrorKind::Coding => {
+                format!("ffmpeg may know it: ffmpeg -i {song} song.wav && millpond split song.wav")
+            }
+            ErrorKind::Channels | ErrorKind::Rate => {
+                format!(
+                    "let ffmpeg convert it: ffmpeg -i {song} -ac 2 -ar {RATE_HZ} song.wav && millpond split song.wav"
+                )
+            }
+            ErrorKind::Empty | ErrorKind::NotAudio => "name a file with a song in it".to_owned(),
+            ErrorKind::Truncated | ErrorKind::Damaged => {
+                format!("get the file again; what is left of it can be had with: ffmpeg -i {song} song.wav")
+            }
+            ErrorKind::Read => "check the disk and the file's rights".to_owned(),
+            ErrorKind::Write => {
+                "check the folder, its rights and its room, or name another: --out DIR".to_owned()
+            }
+            ErrorKind::TooLong => "a song of any length fits into WAV: --format wav".to_owned(),
+            ErrorKind::Stems | ErrorKind::Model | ErrorKind::Engine => {
+                "please report this, with the song if you may".to_owned()
+            }
+        };
+        Error::failed(format!("{song}: {e}")).hint(hint)
+    }
+}
+
+/// A bar on a terminal, a line for each tenth elsewhere.
+enum Shown {
+    Bar(ProgressBar),
+    Lines(std::cell::Cell<u64>),
+}
+
+impl Shown {
+    fn new() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Shown::Lines(std::cell::Cell::new(0));
+        }
+        let bar = ProgressBar::no_length();
+        if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {percent} % {msg}") {
+            bar.set_style(style);
+        }
+        Shown::Bar(bar)
+    }
+
+    fn show(&self, progress: Progress) {
+        let done_s = progress.samples / u64::from(RATE_HZ);
+        match self {
+            Shown::Bar(bar) => {
+                if let Some(expected) = progress.expected_samples {
+                    bar.set_length(expected);
+                }
+                bar.set_position(progress.samples);
+                bar.set_message(format!("{} min {:02} s", done_s / 60, done_s % 60));
+            }
+            Shown::Lines(told) => {
+                // Of a song that does not say how long it is, each minute is told.
+                let (step, share) = match progress.expected_samples {
+                    Some(expected) if expected > 0 => {
+                        let tenth = (progress.samples.saturating_mul(10) / expected).min(10);
+                        (tenth, format!("{} % ", tenth * 10))
+                    }
+                    _ => (done_s / 60, String::new()),
+                };
+                if step > told.replace(step.max(told.get())) {
+                    complain(format!("{share}({} min {:02} s)", done_s / 60, done_s % 60));
+                }
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Shown::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Songs taken apart by hand: `millpond split`, from outside.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use load::Process;
+use tests::sound::{WAV_HEAD_BYTES, wav, wav_head};
+use tests::{binary, eventually, media, wait_until};
+
+/// What a ten-minute song may need more than one of a minute.
+const GROWTH_KIB_MAX: u64 = 10 * 1024;
+/// What taking any song apart without a model may need.
+const PEAK_KIB_MAX: u64 = 48 * 1024;
+
+fn split(song: &Path, folder: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("split").arg(song).arg("--out").arg(folder).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn done(song: &Path, folder: &Path, more: &[&str]) -> Output {
+    split(song, folder, more).output().expect("millpond starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| text(entry.expect("an entry").file_name().as_encoded_bytes())).collect();
+    names.sort();
+    names
+}
+
+/// A song of noise, written piece by piece.
+fn long_song(to: &Path, seconds: u32) {
+    let second = &wav(7, WAV_HEAD_BYTES + 44_100 * 4)[WAV_HEAD_BYTES..];
+    let mut file = fs::File::create(to).expect("a file");
+    file.write_all(&wav_head(seconds * 44_100 * 4)).expect("room");
+    for _ in 0..seconds {
+        file.write_all(second).expect("room");
+    }
+}
+
+/// Runs it to its end; the most that it held, in KiB.
+fn peak_kib(song: &Path, folder: &Path, more: &[&str]) -> u64 {
+    let mut child: Child = split(song, folder, more).spawn().expect("millpond starts");
+    let mut peak = 0;
+    let mut status = None;
+    let ended = wait_until(Instant::now() + Duration::from_secs(600), || {
+        peak = peak.max(Process::of(child.id()).peak_kib);
+        status = child.try_wait().expect("a child of ours");
+        status.is_some()
+    });
+    assert!(ended && status.is_some_and(|status| status.success()), "{status:?}");
+    peak
+}
+
+#[test]
+fn a_ten_minute_song_needs_no_more_memory_than_one_of_a_minute() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, more) in [("wav", &["--stems", "2"][..]), ("flac", &["--stems", "4", "--format", "flac"][..])]
+    {
+        let peaks = [60, 600].map(|seconds| {
+            let song = folder.path().join("song.wav");
+            long_song(&song, seconds);
+            peak_kib(&song, &folder.path().join(format!("{name}-{seconds}")), more)
+        });
+        println!("{name}: {} KiB for one minute, {} KiB for ten", peaks[0], peaks[1]);
+        assert!(peaks[1] < peaks[0] + GROWTH_KIB_MAX, "{name}: {peaks:?} KiB");
+        assert!(peaks[1] < PEAK_KIB_MAX, "{name}: {peaks:?} KiB");
+    }
+}
+
+#[test]
+fn every_usual_file_becomes_stems_of_its_own_length() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = |name: &str| folder.path().join(name);
+    let tone = "sine=frequency=440:duration=3:sample_rate=48000";
+    for (name, coded, format) in [
+        ("a.flac", &["-c:a", "flac"][..], "wav"),
+        ("a.mp3", &["-c:a", "libmp3lame"][..], "wav"),
+        ("a.ogg", &["-c:a", "libvorbis"][..], "flac"),
+        ("a.m4a", &["-c:a", "aac", "-b:a", "96k"][..], "wav"),
+        ("alac.m4a", &["-c:a", "alac"][..], "wav"),
+        ("a.wav", &["-c:a", "pcm_s24le", "-ac", "6"][..], "wav"),
+        ("a.aiff", &["-c:a", "pcm_s16be"][..], "flac"),
+        ("8k.wav", &["-ar", "8000"][..], "wav"),
+        ("192k.flac", &["-ar", "192000"][..], "wav"),
+    ] {
+        media::ffmpeg([&["-f", "lavfi", "-i", tone], coded].concat(), &song(name));
+        let out = song(&format!("{name}-stems"));
+        let made = done(&song(name), &out, &["--format", format]);
+        assert!(made.status.success(), "{name}: {}", text(&made.stderr));
+        assert!(text(&made.stdout).contains("`spectral`"), "{name}: {}", text(&made.stdout));
+        let expected = [format!("accompaniment.{format}"), format!("vocals.{format}")];
+        assert_eq!(names(&out), expected, "{name}");
+        let length_s = seconds(&out.join(&expected[0]));
+        // AAC and MP3 have frames that encoders fill up, which not every one of them tells.
+        let exact = ["flac", "wav", "aiff"].contains(&name.rsplit('.').next().unwrap_or_default());
+        let tolerated = if exact { 0.0001 } else { 0.06 };
+        assert!((length_s - 3.0).abs() < tolerated, "{name}: {length_s} s");
+    }
+}
+
+/// How long ffprobe says that a file is.
+fn seconds(file: &Path) -> f64 {
+    let probe = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=duration,sample_rate,channels", "-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .expect("ffprobe is installed");
+    let said = text(&probe.stdout);
+    let fields: Vec<&str> = said.trim().split(',').collect();
+    assert_eq!(fields[..2], ["44100", "2"], "{}: {said}", file.display());
+    fields[2].parse().unwrap_or_else(|e| panic!("{said}: {e}"))
+}
+
+#[test]
+fn what_is_no_song_ends_with_what_it_is_and_what_to_do_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("room");
+        path
+    };
+    let flac = folder.path().join("whole.flac");
+    media::ffmpeg(["-f", "lavfi", "-i", "anoisesrc=duration=4:sample_rate=44100"], &flac);
+    let whole = fs::read(&flac).expect("a file");
+    let mut lying = wav(1, WAV_HEAD_BYTES + 88_200);
+    lying[..WAV_HEAD_BYTES].copy_from_slice(&wav_head(4_000_000_000));
+    let mut mute = wav(1, WAV_HEAD_BYTES + 88_200);
+    mute[22..24].fill(0);
+    let opus = folder.path().join("song.opus");
+    media::ffmpeg(["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "libopus"], &opus);
+    for (song, code, what, hint) in [
+        (
+            file("text.mp3", &b"Once upon a midnight dreary, ".repeat(9_999)),
+            1,
+            "no sound of a kind",
+            "song in it",
+        ),
+        (file("empty.wav", b""), 1, "the song is empty", "song in it"),
+        (file("cut.flac", &whole[..whole.len() / 2]), 1, "ends too early", "get the file again"),
+        (
+            file("lying.wav", &lying),
+            1,
+            "promises 1000000000 samples, and 22050 are there",
+            "get the file again",
+        ),
+        (file("mute.wav", &mute), 1, "no channels", "ffmpeg -i"),
+        (opus, 1, "not decoded here", "ffmpeg -i"),
+        (folder.path().join("absent.mp3"), 1, "cannot be read", "check the name"),
+        (folder.path().to_owned(), 1, "it is no file", "check the name"),
+    ] {
+        let out = folder.path().join("stems");
+        let made = done(&song, &out, &[]);
+        let said = text(&made.stderr);
+        assert_eq!(made.status.code(), Some(code), "{}: {said}", song.display());
+        assert!(said.contains("error: ") && said.contains(what), "{}: {said}", song.display());
+        assert!(said.contains("hint: ") && said.contains(hint), "{}: {said}", song.display());
+        assert_eq!(names(&out), [""; 0], "{}", song.display());
+    }
+    for (more, what) in [
+        (&["--stems", "5"][..], "2 or 4 stems, not 5"),
+        (&["--format", "aac"][..], "aac"),
+        (&["--engine", "none"][..], "none"),
+        (&["--format", "flac", "--bits", "float"][..], "no floats"),
+    ] {
+        let made = done(&flac, &folder.path().join("stems"), more);
+        assert_eq!(made.status.code(), Some(2), "{more:?}: {}", text(&made.stderr));
+        assert!(text(&made.stderr).contains(what), "{more:?}: {}", text(&made.stderr));
+    }
+}
+
+#[test]
+fn stems_replace_nothing_unasked_and_never_the_song() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = folder.path().join("vocals.wav");
+    fs::write(&song, wav(3, WAV_HEAD_BYTES + 40_000)).expect("room");
+    let own = done(&song, folder.path(), &["--replace"]);
+    assert_eq!(own.status.code(), Some(2), "{}", text(&own.stderr));
+    assert!(text(&own.stderr).contains("its own stem"), "{}", text(&own.stderr));
+
+    let out = folder.path().join("stems");
+    fs::create_dir(&out).expect("room");
+    fs::write(out.join("accompaniment.wav"), b"mine").expect("room");
+    let refused = done(&song, &out, &[]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("is there already"), "{}", text(&refused.stderr));
+    assert_eq!(names(&out), ["accompaniment.wav"]);
+    assert_eq!(fs::read(out.join("accompaniment.wav")).expect("a file"), b"mine");
+
+    assert!(done(&song, &out, &["--replace"]).status.success());
+    assert_eq!(names(&out), ["accompaniment.wav", "vocals.wav"]);
+    assert_eq!(fs::metadata(out.join("accompaniment.wav")).expect("a file").len(), 40_044);
+}
+
+#[test]
+fn who_stops_it_finds_nothing_half_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = folder.path().join("song.wav");
+    long_song(&song, 300);
+    let out = folder.path().join("stems");
+    let mut child = split(&song, &out, &[]).spawn().expect("millpond starts");
+    eventually("stems are being written", Duration::from_secs(60), || {
+        fs::read_dir(&out)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| entry.metadata().is_ok_and(|data| data.len() > 100_000))
+    });
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+    let asked = Instant::now();
+    let status = child.wait().expect("a child of ours");
+    assert!(asked.elapsed() < Duration::from_secs(1), "it took {:?} to stop", asked.elapsed());
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(names(&out), [""; 0]);
+}
