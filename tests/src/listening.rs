@@ -93,15 +93,15 @@ impl Listening<'_> {
     /// The whole crowd, listening until its time is over and `go_on` says no. `go_on` is asked several times a second.
     pub fn listen(&self, demands: &Demands, mut go_on: impl FnMut(&Crowd) -> bool) -> Findings {
         let before = Process::of(self.process);
-        let mut peak_kib = before.peak_kib;
+        let mut peak_mib = before.peak_mib();
         let mut look = Instant::now();
         let mut watch = move |process: u32| {
             if Instant::now() >= look {
                 look = Instant::now() + LOOK_EVERY;
                 // One that was killed has no figures any more.
-                peak_kib = peak_kib.max(Process::of(process).peak_kib);
+                peak_mib = peak_mib.max(Process::of(process).peak_mib());
             }
-            peak_kib
+            peak_mib
         };
         let began = Instant::now();
         let mut crowd = self.crowd();
@@ -118,8 +118,8 @@ impl Listening<'_> {
         assert!(done.expect("epoll works"), "the loads beside the listeners did not come to an end");
         let cpu_s = Process::of(self.process).cpu_s - before.cpu_s;
         let mut findings = self.heard(&crowd, demands);
-        let peak_kib = watch(self.process).max(Process::of(self.process).peak_kib);
-        findings.at_most("peak of the process (VmHWM)", peak_kib as f64 / 1024.0, demands.peak_mib, "MiB");
+        let peak_mib = watch(self.process).max(Process::of(self.process).peak_mib());
+        findings.at_most("peak of the process (VmHWM)", peak_mib, demands.peak_mib, "MiB");
         self.charged(demands, &mut findings);
         findings
             .note("CPU of the process", format!("{cpu_s:.2} s in {:.0} s", began.elapsed().as_secs_f64()));

@@ -170,7 +170,7 @@ fn p04_a_rush_of_wrong_passwords_does_not_grow_the_process() {
             }
         });
     }
-    let peak_mib = server.figures().peak_kib as f64 / 1024.0;
+    let peak_mib = server.figures().peak_mib();
     println!("peak {peak_mib:.1} MiB after 36 guesses");
     assert!(peak_mib < SHORT.peak_mib, "the process needed {peak_mib:.1} MiB");
 }

@@ -20,9 +20,10 @@ use crate::error::Error;
 use crate::folder::FolderId;
 use crate::path::RelPath;
 
-/// What a folder is watched for: names that come and go, and files that were written to. Not each write: whoever writes
-/// closes the file in the end.
+/// What a folder is watched for: names that come and go, files that were written to, and what may be read now and could not
+/// before. Not each write: whoever writes closes the file in the end.
 const NEWS: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::ATTRIB)
     .union(WatchFlags::CLOSE_WRITE)
     .union(WatchFlags::DELETE)
     .union(WatchFlags::DELETE_SELF)
@@ -194,13 +195,15 @@ impl Watch {
     /// Puts a folder under watch, before it is listed. What fails makes the library one that is not watched.
     pub(crate) fn add(&self, id: FolderId, path: Option<&RelPath>, folder: impl AsFd) {
         let folder = folder.as_fd();
+        // Asked before the lock: a program's file system may be long in answering.
+        // A folder whose file system does not say what it is, is listed next, and then there is an error to tell.
+        let system = rustix::fs::fstatfs(folder).map_or(0, |found| magic(found.f_type));
         let mut state = self.lock();
         let Some(library) = state.libraries.get_mut(&id) else { return };
         if matches!(library.hearing, Hearing::Nothing(_)) {
             return;
         }
-        // A folder whose file system does not say what it is, is listed next, and then there is an error to tell.
-        match rustix::fs::fstatfs(folder).map_or(0, |found| magic(found.f_type)) {
+        match system {
             FUSE => library.hearing = Hearing::OurSide,
             other if NETWORKS.contains(&other) => return self.give_up(&mut state, id, Deaf::Network),
             _ => {}
@@ -265,6 +268,17 @@ impl Watch {
         self.covers(state);
     }
 
+    /// Forgets what a number stood for, which the kernel has forgotten. Its places stand together: a tree that goes says so
+    /// once for each folder.
+    fn forget_number(&self, state: &mut State, number: i32) {
+        let gone: Vec<Place> = state.of(number).cloned().collect();
+        for place in gone {
+            state.bytes -= weight(&place);
+            state.places.remove(&place);
+        }
+        self.covers(state);
+    }
+
     /// What one piece of news means for each place that it is about.
     fn sort_out(&self, event: &Event<'_>, news: &mut VecDeque<News>) {
         let is = event.events();
@@ -275,7 +289,7 @@ impl Watch {
         let places: Vec<(FolderId, Option<RelPath>)> =
             state.of(event.wd()).map(|(_, id, path)| (*id, path.clone())).collect();
         if is.contains(ReadFlags::IGNORED) {
-            return self.forget(&mut state, |place| place.0 == event.wd());
+            return self.forget_number(&mut state, event.wd());
         }
         for (id, folder) in places {
             if is.contains(ReadFlags::UNMOUNT) {

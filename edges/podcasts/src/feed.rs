@@ -9,8 +9,8 @@ mod moment;
 mod text;
 
 use budget::limits::{
-    PODCAST_DEPTH_MAX, PODCAST_TEXT_BYTES_MAX, PODCAST_TIME_BYTES_MAX, PODCAST_TITLE_BYTES_MAX,
-    PODCAST_URL_BYTES_MAX,
+    PODCAST_DEPTH_MAX, PODCAST_NAME_BYTES_MAX, PODCAST_TEXT_BYTES_MAX, PODCAST_TIME_BYTES_MAX,
+    PODCAST_TITLE_BYTES_MAX, PODCAST_URL_BYTES_MAX,
 };
 use catalog::{ChannelText, EpisodeText};
 use quick_xml::XmlVersion;
@@ -129,6 +129,8 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
     pub(crate) fn new(input: R) -> Self {
         let mut xml = Reader::from_reader(Intake::new(input));
         xml.config_mut().expand_empty_elements = true;
+        // Many feeds write an ampersand in a title as it is.
+        xml.config_mut().allow_dangling_amp = true;
         let (text, channel) = (Text::default(), ChannelText::default());
         Feed { xml, open: Vec::new(), has_begun: false, text, channel, item: None }
     }
@@ -177,6 +179,10 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
     fn element(&self, start: &BytesStart<'_>) -> Result<Element, Error> {
         let name = start.name();
         let name = name.as_ref();
+        // The names of all open elements are held.
+        if name.len() > PODCAST_NAME_BYTES_MAX {
+            return Err(Error::new(ErrorKind::NoFeed, "the name of an element is too long"));
+        }
         if self.open.len() >= PODCAST_DEPTH_MAX {
             return Err(Error::new(ErrorKind::NoFeed, "its elements lie too deep in each other"));
         }
@@ -261,11 +267,19 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
 
     /// A character by its number or by one of the names that XML knows. Any other name is shown as it is written.
     fn refer(&mut self, named: &BytesRef<'_>) -> Result<(), Error> {
-        if let Some(character) = named.resolve_char_ref().map_err(Error::reading)? {
-            self.gather(character.encode_utf8(&mut [0; 4]));
-            return Ok(());
-        }
         let name = named.decode().map_err(Error::reading)?;
+        match named.resolve_char_ref() {
+            Ok(Some(character)) => {
+                self.gather(character.encode_utf8(&mut [0; 4]));
+                return Ok(());
+            }
+            Ok(None) => {}
+            // A number that stands for no character, such as half of a pair.
+            Err(_) => {
+                self.gather("\u{fffd}");
+                return Ok(());
+            }
+        }
         match quick_xml::escape::resolve_predefined_entity(&name) {
             Some(text) => self.gather(text),
             None if name == "nbsp" => self.gather(" "),

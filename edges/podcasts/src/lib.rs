@@ -27,7 +27,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use budget::Budget;
 use budget::limits::{
     PODCAST_DOWNLOADS_MAX, PODCAST_EXCESS_BYTES_MAX, PODCAST_FEED_BYTES_MAX, PODCAST_FEEDS_MAX,
-    REMOTE_TOTAL_MS, REMOTE_WHOLE_MS,
+    PODCAST_REDIRECTS_MAX, REMOTE_TOTAL_MS, REMOTE_WHOLE_MS,
 };
 use catalog::{Catalog, UnixMs};
 use ingest::Ingest;
@@ -88,12 +88,14 @@ impl Podcasts {
             connections_max: PODCAST_FEEDS_MAX,
             total: Duration::from_millis(REMOTE_TOTAL_MS),
             bytes_max: PODCAST_FEED_BYTES_MAX,
+            redirects_max: PODCAST_REDIRECTS_MAX,
         });
         let episodes = outgoing.bounded(OutgoingBounds {
             connections_max: PODCAST_DOWNLOADS_MAX,
             total: Duration::from_millis(REMOTE_WHOLE_MS),
             // A little more than is taken in, so that it is the intake that says what is too large, and says it for good.
             bytes_max: settings.episode_bytes_max.saturating_add(PODCAST_EXCESS_BYTES_MAX),
+            redirects_max: PODCAST_REDIRECTS_MAX,
         });
         let metrics = Metrics::default();
         Podcasts(Arc::new(Follower { catalog, ingest, feeds, episodes, budget, wake, settings, metrics }))

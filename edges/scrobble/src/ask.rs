@@ -39,7 +39,7 @@ pub(crate) async fn ask(
         Trouble::later(format!("{name} cannot be reached: {said}"))
     };
     let answer = outgoing.send(request).await.map_err(broken)?;
-    let (status, after) = (answer.status, after(&answer.headers, SystemTime::now()));
+    let (status, after) = (answer.status, after(answer.status, &answer.headers, SystemTime::now()));
     let body = answer.whole(SCROBBLE_ANSWER_BYTES_MAX).await.map_err(broken)?;
     Ok(Answered { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), after })
 }
@@ -53,11 +53,13 @@ impl Answered {
     }
 }
 
-/// `X-RateLimit-Reset-In`, else `Retry-After` (RFC 9110 section 10.2.3).
-fn after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// `X-RateLimit-Reset-In`, which stands in every answer and means something in that of too many requests alone; else
+/// `Retry-After` (RFC 9110 section 10.2.3).
+fn after(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
-    text(RESET_IN).and_then(seconds).or_else(|| {
+    let reset = text(RESET_IN).filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
+    reset.and_then(seconds).or_else(|| {
         let text = text(RETRY_AFTER.as_str())?;
         let date = || httpdate::parse_http_date(text).ok()?.duration_since(now).ok();
         seconds(text).or_else(date)
@@ -77,7 +79,7 @@ mod tests {
             let fields = fields
                 .iter()
                 .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
-            let found = after(&fields.collect(), now);
+            let found = after(StatusCode::TOO_MANY_REQUESTS, &fields.collect(), now);
             assert_eq!(found, expected.map(Duration::from_secs));
         };
         check(&[], None);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use budget::limits::SCROBBLE_APPROVAL_MS;
+use budget::limits::{SCROBBLE_APPROVAL_MS, SCROBBLE_RETRY_MS_MAX};
 use bytes::Bytes;
 use catalog::{Heard, Scrobble};
 use data_encoding::HEXLOWER;
@@ -131,8 +131,13 @@ fn describe(params: &mut Params, heard: &Heard, behind: &str) {
     add("mbid", heard.recording.clone());
 }
 
+/// Why a play is ignored for today alone.
+// format: track.scrobble, ignoredMessage codes
+const DAILY_LIMIT: u64 = 5;
+
 /// For each play whether it was taken: one play comes alone, several come as a list, in the order in which they were told.
-fn wanted(answer: &Value, count: usize) -> Vec<bool> {
+/// What is beyond the day's limit is told again later, all together, as those that were taken are known to the service.
+fn wanted(answer: &Value, count: usize) -> Result<Vec<bool>, Trouble> {
     let told = &answer["scrobbles"]["scrobble"];
     let told = told.as_array().map_or(std::slice::from_ref(told), Vec::as_slice);
     let reason = |at: usize| {
@@ -140,7 +145,12 @@ fn wanted(answer: &Value, count: usize) -> Vec<bool> {
         // It is written as text, and by some as a number.
         code.as_str().map_or(code.as_u64(), |text| text.parse().ok())
     };
-    (0..count).map(|at| reason(at).is_none_or(|code| code == 0)).collect()
+    let reasons: Vec<_> = (0..count).map(reason).collect();
+    if reasons.contains(&Some(DAILY_LIMIT)) {
+        let after = Some(Duration::from_millis(SCROBBLE_RETRY_MS_MAX));
+        return Err(Trouble::Later { after, why: format!("{NAME} takes no more plays today") });
+    }
+    Ok(reasons.into_iter().map(|code| code.is_none_or(|code| code == 0)).collect())
 }
 
 #[async_trait]
@@ -167,7 +177,7 @@ impl Speaks for LastFm<'_> {
             params.insert(format!("timestamp{behind}"), (play.played / 1_000).to_string());
         }
         let answer = self.call(Method::POST, "track.scrobble", params).await?;
-        Ok(wanted(&answer, plays.len()))
+        wanted(&answer, plays.len())
     }
 
     async fn begin(&self, secret: &str, heard: &Heard) -> Result<(), Trouble> {
@@ -238,7 +248,7 @@ mod tests {
         let one = |code: Value| json!({ "ignoredMessage": { "code": code, "#text": "" } });
         let check = |told: Value, expected: &[bool]| {
             let answer = json!({ "scrobbles": { "scrobble": told, "@attr": {} } });
-            assert_eq!(wanted(&answer, expected.len()), expected, "{answer}");
+            assert_eq!(wanted(&answer, expected.len()).ok(), Some(expected.to_vec()), "{answer}");
         };
         check(one(json!("0")), &[true]);
         check(one(json!("3")), &[false]);

@@ -115,8 +115,9 @@ impl ListenBrainz<'_> {
                 "{NAME} does not take the token: {}",
                 words.unwrap_or("no reason told")
             ))),
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Trouble::Unfit { why: format!("{NAME} answered: {}", words.unwrap_or("bad request")) })
+            // Said by the service itself, and not by something on the way that does not know what it passes on.
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE if words.is_some() => {
+                Err(Trouble::Unfit { why: format!("{NAME} answered: {}", words.unwrap_or_default()) })
             }
             _ => Err(answered.later(NAME, words)),
         }

@@ -64,13 +64,18 @@ pub(crate) async fn take(parts: &Parts, key: &AccountKey) -> Result<(), Error> {
         AccountState::Refused => Ok(()),
     };
     let Err(trouble) = went else { return Ok(()) };
-    parts.figures.failed(key.service);
+    let is_failure = !matches!(trouble, Trouble::Later { after: Some(_), .. });
+    if is_failure {
+        parts.figures.failed(key.service);
+    }
     tracing::debug!(service = %key.service, user = %key.user, why = trouble.why(), "a service was not told");
     let spoken = match trouble {
-        Trouble::Later { after, why } => Spoken::Later { next_try: next_try(key, after), trouble: why },
+        Trouble::Later { after, why } => {
+            Spoken::Later { next_try: next_try(key, after), is_failure, trouble: why }
+        }
         Trouble::Refused { why } => Spoken::Refused { trouble: why },
         Trouble::Unfit { why } if key.state == AccountState::Connected => {
-            Spoken::Later { next_try: next_try(key, None), trouble: why }
+            Spoken::Later { next_try: next_try(key, None), is_failure, trouble: why }
         }
         Trouble::Unfit { why } => Spoken::Refused { trouble: why },
     };

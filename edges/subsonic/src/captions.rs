@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use budget::limits::CAPTIONS_LINES_MAX;
 use transform::Captions;
 
 /// A text that is shown for a while.
@@ -19,9 +20,11 @@ pub(crate) fn decoded(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect())
 }
 
-/// The same captions, written so. Whatever is no cue is left out.
+/// The same captions, written so. Whatever is no cue is left out, and so is what follows [`CAPTIONS_LINES_MAX`] lines, which no
+/// film has.
 pub(crate) fn written(text: &str, wanted: Captions) -> String {
-    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().map(str::trim_end).collect();
+    let lines: Vec<&str> =
+        text.trim_start_matches('\u{feff}').lines().map(str::trim_end).take(CAPTIONS_LINES_MAX).collect();
     let mut out = match wanted {
         Captions::WebVtt => "WEBVTT\n\n".to_owned(),
         Captions::SubRip => String::new(),
@@ -55,7 +58,7 @@ fn milliseconds(text: &str) -> Option<u64> {
         let is_number = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| text.parse::<u64>().ok()).flatten()
     };
-    let seconds = clock.split(':').try_fold(0, |seconds, part| Some(seconds * 60 + number(part)?))?;
+    let seconds = clock.splitn(3, ':').try_fold(0, |seconds, part| Some(seconds * 60 + number(part)?))?;
     let thousandths = number(&format!("{thousandths:0<3}")).filter(|ms| *ms < 1_000)?;
     Some(seconds * 1_000 + thousandths)
 }
@@ -84,7 +87,7 @@ mod tests {
     #[test]
     fn what_is_no_cue_is_left_out() {
         let text = "\u{feff}WEBVTT - a film\r\nKind: captions\r\n\r\nSTYLE\r\n::cue { color: red }\r\n\r\nNOTE nothing\r\n\r\n\
-            name\r\n00:01.000 --> 00:02.000 align:start line:0\r\nhere\r\n\r\n00:x --> 00:02.000\r\nnowhere\r\n\r\n00:03 --> ";
+            name\r\n00:01.000 --> 00:02.000 align:start line:0\r\nhere\r\n\r\n00:x --> 00:02.000\r\nnowhere\r\n\r\n9999:0:0:0:0:0:0:0:0:0:0:0:0.0 --> 00:09.000\r\nnever\r\n\r\n00:03 --> ";
         assert_eq!(written(text, Captions::SubRip), "1\n00:00:01,000 --> 00:00:02,000\nhere\n\n");
         assert_eq!(written("", Captions::WebVtt), "WEBVTT\n\n");
         assert_eq!(written("no captions", Captions::SubRip), "");

@@ -125,7 +125,7 @@ pub(crate) async fn songs(
 ) -> Result<Response, Error> {
     let read = async |viewer: &Viewer, after: Option<u64>, rows| {
         // A list that the caller does not see has no songs either, and is not found.
-        app.catalog.playlist(viewer, id).await?;
+        app.catalog.playlist_rules(viewer, id).await?;
         let offset = after.unwrap_or_default();
         Ok(by_offset(app.catalog.playlist_tracks(viewer, id, offset, rows).await?, offset, rows))
     };

@@ -146,10 +146,14 @@ pub(crate) async fn page(
         address: format!("{}{PATHS}{token}", app.base_url.seen_by(&client, &head)),
     });
     drop((tracks, permit));
+    let mut text = text.into_bytes();
+    text.shrink_to_fit();
+    // What is held until it is sent is under its permit before anybody waits for the database.
+    let answer = marked(held::listing(&app, slot, HTML, text)?);
     if head.method == Method::GET {
         app.sign_in.visited(share.id, client.address).await;
     }
-    Ok(marked(held::listing(&app, slot, HTML, text.into_bytes())?))
+    Ok(answer)
 }
 
 /// The song that a path names, if it is one of the share's.

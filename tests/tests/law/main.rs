@@ -205,8 +205,9 @@ fn started(size: &Size, music: &LongMusic, later: &Path, group: &load::Group) ->
     let options = Options {
         libraries: vec![music.root.clone(), later.to_path_buf()],
         tracks: music.tracks.len(),
+        // A watch holds what it takes as long as its folders are there, and begins a scan before it is asked for.
         config: format!(
-            "[memory]\nlimit = \"{}MiB\"\n[limits]\nconnections = {}\nstreams = {listeners}\nstreams_per_user = 0\n\
+            "[memory]\nlimit = \"{}MiB\"\n[scan]\nwatch = false\n[limits]\nconnections = {}\nstreams = {listeners}\nstreams_per_user = 0\n\
              uploads_per_user = {}\n{}",
             size.memory_mib,
             listeners + 200 + size.uploads,

@@ -45,13 +45,13 @@ fn p04_many_uploads_at_once_need_one_small_buffer_each() {
             scope.spawn(move || uploaded(tus, &Noise::new(1_000 + seed, 20_000_000)));
         }
     });
-    let before = server.figures().resident_kib;
+    let before = server.figures().own_kib();
     let (over, highest) = (AtomicBool::new(false), AtomicU64::new(0));
     let began = Instant::now();
     let digests: Vec<String> = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Acquire) {
-                highest.fetch_max(server.figures().resident_kib, Ordering::Relaxed);
+                highest.fetch_max(server.figures().own_kib(), Ordering::Relaxed);
                 wait_until(Instant::now() + SAMPLE_EVERY, || false);
             }
         });
@@ -70,7 +70,7 @@ fn p04_many_uploads_at_once_need_one_small_buffer_each() {
     });
     let grew = highest.load(Ordering::Relaxed).saturating_sub(before);
     println!(
-        "{count} uploads of {} MB at once in {:.1} s: resident {:.1} MiB before, {:.1} KiB more for each",
+        "{count} uploads of {} MB at once in {:.1} s: {:.1} MiB of its own before, {:.1} KiB more for each",
         length / 1_000_000,
         began.elapsed().as_secs_f64(),
         before as f64 / 1024.0,

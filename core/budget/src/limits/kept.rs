@@ -26,6 +26,8 @@ pub const SMART_TOTALS_MS: u64 = 600_000;
 pub const SMART_TOTALS_MAX: usize = 4_096;
 /// Smart playlists that are found at the same time, of the four connections that read.
 pub const SMART_AT_ONCE: usize = 2;
+/// How long a list of playlists looks for how many songs the smart ones have; the others are counted next time.
+pub const SMART_COUNTS_MS: u64 = 1_000;
 /// What is sorted at random is shuffled anew so often.
 pub const SMART_SHUFFLE_MS: i64 = 3_600_000;
 /// Songs by which a list from elsewhere is looked up in one statement.

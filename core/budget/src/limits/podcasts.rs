@@ -51,3 +51,7 @@ pub const PODCAST_TRIES_MAX: u32 = 8;
 pub const PODCAST_LOOK_MS: u64 = 10 * 60 * 1_000;
 /// Work that was taken up and of which nothing was heard is taken up again after this time.
 pub const PODCAST_CLAIM_MS: u64 = 2 * 60 * 60 * 1_000;
+/// How often a request for a feed or an episode is sent on: each company that counts listeners puts itself in front once.
+pub const PODCAST_REDIRECTS_MAX: usize = 10;
+/// How long the name of a feed's element may be.
+pub const PODCAST_NAME_BYTES_MAX: usize = 256;

@@ -19,7 +19,7 @@ pub const SCROBBLE_APPROVAL_MS: u64 = 5_000;
 /// …and not any more after this time, after which Last.fm forgets that it was asked.
 pub const SCROBBLE_APPROVAL_MS_MAX: u64 = 60 * 60_000;
 /// What a service may answer, in bytes.
-pub const SCROBBLE_ANSWER_BYTES_MAX: usize = 256 * 1024;
+pub const SCROBBLE_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Songs that have begun and of which the services are still to be told; further ones are not told.
 pub const SCROBBLE_BEGUN_MAX: usize = 64;
 /// The longest address of a service that somebody runs himself, in bytes.

@@ -31,3 +31,5 @@ pub const STEMS_THREADS_MAX: usize = 16;
 /// Bytes of a file that a decoder may read before it gives the next samples: a file that calls half a gigabyte one packet
 /// is lying. The tables of a ten-hour song in MP4 are 14 MB.
 pub const STEMS_READ_BYTES_MAX: u64 = 64 * MIB;
+/// Samples of each channel in one packet; the longest that coders make are a few thousand.
+pub const STEMS_PACKET_SAMPLES_MAX: u64 = 65_536;

@@ -43,7 +43,7 @@ pub const RENDITION_LINK_MS_MAX: u64 = 367 * 24 * 3_600_000;
 
 /// How large covers are made, by their longer edge in pixels. What was asked for is rounded up; whoever asks for more than
 /// the last gets the picture as it is.
-pub const COVER_PIXELS: [u64; 5] = [80, 160, 300, 600, 1_200];
+pub const COVER_PIXELS: [u64; 6] = [80, 160, 300, 600, 1_200, 2_048];
 /// How wide the poster of a video is whose address is told; one of these.
 pub const POSTER_PIXELS: u64 = 600;
 /// A picture that cannot be made smaller, or not now, is shown as it is when it has no more bytes.
@@ -329,4 +329,6 @@ pub const HLS_CHOICES_MAX: usize = 12;
 /// The largest file of captions beside a video that is read.
 pub const CAPTIONS_BYTES_MAX: u64 = 512 * KIB;
 /// What that takes while it is read, decoded and written anew.
-pub const CAPTIONS_NEED_BYTES: u64 = 4 * CAPTIONS_BYTES_MAX;
+pub const CAPTIONS_NEED_BYTES: u64 = 6 * CAPTIONS_BYTES_MAX;
+/// Lines of them that are read.
+pub const CAPTIONS_LINES_MAX: usize = 32_768;

@@ -112,6 +112,7 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     shares::a_share_is_its_owners_until_it_is_removed(make().await).await;
     shares::p08_a_token_opens_what_its_owner_sees_while_it_is_open(make().await).await;
     shares::p04_shares_and_their_songs_are_bounded(make().await).await;
+    shares::a_share_made_before_the_end_of_a_scan_keeps_a_renamed_song(make().await).await;
 
     playlists::songs_come_and_go_by_their_places(make().await).await;
     playlists::a_change_is_made_whole_or_not_at_all(make().await).await;

@@ -66,7 +66,7 @@ pub(super) async fn an_account_is_one_users_and_goes_through_its_states(catalog:
     let key = due(&house, 50).await.remove(0);
     assert_eq!((key.sealed.as_deref(), key.state), (Some(&b"t"[..]), AccountState::Asked));
 
-    let later = Spoken::Later { next_try: 90, trouble: "no\nanswer".to_owned() };
+    let later = Spoken::Later { next_try: 90, is_failure: true, trouble: "no\nanswer".to_owned() };
     assert!(spoken(&house, &key, later).await);
     assert_eq!(account(&house, FM).await.trouble.as_deref(), Some("noanswer"));
     let key = due(&house, 90).await.remove(0);
@@ -154,7 +154,7 @@ pub(super) async fn who_connected_anew_hears_nothing_of_the_old_account(catalog:
     house.catalog.play(&house.ann(), &[(house.track("x").await.id, 8)]).await.expect("a play");
     for late in [
         Spoken::Refused { trouble: "no".to_owned() },
-        Spoken::Later { next_try: 5, trouble: "no".to_owned() },
+        Spoken::Later { next_try: 5, is_failure: true, trouble: "no".to_owned() },
         Spoken::Connected { account: "ann".to_owned(), sealed: b"old".to_vec() },
         Spoken::Told { told: waiting, unwanted: vec![], at: 9 },
     ] {

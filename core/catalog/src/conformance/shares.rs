@@ -149,3 +149,16 @@ pub(super) async fn p04_shares_and_their_songs_are_bounded(catalog: Arc<dyn Cata
     assert_eq!(catalog.add_share(&ann, &more).await.expect_err("full").kind(), ErrorKind::NotAllowed);
     catalog.add_share(&house.bob(), &more).await.expect("others have room of their own");
 }
+
+pub(super) async fn a_share_made_before_the_end_of_a_scan_keeps_a_renamed_song(catalog: Arc<dyn Catalog>) {
+    let (house, [one, ..]) = three_songs(catalog).await;
+    house.catalog.follow_moves(house.music).await.expect("the scan is over");
+    house.catalog.mark_missing(house.music, &[one]).await.expect("a mark");
+    let mut renamed = file("A", "L", 4, "four");
+    renamed.stamp = file("A", "L", 1, "one").stamp;
+    house.record(&[renamed]).await;
+    let new = house.track("four").await.id;
+    let id = house.catalog.add_share(&house.ann(), &of(&[new], 1)).await.expect("a share");
+    house.catalog.follow_moves(house.music).await.expect("the scan is over");
+    assert_eq!(shown(&house, &house.ann(), id).await, ["four"]);
+}

@@ -142,6 +142,8 @@ pub enum Spoken {
     Later {
         /// When it is tried again.
         next_try: UnixMs,
+        /// Whether that is one more failure, after which the next wait is longer: not where it said itself when to come back.
+        is_failure: bool,
         /// Why, in words for the user.
         trouble: String,
     },

@@ -201,7 +201,11 @@ impl Scanner {
                         error = &e as &dyn std::error::Error,
                         "a folder was not scanned"
                     );
-                    // What happened there is not told a second time.
+                    // What happened there is not told a second time; a library that could not be walked is looked at now
+                    // and then, until it can.
+                    if parts.iter().any(Part::is_all) {
+                        self.0.hearing.lock().unwrap_or_else(PoisonError::into_inner).remove(&folder);
+                    }
                     parts
                         .into_iter()
                         .filter(|part| !part.is_all())

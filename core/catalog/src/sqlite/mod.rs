@@ -193,7 +193,7 @@ impl Sqlite {
 const OWN_UPLOADS: i64 = -1;
 
 /// Whose eyes a statement looks through: its first three parameters.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Scope {
     user: i64,
     /// A JSON array of library ids; `None` is all.

@@ -26,7 +26,7 @@ const ALBUMS: &str = "SELECT album_id FROM tracks WHERE id IN (?1, ?2)";
 
 /// In this order, with `?1` the old track and `?2` the new one. No path begins with a slash, so the first step frees the
 /// new one's path for the old track.
-const MERGE: [&str; 14] = [
+const MERGE: [&str; 15] = [
     "UPDATE tracks SET path = '/' || path WHERE id = ?2 AND id <> ?1",
     "UPDATE tracks AS o SET (path, missing, owner, private, length_bytes, modified_ns, changed_ns, inode, album_id,
             artist_id, title, title_set, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps,
@@ -49,6 +49,7 @@ const MERGE: [&str; 14] = [
     FORGET_ARTISTS[1],
     "UPDATE playlist_tracks SET track_id = ?1 WHERE track_id = ?2",
     "UPDATE play_queue_tracks SET track_id = ?1 WHERE track_id = ?2",
+    "UPDATE share_tracks SET track_id = ?1 WHERE track_id = ?2",
     "UPDATE OR IGNORE bookmarks SET track_id = ?1 WHERE track_id = ?2",
     "INSERT INTO annotations (user_id, kind, item_id, starred, rating, plays, played)
         SELECT user_id, 1, ?1, starred, rating, plays, played FROM annotations WHERE kind = 1 AND item_id = ?2

@@ -108,7 +108,7 @@ const TOLD: &str = concat!(
     unless_anew!()
 );
 const LATER: &str = concat!(
-    "UPDATE service_accounts SET next_try = ?4, trouble = ?5, failures = failures + 1",
+    "UPDATE service_accounts SET next_try = ?4, trouble = ?5, failures = failures + ?6",
     unless_anew!()
 );
 const REFUSED: &str =
@@ -315,7 +315,9 @@ impl Scrobbles for Sqlite {
                 let unwanted = taken(&mut tx, account.id, unwanted).await?;
                 of(TOLD).bind(told).bind(unwanted).bind(at)
             }
-            Spoken::Later { next_try, trouble } => of(LATER).bind(next_try).bind(short(trouble)),
+            Spoken::Later { next_try, is_failure, trouble } => {
+                of(LATER).bind(next_try).bind(short(trouble)).bind(is_failure)
+            }
             Spoken::Refused { trouble } => of(REFUSED).bind(short(trouble)),
         };
         if update.execute(&mut *tx).await?.rows_affected() == 0 {

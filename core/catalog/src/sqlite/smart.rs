@@ -7,17 +7,17 @@
 mod statement;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use budget::BoundedMap;
 use budget::limits::{
-    DATABASE_WAIT_MS, PAGE_ROWS_MAX, SMART_AT_ONCE, SMART_KEPT_MAX, SMART_KEPT_MS, SMART_TOTALS_MAX,
-    SMART_TOTALS_MS,
+    DATABASE_WAIT_MS, PAGE_ROWS_MAX, SMART_AT_ONCE, SMART_COUNTS_MS, SMART_KEPT_MAX, SMART_KEPT_MS,
+    SMART_TOTALS_MAX, SMART_TOTALS_MS,
 };
 use futures_util::TryStreamExt;
 use prometheus_client::registry::Registry;
 use sqlx::AssertSqlSafe;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::statement::{Statement, Value};
 use super::playlists::playlist_seen;
@@ -86,8 +86,9 @@ impl Smart {
         self.totals.register(registry);
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>> {
-        let turn = tokio::time::timeout(Duration::from_millis(DATABASE_WAIT_MS), self.turns.acquire()).await;
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turns = Arc::clone(&self.turns).acquire_owned();
+        let turn = tokio::time::timeout(Duration::from_millis(DATABASE_WAIT_MS), turns).await;
         let busy = || Error::new(ErrorKind::Busy, "too many playlists are being found");
         turn.map_err(|_| busy())?.map_err(|_| busy())
     }
@@ -127,6 +128,7 @@ impl Sqlite {
             return Ok(tracks);
         }
         // Songs went since it was found; and a page that is short for that would pass for the list's last.
+        self.smart.found.remove(&name);
         let found = self.find(scope, &name, &rules).await?;
         self.tracks_in_hand(scope, found.page(skip, rows_max)).await
     }
@@ -138,6 +140,7 @@ impl Sqlite {
         playlists: &mut [Playlist],
         of_a_while_ago: bool,
     ) -> Result<()> {
+        let until = Instant::now() + Duration::from_millis(SMART_COUNTS_MS);
         for playlist in playlists.iter_mut().filter(|playlist| playlist.is_smart) {
             let name = name(scope, playlist.id, playlist.changed);
             let known = self.smart.totals.get(&name).filter(|_| of_a_while_ago);
@@ -146,7 +149,14 @@ impl Sqlite {
                 None => {
                     // One that went in between is shown as it was.
                     let Some(Some((rules, _))) = self.rules(scope, playlist.id).await? else { continue };
-                    let found = self.found(scope, &name, &rules, false).await?;
+                    // Lists of others, however many and slow, do not keep anybody from his own: those are counted next time.
+                    if of_a_while_ago && Instant::now() > until {
+                        continue;
+                    }
+                    let found = match self.found(scope, &name, &rules, false).await {
+                        Err(error) if of_a_while_ago && error.kind() == ErrorKind::Busy => continue,
+                        found => found?,
+                    };
                     playlist.valid_until = Some(found.at + SMART_KEPT_MS as i64);
                     (found.ids.len() as u64, found.duration_ms)
                 }
@@ -164,10 +174,34 @@ impl Sqlite {
         }
     }
 
+    /// SQLite goes on with a statement whose reader has left, and so does the turn: the search is a task of its own, and ends
+    /// with the statement.
     async fn find(&self, scope: &Scope, name: &Name, rules: &Rules) -> Result<Arc<Found>> {
-        let _turn = self.smart.turn().await?;
-        let (age, at) = (self.playing.age(), now());
-        let Statement { sql, values, .. } = Statement::of(name.playlist, rules, at);
+        let turn = self.smart.turn().await?;
+        // Whoever had the turn before may have looked for the same.
+        let age = self.playing.age();
+        if let Some(found) = self.smart.found.get(name).filter(|found| found.age == age) {
+            return Ok(found);
+        }
+        let at = now();
+        let statement = Statement::of(name.playlist, rules, at);
+        let (sqlite, scope, name) = (self.clone(), scope.clone(), name.clone());
+        let search = tokio::spawn(async move {
+            let found = sqlite.look_for(&scope, &name, statement, (age, at)).await;
+            drop(turn);
+            found
+        });
+        search.await.map_err(|e| Error::new(ErrorKind::Unavailable, "a search broke off").because(e))?
+    }
+
+    async fn look_for(
+        &self,
+        scope: &Scope,
+        name: &Name,
+        statement: Statement,
+        (age, at): (u64, UnixMs),
+    ) -> Result<Arc<Found>> {
+        let Statement { sql, values, .. } = statement;
         // Each set of rules is a statement of its own: kept ones would drive out those that everybody needs.
         let mut query = sqlx::query_as::<_, (i64, i64)>(AssertSqlSafe(sql)).persistent(false);
         query = query.bind(scope.user).bind(scope.libraries.as_deref()).bind(scope.manages);

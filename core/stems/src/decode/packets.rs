@@ -3,7 +3,8 @@
 use std::io;
 
 use budget::limits::{
-    STEMS_BROKEN_FREE, STEMS_BROKEN_PERCENT_MAX, STEMS_PROBE_BYTES, STEMS_SHORT_MS_MAX, STEMS_TAG_BYTES_MAX,
+    STEMS_BROKEN_FREE, STEMS_BROKEN_PERCENT_MAX, STEMS_PACKET_SAMPLES_MAX, STEMS_PROBE_BYTES,
+    STEMS_SHORT_MS_MAX, STEMS_TAG_BYTES_MAX,
 };
 use symphonia::core::audio::{Channels, GenericAudioBufferRef, Position};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -196,6 +197,10 @@ fn begun(reader: &mut dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>)> 
         .ok_or_else(|| Error::new(ErrorKind::NotAudio, "there is no sound in this file"))?;
     let coding = || Error::new(ErrorKind::Coding, "the sound is coded in a way that is not decoded here");
     let audio = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or_else(coding)?;
+    // A decoder makes room for so many samples of each channel before it has seen one.
+    if audio.max_frames_per_packet.is_some_and(|samples| samples > STEMS_PACKET_SAMPLES_MAX) {
+        return Err(Error::new(ErrorKind::NotAudio, "its head claims packets longer than any sound has"));
+    }
     if let Some(channels) = &audio.channels {
         // Before any decoder makes room for them.
         Format::placed(audio.sample_rate.unwrap_or(44_100), places(channels), None)?;

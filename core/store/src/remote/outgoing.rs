@@ -43,6 +43,8 @@ pub struct OutgoingBounds {
     pub total: Duration,
     /// What one answer may have, in bytes.
     pub bytes_max: u64,
+    /// How often a request is sent on, each time to a server that is judged anew.
+    pub redirects_max: usize,
 }
 
 impl Default for OutgoingBounds {
@@ -52,6 +54,7 @@ impl Default for OutgoingBounds {
             connections_max: OUTGOING_CONNECTIONS_MAX,
             total: Duration::from_millis(REMOTE_TOTAL_MS),
             bytes_max: OUTGOING_BYTES_MAX,
+            redirects_max: REMOTE_REDIRECTS_MAX,
         }
     }
 }
@@ -168,7 +171,7 @@ impl Outgoing {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         let may_repeat = matches!(*request.method(), Method::GET | Method::HEAD);
-        for _ in 0..=REMOTE_REDIRECTS_MAX {
+        for _ in 0..=self.bounds.redirects_max {
             let late = |_| Trouble::late(&format!("a request to {}", target.site));
             let exchange = self.exchanged(&request, &target, may_repeat);
             let (answer, permit) = timeout_at(deadline, exchange).await.map_err(late)??;
@@ -182,7 +185,7 @@ impl Outgoing {
             }
             target = next;
         }
-        let said = format!("{} redirects more than {REMOTE_REDIRECTS_MAX} times", target.site);
+        let said = format!("{} redirects more than {} times", target.site, self.bounds.redirects_max);
         Err(Trouble::new(TroubleKind::Redirect, said))
     }
 

@@ -216,7 +216,8 @@ mod tests {
             (81, Some(160)),
             (512, Some(600)),
             (1_200, Some(1_200)),
-            (1_201, None),
+            (1_201, Some(2_048)),
+            (2_049, None),
         ];
         for (pixels, expected) in table {
             assert_eq!(of(pixels), expected, "{pixels}");

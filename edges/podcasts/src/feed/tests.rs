@@ -130,6 +130,16 @@ async fn texts_are_cut_and_cleaned() {
 }
 
 #[tokio::test]
+async fn what_careless_programs_write_is_read() {
+    let text = rss(
+        "<title>Tom & Jerry &#55357; &#0; &amp; AT&T</title><item><guid>1</guid><enclosure url=\"http://a/1\"/></item>",
+    );
+    let (episodes, about, ended) = read(text.as_bytes(), 64).await;
+    assert_eq!((about.title.as_str(), ended), ("Tom & Jerry \u{fffd} \u{fffd} & AT&T", Ok(())));
+    assert_eq!(episodes.len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_no_feed_is_refused() {
     for text in [
         "",
@@ -143,6 +153,8 @@ async fn what_is_no_feed_is_refused() {
     }
     let deep = rss(&"<a>".repeat(PODCAST_DEPTH_MAX));
     assert_eq!(fails(&deep).await, ErrorKind::NoFeed);
+    let named = rss(&format!("<{}/>", "a".repeat(PODCAST_NAME_BYTES_MAX + 1)));
+    assert_eq!(fails(&named).await, ErrorKind::NoFeed);
 }
 
 #[tokio::test]

@@ -19,8 +19,9 @@ use crate::call::{Answer, Call};
 use crate::error::Error;
 use crate::params::Params;
 
-/// What of a video's bits in a second is sound, in kbit/s.
+/// What of a video's bits in a second is sound, in kbit/s, at most and at least.
 const SOUND_KBPS: u64 = 128;
+const SOUND_KBPS_MIN: u64 = 32;
 /// How wide a picture may be at so many kbit/s before it looks worse than a smaller one.
 const WIDTHS: [(u64, u32); 6] =
     [(300, 320), (600, 480), (1_200, 640), (2_500, 960), (4_500, 1_280), (8_000, 1_920)];
@@ -36,10 +37,11 @@ pub(crate) async fn playlist(call: Call) -> Answer {
     let source = call.face.parts.shelf.open(&track.place()).await?;
     let material = Material::of(source, &track.place(), &track.id.to_string());
     let probe = transforms.probe(&material, Some(Asker::User(user.id.0))).await?;
-    let choices = within(choices, user.max_bitrate_kbps);
+    let limit = user.max_bitrate_kbps.map(u64::from).filter(|kbps| *kbps > 0);
+    let choices = within(choices, limit);
     let place = Place { call: &call, track: &track };
     let text = match &probe.video {
-        Some(pictures) => place.of_video(&choices, &probe, pictures)?,
+        Some(pictures) => place.of_video(&choices, sound_kbps(limit), &probe, pictures)?,
         None => place.of_song(&choices, &probe)?,
     };
     let mut response = Response::new(Body::from(text));
@@ -92,8 +94,8 @@ impl Choice {
     }
 
     /// The video that is made for it, from these pictures.
-    fn video(self, pictures: &VideoTrack) -> Video {
-        let kbps = self.kbps.map(|kbps| kbps.saturating_sub(SOUND_KBPS));
+    fn video(self, sound_kbps: u64, pictures: &VideoTrack) -> Video {
+        let kbps = self.kbps.map(|kbps| kbps.saturating_sub(sound_kbps));
         let width = kbps.and_then(|kbps| Edge::new(width_for(kbps).min(pictures.shown().0).into()).ok());
         let (width, height) = match self.size {
             Some((width, height)) => (Some(width), Some(height)),
@@ -112,9 +114,13 @@ fn width_for(kbps: u64) -> u32 {
     fits.unwrap_or(&WIDTHS[0]).1
 }
 
+/// What of a video is sound for who may not have more than so much: a third of that, and not more than others have.
+fn sound_kbps(limit_kbps: Option<u64>) -> u64 {
+    limit_kbps.map_or(SOUND_KBPS, |limit| (limit / 3).clamp(SOUND_KBPS_MIN, SOUND_KBPS))
+}
+
 /// The same for who may not have more than so many kbit/s, each once and the smallest first, with which players begin.
-fn within(mut choices: Vec<Choice>, limit_kbps: Option<u32>) -> Vec<Choice> {
-    let limit = limit_kbps.map(u64::from).filter(|kbps| *kbps > 0);
+fn within(mut choices: Vec<Choice>, limit: Option<u64>) -> Vec<Choice> {
     for choice in &mut choices {
         choice.kbps = [choice.kbps, limit].into_iter().flatten().min();
     }
@@ -147,14 +153,28 @@ impl Place<'_> {
         Ok(master(&variants, None))
     }
 
-    fn of_video(&self, choices: &[Choice], probe: &Probe, pictures: &VideoTrack) -> Result<String, Error> {
+    fn of_video(
+        &self,
+        choices: &[Choice],
+        sound_kbps: u64,
+        probe: &Probe,
+        pictures: &VideoTrack,
+    ) -> Result<String, Error> {
         let mut variants = Vec::new();
-        for choice in choices {
-            let video = choice.video(pictures);
+        // Different choices may come to the same video.
+        let mut videos: Vec<Video> =
+            choices.iter().map(|choice| choice.video(sound_kbps, pictures)).collect();
+        videos.dedup();
+        for video in videos {
             let options = options(&video);
             variants.push((Variant::of(&video, probe)?, self.address(&format!("video.m3u8{options}"))?));
         }
-        let sound = probe.audio.as_ref().map(|_| self.address("audio.m3u8")).transpose()?;
+        let less = Encoding::M4a.bitrate(sound_kbps).filter(|_| sound_kbps < SOUND_KBPS);
+        let sound = less.map_or_else(
+            || "audio.m3u8".to_owned(),
+            |bitrate| format!("audio.m3u8?mode=audio&bitrate={}k", bitrate.kbps()),
+        );
+        let sound = probe.audio.as_ref().map(|_| self.address(&sound)).transpose()?;
         Ok(master(&variants, sound.as_deref()))
     }
 }
@@ -181,7 +201,7 @@ fn options(video: &Video) -> String {
 mod tests {
     use super::*;
 
-    fn kbps(query: &str, limit_kbps: Option<u32>) -> Result<Vec<Option<u64>>, Error> {
+    fn kbps(query: &str, limit_kbps: Option<u64>) -> Result<Vec<Option<u64>>, Error> {
         let choices = within(Choice::all(&Params::parse(query))?, limit_kbps);
         Ok(choices.into_iter().map(|choice| choice.kbps).collect())
     }
@@ -205,6 +225,15 @@ mod tests {
             kbps(&"bitRate=64&".repeat(HLS_CHOICES_MAX + 1), None).is_err(),
             "there are no lists without end"
         );
+    }
+
+    #[test]
+    fn sound_and_picture_are_within_the_limit_together() {
+        for (limit, sound) in
+            [(None, 128), (Some(1_000), 128), (Some(300), 100), (Some(96), 32), (Some(8), 32)]
+        {
+            assert_eq!(sound_kbps(limit), sound, "{limit:?}");
+        }
     }
 
     #[test]

@@ -157,10 +157,11 @@ async fn p09_who_guesses_is_told_to_wait() {
     for n in 0..SIGN_IN_FAILURES_MAX {
         assert_eq!(open(&house, &format!("/share/{n:022}")).await.status, 404);
     }
-    let refused = open(&house, &path).await;
+    let refused = open(&house, &format!("/share/{:022}", SIGN_IN_FAILURES_MAX)).await;
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
     assert!(text(&refused).contains("Try again in a minute"));
+    assert_eq!(open(&house, &path).await.status, 200, "neighbours of the guesser go on listening");
 }
 
 #[tokio::test]
