@@ -40,11 +40,6 @@ impl Process {
         }
     }
 
-    /// The resident memory that is mapped from no file, in KiB.
-    pub fn own_kib(&self) -> u64 {
-        self.resident_kib.saturating_sub(self.file_kib)
-    }
-
     /// The largest resident memory so far as a release build would have had it, in MiB: an unoptimised program is twice as
     /// large, and how much of it is mapped depends on how the system read it.
     pub fn peak_mib(&self) -> f64 {

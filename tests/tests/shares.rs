@@ -40,7 +40,7 @@ fn album(server: &Server, title: &str) -> String {
 #[test]
 fn a_link_opens_for_anybody_until_it_is_taken_back() {
     let library = Library::small();
-    let server = Server::start(&Options::library(&library));
+    let mut server = Server::start(&Options::library(&library));
     let (id, path) = share(&server, &server.mira, &[&album(&server, "First Ripple")]);
     let page = server.get(&path, &[]);
     assert_eq!((page.status, page.header("cache-control")), (200, "no-store"), "{}", page.text());
@@ -71,12 +71,15 @@ fn a_link_opens_for_anybody_until_it_is_taken_back() {
     assert!(!server.output().contains(path.trim_start_matches("/share/")), "no token is logged");
 
     // It opens after a restart, and not after its owner lost the right, or took it back.
-    let options = Options::on(&server);
-    drop(server);
+    let Options { data, people, config, .. } = Options::on(&server);
+    let options = Options { data, people, config, ..Options::library(&library) };
+    server.stop();
     let server = Server::start(&options);
     assert_eq!(server.get(&path, &[]).status, 200);
-    let may_share =
-        |may: bool| ask(&server, &server.admin, &format!("updateUser?username=mira&shareRole={may}"));
+    let may_share = |may: bool| {
+        let said = ask(&server, &server.admin, &format!("updateUser?username=mira&shareRole={may}"));
+        assert_eq!(said["status"], "ok", "{said}");
+    };
     may_share(false);
     let closed = server.get(&path, &[]);
     assert_eq!(closed.status, 404);
