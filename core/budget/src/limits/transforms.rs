@@ -326,6 +326,8 @@ pub const FRESH_UNSUPPORTED_MS: u64 = 3_600_000;
 pub const STALE_MS: u64 = 86_400_000;
 /// Bitrates among which one list of HLS lets a player choose, where it names them.
 pub const HLS_CHOICES_MAX: usize = 12;
+/// The least that the sound of a video has in HLS, in kbit/s, however little its listener may have.
+pub const HLS_SOUND_KBPS_MIN: u64 = 32;
 /// The largest file of captions beside a video that is read.
 pub const CAPTIONS_BYTES_MAX: u64 = 512 * KIB;
 /// What that takes while it is read, decoded and written anew.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
-use budget::limits::HLS_CHOICES_MAX;
+use budget::limits::{HLS_CHOICES_MAX, HLS_SOUND_KBPS_MIN};
 use catalog::{Track, TrackId};
 use transform::{
     Asker, Bitrate, Edge, Encoding, Material, PLAYLIST_TYPE, Probe, Size, Soundtrack, Variant, Video,
@@ -19,9 +19,8 @@ use crate::call::{Answer, Call};
 use crate::error::Error;
 use crate::params::Params;
 
-/// What of a video's bits in a second is sound, in kbit/s, at most and at least.
+/// What of a video's bits in a second is sound, in kbit/s, for who may have as much as there is.
 const SOUND_KBPS: u64 = 128;
-const SOUND_KBPS_MIN: u64 = 32;
 /// How wide a picture may be at so many kbit/s before it looks worse than a smaller one.
 const WIDTHS: [(u64, u32); 6] =
     [(300, 320), (600, 480), (1_200, 640), (2_500, 960), (4_500, 1_280), (8_000, 1_920)];
@@ -116,7 +115,7 @@ fn width_for(kbps: u64) -> u32 {
 
 /// What of a video is sound for who may not have more than so much: a third of that, and not more than others have.
 fn sound_kbps(limit_kbps: Option<u64>) -> u64 {
-    limit_kbps.map_or(SOUND_KBPS, |limit| (limit / 3).clamp(SOUND_KBPS_MIN, SOUND_KBPS))
+    limit_kbps.map_or(SOUND_KBPS, |limit| (limit / 3).clamp(HLS_SOUND_KBPS_MIN, SOUND_KBPS))
 }
 
 /// The same for who may not have more than so many kbit/s, each once and the smallest first, with which players begin.
