@@ -151,6 +151,27 @@ pub(super) async fn a_renamed_file_is_the_same_track(catalog: Arc<dyn Catalog>) 
     assert_eq!(known(&house).await, all);
 }
 
+pub(super) async fn a_file_seen_at_its_new_place_before_it_went_is_the_same_track(catalog: Arc<dyn Catalog>) {
+    let files = [file("A", "One", 1, "song"), file("A", "One", 2, "other")];
+    let house = House::with(catalog, &files).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    catalog.follow_moves(house.music).await.expect("an end");
+    let track = house.track("song").await;
+    catalog.star(&ann, &[Item::Track(track.id)], Some(7)).await.expect("a star");
+
+    let mut moved = files[0].clone();
+    moved.path = path("Elsewhere/song.flac");
+    house.record(&[moved]).await;
+    catalog.follow_moves(house.music).await.expect("the end of the scan that saw both");
+    assert_eq!(house.tracks(&ann).await.len(), 3, "as far as that scan could tell, they are two");
+    catalog.mark_missing(house.music, &[track.id]).await.expect("a mark");
+    catalog.follow_moves(house.music).await.expect("the end of the scan that missed one");
+
+    let now = catalog.track(&ann, track.id).await.expect("the same track");
+    assert_eq!((now.path.as_str(), now.play.starred), ("Elsewhere/song.flac", Some(7)));
+    assert_eq!(house.tracks(&ann).await.len(), 2);
+}
+
 pub(super) async fn new_tags_move_a_track_to_its_new_album(catalog: Arc<dyn Catalog>) {
     let files = [file("A", "One", 1, "x"), file("A", "One", 2, "y")];
     let house = House::with(catalog, &files).await;

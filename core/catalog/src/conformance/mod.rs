@@ -99,6 +99,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     inventory::known_files_of_a_part_are_those_of_the_part(make().await).await;
     inventory::a_file_that_vanishes_and_returns_is_the_same_track(make().await).await;
     inventory::a_renamed_file_is_the_same_track(make().await).await;
+    inventory::a_file_seen_at_its_new_place_before_it_went_is_the_same_track(make().await).await;
     inventory::new_tags_move_a_track_to_its_new_album(make().await).await;
     inventory::folders_of_a_box_set_are_one_album(make().await).await;
     inventory::a_title_that_was_set_outlives_a_scan(make().await).await;

@@ -13,15 +13,17 @@ use super::library::TICK;
 use super::playing::Write;
 use super::{Result, Sqlite, now, totals};
 
-// Only tracks that came after the last settled scan can be old ones under new names, so an unchanged folder costs
-// two short reads. The inode tells renames; length and modification keep a reused inode from being taken for one.
+// Only tracks that came with the last two scans can be old ones under new names, so an unchanged folder costs two short
+// reads: two, because a file that is moved while its library is walked may be seen at its new place in one scan and missed at
+// its old one in the next. The inode tells renames; length and modification keep a reused inode from being taken for one.
 const MOVED: &str = "SELECT m.id, p.id FROM tracks p
     CROSS JOIN tracks m INDEXED BY tracks_missing ON m.library_id = p.library_id AND m.inode = p.inode
-    WHERE p.id > (SELECT settled FROM libraries WHERE id = ?1) AND p.library_id = ?1 AND p.missing = 0
+    WHERE p.id > (SELECT settled_before FROM libraries WHERE id = ?1) AND p.library_id = ?1 AND p.missing = 0
         AND p.inode <> 0 AND p.id > m.id AND m.missing = 1
         AND m.length_bytes = p.length_bytes AND m.modified_ns = p.modified_ns
     ORDER BY p.id LIMIT 500";
-const SETTLED: &str = "UPDATE libraries SET settled = (SELECT ifnull(max(id), 0) FROM tracks) WHERE id = ?1";
+const SETTLED: &str = "UPDATE libraries
+    SET settled_before = settled, settled = (SELECT ifnull(max(id), 0) FROM tracks) WHERE id = ?1";
 const ALBUMS: &str = "SELECT album_id FROM tracks WHERE id IN (?1, ?2)";
 
 /// In this order, with `?1` the old track and `?2` the new one. No path begins with a slash, so the first step frees the
