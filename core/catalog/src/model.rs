@@ -20,8 +20,8 @@ pub use details::{
 };
 pub use kept::{Bookmark, PlayQueue, PlaylistChange, QueueToKeep, SongsChange, Station, StationText};
 pub use podcasts::{
-    Channel, ChannelText, DueChannel, Episode, EpisodeFetched, EpisodeStatus, EpisodeText, EpisodeTrack,
-    FeedRead, FeedState, WantedEpisode,
+    Channel, ChannelText, DueChannel, Episode, EpisodeClaim, EpisodeFetched, EpisodeStatus, EpisodeText,
+    EpisodeTrack, FeedRead, FeedState, WantedEpisode,
 };
 pub use scrobbles::{
     AccountKey, AccountState, Heard, Scrobble, ScrobbleId, Service, ServiceAccount, ServiceAccountId, Spoken,

@@ -50,16 +50,16 @@ impl Follower {
             EpisodeFetched::Failed(_) => "failed",
             EpisodeFetched::Later { .. } => "broke_off",
         });
-        match self.catalog.episode_fetched(episode.id, &fetched).await {
+        match self.catalog.episode_fetched(episode.claim, &fetched).await {
             Ok(true) => {}
             Ok(false) => self.take_back(&fetched).await,
             // It is claimed for a while, and taken up again then: what is there already is found by its upload.
             Err(error) => {
-                tracing::warn!(episode = %episode.id, %error, "what came of an episode could not be kept");
+                tracing::warn!(episode = %episode.claim.id, %error, "what came of an episode could not be kept");
             }
         }
         if let EpisodeFetched::Failed(why) = &fetched {
-            tracing::info!(episode = %episode.id, why, "an episode cannot be fetched");
+            tracing::info!(episode = %episode.claim.id, why, "an episode cannot be fetched");
         }
     }
 
@@ -181,7 +181,7 @@ impl Follower {
             Created::Ready(row) => row.id,
         };
         let validator = validator(&answer.headers);
-        if self.catalog.episode_begun(episode.id, id, validator.as_deref()).await? {
+        if self.catalog.episode_begun(episode.claim, id, validator.as_deref()).await? {
             return Ok(id);
         }
         self.cancel(user, id).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use budget::limits::{PODCAST_CLAIM_MS, PODCAST_DOWNLOADS_MAX, PODCAST_FEEDS_MAX, PODCAST_LOOK_MS};
-use catalog::{EpisodeId, UnixMs};
+use catalog::{EpisodeClaim, UnixMs};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ struct Jobs {
 
 enum Job {
     Feed,
-    Episode(EpisodeId, CancellationToken),
+    Episode(EpisodeClaim, CancellationToken),
 }
 
 impl Jobs {
@@ -94,7 +94,7 @@ impl Follower {
             && let Some(episode) = self.catalog.claim_episode(now_ms(), claim()).await?
         {
             let (follower, called_off) = (Arc::clone(self), CancellationToken::new());
-            let job = Job::Episode(episode.id, called_off.clone());
+            let job = Job::Episode(episode.claim, called_off.clone());
             jobs.begin(job, async move { follower.fetch(episode, called_off).await });
         }
         let feed = if jobs.has_room_for_feed() { self.catalog.channel_due().await? } else { None };
@@ -106,9 +106,9 @@ impl Follower {
     async fn call_off(&self, jobs: &Jobs) {
         self.ingest.sweep_soon();
         for job in jobs.running.values() {
-            let Job::Episode(id, called_off) = job else { continue };
+            let Job::Episode(claim, called_off) = job else { continue };
             // If nobody can be asked it goes on, and whether it is wanted is asked once more in the end.
-            if let Ok(false) = self.catalog.is_wanted(*id).await {
+            if let Ok(false) = self.catalog.is_wanted(*claim).await {
                 called_off.cancel();
             }
         }

@@ -396,7 +396,7 @@ impl House {
         catalog.feed_read(pond, &read, i64::MAX).await.unwrap();
         let wanted = catalog.claim_episode(i64::MAX, i64::MAX).await.unwrap().unwrap();
         let song = self.track("Ripple & <Wave>").await;
-        catalog.episode_fetched(wanted.id, &EpisodeFetched::Completed(song)).await.unwrap();
+        catalog.episode_fetched(wanted.claim, &EpisodeFetched::Completed(song)).await.unwrap();
     }
 
     /// Adds so many songs of one album to the first library; they have no files.

@@ -136,21 +136,22 @@ pub(super) async fn an_episode_is_fetched_by_one_and_told_once(catalog: Arc<dyn 
     assert_eq!(catalog.claim_episode(NOW, NEVER).await.expect("a look"), None, "nobody wants one");
     catalog.want_episode(house.bob.id, first).await.expect("wanted");
     let wanted = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due");
-    assert_eq!((wanted.id, wanted.wanted_by, wanted.tries), (first, Some(house.bob.id), 0));
+    assert_eq!((wanted.claim.id, wanted.wanted_by, wanted.tries), (first, Some(house.bob.id), 0));
     assert_eq!((wanted.channel_title.as_str(), wanted.author.as_str()), ("Pond", "Frogs"));
     assert_eq!(catalog.claim_episode(NOW, NEVER).await.expect("a look"), None);
 
     let upload = UploadId(SpoolId::random().expect("an id"));
-    assert!(catalog.episode_begun(first, upload, Some("\"a\"")).await.expect("told"));
+    assert!(catalog.episode_begun(wanted.claim, upload, Some("\"a\"")).await.expect("told"));
     let later = EpisodeFetched::Later { tries: 3, due: NOW, why: "it broke off".to_owned() };
-    assert!(catalog.episode_fetched(first, &later).await.expect("told"));
+    assert!(catalog.episode_fetched(wanted.claim, &later).await.expect("told"));
     assert_eq!(catalog.episode_due().await.expect("a moment"), Some(NOW));
     let again = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due again");
     assert_eq!((again.tries, again.upload, again.validator.as_deref()), (3, Some(upload), Some("\"a\"")));
     catalog.release_claims().await.expect("after a restart");
-    assert!(catalog.claim_episode(NOW, NEVER).await.expect("a look").is_some());
-    assert!(catalog.episode_fetched(first, &EpisodeFetched::Completed(track)).await.expect("told"));
-    assert!(!catalog.is_wanted(first).await.expect("a look"));
+    let restarted = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due at once");
+    let completed = EpisodeFetched::Completed(track);
+    assert!(catalog.episode_fetched(restarted.claim, &completed).await.expect("told"));
+    assert!(!catalog.is_wanted(restarted.claim).await.expect("a look"));
 
     let row = catalog.episode(&house.ann(), first).await.expect("an episode");
     assert_eq!((row.status, row.track.map(|track| track.id)), (EpisodeStatus::Completed, Some(track)));
@@ -158,14 +159,20 @@ pub(super) async fn an_episode_is_fetched_by_one_and_told_once(catalog: Arc<dyn 
     assert_eq!(catalog.claim_episode(NOW, NEVER).await.expect("a look"), None);
 
     catalog.want_episode(house.bob.id, second).await.expect("wanted");
-    catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due");
+    let given_up = catalog.claim_episode(NOW, NEVER - 1).await.expect("a look").expect("due").claim;
+    let worthless = async || {
+        assert!(!catalog.is_wanted(given_up).await.expect("a look"));
+        assert!(!catalog.episode_fetched(given_up, &completed).await.expect("told"));
+        assert!(!catalog.episode_begun(given_up, upload, None).await.expect("told"));
+    };
     catalog.remove_episode(second).await.expect("given up");
-    assert!(!catalog.is_wanted(second).await.expect("a look"));
-    let too_late = EpisodeFetched::Completed(track);
-    assert!(!catalog.episode_fetched(second, &too_late).await.expect("told"), "nobody wants it any more");
-    assert!(!catalog.episode_begun(second, upload, None).await.expect("told"));
+    worthless().await;
     let row = catalog.episode(&house.ann(), second).await.expect("an episode");
     assert_eq!((row.status, row.track), (EpisodeStatus::Deleted, None));
+    catalog.want_episode(house.bob.id, second).await.expect("wanted after all");
+    let anew = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due").claim;
+    worthless().await;
+    assert!(catalog.is_wanted(anew).await.expect("a look"), "what is new of it is another's to tell");
     let gone = catalog.want_episode(house.ann.id, EpisodeId(99)).await.expect_err("no episode");
     assert_eq!(gone.kind(), ErrorKind::NotFound);
 }
@@ -175,8 +182,8 @@ pub(super) async fn p08_of_an_episode_its_track_is_shown_to_those_who_see_it(cat
     let (id, [first, _]) = followed(&house).await;
     let (catalog, track) = (&house.catalog, send(&house, &house.ann, 1, 1).await.id);
     catalog.want_episode(house.ann.id, first).await.expect("wanted");
-    catalog.claim_episode(NOW, NEVER).await.expect("a look");
-    catalog.episode_fetched(first, &EpisodeFetched::Completed(track)).await.expect("told");
+    let wanted = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due");
+    catalog.episode_fetched(wanted.claim, &EpisodeFetched::Completed(track)).await.expect("told");
     let nobody = Viewer { libraries: crate::LibrarySet::Only(Vec::new()), ..house.bob() };
     let row = catalog.episode(&nobody, first).await.expect("the feed's words are for everybody");
     assert_eq!((row.status, row.track), (EpisodeStatus::Completed, None));
@@ -197,8 +204,8 @@ pub(super) async fn what_was_fetched_of_an_episode_is_removed_with_its_bytes(cat
     let fetched = async |n: u8| {
         let track = send(&house, &house.bob, n, n).await.id;
         catalog.want_episode(house.bob.id, first).await.expect("wanted");
-        catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due");
-        catalog.episode_fetched(first, &EpisodeFetched::Completed(track)).await.expect("told");
+        let wanted = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due");
+        catalog.episode_fetched(wanted.claim, &EpisodeFetched::Completed(track)).await.expect("told");
         track
     };
     fetched(1).await;

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::Result;
 use crate::access::Viewer;
 use crate::model::{
-    Channel, ChannelId, DueChannel, Episode, EpisodeFetched, EpisodeId, EpisodeText, FeedRead, UnixMs,
-    UploadId, UserId, WantedEpisode,
+    Channel, ChannelId, DueChannel, Episode, EpisodeClaim, EpisodeFetched, EpisodeId, EpisodeText, FeedRead,
+    UnixMs, UploadId, UserId, WantedEpisode,
 };
 
 /// Channels and episodes as people see them, and what they want of them.
@@ -63,9 +63,14 @@ pub trait Feeds: Send + Sync + 'static {
     async fn claim_episode(&self, now: UnixMs, until: UnixMs) -> Result<Option<WantedEpisode>>;
     /// Remembers the upload that takes an episode in, and what the server called its bytes. `false` when the episode is
     /// not wanted any more.
-    async fn episode_begun(&self, id: EpisodeId, upload: UploadId, validator: Option<&str>) -> Result<bool>;
+    async fn episode_begun(
+        &self,
+        claim: EpisodeClaim,
+        upload: UploadId,
+        validator: Option<&str>,
+    ) -> Result<bool>;
     /// Ends a try to fetch an episode. `false` when it is not wanted any more, and nothing is kept of it.
-    async fn episode_fetched(&self, id: EpisodeId, fetched: &EpisodeFetched) -> Result<bool>;
-    /// Whether an episode that is being fetched is still wanted.
-    async fn is_wanted(&self, id: EpisodeId) -> Result<bool>;
+    async fn episode_fetched(&self, claim: EpisodeClaim, fetched: &EpisodeFetched) -> Result<bool>;
+    /// Whether an episode that is being fetched is still wanted, by this claim.
+    async fn is_wanted(&self, claim: EpisodeClaim) -> Result<bool>;
 }

@@ -196,11 +196,20 @@ pub enum FeedRead {
     Failed(String),
 }
 
+/// The right to say what became of an episode. Who removes an episode, or wants it anew, makes an earlier one worthless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpisodeClaim {
+    /// Which episode.
+    pub id: EpisodeId,
+    /// Until when nobody else takes it up; the claim's identity, too.
+    pub until: UnixMs,
+}
+
 /// An episode that is to be fetched now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedEpisode {
-    /// Which.
-    pub id: EpisodeId,
+    /// Which, and for how long it is this try's.
+    pub claim: EpisodeClaim,
     /// Where its sound is.
     pub url: String,
     /// Its name.

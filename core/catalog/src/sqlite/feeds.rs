@@ -11,8 +11,8 @@ use super::{Result, Sqlite, now};
 use crate::database::Feeds;
 use crate::error::{Error, ErrorKind};
 use crate::model::{
-    ChannelId, DueChannel, EpisodeFetched, EpisodeId, EpisodeText, FeedRead, FeedState, UnixMs, UploadId,
-    UserId, WantedEpisode,
+    ChannelId, DueChannel, EpisodeClaim, EpisodeFetched, EpisodeId, EpisodeText, FeedRead, FeedState, UnixMs,
+    UploadId, UserId, WantedEpisode,
 };
 
 const RELEASE: [&str; 2] = [
@@ -61,19 +61,20 @@ const CLAIM_EPISODE: &str = "UPDATE podcast_episodes SET status = 'downloading',
         WHERE status IN ('new', 'downloading') AND due <= ?1 ORDER BY due, id LIMIT 1)
     RETURNING id";
 const CLAIMED: &str = "SELECT e.id, e.url, e.title, c.title AS channel_title, c.author, e.wanted_by, e.tries,
-        e.upload, e.validator
+        e.upload, e.validator, e.due
     FROM podcast_episodes e CROSS JOIN podcast_channels c ON c.id = e.channel_id WHERE e.id = ?1";
-const BEGUN: &str = "UPDATE podcast_episodes SET upload = ?2, validator = ?3
-    WHERE id = ?1 AND status = 'downloading'";
+const BEGUN: &str = "UPDATE podcast_episodes SET upload = ?3, validator = ?4
+    WHERE id = ?1 AND due = ?2 AND status = 'downloading'";
 const COMPLETED: &str = "UPDATE podcast_episodes
-    SET status = 'completed', track = ?2, failure = NULL, upload = NULL, validator = NULL
-    WHERE id = ?1 AND status = 'downloading'";
+    SET status = 'completed', track = ?3, failure = NULL, upload = NULL, validator = NULL
+    WHERE id = ?1 AND due = ?2 AND status = 'downloading'";
 const FAILED: &str =
-    "UPDATE podcast_episodes SET status = 'error', failure = ?2, upload = NULL, validator = NULL
-    WHERE id = ?1 AND status = 'downloading'";
-const LATER: &str = "UPDATE podcast_episodes SET tries = ?2, due = ?3, failure = ?4
-    WHERE id = ?1 AND status = 'downloading'";
-const IS_WANTED: &str = "SELECT count(*) > 0 FROM podcast_episodes WHERE id = ?1 AND status = 'downloading'";
+    "UPDATE podcast_episodes SET status = 'error', failure = ?3, upload = NULL, validator = NULL
+    WHERE id = ?1 AND due = ?2 AND status = 'downloading'";
+const LATER: &str = "UPDATE podcast_episodes SET tries = ?3, due = ?4, failure = ?5
+    WHERE id = ?1 AND due = ?2 AND status = 'downloading'";
+const IS_WANTED: &str =
+    "SELECT count(*) > 0 FROM podcast_episodes WHERE id = ?1 AND due = ?2 AND status = 'downloading'";
 
 #[derive(FromRow)]
 struct DueRow {
@@ -95,6 +96,7 @@ struct WantedRow {
     tries: i64,
     upload: Option<Vec<u8>>,
     validator: Option<String>,
+    due: i64,
 }
 
 impl TryFrom<WantedRow> for WantedEpisode {
@@ -104,7 +106,7 @@ impl TryFrom<WantedRow> for WantedEpisode {
         let id = |bytes: Vec<u8>| bytes.try_into().map(SpoolId::from_bytes).map(UploadId);
         let damaged = |_| Error::new(ErrorKind::Unavailable, "the upload of an episode is none");
         Ok(WantedEpisode {
-            id: EpisodeId(row.id),
+            claim: EpisodeClaim { id: EpisodeId(row.id), until: row.due },
             url: row.url,
             title: row.title,
             channel_title: row.channel_title,
@@ -218,21 +220,28 @@ impl Feeds for Sqlite {
         WantedEpisode::try_from(row).map(Some)
     }
 
-    async fn episode_begun(&self, id: EpisodeId, upload: UploadId, validator: Option<&str>) -> Result<bool> {
+    async fn episode_begun(
+        &self,
+        claim: EpisodeClaim,
+        upload: UploadId,
+        validator: Option<&str>,
+    ) -> Result<bool> {
         let mut tx = self.write().await?;
-        let query = sqlx::query(BEGUN).bind(id.0).bind(&upload.0.as_bytes()[..]).bind(validator);
+        let EpisodeClaim { id, until } = claim;
+        let upload = &upload.0.as_bytes()[..];
+        let query = sqlx::query(BEGUN).bind(id.0).bind(until).bind(upload).bind(validator);
         let is_wanted = query.execute(&mut *tx).await?.rows_affected() > 0;
         tx.commit().await?;
         Ok(is_wanted)
     }
 
-    async fn episode_fetched(&self, id: EpisodeId, fetched: &EpisodeFetched) -> Result<bool> {
+    async fn episode_fetched(&self, claim: EpisodeClaim, fetched: &EpisodeFetched) -> Result<bool> {
+        let EpisodeClaim { id, until } = claim;
+        let claimed = |sql| sqlx::query(sql).bind(id.0).bind(until);
         let query = match fetched {
-            EpisodeFetched::Completed(track) => sqlx::query(COMPLETED).bind(id.0).bind(track.0),
-            EpisodeFetched::Failed(why) => sqlx::query(FAILED).bind(id.0).bind(why),
-            EpisodeFetched::Later { tries, due, why } => {
-                sqlx::query(LATER).bind(id.0).bind(tries).bind(due).bind(why)
-            }
+            EpisodeFetched::Completed(track) => claimed(COMPLETED).bind(track.0),
+            EpisodeFetched::Failed(why) => claimed(FAILED).bind(why),
+            EpisodeFetched::Later { tries, due, why } => claimed(LATER).bind(tries).bind(due).bind(why),
         };
         let mut tx = self.write().await?;
         let is_wanted = query.execute(&mut *tx).await?.rows_affected() > 0;
@@ -240,7 +249,7 @@ impl Feeds for Sqlite {
         Ok(is_wanted)
     }
 
-    async fn is_wanted(&self, id: EpisodeId) -> Result<bool> {
-        Ok(sqlx::query_scalar(IS_WANTED).bind(id.0).fetch_one(&self.readers).await?)
+    async fn is_wanted(&self, claim: EpisodeClaim) -> Result<bool> {
+        Ok(sqlx::query_scalar(IS_WANTED).bind(claim.id.0).bind(claim.until).fetch_one(&self.readers).await?)
     }
 }

@@ -64,6 +64,8 @@ const ADD: &str = "INSERT INTO podcast_channels (url, owner, created, due)
     SELECT ?1, ?2, ?3, 0 WHERE (SELECT count(*) FROM podcast_channels) < ?4 RETURNING id";
 const REFRESH: &str = "UPDATE podcast_channels SET due = 0";
 const REMOVE: &str = "DELETE FROM podcast_channels WHERE id = ?1";
+const FORGO_ALL: &str = "UPDATE podcast_episodes SET status = 'deleted', failure = NULL
+    WHERE channel_id = ?1 AND status IN ('new', 'downloading')";
 const TRACKS_OF: &str = "SELECT track FROM podcast_episodes INDEXED BY podcast_episodes_of_channel
     WHERE channel_id = ?1 AND track IS NOT NULL";
 const TRACK_OF: &str = "SELECT track FROM podcast_episodes WHERE id = ?1";
@@ -251,6 +253,10 @@ impl Podcasts for Sqlite {
     }
 
     async fn remove_channel(&self, id: ChannelId) -> Result<()> {
+        // First of all nothing comes any more that would be left over once the channel is gone.
+        let mut tx = self.write().await?;
+        sqlx::query(FORGO_ALL).bind(id.0).execute(&mut *tx).await?;
+        tx.commit().await?;
         let tracks: Vec<i64> = sqlx::query_scalar(TRACKS_OF).bind(id.0).fetch_all(&self.readers).await?;
         for track in tracks {
             self.remove_track_of_episode(track).await?;

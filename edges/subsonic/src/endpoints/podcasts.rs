@@ -25,13 +25,14 @@ pub(crate) async fn podcasts(call: Call) -> Answer {
     if has_episodes {
         return list.part("channel", Nested::new(&reader, read, with_episodes)).answer().await;
     }
-    let rows = Pages::all(&reader, read, |out, channel| out.row(&ChannelHead::of(channel)));
+    let viewer = reader.viewer.clone();
+    let rows = Pages::all(&reader, read, move |out, channel| out.row(&ChannelHead::of(channel, &viewer)));
     list.part("channel", rows).answer().await
 }
 
 /// Begins a podcast and the list of its episodes.
 fn with_episodes(out: &mut Writer, reader: &Reader, channel: &Channel) -> Result<Box<dyn Rows>, Error> {
-    out.object("channel", &ChannelHead::of(channel))?;
+    out.object("channel", &ChannelHead::of(channel, &reader.viewer))?;
     out.list("episode");
     let id = channel.id;
     let read = move |reader: Reader, offset, rows| async move {

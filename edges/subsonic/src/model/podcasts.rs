@@ -1,6 +1,6 @@
 //! Podcasts and their episodes, in the protocol's words.
 
-use catalog::{Channel, ChannelId, Episode, EpisodeId, EpisodeStatus, EpisodeTrack, TrackId};
+use catalog::{Channel, ChannelId, Episode, EpisodeId, EpisodeStatus, EpisodeTrack, TrackId, Viewer};
 use serde::Serialize;
 
 use super::{Moment, Shown, seconds};
@@ -23,7 +23,9 @@ pub(crate) struct ChannelHead<'a> {
 }
 
 impl<'a> ChannelHead<'a> {
-    pub(crate) fn of(channel: &'a Channel) -> Self {
+    /// What follows a question mark in a feed's address often proves who pays for it: only who asked for the podcast sees it.
+    pub(crate) fn of(channel: &'a Channel, viewer: &Viewer) -> Self {
+        let public = channel.url.split_once('?').map_or(channel.url.as_str(), |(address, _)| address);
         let status = match (&channel.failure, channel.checked) {
             (Some(_), _) => EpisodeStatus::Error,
             (None, Some(_)) => EpisodeStatus::Completed,
@@ -31,7 +33,7 @@ impl<'a> ChannelHead<'a> {
         };
         ChannelHead {
             id: Shown(channel.id),
-            url: &channel.url,
+            url: if channel.owner == Some(viewer.user) { &channel.url } else { public },
             title: &channel.about.title,
             description: &channel.about.description,
             original_image_url: channel.about.image_url.as_deref(),
@@ -135,5 +137,30 @@ impl<'a> EpisodeShown<'a> {
             created: Some(Moment(track.created)),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::{ChannelText, UserId};
+
+    use super::*;
+
+    #[test]
+    fn p09_what_proves_who_pays_for_a_feed_is_shown_to_who_asked_for_it() {
+        let channel = Channel {
+            id: ChannelId(1),
+            url: "https://pond.example/feed?auth=canary".to_owned(),
+            owner: Some(UserId(1)),
+            about: ChannelText::default(),
+            failure: None,
+            checked: None,
+        };
+        let check = |user: i64, expected: &str| {
+            let viewer = Viewer { user: UserId(user), ..Viewer::everybody() };
+            assert_eq!(ChannelHead::of(&channel, &viewer).url, expected);
+        };
+        check(1, "https://pond.example/feed?auth=canary");
+        check(2, "https://pond.example/feed");
     }
 }
