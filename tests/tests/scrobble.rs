@@ -6,6 +6,8 @@
 #[path = "scrobble/service.rs"]
 mod service;
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -51,7 +53,11 @@ fn connect(server: &Server, login: &Login, name: &str, form: &Value) -> tests::h
 
 /// The account of Mira at a service, as she sees it.
 fn account(server: &Server, name: &str) -> Value {
-    let answer = server.get("/me/scrobbling", &[("Authorization", &server.mira.bearer())]);
+    account_of(server, &server.mira, name)
+}
+
+fn account_of(server: &Server, login: &Login, name: &str) -> Value {
+    let answer = server.get("/me/scrobbling", &[("Authorization", &login.bearer())]);
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(!answer.text().contains(TOKEN), "what was written is never read");
     let accounts = answer.json()["accounts"].as_array().cloned().expect("a list");
@@ -218,6 +224,51 @@ fn p09_a_token_that_is_refused_stops_and_the_plays_wait_for_a_better_one() {
     }
     let output = server.output();
     assert!(!output.contains(TOKEN) && !output.contains(SECRET), "{output}");
+}
+
+#[test]
+fn p05_a_user_whose_service_is_slow_keeps_no_other_user_waiting() {
+    const SLOW: &str = "sl0w-canary";
+    let (open, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let service = Service::start(move |asked| {
+        if asked.authorization != format!("Token {SLOW}") {
+            return listenbrainz(asked);
+        }
+        if asked.what == SUBMIT {
+            // Until the test is over.
+            let _ = gate.lock().map(|gate| gate.recv());
+        }
+        Reply::of(200, &json!({"code": 200, "valid": true, "user_name": "slow", "status": "ok"}))
+    });
+    let server = started(&service);
+    let connect_as = |login: &Login, token: &str| {
+        let answer = connect(&server, login, "listenbrainz", &json!({ "token": token }));
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    };
+    connect_as(&server.mira, SLOW);
+    connect_as(&server.admin, TOKEN);
+    for login in [&server.mira, &server.admin] {
+        eventually("both are connected", SOON, || {
+            account_of(&server, login, "listenbrainz")["state"] == "connected"
+        });
+    }
+    let songs =
+        ["Pebble", "Gravel", "Cattail", "Sweet Flag", "First Ripple"].map(|title| server.track(title));
+    for song in &songs {
+        rest(&server, &server.mira, "scrobble", &format!("id={song}&submission=false"));
+        rest(&server, &server.mira, "scrobble", &format!("id={song}&time=1700000000000"));
+    }
+    let song = &songs[0];
+    rest(&server, &server.admin, "scrobble", &format!("id={song}&submission=false"));
+    rest(&server, &server.admin, "scrobble", &format!("id={song}&time=1700000000000"));
+    let kinds = || -> BTreeSet<String> {
+        let of = |asked: Asked| asked.json()["listen_type"].as_str().map(str::to_owned);
+        service.asked(SUBMIT).into_iter().filter_map(of).collect()
+    };
+    let both = BTreeSet::from(["playing_now".to_owned(), "single".to_owned()]);
+    eventually("the other user's song and play are told", SOON, || kinds() == both);
+    drop(open);
 }
 
 #[test]

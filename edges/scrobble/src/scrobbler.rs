@@ -23,8 +23,11 @@ pub struct Parts {
     pub catalog: Arc<dyn Catalog>,
     /// Opens what proves who a user is.
     pub seal: Seal,
-    /// How services are reached.
+    /// How services are reached with what was played.
     pub outgoing: Outgoing,
+    /// How they are reached with what has just begun: with connections of its own, so that a service which takes its time
+    /// over the one holds up nothing of the other.
+    pub outgoing_begun: Outgoing,
     /// What the operator says.
     pub settings: Settings,
     /// What is counted.
@@ -92,7 +95,7 @@ impl Scrobbler {
         let mut looks = interval(Duration::from_millis(SCROBBLE_LOOK_MS));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut turns, mut songs) = (Running::new(), JoinSet::new());
-        let mut busy = HashSet::new();
+        let (mut busy, mut beginning) = (HashSet::new(), HashSet::new());
         loop {
             let has_room = songs.len() < SCROBBLE_ACCOUNTS_AT_ONCE_MAX;
             tokio::select! {
@@ -107,11 +110,21 @@ impl Scrobbler {
                         busy.clear();
                     }
                 },
-                Some(_) = songs.join_next() => {}
-                Some((viewer, track)) = self.begun.recv(), if has_room => {
+                Some(ended) = songs.join_next() => match ended {
+                    Ok(user) => { beginning.remove(&user); }
+                    Err(e) => {
+                        tracing::error!(error = %e, "telling of a song that began ended by itself");
+                        beginning.clear();
+                    }
+                },
+                // One at a time of each user: who skips through songs before a slow service takes no place of others.
+                Some((viewer, track)) = self.begun.recv(), if has_room => if beginning.insert(viewer.user) {
                     let parts = Arc::clone(&self.parts);
-                    songs.spawn(async move { begin(&parts, &viewer, track).await });
-                }
+                    songs.spawn(async move {
+                        begin(&parts, &viewer, track).await;
+                        viewer.user
+                    });
+                },
             }
         }
         // What was told is remembered, if it can be: otherwise it is told twice.
@@ -162,7 +175,7 @@ async fn begin(parts: &Parts, viewer: &Viewer, track: TrackId) {
         return;
     }
     for key in keys {
-        let told = match (turn::speaker(parts, &key), turn::secret(parts, &key)) {
+        let told = match (turn::speaker(parts, &parts.outgoing_begun, &key), turn::secret(parts, &key)) {
             (Ok(speaker), Ok(Some(secret))) => speaker.begin(&secret, &heard).await,
             _ => continue,
         };

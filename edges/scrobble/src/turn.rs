@@ -8,6 +8,7 @@ use budget::limits::{
 };
 use catalog::{AccountKey, AccountState, Error, Scrobble, ScrobbleId, Service, Spoken, UnixMs};
 use jiff::Timestamp;
+use store::Outgoing;
 
 use crate::lastfm::LastFm;
 use crate::listenbrainz::ListenBrainz;
@@ -31,8 +32,11 @@ impl Sorted {
 }
 
 /// Who speaks for an account; why nobody does.
-pub(crate) fn speaker<'a>(parts: &'a Parts, key: &'a AccountKey) -> Result<Box<dyn Speaks + 'a>, Trouble> {
-    let outgoing = &parts.outgoing;
+pub(crate) fn speaker<'a>(
+    parts: &'a Parts,
+    outgoing: &'a Outgoing,
+    key: &'a AccountKey,
+) -> Result<Box<dyn Speaks + 'a>, Trouble> {
     match key.service {
         Service::ListenBrainz => {
             let url = key.url.as_deref().unwrap_or(&parts.settings.listenbrainz_url);
@@ -89,7 +93,7 @@ async fn approach(parts: &Parts, key: &AccountKey) -> Result<(), Trouble> {
     }
     // A new account begins without what an earlier one left.
     let kept = secret(parts, key)?;
-    let step = speaker(parts, key)?.approach(kept.as_deref()).await?;
+    let step = speaker(parts, &parts.outgoing, key)?.approach(kept.as_deref()).await?;
     let close = |text: &str| {
         let sealed = parts.seal.close(key.user, text.as_bytes());
         sealed.map_err(|e| Trouble::later(format!("it cannot be kept: {}", e.public())))
@@ -108,7 +112,7 @@ async fn approach(parts: &Parts, key: &AccountKey) -> Result<(), Trouble> {
 
 /// Tells the plays at the beginning of the line. The outer error is the catalog's.
 async fn tell(parts: &Parts, key: &AccountKey) -> Result<Result<(), Trouble>, Error> {
-    let (speaker, secret) = match (speaker(parts, key), secret(parts, key)) {
+    let (speaker, secret) = match (speaker(parts, &parts.outgoing, key), secret(parts, key)) {
         (Ok(speaker), Ok(Some(secret))) => (speaker, secret),
         (Ok(_), Ok(None)) => return Ok(Err(Trouble::refused("there is nothing that proves the account"))),
         (Err(trouble), _) | (_, Err(trouble)) => return Ok(Err(trouble)),

@@ -37,6 +37,7 @@ pub(crate) fn scrobbler(
         catalog: Arc::clone(&home.catalog),
         seal: Seal::of_services(&home.data.secret()),
         outgoing: outgoing.bounded(OutgoingBounds::default()),
+        outgoing_begun: outgoing.bounded(OutgoingBounds::default()),
         settings: scrobble::Settings { listenbrainz_url: settings.listenbrainz_url.clone(), lastfm },
         figures,
     })

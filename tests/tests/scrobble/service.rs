@@ -75,7 +75,7 @@ impl Reply {
     }
 }
 
-type Answering = Box<dyn Fn(&Asked) -> Reply + Send>;
+type Answering = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
 
 /// The service. It runs until the process ends.
 #[derive(Clone)]
@@ -86,10 +86,10 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn start(answering: impl Fn(&Asked) -> Reply + Send + 'static) -> Service {
+    pub(crate) fn start(answering: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Service {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let answering: Arc<Mutex<Answering>> = Arc::new(Mutex::new(Box::new(answering)));
+        let answering: Arc<Mutex<Answering>> = Arc::new(Mutex::new(Arc::new(answering)));
         let service = Service { address, answering, log: Arc::default() };
         let shared = service.clone();
         std::thread::spawn(move || {
@@ -103,8 +103,8 @@ impl Service {
     }
 
     /// From now on it answers like this.
-    pub(crate) fn becomes(&self, answering: impl Fn(&Asked) -> Reply + Send + 'static) {
-        *self.answering.lock().expect("no panic") = Box::new(answering);
+    pub(crate) fn becomes(&self, answering: impl Fn(&Asked) -> Reply + Send + Sync + 'static) {
+        *self.answering.lock().expect("no panic") = Arc::new(answering);
     }
 
     /// What was asked of a method and path so far.
@@ -121,7 +121,9 @@ impl Service {
         let mut writer = stream;
         loop {
             let Some(asked) = read(&mut reader)? else { return Ok(()) };
-            let reply = (self.answering.lock().expect("no panic"))(&asked);
+            // An answer that takes its time keeps nobody else from his.
+            let answering = Arc::clone(&self.answering.lock().expect("no panic"));
+            let reply = answering(&asked);
             self.log.lock().expect("no panic").push(asked);
             let Reply { status, fields, body, is_cut } = reply;
             let sent = if is_cut { &body[..body.len() / 2] } else { &body };
