@@ -27,7 +27,7 @@ pub(crate) const EXTENSIONS: &[Extension] = &[
         needs: &["getPlayQueueByIndex", "savePlayQueueByIndex"],
     },
     Extension { name: "playbackReport", versions: &[1], needs: &["reportPlayback"] },
-    Extension { name: "songLyrics", versions: &[1], needs: &["getLyricsBySongId"] },
+    Extension { name: "songLyrics", versions: &[1, 2], needs: &["getLyricsBySongId"] },
     Extension { name: "sonicSimilarity", versions: &[1], needs: &["getSonicSimilarTracks", "findSonicPath"] },
     Extension { name: "topSongsByArtistId", versions: &[1], needs: &["getTopSongs"] },
     // `stream` reads `timeOffset` since there is something to transcode with.

@@ -40,6 +40,7 @@ const NAMES: &[&str] = &[
     "current",
     "currentIndex",
     "description",
+    "enhanced",
     "expires",
     "f",
     "format",

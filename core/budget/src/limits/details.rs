@@ -10,6 +10,8 @@ pub const DISC_TITLES_MAX: usize = 64;
 pub const LYRICS_BYTES_MAX: u64 = 64 * 1024;
 /// Lines of one text of a song that are shown.
 pub const LYRICS_LINES_MAX: usize = 2_000;
+/// Words of one text of a song whose times are told; those behind them are sung with their line.
+pub const LYRICS_WORDS_MAX: usize = 4_000;
 /// Texts of one song that are shown: languages, with times and without.
 pub const LYRICS_TEXTS_MAX: usize = 8;
 /// Players of whom it is known what they play; whoever reported longest ago is forgotten first.

@@ -1,12 +1,13 @@
-//! The words of songs, as tags and files beside them have them: plain, or with the time of each line.
+//! The words of songs, as tags and files beside them have them: plain, or with the time of each line, or of each word.
 //!
 //! They are read when somebody asks, not kept by a scan: no list shows them, nothing is found by them, all together they
 //! would be the largest part of the database, and who corrects a line wants to see it at once.
 
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use budget::limits::{LYRICS_BYTES_MAX, LYRICS_LINES_MAX};
+use budget::limits::{LYRICS_BYTES_MAX, LYRICS_LINES_MAX, LYRICS_WORDS_MAX};
 use store::Source;
 
 use super::tags;
@@ -31,6 +32,19 @@ pub struct Line {
     pub start_ms: Option<u64>,
     /// The words; may be empty.
     pub text: String,
+    /// When each of them is sung, in their order. None where only the line has a time.
+    pub cues: Vec<Cue>,
+}
+
+/// A word, or a syllable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cue {
+    /// When it begins.
+    pub start_ms: u64,
+    /// When it is over. Of one line all words say so, or none.
+    pub end_ms: Option<u64>,
+    /// Where it stands in the bytes of the line's text: never empty, never within a character.
+    pub at: Range<usize>,
 }
 
 impl Lyrics {
@@ -42,16 +56,23 @@ impl Lyrics {
     /// Reads a text: in the format LRC, if any line of it begins with a time, else as it stands.
     pub fn of_text(text: &str, language: Option<String>) -> Self {
         let mut lyrics = Lyrics { language, ..Lyrics::default() };
-        let (mut timed, mut plain) = (Vec::new(), Vec::new());
+        let (mut timed, mut plain, mut cues_left) = (Vec::new(), Vec::new(), LYRICS_WORDS_MAX);
         for line in text.trim_start_matches('\u{feff}').lines().take(LYRICS_LINES_MAX) {
             let (times, words) = times(line);
             if times.is_empty() {
                 lyrics.heed(words);
-                plain.push(Line { start_ms: None, text: cleaned(words) });
+                plain.push(Line { start_ms: None, text: cleaned(words), cues: Vec::new() });
+                continue;
             }
-            let text = if times.is_empty() { String::new() } else { cleaned(&without_word_times(words)) };
+            let sung = Sung::of_line(words, times.first().copied());
             let room = LYRICS_LINES_MAX - timed.len();
-            timed.extend(times.into_iter().take(room).map(|start_ms| Line { start_ms, text: text.clone() }));
+            if let [start_ms] = times[..] {
+                timed.extend((room > 0).then(|| sung.line(start_ms, &mut cues_left)));
+                continue;
+            }
+            // The times of words are those of one singing.
+            let again = |start_ms| Line { start_ms: Some(start_ms), text: sung.trimmed(), cues: Vec::new() };
+            timed.extend(times.into_iter().take(room).map(again));
         }
         // A line that is sung again stands once in the text, with several times.
         timed.sort_by_key(|line| line.start_ms);
@@ -63,18 +84,21 @@ impl Lyrics {
     pub(super) fn of_pieces(pieces: Vec<(u64, String)>, language: Option<String>) -> Self {
         let breaks = |text: &str| text.starts_with(['\n', '\r']);
         let are_syllables = pieces.iter().any(|(_, text)| breaks(text));
-        let mut lines: Vec<Line> = Vec::new();
+        let mut sung: Vec<(u64, Sung)> = Vec::new();
         for (start_ms, text) in pieces {
-            let is_full = lines.len() == LYRICS_LINES_MAX;
-            match lines.last_mut() {
-                Some(line) if are_syllables && !breaks(&text) => line.text.push_str(&kept(&text)),
+            let is_full = sung.len() == LYRICS_LINES_MAX;
+            match sung.last_mut() {
+                Some((_, line)) if are_syllables && !breaks(&text) => line.add(Some(start_ms), &text),
                 _ if is_full => break,
-                _ => lines.push(Line { start_ms: Some(start_ms), text: kept(&text) }),
+                _ => {
+                    let mut line = Sung::default();
+                    line.add(are_syllables.then_some(start_ms), &text);
+                    sung.push((start_ms, line));
+                }
             }
         }
-        for line in &mut lines {
-            line.text = line.text.trim().to_owned();
-        }
+        let mut cues_left = LYRICS_WORDS_MAX;
+        let lines = sung.into_iter().map(|(start_ms, line)| line.line(start_ms, &mut cues_left)).collect();
         Lyrics { language, offset_ms: 0, lines }
     }
 
@@ -99,11 +123,11 @@ pub(super) fn language_of(text: &str) -> Option<String> {
 }
 
 /// The times that a line begins with, and the rest of it.
-fn times(mut line: &str) -> (Vec<Option<u64>>, &str) {
+fn times(mut line: &str) -> (Vec<u64>, &str) {
     let mut times = Vec::new();
     while let Some((time, rest)) = line.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let Some(time) = milliseconds(time) else { break };
-        times.push(Some(time));
+        times.push(time);
         line = rest;
     }
     (times, line)
@@ -121,20 +145,74 @@ fn milliseconds(text: &str) -> Option<u64> {
     Some(number(minutes, 4)? * 60_000 + number(seconds, 2)? * 1_000 + thousandths)
 }
 
-/// Without the times of single words: `<00:12.34>`.
-fn without_word_times(mut line: &str) -> String {
-    let mut words = String::with_capacity(line.len());
-    while let Some((before, behind)) = line.split_once('<') {
-        words.push_str(before);
-        match behind.split_once('>') {
-            Some((time, rest)) if milliseconds(time).is_some() => line = rest,
-            _ => {
-                words.push('<');
-                line = behind;
+/// A line as it is put together of its words.
+#[derive(Default)]
+struct Sung {
+    text: String,
+    /// Where each piece that has a time stands in the text, blanks included.
+    pieces: Vec<(u64, Range<usize>)>,
+    /// When the last one is over, if that is said.
+    end_ms: Option<u64>,
+}
+
+impl Sung {
+    /// Of a line with times of single words, as `<00:12.34>one <00:12.80>two <00:13.20>` (Enhanced LRC); what stands before
+    /// the first of them begins with the line. Without such times it has no pieces.
+    fn of_line(mut line: &str, start_ms: Option<u64>) -> Self {
+        let (mut sung, mut time, mut pending) = (Sung::default(), None, String::new());
+        while let Some((before, behind)) = line.split_once('<') {
+            pending.push_str(before);
+            match behind.split_once('>').and_then(|(time, rest)| Some((milliseconds(time)?, rest))) {
+                Some((next, rest)) => {
+                    sung.add(time.or(start_ms), &pending);
+                    pending.clear();
+                    (time, line) = (Some(next), rest);
+                }
+                None => {
+                    pending.push('<');
+                    line = behind;
+                }
             }
         }
+        pending.push_str(line);
+        if pending.trim().is_empty() {
+            sung.end_ms = time;
+        }
+        sung.add(time, &pending);
+        sung
     }
-    words + line
+
+    fn add(&mut self, start_ms: Option<u64>, piece: &str) {
+        let from = self.text.len();
+        self.text.push_str(&kept(piece));
+        self.pieces.extend(start_ms.map(|start_ms| (start_ms, from..self.text.len())));
+    }
+
+    fn trimmed(&self) -> String {
+        self.text.trim().to_owned()
+    }
+
+    /// The line without blanks at its ends, and its words without theirs; so many of all words have a time.
+    fn line(&self, start_ms: u64, cues_left: &mut usize) -> Line {
+        let text = self.trimmed();
+        let before = self.text.len() - self.text.trim_start().len();
+        let mut cues = Vec::new();
+        for (place, (start_ms, at)) in self.pieces.iter().enumerate() {
+            let piece = &self.text[at.clone()];
+            let word = piece.trim();
+            if word.is_empty() {
+                continue;
+            }
+            let from = at.start + (piece.len() - piece.trim_start().len()) - before;
+            let next = self.pieces.get(place + 1).map(|(next_ms, _)| *next_ms);
+            let end_ms = self.end_ms.map(|end_ms| next.unwrap_or(end_ms).max(*start_ms));
+            cues.push(Cue { start_ms: *start_ms, end_ms, at: from..from + word.len() });
+        }
+        // A line has the times of all its words, or of none.
+        let fits = cues.len() <= *cues_left;
+        *cues_left -= if fits { cues.len() } else { 0 };
+        Line { start_ms: Some(start_ms), text, cues: if fits { cues } else { Vec::new() } }
+    }
 }
 
 fn kept(text: &str) -> String {
@@ -231,6 +309,35 @@ mod tests {
         assert_eq!(lines(&lyrics), [(Some(0), "Strangers"), (Some(2), "in the")]);
         let lyrics = Lyrics::of_pieces(pieces(&["a line", "another"]), None);
         assert_eq!(lines(&lyrics), [(Some(0), "a line"), (Some(1), "another")]);
+    }
+
+    #[test]
+    fn words_are_sung_at_their_times() {
+        let check = |text: &str, expected: &[(u64, Option<u64>, &str)]| {
+            let lyrics = Lyrics::of_text(text, None);
+            let line = lyrics.lines.last().expect("a line");
+            let cues: Vec<_> =
+                line.cues.iter().map(|cue| (cue.start_ms, cue.end_ms, &line.text[cue.at.clone()])).collect();
+            assert_eq!(cues, expected, "{text}");
+        };
+        check("[00:01]one two", &[]);
+        check("[00:01]<00:01>one <00:02>tw\u{f6}", &[(1_000, None, "one"), (2_000, None, "tw\u{f6}")]);
+        check("[00:01] one <00:02> two  ", &[(1_000, None, "one"), (2_000, None, "two")]);
+        check(
+            "[00:01]<00:01>one <00:02>a < b<00:03>",
+            &[(1_000, Some(2_000), "one"), (2_000, Some(3_000), "a < b")],
+        );
+        // The end of a word is never before its beginning, whatever the file says.
+        check("[00:05]<00:05>one<00:04>", &[(5_000, Some(5_000), "one")]);
+        check("[00:01][00:09]<00:01>again", &[]);
+        let many = format!("[00:01]{}", "<0:1>a".repeat(LYRICS_WORDS_MAX + 1));
+        check(&many, &[]);
+        let line =
+            &Lyrics::of_pieces(vec![(5, " Strang".into()), (7, "ers ".into()), (9, "\nin".into())], None);
+        let [first, second] = &line.lines[..] else { panic!("two lines: {line:?}") };
+        assert_eq!((first.text.as_str(), second.text.as_str()), ("Strangers", "in"));
+        let cue = |start_ms, at| Cue { start_ms, end_ms: None, at };
+        assert_eq!(first.cues, [cue(5, 0..6), cue(7, 6..9)]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(crate) use words::{clean, genres};
 
 pub use details::{Contribution, Details, Person};
 pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
-pub use lyrics::{Line, Lyrics, read_lyrics, read_lyrics_file};
+pub use lyrics::{Cue, Line, Lyrics, read_lyrics, read_lyrics_file};
 pub use mpeg::mpeg_frame_bytes;
 pub use scanner::{Asked, Scanner};
 pub use status::{Counts, Report, Status};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use budget::Pool;
 use budget::limits::LISTING_BYTES;
-use catalog::scan::{Line, Lyrics, read_lyrics, read_lyrics_file};
+use catalog::scan::{Cue, Line, Lyrics, read_lyrics, read_lyrics_file};
 use catalog::{Track, TrackId};
 use serde::Serialize;
 use store::{Place, RelPath, Shelf, Source};
@@ -20,11 +20,12 @@ const UNREADABLE: &str = "The lyrics could not be read";
 /// Songs that are looked at for one that is called as it was asked for.
 const SONGS_LOOKED_AT: usize = 20;
 
-/// `getLyricsBySongId`: every text of a song, with the times of its lines where they are known.
+/// `getLyricsBySongId`: every text of a song, with the times of its lines where they are known; with `enhanced`, of its words.
 pub(crate) async fn lyrics_by_song_id(call: Call) -> Answer {
     let id: TrackId = call.params.id("id")?;
     let track = call.catalog().track(&call.viewer()?, id).await?;
-    let texts = Texts { shelf: call.face.parts.shelf.clone(), track: Some(track) };
+    let write = if call.params.flag("enhanced", false)? { write_with_words } else { write_lines };
+    let texts = Texts { shelf: call.face.parts.shelf.clone(), track: Some(track), write };
     call.list("lyricsList", &Bare {})?.part("structuredLyrics", texts).answer().await
 }
 
@@ -70,6 +71,7 @@ async fn track_called(call: &Call) -> Result<Option<Track>, Error> {
 struct Texts {
     shelf: Shelf,
     track: Option<Track>,
+    write: fn(&mut Writer, &Track, &Lyrics) -> Result<(), Error>,
 }
 
 #[async_trait]
@@ -77,43 +79,108 @@ impl Rows for Texts {
     async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
         let Some(track) = self.track.take() else { return Ok(false) };
         for text in read(&self.shelf, &track).await? {
-            write(out, &track, &text)?;
+            (self.write)(out, &track, &text)?;
         }
         Ok(false)
     }
 }
 
-fn write(out: &mut Writer, track: &Track, text: &Lyrics) -> Result<(), Error> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Head<'a> {
-        display_artist: &'a str,
-        display_title: &'a str,
-        lang: &'a str,
-        offset: i64,
-        synced: bool,
+/// What stands before the lines of a text.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    display_artist: &'a str,
+    display_title: &'a str,
+    lang: &'a str,
+    offset: i64,
+    synced: bool,
+    /// `main`, where somebody asks for it: translations and the like have no name in tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+}
+
+impl<'a> Head<'a> {
+    fn of(track: &'a Track, text: &'a Lyrics, kind: Option<&'static str>) -> Self {
+        Head {
+            display_artist: &track.artist,
+            display_title: &track.title,
+            lang: text.language.as_deref().unwrap_or(UNKNOWN_LANGUAGE),
+            offset: text.offset_ms,
+            synced: text.is_synced(),
+            kind,
+        }
     }
+}
+
+fn write_lines(out: &mut Writer, track: &Track, text: &Lyrics) -> Result<(), Error> {
+    out.object("structuredLyrics", &Head::of(track, text, None))?;
+    lines(out, text)?;
+    out.end();
+    Ok(())
+}
+
+/// The second version of the extension.
+fn write_with_words(out: &mut Writer, track: &Track, text: &Lyrics) -> Result<(), Error> {
+    out.object("structuredLyrics", &Head::of(track, text, Some("main")))?;
+    lines(out, text)?;
+    if text.lines.iter().any(|line| !line.cues.is_empty()) {
+        words(out, text)?;
+    }
+    out.end();
+    Ok(())
+}
+
+fn lines(out: &mut Writer, text: &Lyrics) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Shown<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         start: Option<u64>,
         value: &'a str,
     }
-    out.object(
-        "structuredLyrics",
-        &Head {
-            display_artist: &track.artist,
-            display_title: &track.title,
-            lang: text.language.as_deref().unwrap_or(UNKNOWN_LANGUAGE),
-            offset: text.offset_ms,
-            synced: text.is_synced(),
-        },
-    )?;
     out.list("line");
-    for Line { start_ms, text } in &text.lines {
+    for Line { start_ms, text, .. } in &text.lines {
         out.row(&Shown { start: *start_ms, value: text })?;
     }
     out.end();
+    Ok(())
+}
+
+/// Of each line whose words have times: where they are in it, by its bytes.
+fn words(out: &mut Writer, text: &Lyrics) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct CueLine<'a> {
+        index: usize,
+        start: Option<u64>,
+        value: &'a str,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shown<'a> {
+        start: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        end: Option<u64>,
+        byte_start: usize,
+        /// That of the last byte, not of the one behind it.
+        byte_end: usize,
+        value: &'a str,
+    }
+    out.list("cueLine");
+    for (index, line) in text.lines.iter().enumerate().filter(|(_, line)| !line.cues.is_empty()) {
+        out.object("cueLine", &CueLine { index, start: line.start_ms, value: &line.text })?;
+        out.list("cue");
+        for Cue { start_ms, end_ms, at } in &line.cues {
+            let value = line.text.get(at.clone()).unwrap_or_default();
+            out.row(&Shown {
+                start: *start_ms,
+                end: *end_ms,
+                byte_start: at.start,
+                byte_end: at.end.saturating_sub(1),
+                value,
+            })?;
+        }
+        out.end();
+        out.end();
+    }
     out.end();
     Ok(())
 }

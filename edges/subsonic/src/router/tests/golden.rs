@@ -79,6 +79,7 @@ async fn answers_about_credits_are_golden() {
         ("getLyrics", "getLyrics?artist=2pac+feat.+frog&title=duet".to_owned()),
         ("getLyrics_none", "getLyrics?title=nothing".to_owned()),
         ("getLyricsBySongId", format!("getLyricsBySongId?id={duet}")),
+        ("getLyricsBySongId_words", format!("getLyricsBySongId?id={duet}&enhanced=true")),
         ("getSongsByGenre", "getSongsByGenre?genre=pop&count=1&offset=1".to_owned()),
         ("getTopSongs", "getTopSongs?artist=abba&count=1".to_owned()),
         // One song is like this one, so that no draw can put them in another order.
