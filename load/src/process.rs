@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use crate::kernel;
 
-/// What a release build of the server maps of its program.
-const PROGRAM_KIB: u64 = 26 * 1_024;
-
 /// The figures of a process at one moment; zeros once it has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Process {
@@ -16,8 +13,6 @@ pub struct Process {
     pub peak_kib: u64,
     /// The resident memory, in KiB.
     pub resident_kib: u64,
-    /// What of it is mapped from files, the program for the most part, in KiB.
-    pub file_kib: u64,
     /// Open descriptors.
     pub descriptors: usize,
     /// Threads.
@@ -34,17 +29,14 @@ impl Process {
             cpu_s: cpu_s(&kernel::text(&folder.join("stat"))),
             peak_kib: number("VmHWM:"),
             resident_kib: number("VmRSS:"),
-            file_kib: number("RssFile:"),
             descriptors: std::fs::read_dir(folder.join("fd")).map_or(0, Iterator::count),
             threads: number("Threads:"),
         }
     }
 
-    /// The largest resident memory so far as a release build would have had it, in MiB: an unoptimised program is twice as
-    /// large, and how much of it is mapped depends on how the system read it.
+    /// The largest resident memory so far, in MiB.
     pub fn peak_mib(&self) -> f64 {
-        let mapped_kib = self.file_kib.min(PROGRAM_KIB);
-        (self.peak_kib.saturating_sub(self.file_kib) + mapped_kib) as f64 / 1_024.0
+        self.peak_kib as f64 / 1_024.0
     }
 }
 

@@ -21,8 +21,8 @@ const SHORT: Demands = Demands {
     listeners: 300,
     time: Duration::from_secs(30),
     arrivals_per_second: 100.0,
-    // The 19 MiB of a password check included; a release build needs 12 MiB less.
-    peak_mib: 84.0,
+    // The 19 MiB of a password check included.
+    peak_mib: 72.0,
     first_byte_ms: Some(50.0),
     count_sockets: true,
 };

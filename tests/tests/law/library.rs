@@ -48,6 +48,24 @@ pub(crate) fn scan(stage: &Stage<'_>) -> Findings {
     findings
 }
 
+/// Waits until the server has noticed by itself that the library which had come is gone, and only what was `before` is left.
+pub(crate) fn gone(stage: &Stage<'_>, before: usize, findings: &mut Findings) {
+    let mut caller = Caller::new(stage.server, &stage.server.admin, loopback(20, 3));
+    let mut count = 0;
+    let noticed = wait_until(Instant::now() + PATIENCE, || {
+        wait_until(Instant::now() + Duration::from_millis(200), || false);
+        let status = &caller.subsonic("getScanStatus", "")["scanStatus"];
+        count = status["count"].as_u64().unwrap_or(0) as usize;
+        status["scanning"] == false && count <= before + stage.size.uploads
+    });
+    findings.row(
+        "scan: tracks once the library is gone",
+        count.to_string(),
+        format!("{before} and uploads"),
+        noticed,
+    );
+}
+
 /// Goes through everything as an app does that was just installed, again and again; the last time after the scan.
 pub(crate) fn sync(stage: &Stage<'_>, login: &Login, from: IpAddr) -> Findings {
     let mut caller = Caller::new(stage.server, login, from);

@@ -174,6 +174,9 @@ fn p06_the_law_holds_when_everybody_wants_everything_at_once() {
     };
     let mut findings = everything(&stage, &listening, &size.demands);
     renditions::looked_at(&stage, &mut findings);
+    // What a watch holds of the folders that came it holds as long as they are there.
+    later.empty();
+    library::gone(&stage, music.tracks.len(), &mut findings);
     before.given_back(&server, &at_rest, &mut findings);
     println!("{} MiB, of which {} MiB for sockets\n\n{findings}", size.memory_mib, size.sockets_mib);
     assert!(findings.broken().is_empty(), "{}", findings.broken().join("\n"));
@@ -205,9 +208,8 @@ fn started(size: &Size, music: &LongMusic, later: &Path, group: &load::Group) ->
     let options = Options {
         libraries: vec![music.root.clone(), later.to_path_buf()],
         tracks: music.tracks.len(),
-        // A watch holds what it takes as long as its folders are there, and begins a scan before it is asked for.
         config: format!(
-            "[memory]\nlimit = \"{}MiB\"\n[scan]\nwatch = false\n[limits]\nconnections = {}\nstreams = {listeners}\nstreams_per_user = 0\n\
+            "[memory]\nlimit = \"{}MiB\"\n[limits]\nconnections = {}\nstreams = {listeners}\nstreams_per_user = 0\n\
              uploads_per_user = {}\n{}",
             size.memory_mib,
             listeners + 200 + size.uploads,
@@ -241,5 +243,12 @@ impl Later {
         let mut copy = Command::new("cp");
         let status = copy.args(["-al", "--"]).arg(from).arg(&self.folder).status();
         assert!(status.is_ok_and(|status| status.success()), "the library could not be put into its folder");
+    }
+
+    /// Takes all of it away again.
+    fn empty(&self) {
+        for entry in std::fs::read_dir(&self.folder).expect("a folder").flatten() {
+            std::fs::remove_dir_all(entry.path()).expect("what came to be removed");
+        }
     }
 }
