@@ -58,7 +58,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let ours = Ours::start(&server, &[long, short, large])?;
     let overhead = Overhead::measure(&ours, long, options.rounds)?;
     let first = First::measure(&ours, short, options.rounds)?;
-    let hits = Hits::measure(&ours, long, options.rounds)?;
+    let hits = Hits::measure(&ours, short, options.rounds)?;
     let memory = Memory::measure(&ours, short, large, options.short)?;
     judge(options, long, &overhead, &first, &hits, &memory)
 }
