@@ -146,6 +146,19 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// A statement of a reader that failed.
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let (kind, context) = match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                (ErrorKind::Busy, "another writer held the database for too long")
+            }
+            _ => (ErrorKind::Unavailable, "a statement failed"),
+        };
+        Error::new(kind, context).because(error)
+    }
+}
+
 fn primary_code(code: Option<Cow<'_, str>>) -> Option<i64> {
     code.and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff)
 }

@@ -6,6 +6,10 @@ use super::MIB;
 pub const DATABASE_CACHE_BYTES: u64 = 2 * MIB;
 /// Connections that read at the same time; one more writes.
 pub const DATABASE_READERS_MAX: u32 = 4;
+/// Statements that one connection to the database keeps made for the next time.
+pub const DATABASE_STATEMENTS_MAX: usize = 64;
+/// Steps of SQLite's machine after which a reading looks whether anybody still waits for it: less than a millisecond.
+pub const DATABASE_STEPS: i32 = 10_000;
 /// How long a statement waits for a connection or for another process's lock.
 pub const DATABASE_WAIT_MS: u64 = 5_000;
 /// How long a change waits in the line for the one connection that writes: each change before it waits for the disk, and

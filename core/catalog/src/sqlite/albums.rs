@@ -168,13 +168,12 @@ fn long_list(order: &AlbumOrder) -> List {
 
 impl Sqlite {
     pub(super) async fn one_album(&self, scope: &Scope, id: AlbumId) -> Result<Album> {
-        let found: Vec<AlbumRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "album")
+        self.readers.noun::<AlbumRow, _>(scope.query(ONE).bind(id.0), "album").await
     }
 
     pub(super) async fn titles_of_discs(&self, scope: &Scope, id: AlbumId) -> Result<Vec<DiscTitle>> {
-        let query = scope.rows::<(i64, String)>(DISC_TITLES).bind(id.0).bind(limit(DISC_TITLES_MAX));
-        let found = query.fetch_all(&self.readers).await?;
+        let query = scope.query(DISC_TITLES).bind(id.0).bind(limit(DISC_TITLES_MAX));
+        let found: Vec<(i64, String)> = self.readers.all(query).await?;
         Ok(found.into_iter().map(|(disc, title)| DiscTitle { disc: rows::small(disc), title }).collect())
     }
 
@@ -185,7 +184,7 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>> {
-        let few = |sql| scope.rows::<AlbumRow>(sql).bind(limit(rows_max)).bind(offset(skip));
+        let few = |sql| scope.query(sql).bind(limit(rows_max)).bind(offset(skip));
         let query = match order {
             AlbumOrder::Highest => few(HIGHEST),
             AlbumOrder::Frequent => few(FREQUENT),
@@ -194,11 +193,11 @@ impl Sqlite {
             order => {
                 let list = long_list(order);
                 return self
-                    .page_of::<AlbumRow, Album>(&list, scope, skip, rows_max, |album| album.id.0)
+                    .page_of::<AlbumRow, Album>(list, scope, skip, rows_max, |album| album.id.0)
                     .await;
             }
         };
-        rows::page::<AlbumRow, _>(query, &self.readers).await
+        self.readers.page::<AlbumRow, _>(query).await
     }
 
     pub(super) async fn albums_of_artist(
@@ -208,8 +207,8 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>> {
-        let query = scope.rows(OF_ARTIST).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<AlbumRow, _>(query, &self.readers).await
+        let query = scope.query(OF_ARTIST).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<AlbumRow, _>(query).await
     }
 
     pub(super) async fn albums_at_random(&self, scope: &Scope, ids_max: usize) -> Result<Vec<AlbumId>> {
@@ -220,13 +219,12 @@ impl Sqlite {
 
     pub(super) async fn albums_in_hand(&self, scope: &Scope, ids: &[AlbumId]) -> Result<Vec<Album>> {
         let ids: Vec<i64> = ids.iter().take(PAGE_ROWS_MAX).map(|id| id.0).collect();
-        rows::page::<AlbumRow, _>(scope.rows(THESE).bind(json_ids(&ids)), &self.readers).await
+        self.readers.page::<AlbumRow, _>(scope.query(THESE).bind(json_ids(&ids))).await
     }
 
     /// Those of the drawn ids that are seen; without ids, as many of all.
     async fn find_albums(&self, scope: &Scope, drawn: Option<String>, wanted: usize) -> Result<Vec<i64>> {
         let sql = if drawn.is_some() { DRAWN } else { NARROW };
-        let query = scope.rows::<(i64,)>(sql).bind(drawn).bind(limit(wanted));
-        Ok(query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id).collect())
+        self.readers.all(scope.query(sql).bind(drawn).bind(limit(wanted))).await
     }
 }

@@ -1,6 +1,6 @@
 //! Lists of artists and of genres.
 
-use super::rows::{self, ArtistRow, GenreRow};
+use super::rows::{ArtistRow, GenreRow};
 use super::sql::{album_seen, artist_rows, artist_seen, play_state, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::database::Page;
@@ -46,8 +46,7 @@ const GENRES: &str = concat!(
 
 impl Sqlite {
     pub(super) async fn one_artist(&self, scope: &Scope, id: ArtistId) -> Result<Artist> {
-        let found: Vec<ArtistRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "artist")
+        self.readers.noun::<ArtistRow, _>(scope.query(ONE).bind(id.0), "artist").await
     }
 
     pub(super) async fn artists_after(
@@ -58,8 +57,8 @@ impl Sqlite {
     ) -> Result<Page<Artist, (String, ArtistId)>> {
         let rows_max = limit(rows_max);
         let (name, id) = after.unwrap_or((String::new(), ArtistId(0)));
-        let query = scope.rows(BY_NAME).bind(name).bind(id.0).bind(rows_max);
-        let rows: Vec<Artist> = rows::page::<ArtistRow, _>(query, &self.readers).await?;
+        let query = scope.query(BY_NAME).bind(name).bind(id.0).bind(rows_max);
+        let rows: Vec<Artist> = self.readers.page::<ArtistRow, _>(query).await?;
         let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
         let next = if full { rows.last().map(|artist| (artist.sort_name.clone(), artist.id)) } else { None };
         Ok(Page { rows, next })
@@ -71,8 +70,8 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Artist>> {
-        let query = scope.rows(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<ArtistRow, _>(query, &self.readers).await
+        let query = scope.query(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<ArtistRow, _>(query).await
     }
 
     pub(super) async fn genres_by_name(
@@ -81,7 +80,7 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Genre>> {
-        let query = scope.rows(GENRES).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<GenreRow, _>(query, &self.readers).await
+        let query = scope.query(GENRES).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<GenreRow, _>(query).await
     }
 }

@@ -6,7 +6,9 @@
 use sqlx::FromRow;
 use store::{BlobId, BlobKey, FileId, SpoolId, Suffix};
 
+use super::columns::row;
 use super::playing::Write;
+use super::readers::Query;
 use super::rows::{self, TrackRow, unsigned};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, limit, now};
@@ -97,22 +99,25 @@ const DOOM_UNKNOWN: &str = "INSERT INTO doomed_blobs (key, id, length, doomed)
         AND NOT EXISTS (SELECT 1 FROM uploads WHERE id = ?4 AND ended IS NULL)
     ON CONFLICT (key) DO NOTHING";
 
-#[derive(FromRow)]
-struct DoomedRow {
-    key: String,
-    doomed: i64,
-    is_known: bool,
+row! {
+    struct DoomedRow {
+        key: String,
+        doomed: i64,
+        is_known: bool,
+    }
 }
 
-#[derive(FromRow)]
-pub(super) struct BlobTableRow {
-    id: Vec<u8>,
-    key: Option<String>,
-    length: i64,
-    suffix: String,
-    content_type: String,
-    created: i64,
-    bad: bool,
+row! {
+    #[derive(FromRow)]
+    pub(super) struct BlobTableRow {
+        id: Vec<u8>,
+        key: Option<String>,
+        length: i64,
+        suffix: String,
+        content_type: String,
+        created: i64,
+        bad: bool,
+    }
 }
 
 impl TryFrom<BlobTableRow> for BlobRow {
@@ -207,15 +212,13 @@ fn upload_in(key: &BlobKey) -> Option<SpoolId> {
 
 impl Sqlite {
     pub(super) async fn one_blob(&self, id: BlobId) -> Result<BlobRow> {
-        let found: Vec<BlobTableRow> =
-            sqlx::query_as(ONE).bind(&id.as_bytes()[..]).fetch_all(&self.readers).await?;
-        rows::one(found, "blob")
+        self.readers.noun::<BlobTableRow, _>(Query::new(ONE).bind(id.as_bytes().to_vec()), "blob").await
     }
 
     pub(super) async fn blobs_after(&self, after: Option<BlobId>, rows_max: usize) -> Result<Vec<BlobRow>> {
         let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
         let found: Vec<BlobTableRow> =
-            sqlx::query_as(AFTER).bind(after).bind(limit(rows_max)).fetch_all(&self.readers).await?;
+            self.readers.all(Query::new(AFTER).bind(after).bind(limit(rows_max))).await?;
         rows::all(found)
     }
 
@@ -224,21 +227,21 @@ impl Sqlite {
         owner: UserId,
         id: BlobId,
     ) -> Result<Option<(BlobRow, Option<TrackId>)>> {
-        let bytes = &id.as_bytes()[..];
+        let bytes = id.as_bytes().to_vec();
         let found: Option<BlobTableRow> =
-            sqlx::query_as(OWNED).bind(owner.0).bind(bytes).fetch_optional(&self.readers).await?;
+            self.readers.optional(Query::new(OWNED).bind(owner.0).bind(bytes.clone())).await?;
         let Some(row) = found.map(BlobRow::try_from).transpose()? else { return Ok(None) };
         let track: Option<i64> =
-            sqlx::query_scalar(LATEST_OF_OWNER).bind(owner.0).bind(bytes).fetch_one(&self.readers).await?;
+            self.readers.one(Query::new(LATEST_OF_OWNER).bind(owner.0).bind(bytes)).await?;
         Ok(Some((row, track.map(TrackId))))
     }
 
     pub(super) async fn blob_seen(&self, viewer: &Viewer, id: FileId) -> Result<(BlobRow, Option<Track>)> {
         let scope = Scope::of(viewer);
         let (first, last) = id.range();
-        let query = scope.rows::<BlobTableRow>(BY_FILE_ID);
-        let query = query.bind(&first.as_bytes()[..]).bind(&last.as_bytes()[..]);
-        let found: Vec<BlobRow> = rows::all(query.fetch_all(&self.readers).await?)?;
+        let query = scope.query(BY_FILE_ID);
+        let query = query.bind(first.as_bytes().to_vec()).bind(last.as_bytes().to_vec());
+        let found: Vec<BlobRow> = rows::all(self.readers.all::<BlobTableRow>(query).await?)?;
         let mut found = found.into_iter();
         let row = match (found.next(), found.next()) {
             (Some(row), None) => row,
@@ -247,8 +250,8 @@ impl Sqlite {
             }
             (None, _) => return Err(Error::not_found("file")),
         };
-        let query = scope.rows::<TrackRow>(TRACK_OF).bind(&row.id.as_bytes()[..]);
-        let track = query.fetch_optional(&self.readers).await?.map(Track::try_from).transpose()?;
+        let query = scope.query(TRACK_OF).bind(row.id.as_bytes().to_vec());
+        let track = self.readers.optional::<TrackRow>(query).await?.map(Track::try_from).transpose()?;
         Ok((row, track))
     }
 
@@ -262,12 +265,12 @@ impl Sqlite {
     }
 
     pub(super) async fn count_references(&self, id: BlobId) -> Result<u64> {
-        let query = sqlx::query_scalar(REFERENCES).bind(&id.as_bytes()[..]);
-        Ok(unsigned(query.fetch_one(&self.readers).await?))
+        let query = Query::new(REFERENCES).bind(id.as_bytes().to_vec());
+        Ok(unsigned(self.readers.one(query).await?))
     }
 
     pub(super) async fn count_bytes(&self, owner: UserId) -> Result<u64> {
-        Ok(unsigned(sqlx::query_scalar(BYTES_OF_USER).bind(owner.0).fetch_one(&self.readers).await?))
+        Ok(unsigned(self.readers.one(Query::new(BYTES_OF_USER).bind(owner.0)).await?))
     }
 
     pub(super) async fn take_media(&self, owner: UserId, id: BlobId, since: UnixMs) -> Result<bool> {
@@ -287,8 +290,8 @@ impl Sqlite {
         rows_max: usize,
     ) -> Result<Vec<DoomedBlob>> {
         let (doomed, key) = after.map_or((i64::MIN, ""), |after| (after.doomed, after.key.as_str()));
-        let query = sqlx::query_as(OLDEST_DOOMED).bind(doomed).bind(key).bind(limit(rows_max));
-        let found: Vec<DoomedRow> = query.fetch_all(&self.readers).await?;
+        let query = Query::new(OLDEST_DOOMED).bind(doomed).bind(key.to_owned()).bind(limit(rows_max));
+        let found: Vec<DoomedRow> = self.readers.all(query).await?;
         let blob = |row: DoomedRow| {
             Ok(DoomedBlob { key: rows::key(&row.key)?, doomed: row.doomed, is_known: row.is_known })
         };
@@ -324,8 +327,7 @@ impl Sqlite {
     }
 
     pub(super) async fn next_to_check(&self, before: UnixMs) -> Result<Option<BlobRow>> {
-        let found: Option<BlobTableRow> =
-            sqlx::query_as(TO_CHECK).bind(before).fetch_optional(&self.readers).await?;
+        let found: Option<BlobTableRow> = self.readers.optional(Query::new(TO_CHECK).bind(before)).await?;
         found.map(BlobRow::try_from).transpose()
     }
 

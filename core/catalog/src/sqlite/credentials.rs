@@ -6,6 +6,7 @@ use budget::limits::{
     SESSIONS_PER_USER_MAX,
 };
 
+use super::readers::Query;
 use super::rows::CredentialTableRow;
 use super::{Result, Sqlite, limit, now};
 use crate::database::Credentials;
@@ -66,8 +67,7 @@ impl Sqlite {
         user: UserId,
         id: fn(i64) -> Id,
     ) -> Result<Vec<CredentialRow<Id>>> {
-        let found: Vec<CredentialTableRow> =
-            sqlx::query_as(sql).bind(user.0).fetch_all(&self.readers).await?;
+        let found: Vec<CredentialTableRow> = self.readers.all(Query::new(sql).bind(user.0)).await?;
         Ok(found.into_iter().map(|row| row.with_id(id)).collect())
     }
 
@@ -107,7 +107,7 @@ impl Sqlite {
 #[async_trait]
 impl Credentials for Sqlite {
     async fn password_hash(&self, id: UserId) -> Result<String> {
-        let hash = sqlx::query_scalar(HASH).bind(id.0).fetch_optional(&self.readers).await?;
+        let hash = self.readers.optional(Query::new(HASH).bind(id.0)).await?;
         hash.ok_or_else(|| Error::not_found("user"))
     }
 
@@ -137,7 +137,7 @@ impl Credentials for Sqlite {
     async fn user_of_key(&self, hash: [u8; 32]) -> Result<Option<UserId>> {
         let today = now() / DAY_MS * DAY_MS;
         let found: Option<(i64, bool)> =
-            sqlx::query_as(USER_OF_KEY).bind(&hash[..]).bind(today).fetch_optional(&self.readers).await?;
+            self.readers.optional(Query::new(USER_OF_KEY).bind(hash.to_vec()).bind(today)).await?;
         if let Some((_, true)) = found {
             // A full disk must not keep anybody out: the day of use is for the list alone.
             if let Err(error) = sqlx::query(KEY_USED).bind(&hash[..]).bind(today).execute(&self.writer).await
@@ -153,7 +153,7 @@ impl Credentials for Sqlite {
     }
 
     async fn sealed_app_passwords(&self, id: UserId) -> Result<Vec<(AppPasswordId, Vec<u8>)>> {
-        let found: Vec<(i64, Vec<u8>)> = sqlx::query_as(SEALED).bind(id.0).fetch_all(&self.readers).await?;
+        let found: Vec<(i64, Vec<u8>)> = self.readers.all(Query::new(SEALED).bind(id.0)).await?;
         Ok(found.into_iter().map(|(id, sealed)| (AppPasswordId(id), sealed)).collect())
     }
 
@@ -195,7 +195,7 @@ impl Credentials for Sqlite {
 
     async fn user_of_session(&self, hash: [u8; 32], now: UnixMs) -> Result<Option<UserId>> {
         let found: Option<(i64, UnixMs)> =
-            sqlx::query_as(USER_OF_SESSION).bind(&hash[..]).bind(now).fetch_optional(&self.readers).await?;
+            self.readers.optional(Query::new(USER_OF_SESSION).bind(hash.to_vec()).bind(now)).await?;
         let Some((user, expires)) = found else { return Ok(None) };
         let extended = now.saturating_add(i64::try_from(SESSION_MS).unwrap_or(i64::MAX));
         if extended.saturating_sub(expires) >= DAY_MS {
@@ -214,12 +214,12 @@ impl Credentials for Sqlite {
     }
 
     async fn credential_epoch(&self) -> Result<i64> {
-        Ok(sqlx::query_scalar(EPOCH).fetch_one(&self.readers).await?)
+        self.readers.one(Query::new(EPOCH)).await
     }
 
     async fn credential_changes(&self, after: i64) -> Result<Vec<(UserId, i64)>> {
-        let query = sqlx::query_as(CHANGES).bind(after).bind(limit(PAGE_ROWS_MAX));
-        let found: Vec<(i64, i64)> = query.fetch_all(&self.readers).await?;
+        let query = Query::new(CHANGES).bind(after).bind(limit(PAGE_ROWS_MAX));
+        let found: Vec<(i64, i64)> = self.readers.all(query).await?;
         Ok(found.into_iter().map(|(user, epoch)| (UserId(user), epoch)).collect())
     }
 }

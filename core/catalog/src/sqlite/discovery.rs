@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use budget::limits::{PAGE_ROWS_MAX, SIMILAR_GENRES_MAX, SIMILAR_POOL_ROWS};
 use store::FolderId;
 
-use super::rows::{self, TrackRow};
+use super::readers::Query;
+use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::access::Viewer;
@@ -82,8 +83,8 @@ impl Sqlite {
         let mut ids = Vec::new();
         for from in [start, 1] {
             let room = SIMILAR_POOL_ROWS.saturating_sub(ids.len());
-            let query = scope.rows::<(i64,)>(sql).bind(of).bind(from).bind(limit(room));
-            ids.extend(query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id));
+            let query = scope.query(sql).bind(of).bind(from).bind(limit(room));
+            ids.extend(self.readers.all::<i64>(query).await?);
         }
         Ok(ids)
     }
@@ -95,9 +96,8 @@ impl Sqlite {
             Item::Album(id) => (self.one_album(scope, id).await?.artist_id, GENRES_OF_ALBUM, id.0),
             Item::Artist(id) => (self.one_artist(scope, id).await?.id, GENRES_OF_ARTIST, id.0),
         };
-        let query = scope.rows::<(i64,)>(sql).bind(id).bind(limit(SIMILAR_GENRES_MAX));
-        let genres = query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id).collect();
-        Ok((artist, genres))
+        let query = scope.query(sql).bind(id).bind(limit(SIMILAR_GENRES_MAX));
+        Ok((artist, self.readers.all(query).await?))
     }
 }
 
@@ -112,13 +112,13 @@ impl Discovery for Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Track>> {
         let scope = Scope::within(viewer, folder);
-        let query = scope.rows(OF_GENRE).bind(fold::key(genre)).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let query = scope.query(OF_GENRE).bind(fold::key(genre)).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<TrackRow, _>(query).await
     }
 
     async fn artist_named(&self, viewer: &Viewer, name: &str) -> Result<Option<Artist>> {
-        let query = sqlx::query_scalar(NAMED).bind(fold::key(name));
-        let Some(id) = query.fetch_optional(&self.readers).await? else { return Ok(None) };
+        let query = Query::new(NAMED).bind(fold::key(name));
+        let Some(id) = self.readers.optional(query).await? else { return Ok(None) };
         match self.one_artist(&Scope::of(viewer), ArtistId(id)).await {
             Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
             found => found.map(Some),
@@ -133,8 +133,8 @@ impl Discovery for Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Track>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(TOP).bind(artist.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let query = scope.query(TOP).bind(artist.0).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<TrackRow, _>(query).await
     }
 
     async fn similar_tracks(
@@ -146,7 +146,7 @@ impl Discovery for Sqlite {
     ) -> Result<Vec<TrackId>> {
         let scope = Scope::of(viewer);
         let (artist, genres) = self.likeness(&scope, item).await?;
-        let last: i64 = sqlx::query_scalar(LAST_ID).fetch_one(&self.readers).await?;
+        let last: i64 = self.readers.one(Query::new(LAST_ID)).await?;
         let start = 1 + i64::try_from(mixed(draw, 0) % u64::try_from(last.max(1)).unwrap_or(1)).unwrap_or(0);
         let mut found: HashSet<i64> =
             self.stretch(STRETCH_OF_ARTIST, &scope, artist.0, start).await?.into_iter().collect();

@@ -6,6 +6,7 @@ use budget::limits::PODCAST_EPISODES_MAX;
 use sqlx::FromRow;
 use store::SpoolId;
 
+use super::readers::Query;
 use super::rows::small;
 use super::{Result, Sqlite, now};
 use crate::database::Feeds;
@@ -135,11 +136,11 @@ impl Feeds for Sqlite {
     }
 
     async fn channel_due(&self) -> Result<Option<UnixMs>> {
-        Ok(sqlx::query_scalar(NEXT_CHANNEL).fetch_one(&self.readers).await?)
+        self.readers.one(Query::new(NEXT_CHANNEL)).await
     }
 
     async fn episode_due(&self) -> Result<Option<UnixMs>> {
-        Ok(sqlx::query_scalar(NEXT_EPISODE).fetch_one(&self.readers).await?)
+        self.readers.one(Query::new(NEXT_EPISODE)).await
     }
 
     async fn claim_channel(&self, now: UnixMs, until: UnixMs) -> Result<Option<DueChannel>> {
@@ -250,6 +251,6 @@ impl Feeds for Sqlite {
     }
 
     async fn is_wanted(&self, claim: EpisodeClaim) -> Result<bool> {
-        Ok(sqlx::query_scalar(IS_WANTED).bind(claim.id.0).bind(claim.until).fetch_one(&self.readers).await?)
+        self.readers.one(Query::new(IS_WANTED).bind(claim.id.0).bind(claim.until)).await
     }
 }

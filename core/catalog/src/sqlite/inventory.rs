@@ -1,11 +1,12 @@
 //! What a scan writes. Each call is one transaction over at most a batch of files.
 
 use async_trait::async_trait;
-use sqlx::FromRow;
 use store::{FolderId, Part, RelPath, Stamp};
 
 use super::batch::Batch;
+use super::columns::row;
 use super::library::TICK;
+use super::readers::Query;
 use super::rows::{self, unsigned};
 use super::{Result, Sqlite, json_ids, limit, now, totals};
 use crate::error::Error;
@@ -22,16 +23,17 @@ const ALBUMS_OF: &str = "SELECT DISTINCT album_id FROM tracks
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const MARK: &str = "UPDATE tracks SET missing = ?3
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
-#[derive(FromRow)]
-struct KnownRow {
-    id: i64,
-    path: String,
-    length_bytes: i64,
-    modified_ns: i64,
-    changed_ns: i64,
-    inode: i64,
-    missing: bool,
-    picture: Option<String>,
+row! {
+    struct KnownRow {
+        id: i64,
+        path: String,
+        length_bytes: i64,
+        modified_ns: i64,
+        changed_ns: i64,
+        inode: i64,
+        missing: bool,
+        picture: Option<String>,
+    }
 }
 
 impl TryFrom<KnownRow> for Known {
@@ -81,10 +83,10 @@ impl Inventory for Sqlite {
         // What begins with "a/" is less than "a0": the two differ in the one byte that follows the slash.
         let end = part.folder().map(|folder| format!("{folder}0"));
         let name_at = (!part.is_deep()).then(|| i64::try_from(start.chars().count() + 1).unwrap_or(i64::MAX));
-        let after = after.map_or(start.as_str(), RelPath::as_str);
+        let after = after.map_or(start.as_str(), RelPath::as_str).to_owned();
         let query =
-            sqlx::query_as(KNOWN).bind(folder.0).bind(after).bind(limit(rows_max)).bind(end).bind(name_at);
-        rows::page::<KnownRow, _>(query, &self.readers).await
+            Query::new(KNOWN).bind(folder.0).bind(after).bind(limit(rows_max)).bind(end).bind(name_at);
+        self.readers.page::<KnownRow, _>(query).await
     }
 
     async fn record(&self, folder: FolderId, found: &[Found]) -> Result<()> {

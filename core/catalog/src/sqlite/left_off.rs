@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use budget::limits::{BOOKMARKS_PER_USER_MAX, CLIENT_NAME_CHARS_MAX, QUEUE_TRACKS_MAX};
-use sqlx::FromRow;
 
-use super::rows::{self, TrackRow, unsigned};
+use super::columns::row;
+use super::rows::{TrackRow, unsigned};
 use super::sequence::{append, check_comment, check_length, put};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, limit, now, offset};
@@ -76,13 +76,14 @@ const PUT: &str = concat!(
 );
 const REMOVE: &str = "DELETE FROM bookmarks WHERE user_id = ?1 AND track_id = ?2";
 
-#[derive(FromRow)]
-struct QueueRow {
-    track: Option<i64>,
-    place: i64,
-    position_ms: i64,
-    changed: i64,
-    changed_by: String,
+row! {
+    struct QueueRow {
+        track: Option<i64>,
+        place: i64,
+        position_ms: i64,
+        changed: i64,
+        changed_by: String,
+    }
 }
 
 impl TryFrom<QueueRow> for PlayQueue {
@@ -98,14 +99,14 @@ impl TryFrom<QueueRow> for PlayQueue {
     }
 }
 
-#[derive(FromRow)]
-struct BookmarkRow {
-    #[sqlx(flatten)]
-    track: TrackRow,
-    position_ms: i64,
-    comment: String,
-    made: i64,
-    moved: i64,
+row! {
+    struct BookmarkRow {
+        track: TrackRow,
+        position_ms: i64,
+        comment: String,
+        made: i64,
+        moved: i64,
+    }
 }
 
 impl TryFrom<BookmarkRow> for Bookmark {
@@ -126,14 +127,14 @@ impl TryFrom<BookmarkRow> for Bookmark {
 impl LeftOff for Sqlite {
     async fn queue(&self, viewer: &Viewer) -> Result<Option<PlayQueue>> {
         let scope = Scope::of(viewer);
-        let found: Option<QueueRow> = scope.rows(QUEUE).fetch_optional(&self.readers).await?;
+        let found: Option<QueueRow> = self.readers.optional(scope.query(QUEUE)).await?;
         found.map(PlayQueue::try_from).transpose()
     }
 
     async fn queue_tracks(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Track>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(TRACKS).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let query = scope.query(TRACKS).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<TrackRow, _>(query).await
     }
 
     async fn keep_queue(&self, viewer: &Viewer, queue: &QueueToKeep<'_>) -> Result<()> {
@@ -161,8 +162,8 @@ impl LeftOff for Sqlite {
 
     async fn bookmarks(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Bookmark>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(BOOKMARKS).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<BookmarkRow, _>(query, &self.readers).await
+        let query = scope.query(BOOKMARKS).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<BookmarkRow, _>(query).await
     }
 
     async fn put_bookmark(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use store::FolderId;
 
+use super::readers::Query;
 use super::rows::{self, CoverRow, LibraryTableRow};
 use super::sql::{has_cover, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, now};
@@ -81,8 +82,8 @@ fn library_name(root: &str) -> String {
 impl Sqlite {
     async fn cover_by(&self, sql: &'static str, viewer: &Viewer, id: i64) -> Result<Option<Cover>> {
         let scope = Scope::of(viewer);
-        let found: Vec<CoverRow> = scope.rows(sql).bind(id).fetch_all(&self.readers).await?;
-        found.into_iter().next().map(Cover::try_from).transpose()
+        let found: Option<CoverRow> = self.readers.optional(scope.query(sql).bind(id)).await?;
+        found.map(Cover::try_from).transpose()
     }
 
     /// The first cover that one of these statements gives.
@@ -100,7 +101,7 @@ impl Sqlite {
 impl Library for Sqlite {
     async fn libraries(&self, viewer: &Viewer) -> Result<Vec<LibraryRow>> {
         let scope = Scope::of(viewer);
-        let found: Vec<LibraryTableRow> = scope.rows(LIBRARIES).fetch_all(&self.readers).await?;
+        let found: Vec<LibraryTableRow> = self.readers.all(scope.query(LIBRARIES)).await?;
         rows::all(found)
     }
 
@@ -292,6 +293,6 @@ impl Library for Sqlite {
     }
 
     async fn changed(&self) -> Result<UnixMs> {
-        Ok(sqlx::query_scalar(CHANGED).fetch_one(&self.readers).await?)
+        self.readers.one(Query::new(CHANGED)).await
     }
 }

@@ -5,7 +5,8 @@
 //! such texts (`smart`).
 //!
 //! **Flow.** One connection writes, up to four read. Writers are short transactions that take the write lock at once
-//! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock; they wait their turn in a line (`line`). Readers run one statement each. Statistics of the
+//! (`BEGIN IMMEDIATE`), so none of them fails half-way on a lock; they wait their turn in a line (`line`). Who reads calls SQLite
+//! where a thread may wait for the disk, and takes a page at a time (`readers`, `columns`). Statistics of the
 //! planner (`ANALYZE`) are never gathered: the plans are those that the tests looked at, on every installation.
 
 use std::collections::HashSet;
@@ -13,8 +14,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use budget::limits::{
-    DATABASE_CACHE_BYTES, DATABASE_LINE_MS, DATABASE_READERS_MAX, DATABASE_WAIT_MS, DATABASE_WAL_BYTES,
-    PAGE_ROWS_MAX, RANDOM_DRAWS_MAX,
+    DATABASE_CACHE_BYTES, DATABASE_LINE_MS, DATABASE_WAIT_MS, DATABASE_WAL_BYTES, PAGE_ROWS_MAX,
+    RANDOM_DRAWS_MAX,
 };
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
@@ -25,6 +26,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection as _};
 use store::FolderId;
 
+use self::readers::{Query, Readers};
 use crate::access::Viewer;
 use crate::error::{Error, ErrorKind};
 use crate::model::{LibrarySet, UPLOADS, UnixMs};
@@ -35,6 +37,7 @@ mod artists;
 mod batch;
 mod blobs;
 mod changes;
+mod columns;
 mod credentials;
 mod credits;
 mod discovery;
@@ -48,6 +51,7 @@ mod places;
 mod playing;
 mod playlists;
 mod podcasts;
+mod readers;
 mod rows;
 mod scrobbles;
 mod search;
@@ -71,7 +75,7 @@ type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     writer: SqlitePool,
-    readers: SqlitePool,
+    readers: Readers,
     playing: playing::Playing,
     places: places::Places,
     line: line::Line,
@@ -97,18 +101,16 @@ impl Sqlite {
             .pragma("journal_size_limit", DATABASE_WAL_BYTES.to_string())
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
-        let pool = |connections: u32, wait_ms: u64| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_millis(wait_ms))
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
-        let writer = pool(1, DATABASE_LINE_MS).connect_with(options.clone()).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_millis(DATABASE_LINE_MS))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
         sqlx::migrate!("./migrations").run(&writer).await?;
-        let options = options.pragma("query_only", "ON");
-        let readers = pool(DATABASE_READERS_MAX, DATABASE_WAIT_MS).connect_with(options).await?;
+        let readers = Readers::of(path);
         let (playing, places, line) = (playing::Playing::new(), places::Places::new(), line::Line::new());
         Ok(Sqlite { writer, readers, playing, places, line, smart: smart::Smart::new() })
     }
@@ -149,26 +151,21 @@ impl Sqlite {
         if to.exists() {
             return Err(Error::new(ErrorKind::Exists, "the file of the snapshot is there already"));
         }
-        let mut connection = self.readers.acquire().await?;
-        // A snapshot writes to another file, and SQLite counts that as a write.
-        sqlx::query("PRAGMA query_only = OFF").execute(&mut *connection).await?;
-        let copied = sqlx::query("VACUUM INTO ?1").bind(name).execute(&mut *connection).await;
-        sqlx::query("PRAGMA query_only = ON").execute(&mut *connection).await?;
-        copied?;
-        Ok(())
+        let name = name.to_owned();
+        self.readers.read(move |reader| reader.copy(&name)).await
     }
 
     /// What SQLite finds wrong with the file; nothing when it is sound. It reads the whole file.
     pub async fn check(&self) -> Result<Vec<String>> {
-        let mut found: Vec<String> =
-            sqlx::query_scalar("PRAGMA integrity_check(100)").fetch_all(&self.readers).await?;
+        let mut found: Vec<String> = self.readers.all(Query::new("PRAGMA integrity_check(100)")).await?;
         found.retain(|line| line != "ok");
-        let orphans: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT \"table\" || ' names a row of ' || \"parent\" || ' that is not there'
+        let orphans: Vec<String> = self
+            .readers
+            .all(Query::new(
+                "SELECT DISTINCT \"table\" || ' names a row of ' || \"parent\" || ' that is not there'
              FROM pragma_foreign_key_check LIMIT 100",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+            ))
+            .await?;
         found.extend(orphans);
         Ok(found)
     }
@@ -222,7 +219,17 @@ impl Scope {
         Scope { user: viewer.user.0, libraries: libraries.map(|ids| json_ids(&ids)), manages: viewer.manages }
     }
 
-    /// A statement for a list of rows, its first three parameters bound.
+    /// A statement that reads, its first three parameters bound.
+    fn query(&self, sql: &'static str) -> Query {
+        self.bound(Query::new(sql))
+    }
+
+    /// The same statement with its first three parameters bound.
+    fn bound(&self, query: Query) -> Query {
+        query.bind(self.user).bind(self.libraries.clone()).bind(self.manages)
+    }
+
+    /// A statement of a transaction for a list of rows, its first three parameters bound.
     fn rows<'q, Row>(
         &'q self,
         sql: &'static str,
@@ -283,7 +290,7 @@ impl Sqlite {
     where
         Finding: Future<Output = Result<Vec<i64>>>,
     {
-        let last: i64 = sqlx::query_scalar(last).fetch_one(&self.readers).await?;
+        let last: i64 = self.readers.one(Query::new(last)).await?;
         let (mut chosen, mut seen) = (Vec::with_capacity(wanted), HashSet::new());
         for _ in 0..RANDOM_DRAWS_MAX {
             if chosen.len() >= wanted {

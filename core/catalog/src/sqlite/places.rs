@@ -20,27 +20,27 @@ use budget::limits::{
 };
 use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
-use sqlx::FromRow;
-use sqlx::query::QueryAs;
-use sqlx::sqlite::{Sqlite as Driver, SqliteArguments, SqliteRow};
 
+use super::columns::{Part, row};
 use super::library::CHANGED;
-use super::rows;
+use super::readers::{Query, Reader};
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::error::Error;
 use crate::weight::Weight;
 
-/// The key of a row in the order of its list. Each order sorts by some of these.
-#[derive(Clone, Debug, Default, FromRow)]
-pub(super) struct Place {
-    /// A moment, a year, a grade.
-    pub(super) number: i64,
-    /// The artist's name as it is sorted, and his number.
-    pub(super) artist: String,
-    pub(super) artist_id: i64,
-    /// The row's own name as it is sorted, and its number.
-    pub(super) name: String,
-    pub(super) id: i64,
+row! {
+    /// The key of a row in the order of its list. Each order sorts by some of these.
+    #[derive(Clone, Debug, Default)]
+    pub(super) struct Place {
+        /// A moment, a year, a grade.
+        pub(super) number: i64,
+        /// The artist's name as it is sorted, and his number.
+        pub(super) artist: String,
+        pub(super) artist_id: i64,
+        /// The row's own name as it is sorted, and its number.
+        pub(super) name: String,
+        pub(super) id: i64,
+    }
 }
 
 /// The statements of one list. Their parameters are `?4` how many rows, `?5` how many to pass over, `?6` and `?7` what the
@@ -121,69 +121,80 @@ impl List {
         Sha256::digest(format!("{whole:?}")).into()
     }
 
-    fn query<'q, Row>(
-        &'q self,
-        sql: &'static str,
-        scope: &'q Scope,
-        [rows, skip]: [i64; 2],
-        place: &'q Place,
-    ) -> QueryAs<'q, Driver, Row, SqliteArguments>
-    where
-        Row: for<'r> FromRow<'r, SqliteRow>,
-    {
-        let [one, other] = &self.about;
-        let query = scope.rows::<Row>(sql).bind(rows).bind(skip).bind(one.as_deref()).bind(other.as_deref());
-        query.bind(place.number).bind(&place.artist).bind(place.artist_id).bind(&place.name).bind(place.id)
+    fn query(&self, sql: &'static str, scope: &Scope, [rows, skip]: [i64; 2], place: &Place) -> Query {
+        let [one, other] = self.about.clone();
+        let query = scope.query(sql).bind(rows).bind(skip).bind(one).bind(other).bind(place.number);
+        query.bind(place.artist.clone()).bind(place.artist_id).bind(place.name.clone()).bind(place.id)
     }
+}
+
+/// One reading of a list.
+struct Reading<'r> {
+    reader: &'r Reader,
+    places: &'r Places,
+    list: &'r List,
+    scope: &'r Scope,
+    /// The list's.
+    name: Name,
 }
 
 impl Sqlite {
     /// The rows of a page that begins after so many rows.
     pub(super) async fn page_of<Row, Noun>(
         &self,
-        list: &List,
+        list: List,
         scope: &Scope,
         skip: u64,
         rows_max: usize,
-        id_of: impl Fn(&Noun) -> i64,
+        id_of: fn(&Noun) -> i64,
     ) -> Result<Vec<Noun>>
     where
-        Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+        Row: Part,
+        Noun: TryFrom<Row, Error = Error> + Weight + Send + 'static,
+    {
+        let (places, scope) = (self.places.clone(), scope.clone());
+        let read = move |reader: &Reader| {
+            let name = list.name(&scope);
+            let reading = Reading { reader, places: &places, list: &list, scope: &scope, name };
+            reading.page::<Row, Noun>(skip, rows_max, id_of)
+        };
+        self.readers.read(read).await
+    }
+}
+
+impl Reading<'_> {
+    fn page<Row, Noun>(&self, skip: u64, rows_max: usize, id_of: fn(&Noun) -> i64) -> Result<Vec<Noun>>
+    where
+        Row: Part,
         Noun: TryFrom<Row, Error = Error> + Weight,
     {
-        let name = list.name(scope);
-        let (place, rest) = match self.place_behind_a_page(name, list, scope, skip).await? {
+        let (place, rest) = match self.place_behind_a_page(skip)? {
             Some(place) => (place, 0),
-            None => self.place_by_steps(name, list, scope, skip).await?,
+            None => self.place_by_steps(skip)?,
         };
-        let query = list.query(list.statements.rows, scope, [limit(rows_max), offset(rest)], &place);
-        let rows = rows::page::<Row, Noun>(query, &self.readers).await?;
+        let ask = [limit(rows_max), offset(rest)];
+        let query = self.list.query(self.list.statements.rows, self.scope, ask, &place);
+        let rows = self.reader.page::<Row, Noun>(query)?;
         if let Some(last) = rows.last()
-            && let Some(last) = self.place_of(list, scope, id_of(last)).await?
+            && let Some(last) = self.place_of(id_of(last))?
             && last.is_short()
         {
-            let ids = rows.iter().map(&id_of).collect();
-            self.places.keep(name, Read { start: skip, ids, last });
+            let ids = rows.iter().map(id_of).collect();
+            self.places.keep(self.name, Read { start: skip, ids, last });
         }
         Ok(rows)
     }
 
     /// Where a list goes on behind a page that was just read, if one ends there or goes beyond.
-    async fn place_behind_a_page(
-        &self,
-        name: Name,
-        list: &List,
-        scope: &Scope,
-        skip: u64,
-    ) -> Result<Option<Place>> {
-        let Some(pages) = self.places.read.get(&name).filter(|_| skip > 0) else { return Ok(None) };
+    fn place_behind_a_page(&self, skip: u64) -> Result<Option<Place>> {
+        let Some(pages) = self.places.read.get(&self.name).filter(|_| skip > 0) else { return Ok(None) };
         for page in pages.iter().rev() {
             let passed = skip.checked_sub(page.start).and_then(|rows| usize::try_from(rows).ok());
             match passed {
                 Some(passed) if passed == page.ids.len() => return Ok(Some(page.last.clone())),
                 Some(passed) if (1..page.ids.len()).contains(&passed) => {
                     // Nobody took the page to its end, mostly because the text of an answer had no room for all of it.
-                    if let Some(place) = self.place_of(list, scope, page.ids[passed - 1]).await? {
+                    if let Some(place) = self.place_of(page.ids[passed - 1])? {
                         return Ok(Some(place));
                     }
                 }
@@ -194,46 +205,39 @@ impl Sqlite {
     }
 
     /// The nearest step before a row, and how many rows there are from it.
-    async fn place_by_steps(
-        &self,
-        name: Name,
-        list: &List,
-        scope: &Scope,
-        skip: u64,
-    ) -> Result<(Place, u64)> {
+    fn place_by_steps(&self, skip: u64) -> Result<(Place, u64)> {
+        let first = &self.list.first;
         let wanted = usize::try_from(skip / LIST_STEP_ROWS).unwrap_or(usize::MAX).min(LIST_PLACES_MAX);
         if wanted == 0 {
-            return Ok((list.first.clone(), skip));
+            return Ok((first.clone(), skip));
         }
         // The clock is read before the places: those of a later moment pass for older, and are found anew.
-        let clock: i64 = sqlx::query_scalar(CHANGED).fetch_one(&self.readers).await?;
-        let known = self.places.steps.get(&name).filter(|steps| steps.clock == clock);
+        let clock: i64 = self.reader.one(Query::new(CHANGED))?;
+        let known = self.places.steps.get(&self.name).filter(|steps| steps.clock == clock);
         let mut steps = known.map_or_else(|| Steps { clock, places: Vec::new() }, |steps| (*steps).clone());
         let known = steps.places.len();
         while steps.places.len() < wanted {
-            let from = steps.places.last().unwrap_or(&list.first);
+            let from = steps.places.last().unwrap_or(first);
             let ask = [1, offset(LIST_STEP_ROWS - 1)];
-            let query = list.query::<Place>(list.statements.step, scope, ask, from);
-            match query.fetch_optional(&self.readers).await? {
-                Some(place) if place.is_short() => steps.places.push(place),
+            match self.reader.optional(self.list.query(self.list.statements.step, self.scope, ask, from))? {
+                Some::<Place>(place) if place.is_short() => steps.places.push(place),
                 // The list ends before it, or the place is too long to be kept: the rest is walked.
                 _ => break,
             }
         }
         let found = steps.places.len().min(wanted);
-        let place = found.checked_sub(1).map_or(&list.first, |last| &steps.places[last]).clone();
+        let place = found.checked_sub(1).map_or(first, |last| &steps.places[last]).clone();
         let passed = found as u64 * LIST_STEP_ROWS;
         if steps.places.len() > known {
-            self.places.steps.insert(name, Arc::new(steps));
+            self.places.steps.insert(self.name, Arc::new(steps));
         }
         Ok((place, skip - passed))
     }
 
     /// The place of a row; none when it is gone.
-    async fn place_of(&self, list: &List, scope: &Scope, id: i64) -> Result<Option<Place>> {
+    fn place_of(&self, id: i64) -> Result<Option<Place>> {
         let row = Place { number: id, ..Place::default() };
-        let query = list.query::<Place>(list.statements.place, scope, [1, 0], &row);
-        Ok(query.fetch_optional(&self.readers).await?)
+        self.reader.optional(self.list.query(self.list.statements.place, self.scope, [1, 0], &row))
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use budget::limits::{PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX, SMART_PLAYLISTS_PER_USER_MAX};
 
 use super::playing::Write;
-use super::rows::{self, PlaylistRow, TrackRow};
+use super::rows::{PlaylistRow, TrackRow};
 use super::sequence::{append, check_comment, check_length, check_name, put};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, now, offset};
@@ -20,12 +20,12 @@ macro_rules! playlist_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
-            SELECT p.id, p.name, p.owner, u.name AS owner_name, p.public, p.comment, p.created, p.changed,
-                p.rules IS NOT NULL AS is_smart,
+            SELECT p.id, p.name, p.owner, u.name AS owner_name, p.public, p.comment,
                 (SELECT ifnull(sum(t.tracks), 0) FROM playlist_totals t
                     WHERE t.playlist_id = p.id AND ", track_seen!(), ") AS tracks,
                 (SELECT ifnull(sum(t.duration_ms), 0) FROM playlist_totals t
-                    WHERE t.playlist_id = p.id AND ", track_seen!(), ") AS duration_ms
+                    WHERE t.playlist_id = p.id AND ", track_seen!(), ") AS duration_ms,
+                p.created, p.changed, p.rules IS NOT NULL AS is_smart
             FROM page CROSS JOIN playlists p ON p.id = page.id CROSS JOIN users u ON u.id = p.owner"
         )
     };
@@ -185,16 +185,16 @@ impl Sqlite {
 impl Playlists for Sqlite {
     async fn playlists(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Playlist>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(BY_NAME).bind(limit(rows_max)).bind(offset(skip));
-        let mut playlists = rows::page::<PlaylistRow, _>(query, &self.readers).await?;
+        let query = scope.query(BY_NAME).bind(limit(rows_max)).bind(offset(skip));
+        let mut playlists = self.readers.page::<PlaylistRow, _>(query).await?;
         self.count_smart(&scope, &mut playlists, true).await?;
         Ok(playlists)
     }
 
     async fn playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<Playlist> {
         let scope = Scope::of(viewer);
-        let found: Vec<PlaylistRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
-        let mut playlist = rows::one(found, "playlist")?;
+        let query = scope.query(ONE).bind(id.0);
+        let mut playlist = self.readers.noun::<PlaylistRow, _>(query, "playlist").await?;
         self.count_smart(&scope, slice::from_mut(&mut playlist), false).await?;
         Ok(playlist)
     }
@@ -207,8 +207,8 @@ impl Playlists for Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Track>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        let tracks = rows::page::<TrackRow, _>(query, &self.readers).await?;
+        let query = scope.query(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
+        let tracks = self.readers.page::<TrackRow, _>(query).await?;
         // A list that has rules has no songs of its own, and one whose songs have come to their end mostly has no rules.
         if tracks.is_empty() { self.smart_tracks(&scope, id, skip, rows_max).await } else { Ok(tracks) }
     }

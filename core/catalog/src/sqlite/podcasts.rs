@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use budget::limits::PODCAST_CHANNELS_MAX;
-use sqlx::FromRow;
 
+use super::columns::row;
+use super::readers::Query;
 use super::rows::{self, small, unsigned};
 use super::sql::{has_cover, seen, track_seen};
 use super::stations::check_url;
@@ -75,17 +76,18 @@ const WANT: &str = "UPDATE podcast_episodes
 const FORGO: &str = "UPDATE podcast_episodes SET status = 'deleted', failure = NULL WHERE id = ?1";
 const IS_THERE: &str = "SELECT count(*) > 0 FROM podcast_episodes WHERE id = ?1";
 
-#[derive(FromRow)]
-struct ChannelRow {
-    id: i64,
-    url: String,
-    owner: Option<i64>,
-    title: String,
-    author: String,
-    description: String,
-    image_url: Option<String>,
-    failure: Option<String>,
-    checked: Option<i64>,
+row! {
+    struct ChannelRow {
+        id: i64,
+        url: String,
+        owner: Option<i64>,
+        title: String,
+        author: String,
+        description: String,
+        image_url: Option<String>,
+        failure: Option<String>,
+        checked: Option<i64>,
+    }
 }
 
 impl TryFrom<ChannelRow> for Channel {
@@ -98,37 +100,38 @@ impl TryFrom<ChannelRow> for Channel {
     }
 }
 
-#[derive(FromRow)]
-struct EpisodeRow {
-    id: i64,
-    channel_id: i64,
-    channel_title: String,
-    author: String,
-    #[sqlx(flatten)]
-    about: AboutRow,
-    status: String,
-    failure: Option<String>,
-    track: Option<i64>,
-    track_bytes: Option<i64>,
-    track_ms: Option<i64>,
-    bitrate_kbps: Option<i64>,
-    suffix: Option<String>,
-    track_type: Option<String>,
-    path: Option<String>,
-    has_cover: bool,
-    created: Option<i64>,
+row! {
+    struct EpisodeRow {
+        id: i64,
+        channel_id: i64,
+        channel_title: String,
+        author: String,
+        about: AboutRow,
+        status: String,
+        failure: Option<String>,
+        track: Option<i64>,
+        track_bytes: Option<i64>,
+        track_ms: Option<i64>,
+        bitrate_kbps: Option<i64>,
+        suffix: Option<String>,
+        track_type: Option<String>,
+        path: Option<String>,
+        has_cover: bool,
+        created: Option<i64>,
+    }
 }
 
-#[derive(FromRow)]
-struct AboutRow {
-    guid: String,
-    title: String,
-    description: String,
-    url: String,
-    content_type: String,
-    length_bytes: Option<i64>,
-    duration_ms: Option<i64>,
-    published: i64,
+row! {
+    struct AboutRow {
+        guid: String,
+        title: String,
+        description: String,
+        url: String,
+        content_type: String,
+        length_bytes: Option<i64>,
+        duration_ms: Option<i64>,
+        published: i64,
+    }
 }
 
 impl From<AboutRow> for EpisodeText {
@@ -194,13 +197,12 @@ impl Sqlite {
 #[async_trait]
 impl Podcasts for Sqlite {
     async fn channels(&self, skip: u64, rows_max: usize) -> Result<Vec<Channel>> {
-        let query = sqlx::query_as(CHANNELS).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<ChannelRow, _>(query, &self.readers).await
+        let query = Query::new(CHANNELS).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<ChannelRow, _>(query).await
     }
 
     async fn channel(&self, id: ChannelId) -> Result<Channel> {
-        let found: Vec<ChannelRow> = sqlx::query_as(CHANNEL).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "podcast")
+        self.readers.noun::<ChannelRow, _>(Query::new(CHANNEL).bind(id.0), "podcast").await
     }
 
     async fn channel_episodes(
@@ -211,20 +213,19 @@ impl Podcasts for Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Episode>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(OF_CHANNEL).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<EpisodeRow, _>(query, &self.readers).await
+        let query = scope.query(OF_CHANNEL).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<EpisodeRow, _>(query).await
     }
 
     async fn newest_episodes(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Episode>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(NEWEST).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<EpisodeRow, _>(query, &self.readers).await
+        let query = scope.query(NEWEST).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<EpisodeRow, _>(query).await
     }
 
     async fn episode(&self, viewer: &Viewer, id: EpisodeId) -> Result<Episode> {
         let scope = Scope::of(viewer);
-        let found: Vec<EpisodeRow> = scope.rows(EPISODE).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "episode")
+        self.readers.noun::<EpisodeRow, _>(scope.query(EPISODE).bind(id.0), "episode").await
     }
 
     async fn add_channel(&self, owner: UserId, url: &str) -> Result<ChannelId> {
@@ -257,7 +258,7 @@ impl Podcasts for Sqlite {
         let mut tx = self.write().await?;
         sqlx::query(FORGO_ALL).bind(id.0).execute(&mut *tx).await?;
         tx.commit().await?;
-        let tracks: Vec<i64> = sqlx::query_scalar(TRACKS_OF).bind(id.0).fetch_all(&self.readers).await?;
+        let tracks: Vec<i64> = self.readers.all(Query::new(TRACKS_OF).bind(id.0)).await?;
         for track in tracks {
             self.remove_track_of_episode(track).await?;
         }
@@ -279,8 +280,8 @@ impl Podcasts for Sqlite {
     }
 
     async fn remove_episode(&self, id: EpisodeId) -> Result<()> {
-        let query = sqlx::query_scalar(TRACK_OF).bind(id.0);
-        let found: Option<Option<i64>> = query.fetch_optional(&self.readers).await?;
+        let query = Query::new(TRACK_OF).bind(id.0);
+        let found: Option<Option<i64>> = self.readers.optional(query).await?;
         let track = found.ok_or_else(|| Error::not_found("episode"))?;
         if let Some(track) = track {
             self.remove_track_of_episode(track).await?;

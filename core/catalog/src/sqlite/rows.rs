@@ -1,19 +1,15 @@
 //! Rows as the tables have them, and how they become the nouns of the model.
 
-use budget::limits::LISTING_ROWS_BYTES_MAX;
-use futures_util::TryStreamExt;
 use sqlx::FromRow;
-use sqlx::query::QueryAs;
-use sqlx::sqlite::{Sqlite as Driver, SqliteArguments, SqlitePool, SqliteRow};
 use store::{BlobId, BlobKey, FolderId, Place, RelPath};
 
+use super::columns::row;
 use crate::error::{Error, ErrorKind};
 use crate::model::{
     Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet,
     PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
-use crate::weight::Weight;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -23,27 +19,6 @@ where
     Noun: TryFrom<Row, Error = Error>,
 {
     rows.into_iter().map(Noun::try_from).collect()
-}
-
-/// A page of rows as nouns, up to the one with which they hold as much as a page may.
-pub(super) async fn page<Row, Noun>(
-    query: QueryAs<'_, Driver, Row, SqliteArguments>,
-    readers: &SqlitePool,
-) -> Result<Vec<Noun>>
-where
-    Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-    Noun: TryFrom<Row, Error = Error> + Weight,
-{
-    let mut found = query.fetch(readers);
-    let (mut rows, mut held_bytes) = (Vec::new(), 0);
-    while held_bytes < LISTING_ROWS_BYTES_MAX
-        && let Some(row) = found.try_next().await?
-    {
-        let noun = Noun::try_from(row)?;
-        held_bytes += noun.held_bytes();
-        rows.push(noun);
-    }
-    Ok(rows)
 }
 
 /// The only row that a query for one thing gave.
@@ -85,40 +60,42 @@ pub(super) fn media_type(text: &str, known: &[&'static str]) -> &'static str {
     known.iter().find(|name| **name == text).copied().unwrap_or("application/octet-stream")
 }
 
-#[derive(FromRow)]
-pub(super) struct TrackRow {
-    id: i64,
-    library_id: i64,
-    path: String,
-    title: String,
-    album_id: i64,
-    album: String,
-    artist_id: i64,
-    artist: String,
-    album_artist_id: i64,
-    album_artist: String,
-    genres: String,
-    track: Option<i64>,
-    disc: Option<i64>,
-    year: Option<i64>,
-    duration_ms: i64,
-    bitrate_kbps: i64,
-    sample_rate_hz: i64,
-    bit_depth: Option<i64>,
-    channels: i64,
-    length_bytes: i64,
-    suffix: String,
-    content_type: String,
-    has_cover: bool,
-    private: bool,
-    owner: Option<i64>,
-    created: i64,
-    digest: Option<Vec<u8>>,
-    blob_key: Option<String>,
-    image: Option<Vec<u8>>,
-    details: Option<String>,
-    #[sqlx(flatten)]
-    play: PlayRow,
+row! {
+    #[derive(FromRow)]
+    pub(super) struct TrackRow {
+        id: i64,
+        library_id: i64,
+        path: String,
+        title: String,
+        album_id: i64,
+        album: String,
+        artist_id: i64,
+        artist: String,
+        album_artist_id: i64,
+        album_artist: String,
+        genres: String,
+        track: Option<i64>,
+        disc: Option<i64>,
+        year: Option<i64>,
+        duration_ms: i64,
+        bitrate_kbps: i64,
+        sample_rate_hz: i64,
+        bit_depth: Option<i64>,
+        channels: i64,
+        length_bytes: i64,
+        suffix: String,
+        content_type: String,
+        has_cover: bool,
+        private: bool,
+        owner: Option<i64>,
+        created: i64,
+        digest: Option<Vec<u8>>,
+        blob_key: Option<String>,
+        image: Option<Vec<u8>>,
+        details: Option<String>,
+        #[sqlx(flatten)]
+        play: PlayRow,
+    }
 }
 
 impl TryFrom<TrackRow> for Track {
@@ -161,12 +138,14 @@ impl TryFrom<TrackRow> for Track {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct PlayRow {
-    starred: Option<i64>,
-    rating: i64,
-    plays: i64,
-    played: Option<i64>,
+row! {
+    #[derive(FromRow)]
+    pub(super) struct PlayRow {
+        starred: Option<i64>,
+        rating: i64,
+        plays: i64,
+        played: Option<i64>,
+    }
 }
 
 impl From<PlayRow> for PlayState {
@@ -176,21 +155,21 @@ impl From<PlayRow> for PlayState {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct AlbumRow {
-    id: i64,
-    name: String,
-    artist_id: i64,
-    artist: String,
-    year: Option<i64>,
-    genre: Option<String>,
-    tracks: i64,
-    duration_ms: i64,
-    has_cover: bool,
-    created: i64,
-    release: Option<String>,
-    #[sqlx(flatten)]
-    play: PlayRow,
+row! {
+    pub(super) struct AlbumRow {
+        id: i64,
+        name: String,
+        artist_id: i64,
+        artist: String,
+        year: Option<i64>,
+        genre: Option<String>,
+        tracks: i64,
+        duration_ms: i64,
+        has_cover: bool,
+        created: i64,
+        release: Option<String>,
+        play: PlayRow,
+    }
 }
 
 impl TryFrom<AlbumRow> for Album {
@@ -215,15 +194,15 @@ impl TryFrom<AlbumRow> for Album {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct ArtistRow {
-    id: i64,
-    name: String,
-    sort_name: String,
-    albums: i64,
-    musicbrainz: Option<String>,
-    #[sqlx(flatten)]
-    play: PlayRow,
+row! {
+    pub(super) struct ArtistRow {
+        id: i64,
+        name: String,
+        sort_name: String,
+        albums: i64,
+        musicbrainz: Option<String>,
+        play: PlayRow,
+    }
 }
 
 impl TryFrom<ArtistRow> for Artist {
@@ -236,11 +215,12 @@ impl TryFrom<ArtistRow> for Artist {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct GenreRow {
-    name: String,
-    tracks: i64,
-    albums: i64,
+row! {
+    pub(super) struct GenreRow {
+        name: String,
+        tracks: i64,
+        albums: i64,
+    }
 }
 
 impl TryFrom<GenreRow> for Genre {
@@ -251,12 +231,14 @@ impl TryFrom<GenreRow> for Genre {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct LibraryTableRow {
-    id: i64,
-    name: String,
-    root: String,
-    tracks: i64,
+row! {
+    #[derive(FromRow)]
+    pub(super) struct LibraryTableRow {
+        id: i64,
+        name: String,
+        root: String,
+        tracks: i64,
+    }
 }
 
 impl TryFrom<LibraryTableRow> for LibraryRow {
@@ -267,16 +249,17 @@ impl TryFrom<LibraryTableRow> for LibraryRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct CoverRow {
-    library_id: i64,
-    cover_path: Option<String>,
-    cover_offset: Option<i64>,
-    cover_count: Option<i64>,
-    cover_type: Option<String>,
-    blob_key: Option<String>,
-    image_key: Option<String>,
-    image_type: Option<String>,
+row! {
+    pub(super) struct CoverRow {
+        library_id: i64,
+        cover_path: Option<String>,
+        cover_offset: Option<i64>,
+        cover_count: Option<i64>,
+        cover_type: Option<String>,
+        blob_key: Option<String>,
+        image_key: Option<String>,
+        image_type: Option<String>,
+    }
 }
 
 impl TryFrom<CoverRow> for Cover {
@@ -302,18 +285,20 @@ impl TryFrom<CoverRow> for Cover {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct UserRow {
-    id: i64,
-    name: String,
-    role: String,
-    upload: bool,
-    transform: bool,
-    share: bool,
-    all_libraries: bool,
-    libraries: String,
-    max_bitrate_kbps: Option<i64>,
-    created: i64,
+row! {
+    #[derive(FromRow)]
+    pub(super) struct UserRow {
+        id: i64,
+        name: String,
+        role: String,
+        upload: bool,
+        transform: bool,
+        share: bool,
+        all_libraries: bool,
+        libraries: String,
+        max_bitrate_kbps: Option<i64>,
+        created: i64,
+    }
 }
 
 impl TryFrom<UserRow> for User {
@@ -340,12 +325,14 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct CredentialTableRow {
-    id: i64,
-    label: String,
-    created: i64,
-    used: Option<i64>,
+row! {
+    #[derive(FromRow)]
+    pub(super) struct CredentialTableRow {
+        id: i64,
+        label: String,
+        created: i64,
+        used: Option<i64>,
+    }
 }
 
 impl CredentialTableRow {
@@ -354,19 +341,20 @@ impl CredentialTableRow {
     }
 }
 
-#[derive(FromRow)]
-pub(super) struct PlaylistRow {
-    id: i64,
-    name: String,
-    owner: i64,
-    owner_name: String,
-    public: bool,
-    comment: String,
-    tracks: i64,
-    duration_ms: i64,
-    created: i64,
-    changed: i64,
-    is_smart: bool,
+row! {
+    pub(super) struct PlaylistRow {
+        id: i64,
+        name: String,
+        owner: i64,
+        owner_name: String,
+        public: bool,
+        comment: String,
+        tracks: i64,
+        duration_ms: i64,
+        created: i64,
+        changed: i64,
+        is_smart: bool,
+    }
 }
 
 impl TryFrom<PlaylistRow> for Playlist {

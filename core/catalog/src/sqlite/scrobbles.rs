@@ -5,6 +5,8 @@ use budget::limits::{SCROBBLES_WAITING_MAX, SERVICE_TEXT_CHARS_MAX, SERVICE_URL_
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 
+use super::columns::row;
+use super::readers::Query;
 use super::rows::{self, unsigned};
 use super::sql::{seen, track_seen};
 use super::{Result, Scope, Sqlite, limit, now};
@@ -114,20 +116,22 @@ const LATER: &str = concat!(
 const REFUSED: &str =
     concat!("UPDATE service_accounts SET state = 4, approval = NULL, trouble = ?4", unless_anew!());
 
-#[derive(FromRow)]
-struct AccountRow {
-    service: i64,
-    url: Option<String>,
-    state: i64,
-    account: Option<String>,
-    approval: Option<String>,
-    trouble: Option<String>,
-    created: i64,
-    waiting: i64,
-    told: i64,
-    unwanted: i64,
-    dropped: i64,
-    told_at: Option<i64>,
+row! {
+    #[derive(FromRow)]
+    struct AccountRow {
+        service: i64,
+        url: Option<String>,
+        state: i64,
+        account: Option<String>,
+        approval: Option<String>,
+        trouble: Option<String>,
+        created: i64,
+        waiting: i64,
+        told: i64,
+        unwanted: i64,
+        dropped: i64,
+        told_at: Option<i64>,
+    }
 }
 
 impl TryFrom<AccountRow> for ServiceAccount {
@@ -151,16 +155,17 @@ impl TryFrom<AccountRow> for ServiceAccount {
     }
 }
 
-#[derive(FromRow)]
-struct KeyRow {
-    id: i64,
-    user_id: i64,
-    service: i64,
-    url: Option<String>,
-    state: i64,
-    sealed: Option<Vec<u8>>,
-    created: i64,
-    failures: i64,
+row! {
+    struct KeyRow {
+        id: i64,
+        user_id: i64,
+        service: i64,
+        url: Option<String>,
+        state: i64,
+        sealed: Option<Vec<u8>>,
+        created: i64,
+        failures: i64,
+    }
 }
 
 impl TryFrom<KeyRow> for AccountKey {
@@ -180,11 +185,12 @@ impl TryFrom<KeyRow> for AccountKey {
     }
 }
 
-#[derive(FromRow)]
-struct ScrobbleRow {
-    id: i64,
-    played: i64,
-    heard: String,
+row! {
+    struct ScrobbleRow {
+        id: i64,
+        played: i64,
+        heard: String,
+    }
 }
 
 impl TryFrom<ScrobbleRow> for Scrobble {
@@ -246,7 +252,7 @@ pub(super) async fn put_in_line(
 #[async_trait]
 impl Scrobbles for Sqlite {
     async fn service_accounts(&self, user: UserId) -> Result<Vec<ServiceAccount>> {
-        let found: Vec<AccountRow> = sqlx::query_as(OF_USER).bind(user.0).fetch_all(&self.readers).await?;
+        let found: Vec<AccountRow> = self.readers.all(Query::new(OF_USER).bind(user.0)).await?;
         rows::all(found)
     }
 
@@ -282,18 +288,18 @@ impl Scrobbles for Sqlite {
     }
 
     async fn due_accounts(&self, now: UnixMs, rows_max: usize) -> Result<Vec<AccountKey>> {
-        let query = sqlx::query_as(DUE).bind(now).bind(limit(rows_max));
-        rows::all::<KeyRow, _>(query.fetch_all(&self.readers).await?)
+        let query = Query::new(DUE).bind(now).bind(limit(rows_max));
+        rows::all::<KeyRow, _>(self.readers.all(query).await?)
     }
 
     async fn connected_accounts(&self, user: UserId) -> Result<Vec<AccountKey>> {
-        let found: Vec<KeyRow> = sqlx::query_as(CONNECTED).bind(user.0).fetch_all(&self.readers).await?;
+        let found: Vec<KeyRow> = self.readers.all(Query::new(CONNECTED).bind(user.0)).await?;
         rows::all(found)
     }
 
     async fn scrobbles(&self, account: ServiceAccountId, rows_max: usize) -> Result<Vec<Scrobble>> {
-        let query = sqlx::query_as(IN_LINE).bind(account.0).bind(limit(rows_max));
-        rows::all::<ScrobbleRow, _>(query.fetch_all(&self.readers).await?)
+        let query = Query::new(IN_LINE).bind(account.0).bind(limit(rows_max));
+        rows::all::<ScrobbleRow, _>(self.readers.all(query).await?)
     }
 
     async fn spoken(&self, account: &AccountKey, spoken: &Spoken) -> Result<bool> {
@@ -329,8 +335,8 @@ impl Scrobbles for Sqlite {
 
     async fn heard(&self, viewer: &Viewer, track: TrackId) -> Result<Heard> {
         let scope = Scope::of(viewer);
-        let found: Option<(String,)> = scope.rows(HEARD).bind(track.0).fetch_optional(&self.readers).await?;
-        heard(&found.ok_or_else(|| Error::not_found("track"))?.0)
+        let found: Option<String> = self.readers.optional(scope.query(HEARD).bind(track.0)).await?;
+        heard(&found.ok_or_else(|| Error::not_found("track"))?)
     }
 }
 

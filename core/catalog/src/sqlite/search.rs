@@ -3,6 +3,7 @@
 
 use budget::limits::SEARCH_WORDS_MAX;
 
+use super::columns::Part;
 use super::places::{List, Place, Statements};
 use super::rows::{AlbumRow, ArtistRow, TrackRow};
 use super::sql::{
@@ -127,11 +128,11 @@ impl Sqlite {
         query: &str,
         skip: u64,
         rows_max: usize,
-        id_of: impl Fn(&Noun) -> i64,
+        id_of: fn(&Noun) -> i64,
     ) -> Result<Vec<Noun>>
     where
-        Row: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
-        Noun: TryFrom<Row, Error = Error> + Weight,
+        Row: Part,
+        Noun: TryFrom<Row, Error = Error> + Weight + Send + 'static,
     {
         let (statements, about) = match wanted(query) {
             Wanted::All => (all, [None, None]),
@@ -139,7 +140,7 @@ impl Sqlite {
             Wanted::Words { whole, begun } => (some, [Some(whole), Some(begun)]),
         };
         let list = List { statements, about, first: Place::default() };
-        self.page_of::<Row, _>(&list, scope, skip, rows_max, id_of).await
+        self.page_of::<Row, _>(list, scope, skip, rows_max, id_of).await
     }
 
     pub(super) async fn tracks_by_words(

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use budget::limits::{SHARE_TRACKS_MAX, SHARES_PER_USER_MAX};
-use sqlx::FromRow;
 
-use super::rows::{self, TrackRow, unsigned};
+use super::columns::row;
+use super::readers::Query;
+use super::rows::{TrackRow, unsigned};
 use super::sequence::{append, check_comment, check_length, put};
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, limit, now, offset};
@@ -70,17 +71,18 @@ const REMOVE: &str = "DELETE FROM shares WHERE id = ?2 AND owner = ?1";
 const HAS_TRACK: &str = "SELECT EXISTS (SELECT 1 FROM share_tracks WHERE track_id = ?2 AND share_id = ?1)";
 const VISITED: &str = "UPDATE shares SET visits = visits + 1, visited = ?2 WHERE id = ?1";
 
-#[derive(FromRow)]
-struct ShareRow {
-    id: i64,
-    owner: i64,
-    owner_name: String,
-    nonce: Vec<u8>,
-    description: String,
-    created: i64,
-    expires: Option<i64>,
-    visits: i64,
-    visited: Option<i64>,
+row! {
+    struct ShareRow {
+        id: i64,
+        owner: i64,
+        owner_name: String,
+        nonce: Vec<u8>,
+        description: String,
+        created: i64,
+        expires: Option<i64>,
+        visits: i64,
+        visited: Option<i64>,
+    }
 }
 
 impl TryFrom<ShareRow> for Share {
@@ -107,13 +109,13 @@ impl TryFrom<ShareRow> for Share {
 #[async_trait]
 impl Shares for Sqlite {
     async fn shares(&self, viewer: &Viewer, skip: u64, rows_max: usize) -> Result<Vec<Share>> {
-        let query = sqlx::query_as(OF_OWNER).bind(viewer.user.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<ShareRow, _>(query, &self.readers).await
+        let query = Query::new(OF_OWNER).bind(viewer.user.0).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<ShareRow, _>(query).await
     }
 
     async fn share(&self, viewer: &Viewer, id: ShareId) -> Result<Share> {
-        let query = sqlx::query_as::<_, ShareRow>(ONE).bind(viewer.user.0).bind(id.0);
-        rows::one(query.fetch_all(&self.readers).await?, "share")
+        let query = Query::new(ONE).bind(viewer.user.0).bind(id.0);
+        self.readers.noun::<ShareRow, _>(query, "share").await
     }
 
     async fn share_tracks(
@@ -124,14 +126,13 @@ impl Shares for Sqlite {
         rows_max: usize,
     ) -> Result<Vec<Track>> {
         let scope = Scope::of(viewer);
-        let query = scope.rows(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let query = scope.query(TRACKS).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<TrackRow, _>(query).await
     }
 
     async fn share_totals(&self, viewer: &Viewer, id: ShareId) -> Result<ShareTotals> {
         let scope = Scope::of(viewer);
-        let (tracks, duration_ms): (i64, i64) =
-            scope.rows(TOTALS).bind(id.0).fetch_one(&self.readers).await?;
+        let (tracks, duration_ms): (i64, i64) = self.readers.one(scope.query(TOTALS).bind(id.0)).await?;
         Ok(ShareTotals { tracks: unsigned(tracks), duration_ms: unsigned(duration_ms) })
     }
 
@@ -187,12 +188,12 @@ impl Shares for Sqlite {
     }
 
     async fn share_of_token(&self, hash: [u8; 32], now: UnixMs) -> Result<Option<Share>> {
-        let query = sqlx::query_as::<_, ShareRow>(OF_TOKEN).bind(&hash[..]).bind(now);
-        query.fetch_optional(&self.readers).await?.map(Share::try_from).transpose()
+        let query = Query::new(OF_TOKEN).bind(hash.to_vec()).bind(now);
+        self.readers.optional::<ShareRow>(query).await?.map(Share::try_from).transpose()
     }
 
     async fn is_shared(&self, id: ShareId, track: TrackId) -> Result<bool> {
-        Ok(sqlx::query_scalar(HAS_TRACK).bind(id.0).bind(track.0).fetch_one(&self.readers).await?)
+        self.readers.one(Query::new(HAS_TRACK).bind(id.0).bind(track.0)).await
     }
 
     async fn share_visited(&self, id: ShareId, now: UnixMs) -> Result<()> {

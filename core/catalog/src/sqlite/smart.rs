@@ -14,13 +14,12 @@ use budget::limits::{
     DATABASE_WAIT_MS, PAGE_ROWS_MAX, SMART_AT_ONCE, SMART_COUNTS_MS, SMART_KEPT_MAX, SMART_KEPT_MS,
     SMART_TOTALS_MAX, SMART_TOTALS_MS,
 };
-use futures_util::TryStreamExt;
 use prometheus_client::registry::Registry;
-use sqlx::AssertSqlSafe;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::statement::{Statement, Value};
+use self::statement::Statement;
 use super::playlists::playlist_seen;
+use super::readers::Query;
 use super::rows::unsigned;
 use super::{Result, Scope, Sqlite, now};
 use crate::error::{Error, ErrorKind};
@@ -101,8 +100,7 @@ impl Sqlite {
         scope: &Scope,
         id: PlaylistId,
     ) -> Result<Option<Option<(Rules, UnixMs)>>> {
-        let row: Option<(Option<String>, i64)> =
-            scope.rows(RULES).bind(id.0).fetch_optional(&self.readers).await?;
+        let row: Option<(Option<String>, i64)> = self.readers.optional(scope.query(RULES).bind(id.0)).await?;
         let read = |text: String| {
             serde_json::from_str(&text)
                 .map_err(|e| Error::new(ErrorKind::Unavailable, "rules in the database are none").because(e))
@@ -174,8 +172,6 @@ impl Sqlite {
         }
     }
 
-    /// SQLite goes on with a statement whose reader has left, and so does the turn: the search is a task of its own, and ends
-    /// with the statement.
     async fn find(&self, scope: &Scope, name: &Name, rules: &Rules) -> Result<Arc<Found>> {
         let turn = self.smart.turn().await?;
         // Whoever had the turn before may have looked for the same.
@@ -184,40 +180,13 @@ impl Sqlite {
             return Ok(found);
         }
         let at = now();
-        let statement = Statement::of(name.playlist, rules, at);
-        let (sqlite, scope, name) = (self.clone(), scope.clone(), name.clone());
-        let search = tokio::spawn(async move {
-            let found = sqlite.look_for(&scope, &name, statement, (age, at)).await;
-            drop(turn);
-            found
-        });
-        search.await.map_err(|e| Error::new(ErrorKind::Unavailable, "a search broke off").because(e))?
-    }
-
-    async fn look_for(
-        &self,
-        scope: &Scope,
-        name: &Name,
-        statement: Statement,
-        (age, at): (u64, UnixMs),
-    ) -> Result<Arc<Found>> {
-        let Statement { sql, values, .. } = statement;
-        // Each set of rules is a statement of its own: kept ones would drive out those that everybody needs.
-        let mut query = sqlx::query_as::<_, (i64, i64)>(AssertSqlSafe(sql)).persistent(false);
-        query = query.bind(scope.user).bind(scope.libraries.as_deref()).bind(scope.manages);
-        for value in values {
-            query = match value {
-                Value::Number(number) => query.bind(number),
-                Value::Text(text) => query.bind(text),
-            };
-        }
-        let (mut ids, mut duration_ms) = (Vec::new(), 0_u64);
-        let mut rows = query.fetch(&self.readers);
-        while let Some((id, track_ms)) = rows.try_next().await? {
-            ids.push(TrackId(id));
-            duration_ms = duration_ms.saturating_add(unsigned(track_ms));
-        }
-        let found = Arc::new(Found { ids: ids.into(), duration_ms, at, age });
+        let Statement { sql, values, .. } = Statement::of(name.playlist, rules, at);
+        let query = values.into_iter().fold(scope.bound(Query::put_together(sql)), Query::bind);
+        let rows: Vec<(i64, i64)> = self.readers.all(query).await?;
+        drop(turn);
+        let duration_ms = rows.iter().map(|(_, track_ms)| unsigned(*track_ms)).fold(0, u64::saturating_add);
+        let ids = rows.iter().map(|(id, _)| TrackId(*id)).collect();
+        let found = Arc::new(Found { ids, duration_ms, at, age });
         self.smart.totals.insert(name.clone(), (found.ids.len() as u64, duration_ms));
         self.smart.found.insert(name.clone(), found.clone());
         Ok(found)

@@ -107,7 +107,7 @@ macro_rules! album_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
-            SELECT al.id, al.name, al.artist_id, ar.name AS artist, al.created,
+            SELECT al.id, al.name, al.artist_id, ar.name AS artist,
                 ifnull((SELECT max(n.year) FROM album_totals n
                         WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)),
                     (SELECT max(t.year) FROM tracks t INDEXED BY tracks_private
@@ -125,7 +125,7 @@ macro_rules! album_rows {
                 + (SELECT ifnull(sum(t.duration_ms), 0) FROM tracks t INDEXED BY tracks_private
                     WHERE t.album_id = al.id AND ", private_seen!(), ") AS duration_ms,
                 EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_with_cover
-                    WHERE t.album_id = al.id AND ", has_cover!(), " AND ", track_seen!(), ") AS has_cover,
+                    WHERE t.album_id = al.id AND ", has_cover!(), " AND ", track_seen!(), ") AS has_cover, al.created,
                 (SELECT t.release FROM tracks t INDEXED BY tracks_by_album WHERE t.album_id = al.id AND ", track_seen!(), "
                     ORDER BY ifnull(t.disc, 1), ifnull(t.track, 1000000) LIMIT 1) AS release, ",
                 play_state!(), "
@@ -142,10 +142,10 @@ macro_rules! artist_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
-            SELECT ar.id, ar.name, ar.sort_name, ar.musicbrainz,
+            SELECT ar.id, ar.name, ar.sort_name,
                 (SELECT count(*) FROM albums al WHERE al.artist_id = ar.id AND ", album_seen!(), ")
                 + (SELECT count(DISTINCT t.album_id) FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-                    WHERE c.artist_id = ar.id AND c.role = 2 AND ", track_seen!(), ") AS albums, ",
+                    WHERE c.artist_id = ar.id AND c.role = 2 AND ", track_seen!(), ") AS albums, ar.musicbrainz, ",
                 play_state!(), "
             FROM page
             CROSS JOIN artists ar ON ar.id = page.id

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use budget::limits::{STATION_URL_BYTES_MAX, STATIONS_MAX};
-use sqlx::FromRow;
 
+use super::columns::row;
+use super::readers::Query;
 use super::sequence::check_name;
-use super::{Result, Sqlite, limit, offset, rows};
+use super::{Result, Sqlite, limit, offset};
 use crate::database::Stations;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Station, StationId, StationText};
@@ -17,12 +18,13 @@ const ADD: &str = "INSERT INTO stations (name, stream_url, home_url)
 const CHANGE: &str = "UPDATE stations SET name = ?2, stream_url = ?3, home_url = ?4 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM stations WHERE id = ?1";
 
-#[derive(FromRow)]
-struct StationRow {
-    id: i64,
-    name: String,
-    stream_url: String,
-    home_url: Option<String>,
+row! {
+    struct StationRow {
+        id: i64,
+        name: String,
+        stream_url: String,
+        home_url: Option<String>,
+    }
 }
 
 impl TryFrom<StationRow> for Station {
@@ -59,8 +61,8 @@ fn check(about: &StationText) -> Result<()> {
 #[async_trait]
 impl Stations for Sqlite {
     async fn stations(&self, skip: u64, rows_max: usize) -> Result<Vec<Station>> {
-        let query = sqlx::query_as(BY_NAME).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<StationRow, _>(query, &self.readers).await
+        let query = Query::new(BY_NAME).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<StationRow, _>(query).await
     }
 
     async fn add_station(&self, about: &StationText) -> Result<StationId> {

@@ -1,10 +1,9 @@
 //! Lists of tracks.
 
 use budget::limits::PAGE_ROWS_MAX;
-use sqlx::FromRow;
-use sqlx::sqlite::SqliteRow;
 
-use super::rows::{self, TrackRow};
+use super::columns::Part;
+use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::database::Page;
@@ -102,20 +101,19 @@ impl Sqlite {
         id: impl Fn(&Noun) -> TrackId,
     ) -> Result<Page<Noun, TrackId>>
     where
-        Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-        Noun: TryFrom<Row, Error = Error> + Weight,
+        Row: Part,
+        Noun: TryFrom<Row, Error = Error> + Weight + Send + 'static,
     {
         let rows_max = limit(rows_max);
-        let query = scope.rows(sql).bind(after.map_or(0, |id| id.0)).bind(rows_max);
-        let rows = rows::page::<Row, Noun>(query, &self.readers).await?;
+        let query = scope.query(sql).bind(after.map_or(0, |id| id.0)).bind(rows_max);
+        let rows = self.readers.page::<Row, Noun>(query).await?;
         let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
         let next = rows.last().map(id).filter(|_| full);
         Ok(Page { rows, next })
     }
 
     pub(super) async fn one_track(&self, scope: &Scope, id: TrackId) -> Result<Track> {
-        let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "track")
+        self.readers.noun::<TrackRow, _>(scope.query(ONE).bind(id.0), "track").await
     }
 
     pub(super) async fn tracks_of_album(
@@ -125,8 +123,8 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>> {
-        let query = scope.rows(OF_ALBUM).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let query = scope.query(OF_ALBUM).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<TrackRow, _>(query).await
     }
 
     pub(super) async fn tracks_with_star(
@@ -135,8 +133,8 @@ impl Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>> {
-        let query = scope.rows(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
-        rows::page::<TrackRow, _>(query, &self.readers).await
+        let query = scope.query(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
+        self.readers.page::<TrackRow, _>(query).await
     }
 
     pub(super) async fn tracks_at_random(
@@ -153,7 +151,7 @@ impl Sqlite {
 
     pub(super) async fn tracks_in_hand(&self, scope: &Scope, ids: &[TrackId]) -> Result<Vec<Track>> {
         let ids: Vec<i64> = ids.iter().take(PAGE_ROWS_MAX).map(|id| id.0).collect();
-        rows::page::<TrackRow, _>(scope.rows(THESE).bind(json_ids(&ids)), &self.readers).await
+        self.readers.page::<TrackRow, _>(scope.query(THESE).bind(json_ids(&ids))).await
     }
 
     /// Those of the drawn ids that are wanted; without ids, as many of all.
@@ -170,12 +168,12 @@ impl Sqlite {
             (None, Some(_)) => NARROW_IN_GENRE,
         };
         let query = scope
-            .rows::<(i64,)>(sql)
+            .query(sql)
             .bind(drawn)
             .bind(filter.genre.as_deref().map(fold::key))
             .bind(filter.from_year)
             .bind(filter.to_year)
             .bind(limit(wanted));
-        Ok(query.fetch_all(&self.readers).await?.into_iter().map(|(id,)| id).collect())
+        self.readers.all(query).await
     }
 }

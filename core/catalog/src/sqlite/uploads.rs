@@ -9,8 +9,10 @@ use sqlx::FromRow;
 use store::{BlobId, BlobKey, FileId, FolderId, SpoolId, Stamp};
 
 use super::batch::Batch;
+use super::columns::row;
 use super::line::{Done, Job};
 use super::playing::Write;
+use super::readers::Query;
 use super::rows::{self, unsigned};
 use super::{Result, Sqlite, blobs, limit, now};
 use crate::access::Viewer;
@@ -61,35 +63,39 @@ pub(super) const FORGET_OVERFLOW: &str =
     "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads INDEXED BY uploads_ended_by_owner
     WHERE owner = ?1 AND ended IS NOT NULL ORDER BY created DESC, id LIMIT -1 OFFSET ?2)";
 
-#[derive(FromRow)]
-struct UploadTableRow {
-    id: Vec<u8>,
-    owner: i64,
-    phase: String,
-    is_part: bool,
-    length: Option<i64>,
-    metadata: String,
-    #[sqlx(flatten)]
-    ask: AskedRow,
-    created: i64,
-    expires: i64,
-    blob: Option<Vec<u8>>,
-    track: Option<i64>,
-    failure: Option<String>,
-    suffix: Option<String>,
-    content_type: Option<String>,
+row! {
+    #[derive(FromRow)]
+    struct UploadTableRow {
+        id: Vec<u8>,
+        owner: i64,
+        phase: String,
+        is_part: bool,
+        length: Option<i64>,
+        metadata: String,
+        #[sqlx(flatten)]
+        ask: AskedRow,
+        created: i64,
+        expires: i64,
+        blob: Option<Vec<u8>>,
+        track: Option<i64>,
+        failure: Option<String>,
+        suffix: Option<String>,
+        content_type: Option<String>,
+    }
 }
 
-#[derive(FromRow)]
-struct AskedRow {
-    filename: String,
-    title: Option<String>,
-    artist: Option<String>,
-    album: Option<String>,
-    features: Option<String>,
-    tags: String,
-    sha256: Option<Vec<u8>>,
-    image: Option<Vec<u8>>,
+row! {
+    #[derive(FromRow)]
+    struct AskedRow {
+        filename: String,
+        title: Option<String>,
+        artist: Option<String>,
+        album: Option<String>,
+        features: Option<String>,
+        tags: String,
+        sha256: Option<Vec<u8>>,
+        image: Option<Vec<u8>>,
+    }
 }
 
 fn damaged(what: &'static str) -> Error {
@@ -295,11 +301,8 @@ impl Sqlite {
         }
     }
 
-    async fn rows_of_uploads(
-        &self,
-        query: sqlx::query::QueryAs<'_, sqlx::Sqlite, UploadTableRow, sqlx::sqlite::SqliteArguments>,
-    ) -> Result<Vec<UploadRow>> {
-        rows::page(query, &self.readers).await
+    async fn rows_of_uploads(&self, query: Query) -> Result<Vec<UploadRow>> {
+        self.readers.page::<UploadTableRow, _>(query).await
     }
 }
 
@@ -318,22 +321,21 @@ impl Uploads for Sqlite {
     }
 
     async fn upload(&self, owner: Option<UserId>, id: UploadId) -> Result<UploadRow> {
-        let query = sqlx::query_as::<_, UploadTableRow>(ONE).bind(&id.0.as_bytes()[..]);
-        let found = query.bind(owner.map(|owner| owner.0)).fetch_all(&self.readers).await?;
-        rows::one(found, "upload")
+        let query = Query::new(ONE).bind(id.0.as_bytes().to_vec()).bind(owner.map(|owner| owner.0));
+        self.readers.noun::<UploadTableRow, _>(query, "upload").await
     }
 
     async fn uploads_of(&self, owner: UserId) -> Result<Vec<UploadRow>> {
-        self.rows_of_uploads(sqlx::query_as(OF_OWNER).bind(owner.0).bind(limit(usize::MAX))).await
+        self.rows_of_uploads(Query::new(OF_OWNER).bind(owner.0).bind(limit(usize::MAX))).await
     }
 
     async fn open_uploads_of(&self, owner: UserId) -> Result<u64> {
-        Ok(unsigned(sqlx::query_scalar(COUNT_OPEN).bind(owner.0).fetch_one(&self.readers).await?))
+        Ok(unsigned(self.readers.one(Query::new(COUNT_OPEN).bind(owner.0)).await?))
     }
 
     async fn open_uploads(&self, after: Option<UploadId>, rows_max: usize) -> Result<Vec<UploadRow>> {
         let after = after.map_or_else(Vec::new, |id| id.0.as_bytes().to_vec());
-        self.rows_of_uploads(sqlx::query_as(OPEN).bind(after).bind(limit(rows_max))).await
+        self.rows_of_uploads(Query::new(OPEN).bind(after).bind(limit(rows_max))).await
     }
 
     async fn change_upload(&self, id: UploadId, from: &[Phase], to: &UploadChange) -> Result<UploadRow> {
@@ -344,7 +346,7 @@ impl Uploads for Sqlite {
     }
 
     async fn expired_uploads(&self, now: UnixMs, rows_max: usize) -> Result<Vec<UploadRow>> {
-        self.rows_of_uploads(sqlx::query_as(EXPIRED).bind(now).bind(limit(rows_max))).await
+        self.rows_of_uploads(Query::new(EXPIRED).bind(now).bind(limit(rows_max))).await
     }
 
     async fn forget_uploads(&self, ended_before: UnixMs, rows_max: usize) -> Result<u64> {

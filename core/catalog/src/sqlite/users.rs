@@ -7,6 +7,7 @@ use super::blobs::release;
 use super::changes::remove_what_is_his_alone;
 use super::library::TICK;
 use super::playing::Write;
+use super::readers::Query;
 use super::rows::{self, UserRow};
 use super::{Result, Sqlite, limit, now};
 use crate::database::{Page, Users};
@@ -17,8 +18,9 @@ use crate::weight::is_cut;
 macro_rules! user_rows {
     ($rest:literal) => {
         concat!(
-            "SELECT u.id, u.name, u.role, u.upload, u.transform, u.share, u.all_libraries, u.max_bitrate_kbps, u.created,
-                (SELECT json_group_array(s.library_id) FROM user_libraries s WHERE s.user_id = u.id) AS libraries
+            "SELECT u.id, u.name, u.role, u.upload, u.transform, u.share, u.all_libraries,
+                (SELECT json_group_array(s.library_id) FROM user_libraries s WHERE s.user_id = u.id) AS libraries,
+                u.max_bitrate_kbps, u.created
             FROM users u ",
             $rest
         )
@@ -99,21 +101,20 @@ impl Users for Sqlite {
     async fn users(&self, after: Option<&str>, rows_max: usize) -> Result<Page<User, String>> {
         let rows_max = limit(rows_max);
         // No name is empty, so every one comes after that.
-        let query = sqlx::query_as(BY_NAMES).bind(after.unwrap_or_default()).bind(rows_max);
-        let rows = rows::page::<UserRow, User>(query, &self.readers).await?;
+        let query = Query::new(BY_NAMES).bind(after.unwrap_or_default().to_owned()).bind(rows_max);
+        let rows = self.readers.page::<UserRow, User>(query).await?;
         let full = i64::try_from(rows.len()) == Ok(rows_max) || is_cut(&rows);
         let next = rows.last().map(|user| user.name.clone()).filter(|_| full);
         Ok(Page { rows, next })
     }
 
     async fn user(&self, id: UserId) -> Result<User> {
-        let found: Vec<UserRow> = sqlx::query_as(BY_ID).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "user")
+        self.readers.noun::<UserRow, _>(Query::new(BY_ID).bind(id.0), "user").await
     }
 
     async fn user_named(&self, name: &str) -> Result<Option<User>> {
-        let found: Vec<UserRow> = sqlx::query_as(BY_NAME).bind(name).fetch_all(&self.readers).await?;
-        found.into_iter().next().map(User::try_from).transpose()
+        let found: Option<UserRow> = self.readers.optional(Query::new(BY_NAME).bind(name.to_owned())).await?;
+        found.map(User::try_from).transpose()
     }
 
     async fn add_user_who(&self, name: &str, password_hash: &str, first: &UserChange) -> Result<User> {

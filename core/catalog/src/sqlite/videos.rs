@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use budget::limits::VIDEO_FAILURE_BYTES_MAX;
-use sqlx::FromRow;
 use store::{FolderId, Place, Stamp};
 
+use super::columns::row;
+use super::readers::Query;
 use super::rows::{self, TrackRow, small, unsigned};
 use super::sql::{has_cover, play_state, seen, track_seen};
 use super::{Result, Scope, Sqlite, now, totals};
@@ -48,20 +49,20 @@ const LOOKED: &str = "UPDATE video_facts SET looked = ?6, failure = ?7, duration
 const LASTS: &str =
     "UPDATE tracks SET duration_ms = ?2 WHERE id = ?1 AND duration_ms <> ?2 RETURNING album_id";
 
-#[derive(FromRow)]
-struct VideoRow {
-    #[sqlx(flatten)]
-    track: TrackRow,
-    looked: Option<i64>,
-    failure: Option<String>,
-    seen_ms: Option<i64>,
-    width: Option<i64>,
-    height: Option<i64>,
-    codec: Option<String>,
-    fps_frames: Option<i64>,
-    fps_seconds: Option<i64>,
-    sounds: String,
-    captions: String,
+row! {
+    struct VideoRow {
+        track: TrackRow,
+        looked: Option<i64>,
+        failure: Option<String>,
+        seen_ms: Option<i64>,
+        width: Option<i64>,
+        height: Option<i64>,
+        codec: Option<String>,
+        fps_frames: Option<i64>,
+        fps_seconds: Option<i64>,
+        sounds: String,
+        captions: String,
+    }
 }
 
 impl TryFrom<VideoRow> for Video {
@@ -91,16 +92,17 @@ impl TryFrom<VideoRow> for Video {
     }
 }
 
-#[derive(FromRow)]
-struct UnseenRow {
-    id: i64,
-    library_id: i64,
-    path: String,
-    blob_key: Option<String>,
-    length_bytes: i64,
-    modified_ns: i64,
-    changed_ns: i64,
-    inode: i64,
+row! {
+    struct UnseenRow {
+        id: i64,
+        library_id: i64,
+        path: String,
+        blob_key: Option<String>,
+        length_bytes: i64,
+        modified_ns: i64,
+        changed_ns: i64,
+        inode: i64,
+    }
 }
 
 impl TryFrom<UnseenRow> for UnseenVideo {
@@ -154,16 +156,15 @@ impl Sqlite {
     }
 
     pub(super) async fn one_video(&self, scope: &Scope, id: TrackId) -> Result<Video> {
-        let found: Vec<VideoRow> = scope.rows(ONE).bind(id.0).fetch_all(&self.readers).await?;
-        rows::one(found, "video")
+        self.readers.noun::<VideoRow, _>(scope.query(ONE).bind(id.0), "video").await
     }
 }
 
 #[async_trait]
 impl Looks for Sqlite {
     async fn unseen_video(&self, after: Option<TrackId>) -> Result<Option<UnseenVideo>> {
-        let query = sqlx::query_as(UNSEEN).bind(after.map_or(0, |id| id.0));
-        let found: Option<UnseenRow> = query.fetch_optional(&self.readers).await?;
+        let query = Query::new(UNSEEN).bind(after.map_or(0, |id| id.0));
+        let found: Option<UnseenRow> = self.readers.optional(query).await?;
         found.map(UnseenVideo::try_from).transpose()
     }
 

@@ -53,7 +53,7 @@ impl Sqlite {
             .collect();
         // Numbers and texts are always JSON.
         let pairs = serde_json::to_string(&pairs).unwrap_or_default();
-        let rows: Vec<(i64, i64)> = scope.rows(BY_PATH).bind(pairs).fetch_all(&self.readers).await?;
+        let rows: Vec<(i64, i64)> = self.readers.all(scope.query(BY_PATH).bind(pairs)).await?;
         let mut found = BTreeMap::new();
         for (number, id) in rows {
             found.entry(usize::try_from(number).unwrap_or(usize::MAX)).or_insert(TrackId(id));
@@ -65,7 +65,7 @@ impl Sqlite {
     async fn find_words(&self, scope: &Scope, song: &Wanted) -> Result<Option<TrackId>> {
         let Some(words) = expression(song) else { return Ok(None) };
         let rows: Vec<(i64, String, String, String)> =
-            scope.rows(BY_WORDS).bind(words).bind(WANTED_ALIKE_MAX as i64).fetch_all(&self.readers).await?;
+            self.readers.all(scope.query(BY_WORDS).bind(words).bind(WANTED_ALIKE_MAX as i64)).await?;
         let same = |one: &str, other: &str| fold::sort_name(one) == fold::sort_name(other);
         let title = song.title.as_deref().unwrap_or_default();
         let is_file = |path: &str| file_name(path) == file_name(&song.path);

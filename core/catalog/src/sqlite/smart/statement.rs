@@ -1,6 +1,7 @@
 //! Rules as one statement: fixed pieces of SQL, put behind each other, and bound values. Nothing of a user is ever in the text.
 
 use budget::limits::{PLAYLIST_TRACKS_MAX, SMART_SHUFFLE_MS};
+use rusqlite::types::Value;
 use sha2::{Digest, Sha256};
 
 use super::super::sql::{seen, track_seen};
@@ -15,13 +16,6 @@ const PARAMETERS: usize = 3;
 /// Tracks that the viewer sees: what follows says which of them.
 const BEGIN: &str =
     concat!("WITH ", seen!(), " SELECT t.id, t.duration_ms FROM tracks t WHERE ", track_seen!(), " AND ");
-
-/// A value that is bound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Number(i64),
-    Text(String),
-}
 
 /// A statement and what is bound behind its first three parameters, in order.
 #[derive(Debug)]
@@ -41,7 +35,7 @@ impl Statement {
             statement.sort(playlist, *sort);
         }
         let limit = rules.limit.map_or(PLAYLIST_TRACKS_MAX as i64, i64::from);
-        statement.put("t.id LIMIT ?", [Value::Number(limit)]);
+        statement.put("t.id LIMIT ?", [Value::Integer(limit)]);
         statement
     }
 
@@ -93,12 +87,12 @@ impl Statement {
             Rule::AlbumStarred(is) => self.is(*is, ALBUM_STARRED),
             Rule::ArtistStarred(is) => self.is(*is, ARTIST_STARRED),
             Rule::Added(when) => match self.moment(*when) {
-                Moment::Since(at) => self.put("t.created >= ?", [Value::Number(at)]),
-                Moment::Before(at) => self.put("t.created < ?", [Value::Number(at)]),
+                Moment::Since(at) => self.put("t.created >= ?", [Value::Integer(at)]),
+                Moment::Before(at) => self.put("t.created < ?", [Value::Integer(at)]),
             },
             Rule::Played(when) => match self.moment(*when) {
-                Moment::Since(at) => self.put(PLAYED_SINCE, [Value::Number(at)]),
-                Moment::Before(at) => self.put(PLAYED_BEFORE, [Value::Number(at)]),
+                Moment::Since(at) => self.put(PLAYED_SINCE, [Value::Integer(at)]),
+                Moment::Before(at) => self.put(PLAYED_BEFORE, [Value::Integer(at)]),
             },
         }
     }
@@ -130,7 +124,7 @@ impl Statement {
 
     fn sort(&mut self, playlist: PlaylistId, sort: Sort) {
         match sort.by {
-            SortBy::Random => self.put(SHUFFLED, [Value::Number(shuffle(playlist, self.now))]),
+            SortBy::Random => self.put(SHUFFLED, [Value::Integer(shuffle(playlist, self.now))]),
             by => self.piece(order(by)),
         }
         self.piece(if sort.descending { " DESC, " } else { ", " });
@@ -223,7 +217,7 @@ fn shuffle(playlist: PlaylistId, now: UnixMs) -> i64 {
 
 /// Both ends of a span as the tables can have them.
 fn ends(span: Span) -> [Value; 2] {
-    let number = |end: u64| Value::Number(i64::try_from(end).unwrap_or(i64::MAX));
+    let number = |end: u64| Value::Integer(i64::try_from(end).unwrap_or(i64::MAX));
     [number(span.from.unwrap_or(0)), number(span.to.unwrap_or(u64::MAX))]
 }
 
