@@ -1,0 +1,76 @@
+// The client of our own API, with the types of its own description, and errors in the server's own words.
+import createClient from 'openapi-fetch'
+import type { components, paths } from './schema'
+
+type Schemas = components['schemas']
+export type Track = Schemas['TrackAnswer']
+export type OneTrack = Schemas['OneTrackAnswer']
+export type Album = Schemas['AlbumAnswer']
+export type Artist = Schemas['ArtistAnswer']
+export type Genre = Schemas['GenreAnswer']
+export type Library = Schemas['LibraryAnswer']
+export type Playlist = Schemas['PlaylistAnswer']
+export type Video = Schemas['VideoAnswer']
+export type OneVideo = Schemas['OneVideoAnswer']
+export type User = Schemas['UserAnswer']
+export type Lyrics = Schemas['TextAnswer']
+export type ServerState = Schemas['ServerAnswer']
+export type Credential = Schemas['CredentialAnswer']
+
+/** The path under which the server's routes lie: the page is at `ROOT/app/`. */
+export const ROOT = new URL('..', document.baseURI).pathname.replace(/\/$/, '')
+
+export const api = createClient<paths>({ baseUrl: ROOT || location.origin, credentials: 'same-origin' })
+
+/** The server said no, and why. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly hint: string | null,
+  ) {
+    super(message)
+  }
+}
+
+/** What an answer says of an error; also those of the upload protocols, which are plain sentences. */
+export function refusal(status: number, body: unknown): Refused {
+  const words = (body as { error?: { code?: string; message?: string; hint?: string } } | null)?.error
+  if (words?.message) return new Refused(status, words.code ?? '', words.message, words.hint ?? null)
+  const detail = (body as { detail?: string; title?: string } | null) ?? {}
+  const text = typeof body === 'string' ? body.trim() : (detail.detail ?? detail.title)
+  return new Refused(status, '', text || `the server answered with ${status}`, null)
+}
+
+interface Answered<T> {
+  data?: T
+  error?: unknown
+  response: Response
+}
+
+/** What was asked for, or the error that the server told. */
+export async function asked<T>(answer: Promise<Answered<T>>): Promise<T> {
+  let answered: Answered<T>
+  try {
+    answered = await answer
+  } catch {
+    throw new Refused(0, 'offline', 'the server cannot be reached', 'it is asked again when the network is back')
+  }
+  const { data, error, response } = answered
+  if (!response.ok) throw refusal(response.status, error)
+  return data as T
+}
+
+/** One sentence for people. */
+export function said(error: unknown): string {
+  if (error instanceof Refused) return error.hint ? `${upper(error.message)}: ${error.hint}` : upper(error.message)
+  return error instanceof Error ? upper(error.message) : 'Something went wrong'
+}
+
+function upper(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+export const cover = (id: string, width: number): string =>
+  `${ROOT}/${id.startsWith('al-') ? 'albums' : id.startsWith('ar-') ? 'artists' : 'tracks'}/${id}/cover?width=${width}`

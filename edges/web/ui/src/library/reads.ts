@@ -1,0 +1,73 @@
+// The lists of the library, as the pages of long lists want to read them.
+import { api, asked, type Album, type Artist, type Track } from '../api/client'
+import type { Read } from './pages.svelte'
+
+type Order = 'newest' | 'name' | 'artist' | 'year' | 'starred' | 'highest' | 'frequent' | 'recent'
+
+const at = (offset: number): string | undefined => (offset ? String(offset) : undefined)
+
+export const albums =
+  (order: Order, genre?: string): Read<Album> =>
+  async (offset, limit) => {
+    const query = { limit, after: at(offset), ...(genre ? { genre } : { order }) }
+    const { albums, next } = await asked(api.GET('/albums', { params: { query } }))
+    return { rows: albums, next }
+  }
+
+export const tracks =
+  (q = ''): Read<Track> =>
+  async (offset, limit) => {
+    const { tracks, next } = await asked(api.GET('/search/tracks', { params: { query: { q, limit, after: at(offset) } } }))
+    return { rows: tracks, next }
+  }
+
+export const starred: Read<Track> = async (offset, limit) => {
+  const { tracks, next } = await asked(api.GET('/starred/tracks', { params: { query: { limit, after: at(offset) } } }))
+  return { rows: tracks, next }
+}
+
+/** Artists go on behind a name: the place behind each row that was read is remembered. */
+export function artists(): Read<Artist> {
+  const places = new Map<number, string>([[0, '']])
+  return async (offset, limit) => {
+    const known = [...places.keys()].filter((place) => place <= offset)
+    let [from, rows, next] = [Math.max(0, ...known), [] as Artist[], '' as string | null | undefined]
+    while (from + rows.length < offset + limit && next !== null) {
+      const after: string | undefined = places.get(from + rows.length) || undefined
+      const part: { artists: Artist[]; next?: string | null } = await asked(api.GET('/artists', { params: { query: { limit, after } } }))
+      rows = rows.concat(part.artists)
+      next = part.next ?? null
+      if (next) places.set(from + rows.length, next)
+    }
+    return { rows: rows.slice(offset - from, offset - from + limit), next: from + rows.length > offset + limit ? 'more' : next }
+  }
+}
+
+/** All tracks of an album; the longest boxes have some hundred. */
+export async function albumTracks(id: string): Promise<Track[]> {
+  return all((after) => asked(api.GET('/albums/{id}/tracks', { params: { path: { id }, query: { limit: 500, after } } })))
+}
+
+export async function playlistTracks(id: string): Promise<Track[]> {
+  return all((after) => asked(api.GET('/playlists/{id}/tracks', { params: { path: { id }, query: { limit: 500, after } } })))
+}
+
+async function all(read: (after?: string) => Promise<{ tracks: Track[]; next?: string | null }>): Promise<Track[]> {
+  const found: Track[] = []
+  let after: string | undefined
+  do {
+    const { tracks, next } = await read(after)
+    found.push(...tracks)
+    after = next ?? undefined
+  } while (after)
+  return found
+}
+
+export async function star(id: string, on: boolean): Promise<void> {
+  const params = { path: { id } }
+  await asked(on ? api.PUT('/stars/{id}', { params }) : api.DELETE('/stars/{id}', { params }))
+}
+
+export async function rate(id: string, rating: number): Promise<void> {
+  await asked(api.PUT('/ratings/{id}', { params: { path: { id } }, body: { rating } }))
+}

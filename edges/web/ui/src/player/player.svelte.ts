@@ -1,0 +1,391 @@
+// What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
+import { api, asked, cover, ROOT, type OneTrack, type Track } from '../api/client'
+import { session } from '../api/session.svelte'
+import { notices } from '../shell/notices.svelte'
+
+export type Repeat = 'off' | 'all' | 'one'
+/** The file as it is, or made smaller: thousands of bits per second. */
+export type Quality = 'original' | '320' | '192' | '96'
+export type Loudness = 'off' | 'track' | 'album'
+
+/** Before the end of a track the next one is fetched. */
+const AHEAD_S = 20
+/** A play counts after half of a track, and after four minutes of a long one, as scrobbling services have it. */
+const COUNTS_AFTER_S = 240
+const KEPT = 'millpond.player'
+/** So many tracks are remembered over a reload. */
+const KEPT_TRACKS_MAX = 500
+const KEEP_EVERY_MS = 3_000
+
+interface Kept {
+  queue: Track[]
+  index: number
+  position: number
+  volume: number
+  shuffle: boolean
+  repeat: Repeat
+  quality: Quality
+  loudness: Loudness
+}
+
+class Player {
+  queue = $state.raw<Track[]>([])
+  index = $state(-1)
+  playing = $state(false)
+  waiting = $state(false)
+  position = $state(0)
+  duration = $state(0)
+  volume = $state(1)
+  muted = $state(false)
+  shuffle = $state(false)
+  repeat = $state<Repeat>('off')
+  quality = $state<Quality>('original')
+  loudness = $state<Loudness>('track')
+
+  #voices: { element: HTMLAudioElement; gain: GainNode | null; track: Track | null }[] = []
+  #now = 0
+  #context: AudioContext | null = null
+  #counted = false
+  #keptAt = 0
+  /** The order before it was shuffled. */
+  #before: Track[] | null = null
+  #retried: string | null = null
+
+  get track(): Track | null {
+    return this.queue[this.index] ?? null
+  }
+
+  get #voice() {
+    return this.#voices[this.#now]
+  }
+
+  /** The sound as it goes to the loudspeaker, for who wants to look at it. */
+  get context(): AudioContext | null {
+    return this.#context
+  }
+
+  start(): void {
+    if (this.#voices.length) return
+    this.#voices = [0, 1].map((number) => {
+      const element = new Audio()
+      element.preload = 'auto'
+      const mine = () => this.#now === number
+      element.addEventListener('timeupdate', () => mine() && this.#moved())
+      element.addEventListener('durationchange', () => mine() && this.#lasts())
+      element.addEventListener('playing', () => mine() && ([this.playing, this.waiting] = [true, false]))
+      element.addEventListener('pause', () => mine() && (this.playing = false))
+      element.addEventListener('waiting', () => mine() && (this.waiting = true))
+      element.addEventListener('ended', () => mine() && this.next(true))
+      element.addEventListener('error', () => mine() && this.#broke())
+      return { element, gain: null, track: null }
+    })
+    this.#recall()
+    this.#keys()
+    addEventListener('pagehide', () => this.#keep())
+  }
+
+  /** Plays these, beginning with one of them. */
+  play(tracks: Track[], at = 0): void {
+    if (!tracks.length) return
+    this.#before = null
+    this.queue = tracks
+    if (this.shuffle) this.#mix(at)
+    else this.index = at
+    this.#load(true)
+  }
+
+  playNext(tracks: Track[]): void {
+    if (!this.track) return this.play(tracks)
+    this.queue = this.queue.toSpliced(this.index + 1, 0, ...tracks)
+    notices.say('Plays next')
+  }
+
+  add(tracks: Track[]): void {
+    if (!this.track) return this.play(tracks)
+    this.queue = [...this.queue, ...tracks]
+    notices.say('Added to the queue')
+  }
+
+  jump(index: number): void {
+    this.index = index
+    this.#load(true)
+  }
+
+  move(from: number, to: number): void {
+    const [track, current] = [this.queue[from], this.track]
+    if (!track || to < 0 || to >= this.queue.length) return
+    this.queue = this.queue.toSpliced(from, 1).toSpliced(to, 0, track)
+    const shift = from === this.index ? to - from : (from < this.index ? -1 : 0) + (to <= this.index - (from < this.index ? 1 : 0) ? 1 : 0)
+    this.index += shift
+    if (this.track !== current) this.index = this.queue.indexOf(current as Track)
+  }
+
+  remove(index: number): void {
+    const isCurrent = index === this.index
+    this.queue = this.queue.toSpliced(index, 1)
+    if (index < this.index) this.index -= 1
+    if (!isCurrent) return
+    if (this.index >= this.queue.length) this.index = this.queue.length - 1
+    if (this.track) this.#load(this.playing)
+    else this.stop()
+  }
+
+  stop(): void {
+    this.#voices.forEach((voice) => voice.element.pause())
+    this.queue = []
+    this.index = -1
+    this.#keep()
+  }
+
+  toggle(): void {
+    const element = this.#voice?.element
+    if (!element || !this.track) return
+    if (element.paused) void this.#sound()
+    else element.pause()
+  }
+
+  next(ended = false): void {
+    if (ended && this.repeat === 'one') return this.#again()
+    if (this.index + 1 < this.queue.length) this.index += 1
+    else if (this.repeat === 'all' && this.queue.length) this.index = 0
+    else return ended ? this.#again(false) : undefined
+    this.#load(true)
+  }
+
+  previous(): void {
+    if (this.position > 3 || this.index <= 0) return this.seek(0)
+    this.index -= 1
+    this.#load(true)
+  }
+
+  seek(seconds: number): void {
+    const element = this.#voice?.element
+    if (!element) return
+    const to = Math.max(0, Math.min(seconds, this.duration || seconds))
+    element.currentTime = to
+    this.position = to
+  }
+
+  setVolume(volume: number): void {
+    this.volume = Math.max(0, Math.min(1, volume))
+    this.muted = false
+    this.#loud()
+  }
+
+  toggleMuted(): void {
+    this.muted = !this.muted
+    this.#loud()
+  }
+
+  toggleShuffle(): void {
+    this.shuffle = !this.shuffle
+    const current = this.track
+    if (this.shuffle && current) this.#mix(this.index)
+    else if (this.#before && current) {
+      this.queue = this.#before
+      this.index = Math.max(0, this.queue.indexOf(current))
+      this.#before = null
+    }
+  }
+
+  cycleRepeat(): void {
+    this.repeat = this.repeat === 'off' ? 'all' : this.repeat === 'all' ? 'one' : 'off'
+  }
+
+  setQuality(quality: Quality): void {
+    this.quality = quality
+    if (!this.track) return
+    const at = this.position
+    this.#load(this.playing)
+    if (this.#voice) this.#voice.element.currentTime = at
+  }
+
+  setLoudness(loudness: Loudness): void {
+    this.loudness = loudness
+    this.#loud()
+  }
+
+  #mix(first: number): void {
+    this.#before ??= this.queue
+    const rest = this.queue.toSpliced(first, 1)
+    for (let at = rest.length - 1; at > 0; at--) {
+      const other = Math.floor(Math.random() * (at + 1))
+      ;[rest[at], rest[other]] = [rest[other] as Track, rest[at] as Track]
+    }
+    this.queue = [this.queue[first] as Track, ...rest]
+    this.index = 0
+  }
+
+  #address(track: Track): string {
+    if (this.quality === 'original' || !session.user?.rights.transform) return `${ROOT}/tracks/${track.id}/audio`
+    return `${ROOT}/media/${track.id}/audio.mp3?bitrate=${this.quality}k`
+  }
+
+  #load(play: boolean): void {
+    const track = this.track
+    if (!track) return
+    const other = this.#voices[1 - this.#now]
+    this.#voice?.element.pause()
+    // The other one has it already when it was fetched ahead.
+    if (other?.track?.id === track.id) this.#now = 1 - this.#now
+    const voice = this.#voice
+    if (!voice) return
+    const address = this.#address(track)
+    if (voice.track?.id !== track.id || !voice.element.src.endsWith(address)) voice.element.src = address
+    else voice.element.currentTime = 0
+    voice.track = track
+    this.#counted = false
+    ;[this.position, this.duration] = [0, track.duration_ms / 1000]
+    this.#tell(track)
+    void this.#gains(track)
+    if (play) void this.#sound()
+    this.#keep()
+  }
+
+  async #sound(): Promise<void> {
+    const voice = this.#voice
+    if (!voice) return
+    this.#wire()
+    void this.#context?.resume()
+    this.waiting = true
+    try {
+      await voice.element.play()
+    } catch (error) {
+      // Another track was chosen meanwhile, or the element has said by an event what is wrong.
+      if ((error as DOMException).name === 'NotAllowedError') this.waiting = this.playing = false
+    }
+  }
+
+  /** Sound passes through a gain of its own for each element. It begins with the first play: browsers want a gesture. */
+  #wire(): void {
+    if (this.#context) return
+    const context = new AudioContext({ latencyHint: 'playback' })
+    this.#context = context
+    for (const voice of this.#voices) {
+      voice.gain = context.createGain()
+      context.createMediaElementSource(voice.element).connect(voice.gain).connect(context.destination)
+    }
+    this.#loud()
+  }
+
+  #gain = 1
+
+  async #gains(track: Track): Promise<void> {
+    this.#gain = 1
+    this.#loud()
+    const one: OneTrack | null = await asked(api.GET('/tracks/{id}', { params: { path: { id: track.id } } })).catch(() => null)
+    if (!one?.gain || this.track?.id !== track.id) return
+    const { track_db, album_db, track_peak, album_peak } = one.gain
+    const album = this.loudness === 'album' && album_db !== null && album_db !== undefined
+    const [db, peak] = album ? [album_db, album_peak] : [track_db ?? album_db, track_peak ?? album_peak]
+    // Nothing is made so loud that it would be cut.
+    if (typeof db === 'number') this.#gain = Math.min(10 ** (db / 20), peak ? 1 / peak : 1)
+    this.#loud()
+  }
+
+  #loud(): void {
+    const gain = this.loudness === 'off' ? 1 : this.#gain
+    for (const voice of this.#voices) {
+      voice.element.volume = this.muted ? 0 : this.volume
+      if (voice.gain) voice.gain.gain.value = gain
+    }
+  }
+
+  #moved(): void {
+    const element = this.#voice?.element
+    const track = this.track
+    if (!element || !track) return
+    this.position = element.currentTime
+    if (!this.#counted && (this.position > this.duration / 2 || this.position > COUNTS_AFTER_S)) {
+      this.#counted = true
+      void api.POST('/tracks/{id}/plays', { params: { path: { id: track.id } } }).catch(() => (this.#counted = false))
+    }
+    if (this.duration - this.position < AHEAD_S) this.#ahead()
+    if (Date.now() - this.#keptAt > KEEP_EVERY_MS) this.#keep()
+  }
+
+  #ahead(): void {
+    const next = this.queue[this.index + 1]
+    const other = this.#voices[1 - this.#now]
+    if (!next || !other || other.track?.id === next.id) return
+    other.track = next
+    other.element.src = this.#address(next)
+    other.element.load()
+  }
+
+  #lasts(): void {
+    const length = this.#voice?.element.duration ?? NaN
+    if (Number.isFinite(length)) this.duration = length
+  }
+
+  #again(play = true): void {
+    this.seek(0)
+    this.#counted = false
+    if (play) void this.#sound()
+    else this.playing = false
+  }
+
+  /** A sign-in may have been renewed, or the network may be back: the same place is asked for once more. */
+  #broke(): void {
+    const [voice, track] = [this.#voice, this.track]
+    if (!voice || !track || !voice.element.src) return
+    const at = this.position
+    if (this.#retried !== `${track.id}@${Math.floor(at)}`) {
+      this.#retried = `${track.id}@${Math.floor(at)}`
+      voice.element.src = this.#address(track)
+      voice.element.currentTime = at
+      if (this.playing || this.waiting) void this.#sound()
+      return
+    }
+    ;[this.playing, this.waiting] = [false, false]
+    const why = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED ? 'this browser cannot play it; choose another quality' : 'its bytes do not come'
+    notices.say(`${track.title} does not play: ${why}`, true)
+  }
+
+  #tell(track: Track): void {
+    if (!('mediaSession' in navigator)) return
+    const artwork = track.has_cover ? [{ src: cover(track.id, 600), sizes: '600x600' }] : []
+    navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.artist, album: track.album, artwork })
+  }
+
+  #keys(): void {
+    if (!('mediaSession' in navigator)) return
+    const actions: [MediaSessionAction, MediaSessionActionHandler][] = [
+      ['play', () => this.toggle()],
+      ['pause', () => this.toggle()],
+      ['nexttrack', () => this.next()],
+      ['previoustrack', () => this.previous()],
+      ['seekto', ({ seekTime }) => seekTime !== undefined && this.seek(seekTime)],
+    ]
+    for (const [action, act] of actions) navigator.mediaSession.setActionHandler(action, act)
+  }
+
+  #keep(): void {
+    this.#keptAt = Date.now()
+    const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
+    const queue = this.queue.slice(from, from + KEPT_TRACKS_MAX)
+    const { position, volume, shuffle, repeat, quality, loudness } = this
+    const kept: Kept = { queue, index: this.index - from, position, volume, shuffle, repeat, quality, loudness }
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(kept))
+    } catch {
+      // A browser that keeps nothing plays as well.
+    }
+  }
+
+  #recall(): void {
+    const text = localStorage.getItem(KEPT)
+    if (!text) return
+    const { queue, index, position, ...rest } = JSON.parse(text) as Kept
+    Object.assign(this, rest)
+    this.queue = queue
+    this.index = Math.min(index, queue.length - 1)
+    this.#loud()
+    if (!this.track) return
+    this.#load(false)
+    if (this.#voice) this.#voice.element.currentTime = position
+    this.position = position
+  }
+}
+
+export const player = new Player()
