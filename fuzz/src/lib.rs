@@ -10,6 +10,7 @@
 //! **Not here.** Parsers themselves, and anything that needs a server: those are tests.
 #![expect(clippy::panic, clippy::expect_used, reason = "a target speaks by panicking")]
 
+mod checkpoint;
 mod files;
 mod http_fields;
 mod names;
@@ -17,6 +18,7 @@ mod renditions;
 mod server;
 mod uploads;
 
+pub use checkpoint::checkpoint;
 pub use files::{file_names, sniff};
 pub use http_fields::{conditions, range};
 pub use names::{addresses, ids, paths};
@@ -41,4 +43,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tus", tus),
     ("draft", draft),
     ("renditions", renditions),
+    ("checkpoint", checkpoint),
 ];

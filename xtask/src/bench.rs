@@ -10,6 +10,7 @@ mod report;
 mod resident;
 mod scan;
 mod server;
+mod stems;
 mod walls;
 mod wire;
 
@@ -71,6 +72,11 @@ pub const BENCHES: &[Bench] = &[
         name: "renditions",
         about: "renditions beside the bare ffmpeg commands: CPU and wall, the first media byte, hits, memory of each job",
         run: renditions::run,
+    },
+    Bench {
+        name: "stems",
+        about: "songs taken apart beside Spleeter and ONNX Runtime: CPU and peak memory, first and second request",
+        run: stems::run,
     },
 ];
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, ErrorKind, Result};
 
 /// Folders that hold what was built or fetched, never what we wrote.
-const NOT_OURS: &[&str] = &["target", ".git", "node_modules", "demo", "millpond-data"];
+const NOT_OURS: &[&str] = &["target", ".git", "node_modules", "dist", "demo", "millpond-data"];
 
 /// The folder that the workspace's `Cargo.toml` lies in.
 ///

@@ -236,7 +236,10 @@ pub fn upload_clients() -> Result<(PathBuf, PathBuf)> {
 /// As [`need`] and [`node_environment`].
 pub fn browser() -> Result<PathBuf> {
     need(&[Tool::Chromium])?;
-    node_environment("browser", &["playwright-core@1.65.1", "tus-js-client@4.3.1", "hls.js@1.7.4"])
+    node_environment(
+        "browser",
+        &["playwright-core@1.65.1", "axe-core@4.14.1", "tus-js-client@4.3.1", "hls.js@1.7.4"],
+    )
 }
 
 /// The `cargo-deny` program, which checks licences, bans and sources.

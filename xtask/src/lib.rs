@@ -17,6 +17,8 @@ pub mod deploy;
 mod error;
 pub mod files;
 pub mod install;
+pub mod models;
+pub mod page;
 pub mod prove;
 pub mod run;
 pub mod stages;

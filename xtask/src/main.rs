@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use xtask::{Result, bench, corpus, files, prove, stages, tidy, up};
+use xtask::{Result, bench, corpus, files, models, prove, stages, tidy, up};
 
 fn main() -> ExitCode {
     let matches = commands().get_matches();
@@ -43,6 +43,12 @@ fn commands() -> Command {
                         .value_parser(value_parser!(PathBuf))
                         .help("A folder with music; without one a demo library is made"),
                 )
+                .arg(
+                    Arg::new("models")
+                        .long("models")
+                        .action(ArgAction::SetTrue)
+                        .help("Fetch the weights that take songs apart too, 73 MB"),
+                )
                 .arg(Arg::new("flags").last(true).num_args(0..).help("Further flags for `millpond serve`")),
         )
         .subcommand(
@@ -58,6 +64,17 @@ fn commands() -> Command {
                 .arg(Arg::new("folder").value_name("DIR").required(true).value_parser(value_parser!(PathBuf)))
                 .arg(number("tracks", "20000", "How many tracks"))
                 .arg(number("seed", "1", "The same seed gives the same tree")),
+        )
+        .subcommand(
+            Command::new("models")
+                .about("Fetch the weights that take songs apart, and add them to a data folder")
+                .arg(
+                    Arg::new("data")
+                        .long("data")
+                        .value_name("DIR")
+                        .value_parser(value_parser!(PathBuf))
+                        .help("The server's data folder; without one, that of this user"),
+                ),
         )
         .subcommand(bench_command().arg(list()))
         .subcommand(
@@ -109,13 +126,17 @@ fn started(matches: &ArgMatches) -> Result<()> {
         Some(("up", given)) => {
             let libraries: Vec<PathBuf> = given.get_many("library").into_iter().flatten().cloned().collect();
             let flags: Vec<String> = given.get_many("flags").into_iter().flatten().cloned().collect();
-            up::up(&libraries, &flags)
+            up::up(&libraries, given.get_flag("models"), &flags)
         }
         Some(("test", given)) if given.get_flag("list") => {
             stages::STAGES.iter().for_each(|stage| println!("{:8} {}", stage.name, stage.about));
             Ok(())
         }
         Some(("test", given)) => stages::run(given.get_one::<String>("only").map(String::as_str)),
+        Some(("models", given)) => {
+            let program = stages::server(&files::workspace())?;
+            models::add(&program, given.get_one::<PathBuf>("data").map(PathBuf::as_path))
+        }
         Some(("tidy", _)) => tidy::check(&files::workspace()),
         Some(("corpus", given)) => {
             let options = corpus::Options {

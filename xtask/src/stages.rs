@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::install::{self, Tool};
-use crate::{Error, ErrorKind, Result, bench, deploy, files, run, tidy};
+use crate::{Error, ErrorKind, Result, bench, deploy, files, page, run, tidy};
 
 /// One part of the suite.
 #[derive(Debug)]
@@ -145,11 +145,12 @@ fn seeds(root: &Path) -> Result<()> {
     run::run(&mut cargo(root, &["test", "--quiet", "-p", "fuzz"]))
 }
 
-/// Builds the server for release and tells where it is.
+/// Builds the server for release, with its page, and tells where it is.
 ///
 /// # Errors
 /// [`ErrorKind::Failed`] when it does not build.
 pub fn server(root: &Path) -> Result<std::path::PathBuf> {
+    page::build(root)?;
     run::run(&mut cargo(root, &["build", "--quiet", "--release", "-p", "millpond"]))?;
     Ok(files::target().join("release/millpond"))
 }

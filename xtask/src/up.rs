@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::install::{self, Tool};
-use crate::{Error, ErrorKind, Result, demo, files, stages};
+use crate::{Error, ErrorKind, Result, demo, files, models, stages};
 use guide::Guide;
 
 const LISTEN: &str = "127.0.0.1:4040";
@@ -27,11 +27,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Installs, builds, makes a demo library where no library is given, and serves until it is told to stop.
 ///
-/// `flags` go to `millpond serve` as they are.
+/// `with_models` also fetches the weights that take songs apart. `flags` go to `millpond serve` as they are.
 ///
 /// # Errors
 /// [`ErrorKind::Missing`] when a tool is not there, [`ErrorKind::Failed`] when the build or the server fails.
-pub fn up(libraries: &[PathBuf], flags: &[String]) -> Result<()> {
+pub fn up(libraries: &[PathBuf], with_models: bool, flags: &[String]) -> Result<()> {
     match install::need(&[Tool::Ffmpeg]) {
         Err(error) if !libraries.is_empty() => println!("going on without ffmpeg: {error}"),
         outcome => outcome?,
@@ -47,6 +47,9 @@ pub fn up(libraries: &[PathBuf], flags: &[String]) -> Result<()> {
         (libraries.to_vec(), PathBuf::from("millpond-data"))
     };
     let data = flag(flags, "--data").map_or(data, PathBuf::from);
+    if with_models {
+        models::add(&server, Some(&data))?;
+    }
     let mut serve = Command::new(&server);
     serve.arg("serve");
     if flag(flags, "--data").is_none() {

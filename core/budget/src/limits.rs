@@ -5,6 +5,7 @@
 
 mod database;
 mod details;
+mod jobs;
 mod kept;
 mod lists;
 mod podcasts;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use database::*;
 pub use details::*;
+pub use jobs::*;
 pub use kept::*;
 pub use lists::*;
 pub use podcasts::*;

@@ -15,6 +15,7 @@ use crate::model::{
 use crate::scan::Inventory;
 
 mod discovery;
+mod jobs;
 mod kept;
 mod podcasts;
 mod scrobbles;
@@ -22,6 +23,7 @@ mod shares;
 mod uploads;
 
 pub use discovery::Discovery;
+pub use jobs::{Jobs, Stems};
 pub use kept::{LeftOff, Playlists, Stations};
 pub use podcasts::{Feeds, Podcasts};
 pub use scrobbles::Scrobbles;
@@ -54,6 +56,8 @@ pub trait Catalog:
     + Podcasts
     + Feeds
     + Shares
+    + Jobs
+    + Stems
     + Inventory
     + Uploads
 {
@@ -73,6 +77,8 @@ impl<T> Catalog for T where
         + Podcasts
         + Feeds
         + Shares
+        + Jobs
+        + Stems
         + Inventory
         + Uploads
 {
@@ -150,7 +156,8 @@ pub trait Credentials: Send + Sync + 'static {
 /// [`is_cut`](crate::is_cut) tells which.
 #[async_trait]
 pub trait Library: Send + Sync + 'static {
-    /// The libraries that the viewer sees, [`UPLOADS`](crate::UPLOADS) last.
+    /// The libraries that the viewer sees, [`UPLOADS`](crate::UPLOADS) last; behind it
+    /// [`INSTRUMENTALS`](crate::INSTRUMENTALS), if he sees a song that has one.
     async fn libraries(&self, viewer: &Viewer) -> Result<Vec<LibraryRow>>;
     /// Makes the libraries of folders be these roots, in this order: known roots keep their id, others are added,
     /// missing ones are hidden with their tracks and come back when the root does. Gives these alone:

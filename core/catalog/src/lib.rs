@@ -24,8 +24,8 @@ mod weight;
 
 pub use access::{Access, Action, Verdict, Viewer};
 pub use database::{
-    Annotations, Catalog, Credentials, Discovery, Feeds, LeftOff, Library, Looks, Page, Playlists, Podcasts,
-    Scrobbles, Shares, Stations, Uploads, Users,
+    Annotations, Catalog, Credentials, Discovery, Feeds, Jobs, LeftOff, Library, Looks, Page, Playlists,
+    Podcasts, Scrobbles, Shares, Stations, Stems, Uploads, Users,
 };
 pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;

@@ -6,17 +6,25 @@ use std::str::FromStr;
 use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
 
 mod details;
+pub(crate) mod instrumentals;
+mod jobs;
 mod kept;
 mod podcasts;
 mod scrobbles;
 mod shares;
 pub mod smart;
+mod stems;
 mod uploads;
 mod users;
 mod videos;
 
 pub use details::{
     Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Release, Shorten, TrackDetails, UnknownPart,
+};
+pub use instrumentals::INSTRUMENTALS;
+pub use jobs::{
+    EngineName, Job, JobAdded, JobBounds, JobError, JobFault, JobId, JobPriority, JobRetry, JobSource,
+    JobState, MaskExtension, NewJob, StemCount, StemFormat, StemsWish, WorkerId,
 };
 pub use kept::{Bookmark, PlayQueue, PlaylistChange, QueueToKeep, SongsChange, Station, StationText};
 pub use podcasts::{
@@ -28,6 +36,7 @@ pub use scrobbles::{
 };
 pub use shares::{Ends, NewShare, SHARE_NONCE_BYTES, Share, ShareChange, ShareTotals};
 pub use smart::{Rules, Wanted};
+pub use stems::{MadeSet, StemFile, StemName, StemSet, StemSetId};
 pub use uploads::{
     Asked, Begun, BlobRow, DoomedBlob, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
     UploadId, UploadRow,
@@ -211,9 +220,20 @@ pub struct Track {
 impl Track {
     /// Where its bytes are.
     pub fn place(&self) -> Place {
+        if let Some(key) = instrumentals::key_in(self.folder, &self.path) {
+            return Place::Rendition(key);
+        }
         match &self.blob {
             Some(key) => Place::Blob(key.clone()),
             None => Place::File(self.folder, self.path.clone()),
+        }
+    }
+
+    /// What people are told of where it lies: of what is in no folder, only what it is called.
+    pub fn shown_path(&self) -> &str {
+        match self.place() {
+            Place::Rendition(_) => self.path.file_name(),
+            Place::File(..) | Place::Blob(_) => self.path.as_str(),
         }
     }
 

@@ -1,24 +1,46 @@
-//! Takes a song apart: `apart SONG DIR [STEMS [THREADS]]`.
+//! Takes a song apart: `apart SONG DIR MODELS [STEMS [ENGINE|- [EXTENSION [THREADS [TIMES]]]]]`; `-` is the best
+//! engine there is.
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
-use stems::engine::{Masking, Spectral};
-use stems::{Depth, Engine, Sink, Wav};
+use stems::engine::{EngineName, MaskExtension};
+use stems::models::{Cache, Folder, Wish};
+use stems::{Depth, Encoding, Error, ErrorKind};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let count = |at: usize, usual| words.get(at).map_or(Ok(usual), |word| word.parse());
-    let mut engine = Masking::new(Spectral::new(count(2, 2)?, count(3, 1)?)?);
-    let mut sound = stems::open(File::open(&words[0])?, None)?;
-    std::fs::create_dir_all(&words[1])?;
-    let mut files = Vec::new();
-    for stem in engine.stems() {
-        let file = File::create(format!("{}/{stem}.wav", words[1]))?;
-        files.push(Wav::new(BufWriter::new(file), Depth::Float, None)?);
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let wish = Wish {
+        stems: word(3).parse().unwrap_or(2),
+        engine: EngineName::named(word(4)),
+        extension: MaskExtension::named(word(5)).unwrap_or_default(),
+    };
+    let folder = Folder::new(word(2));
+    let choice = folder.choose(&wish)?;
+    let cache = Cache::new(folder, u64::MAX, Duration::MAX, Vec::new());
+    println!("{} bytes reserved", choice.reserve_bytes());
+    std::fs::create_dir_all(word(1))?;
+    let threads = word(6).parse().unwrap_or(1);
+    for _ in 0..word(7).parse().unwrap_or(1) {
+        let began = Instant::now();
+        let weights = cache.weights(&choice, began)?;
+        println!("loaded in {:?}", began.elapsed());
+        let mut sound = stems::open(File::open(word(0))?, None)?;
+        let done = stems::separate(
+            sound.as_mut(),
+            &choice,
+            weights,
+            threads,
+            &mut |stem, expected| {
+                let file = File::create(format!("{}/{stem}.wav", word(1)))
+                    .map_err(|e| Error::new(ErrorKind::Write, e.to_string()))?;
+                Encoding::Wav(Depth::Float).sink(BufWriter::new(file), expected)
+            },
+            &mut |_| ControlFlow::Continue(()),
+        )?;
+        println!("{done:?}");
     }
-    let mut sinks: Vec<&mut dyn Sink> = files.iter_mut().map(|file| file as &mut dyn Sink).collect();
-    let summary = stems::split(sound.as_mut(), &mut engine, &mut sinks, &mut |_| ControlFlow::Continue(()))?;
-    println!("{summary:?}");
     Ok(())
 }

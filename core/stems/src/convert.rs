@@ -2,7 +2,7 @@
 
 use crate::downmix::Downmix;
 use crate::resample::{Resampler, converted};
-use crate::{Result, Sound, Stereo};
+use crate::{Format, Result, Sound, Stereo};
 
 /// Louder than this nothing is taken to be: 36 dB above full scale. Files of floats may hold any number, and one that is
 /// large enough would make everything near it infinite.
@@ -35,8 +35,7 @@ impl<'a> Convert<'a> {
 
     /// How many samples there will be, if the sound says how many it has.
     pub(crate) fn expected_samples(&self) -> Option<u64> {
-        let format = self.sound.format();
-        format.samples.map(|samples| converted(samples, format.rate_hz))
+        expected_samples(self.sound.format())
     }
 
     /// Samples that were no numbers, or impossibly loud, and were changed.
@@ -61,6 +60,11 @@ impl<'a> Convert<'a> {
     }
 }
 
+/// How many samples a sound will have at 44.1 kHz, if it says how many it has.
+pub(crate) fn expected_samples(format: &Format) -> Option<u64> {
+    format.samples.map(|samples| converted(samples, format.rate_hz))
+}
+
 /// Makes silence of what is no number, and holds the rest within bounds; says how many samples that changed.
 fn repair(piece: &mut [f32]) -> u64 {
     let mut repaired = 0;
@@ -75,7 +79,7 @@ fn repair(piece: &mut [f32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Format, Raw};
+    use crate::Raw;
 
     #[test]
     fn what_is_no_number_is_silence_and_what_is_too_loud_is_held() {

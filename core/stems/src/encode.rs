@@ -6,6 +6,8 @@ mod flac;
 mod tests;
 mod wav;
 
+use std::io::{Seek, Write};
+
 use crate::{Result, Stereo};
 pub use depth::Depth;
 pub use flac::Flac;
@@ -24,6 +26,40 @@ pub trait Sink {
     /// # Errors
     /// [`ErrorKind::Write`](crate::ErrorKind::Write).
     fn finish(&mut self) -> Result<Written>;
+}
+
+/// What the stems of a song are written as, in the formats that are written here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// WAV.
+    Wav(Depth),
+    /// FLAC, which has no floats.
+    Flac(Depth),
+}
+
+impl Encoding {
+    /// Begins a stem at the beginning of `to`; `expected_samples` as in [`Wav::new`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Write`](crate::ErrorKind::Write).
+    pub fn sink(
+        self,
+        to: impl Write + Seek + 'static,
+        expected_samples: Option<u64>,
+    ) -> Result<Box<dyn Sink>> {
+        Ok(match self {
+            Encoding::Wav(depth) => Box::new(Wav::new(to, depth, expected_samples)?),
+            Encoding::Flac(depth) => Box::new(Flac::new(to, depth)?),
+        })
+    }
+
+    /// What names of such files end with.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Encoding::Wav(_) => "wav",
+            Encoding::Flac(_) => "flac",
+        }
+    }
 }
 
 /// What became of a stem.

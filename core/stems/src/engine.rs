@@ -2,13 +2,24 @@
 //!
 //! To the pipeline, an [`Engine`] is something that takes the mix and gives stems, sample by sample. Most engines look at spectra
 //! and answer with masks: these are [`MaskEngine`]s, and [`Masking`] makes an `Engine` of each. One that works on samples
-//! itself is an `Engine` directly.
+//! itself is an `Engine` directly. Engines are put together: [`Folded`] adds stems up to a smaller set, [`Chain`] gives one of
+//! them to a second engine.
 
+mod chain;
+mod folded;
+mod htdemucs;
 mod masking;
+mod name;
 mod spectral;
+mod spleeter;
 
+pub use chain::Chain;
+pub use folded::Folded;
+pub use htdemucs::{Htdemucs, HtdemucsGraph};
 pub use masking::{MaskEngine, Masking, Shape};
-pub use spectral::Spectral;
+pub use name::EngineName;
+pub use spectral::{Percussive, Spectral};
+pub use spleeter::{MaskExtension, Spleeter, SpleeterNetworks};
 
 use crate::{Result, Stem, Stereo};
 

@@ -33,6 +33,12 @@ pub enum ErrorKind {
     Stems,
     /// The weights that an engine needs cannot be read, or are not what they should be.
     Model,
+    /// An engine would make these stems if its model were installed.
+    ModelAbsent,
+    /// There is no model of this name.
+    ModelUnknown,
+    /// The conditions of a model's weights were not accepted.
+    Licence,
     /// The engine itself failed.
     Engine,
     /// Whoever watched wanted it to stop.

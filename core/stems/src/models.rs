@@ -1,5 +1,22 @@
-//! The weights of networks, as others trained and stored them.
+//! Models: which there are, the folder they are in, and what reads them.
+//!
+//! [`MODELS`] is the list of those that are known. A [`Folder`] has those that are installed and chooses one for a [`Wish`]; the
+//! [`Choice`] says what it will need before anything is loaded. A [`Cache`] keeps loaded ones between songs.
 
+mod cache;
 mod checkpoint;
+mod choice;
+mod folder;
+pub(crate) mod onnx;
+mod registry;
+mod source;
+#[cfg(test)]
+mod tests;
+mod weights;
 
+pub use cache::Cache;
 pub use checkpoint::{Checkpoint, Tensor};
+pub use choice::{Choice, Wish};
+pub use folder::{Consent, Folder, Installed};
+pub use registry::{Known, Licence, MODELS, Model, ModelFile, Networks, Origin};
+pub use weights::Weights;

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::{Format, RATE_HZ, Result, Sound, Stereo};
+use crate::{Format, RATE_HZ, Result, Sink, Sound, Stereo, Written};
 
 /// A tone of half of full scale on both sides.
 pub(crate) fn sine(hertz: f64, rate_hz: u32, samples: usize) -> Stereo {
@@ -25,6 +25,35 @@ pub(crate) fn noise(seed: u64, samples: usize) -> Stereo {
         made.push(next(), next());
     }
     made
+}
+
+/// Noise that is the same in every language, within a quarter of full scale: what the scripts beside this crate give to others.
+pub(crate) fn hashed(samples: usize) -> Stereo {
+    let sample = |number: u64| {
+        let square = number.wrapping_mul(number).wrapping_mul(2_654_435_761);
+        let hashed = square.wrapping_add(number.wrapping_mul(40_503)) >> 16 & 0xFFFF;
+        hashed as f32 / (1 << 17) as f32 - 0.25
+    };
+    let mut made = Stereo::with_capacity(samples);
+    for at in 0..samples as u64 {
+        made.push(sample(2 * at), sample(2 * at + 1));
+    }
+    made
+}
+
+/// Keeps a stem.
+#[derive(Default)]
+pub(crate) struct Kept(pub(crate) Stereo);
+
+impl Sink for Kept {
+    fn write(&mut self, samples: &Stereo) -> Result<()> {
+        self.0.extend(samples.left(), samples.right());
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Written> {
+        Ok(Written { samples: self.0.len() as u64, ..Written::default() })
+    }
 }
 
 /// How much louder `expected` is than the difference to `made`, in decibels.

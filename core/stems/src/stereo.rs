@@ -61,6 +61,15 @@ impl Stereo {
         self.sides[1].extend_from_slice(&right[..samples]);
     }
 
+    /// Adds another piece of the same length, sample by sample.
+    pub(crate) fn add(&mut self, other: &Stereo) {
+        for (side, other) in self.sides.iter_mut().zip(&other.sides) {
+            for (sample, other) in side.iter_mut().zip(other) {
+                *sample += other;
+            }
+        }
+    }
+
     /// Keeps the first so many samples.
     pub fn truncate(&mut self, samples: usize) {
         for side in &mut self.sides {

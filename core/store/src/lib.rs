@@ -56,7 +56,7 @@ pub use local::LocalBlobs;
 pub use memory::MemoryBlobs;
 pub use part::Part;
 pub use path::RelPath;
-pub use place::{Place, Shelf};
+pub use place::{Kept, Place, RenditionKey, Shelf};
 pub use remote::{
     Blocks, Forward, Forwarded, Found, Hears, Origin, Origins, Outgoing, OutgoingAnswer, OutgoingBounds,
     Private, RemoteAuth, RemoteBelief, RemoteBeliefs, RemoteOrigin, RemotePath, RemoteSettings, RemoteWaits,
@@ -65,7 +65,7 @@ pub use remote::{
 pub use renditions::{Hold, Making, Published, RenditionId, Renditions};
 pub use room::{Reserved, Room};
 pub use s3::{S3Blobs, S3Settings};
-pub use source::{Pieces, Remote, Source, SourceReader, Stamp, Validator};
+pub use source::{Pieces, Remote, Run, Source, SourceReader, Stamp, Validator};
 pub use spool::{Spool, SpoolId, SpoolReader, Spooled, Whole};
 pub use sums::BlockSums;
 pub use walk::{Entry, Walk};

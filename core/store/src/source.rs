@@ -21,8 +21,10 @@ use crate::error::{Error, ErrorKind};
 use crate::resident::read_resident;
 
 pub(crate) mod checked;
+mod composed;
 
 use checked::Sums;
+pub use composed::Run;
 
 /// What tells that a file's bytes changed, small enough to be kept in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -35,6 +35,7 @@ mod books;
 mod figures;
 mod fresh;
 mod hold;
+mod kept;
 mod open;
 mod purge;
 mod room;
@@ -239,6 +240,11 @@ impl Cache {
         Ok(None)
     }
 
+    /// Whether something is kept under a key, as far as the index tells.
+    pub fn has(&self, key: &Key) -> bool {
+        self.books().has(slot_of(key.as_bytes()))
+    }
+
     /// Lets go of what is kept under a key that nobody asks for any more. Nobody is told, since it concerns nobody.
     ///
     /// # Errors
@@ -270,7 +276,7 @@ impl Cache {
     }
 
     /// What may be taken of the disk, in bytes.
-    pub(crate) fn limit_bytes(&self) -> u64 {
+    pub fn limit_bytes(&self) -> u64 {
         self.books().limit_bytes()
     }
 

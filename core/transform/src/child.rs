@@ -12,6 +12,7 @@ mod words;
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,9 @@ use crate::error::Error;
 use crate::guard::Fed;
 use crate::sandbox::{Protection, Sandbox};
 pub use ended::{Ended, Outcome};
+pub(crate) use find::ask;
 use leash::Leash;
+pub(crate) use start::Starter;
 pub use words::Progress;
 
 /// Which program.
@@ -67,6 +70,11 @@ impl Guard {
     pub fn other(program: &Path) -> Guard {
         Guard { program: program.to_owned() }
     }
+
+    /// Which program it is.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
 }
 
 /// Where ffmpeg is looked for and how it is run.
@@ -87,6 +95,8 @@ pub enum ChildInput {
     Nothing,
     /// A regular file: its standard input, which it may open again as `/proc/self/fd/0`.
     File(File),
+    /// A socket over which it is told what to do.
+    Line(OwnedFd),
     /// What is read for it by ranges, at `http://127.0.0.1:`[`SERVED_PORT`](crate::guard::SERVED_PORT)`/`.
     Served(Source),
 }
@@ -117,7 +127,7 @@ impl ChildInput {
 
     fn fed(&self) -> Fed {
         match self {
-            ChildInput::Nothing => Fed::Nothing,
+            ChildInput::Nothing | ChildInput::Line(_) => Fed::Nothing,
             ChildInput::File(_) => Fed::Descriptor,
             ChildInput::Served(_) => Fed::Served,
         }
@@ -143,7 +153,7 @@ struct Shared {
     ffprobe: PathBuf,
     version: String,
     protection: Protection,
-    starter: start::Starter,
+    starter: Starter,
 }
 
 impl Ffmpeg {
@@ -239,6 +249,16 @@ impl Child {
     /// Its number.
     pub fn id(&self) -> u32 {
         self.leash.id()
+    }
+
+    /// The most memory that it had until now, in bytes, what it shares with others included; 0 when it is gone.
+    pub fn peak_bytes(&self) -> u64 {
+        self.leash.pid().map_or(0, supervise::peak_bytes)
+    }
+
+    /// Something came of it that it did not write to its output.
+    pub(crate) fn moved(&self) {
+        self.leash.moved();
     }
 
     /// Ends it as one that wants too much when it has more memory of its own than this, in bytes. It is looked at a few

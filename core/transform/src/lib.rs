@@ -30,6 +30,7 @@ mod sniff;
 mod transforms;
 mod waveform;
 mod work;
+mod worker;
 
 pub use argv::{Argv, Input, Light};
 pub use cache::{
@@ -49,8 +50,10 @@ pub use playlist::{PLAYLIST_BEGINNING, PLAYLIST_TYPE, master};
 pub use probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoLooks, VideoTrack, probe_args};
 pub use recipe::{
     Audio, Bitrate, Captions, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Key,
-    Picture, Piece, Quality, Recipe, Rotation, Size, Soundtrack, Speed, Sprite, Unfit, Video, Waveform,
+    Picture, Piece, Quality, Recipe, Rotation, Size, Soundtrack, Speed, Sprite, Stem, Unfit, Video, Waveform,
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;
-pub use transforms::{Asker, Material, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Parts, Transforms};
+pub use transforms::{Asker, Material, ORIGIN_LIBRARY, ORIGIN_STEMS, ORIGIN_UPLOADS, Parts, Transforms};
+pub use work::near::AtHand;
+pub use worker::{Worker, WorkerSettings, Workers};

@@ -15,11 +15,13 @@ use store::Validator;
 use crate::error::{Error, ErrorKind};
 
 mod parts;
+mod stem;
 
 pub use parts::{
     Bitrate, Captions, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Picture, Quality, Rotation, Size, Speed,
     Unfit,
 };
+pub use stem::Stem;
 
 /// How renditions are encoded. It is part of every key: another number makes what was kept under the old one unfindable.
 // format: part of each key in the cache

@@ -48,6 +48,8 @@ pub struct Material {
 
 /// Where files of the catalog's folders come from.
 pub const ORIGIN_LIBRARY: &str = "library";
+/// Where stems come from.
+pub const ORIGIN_STEMS: &str = "stems";
 /// Where what was sent to the catalog comes from.
 pub const ORIGIN_UPLOADS: &str = "uploads";
 
@@ -70,6 +72,7 @@ impl Material {
         let origin = match place {
             store::Place::File(..) => ORIGIN_LIBRARY,
             store::Place::Blob(_) => ORIGIN_UPLOADS,
+            store::Place::Rendition(_) => ORIGIN_STEMS,
         };
         Material::whole(source, origin, name)
     }

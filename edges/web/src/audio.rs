@@ -111,22 +111,22 @@ pub(crate) async fn cover(
     Asked(query): Asked<PictureQuery>,
     head: request::Parts,
 ) -> Result<Response, Error> {
-    show_cover(&app, &caller.account(), &caller.identity.viewer(), id, &query, &head).await
+    show_cover(&app, &caller.account(), &caller.identity.viewer(), Item::Track(id), &query, &head).await
 }
 
-/// Shows the cover of a track that a viewer sees on somebody's account.
+/// Shows the cover of something that a viewer sees on somebody's account.
 pub(crate) async fn show_cover(
     app: &App,
     account: &Account<'_>,
     viewer: &Viewer,
-    id: TrackId,
+    item: Item,
     query: &PictureQuery,
     head: &request::Parts,
 ) -> Result<Response, Error> {
     let (pixels, address) = (query.pixels(), caller::client(head).address);
-    let shown = app.covers.of_item(&*app.catalog, &app.shelf, viewer, Item::Track(id), pixels, address);
+    let shown = app.covers.of_item(&*app.catalog, &app.shelf, viewer, item, pixels, address);
     let shown: Result<Shown, Error> = shown.await;
-    show(app, account, head, shown?, format!("cover of {id}"))
+    show(app, account, head, shown?, format!("cover of {item}"))
 }
 
 /// Sends a picture.

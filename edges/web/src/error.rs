@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::json;
+use crate::stems::{SplitError, SplitErrorKind};
 
 /// What kind of failure it is, in the words of the API; each has one status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +218,14 @@ fn challenge(headers: &mut HeaderMap) {
     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Millpond\""));
 }
 
+/// Takes the way back that a browser shows a window of its own for: what a page asks for must not open one, the page has a
+/// form. The other challenge stays, because there must be one.
+pub(crate) fn only_bearer(headers: &mut HeaderMap) {
+    if headers.remove(WWW_AUTHENTICATE).is_some() {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Millpond\""));
+    }
+}
+
 /// Whole seconds, at least one: `Retry-After: 0` would invite a busy loop.
 pub(crate) fn seconds_up(after: Duration) -> u64 {
     after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1)
@@ -269,6 +278,27 @@ impl From<catalog::Refusal> for Error {
                 Error::new(Code::SignInWrong, "this way to sign in does not work for this user")
             }
             Refusal::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<SplitError> for Error {
+    fn from(SplitError { kind, said }: SplitError) -> Self {
+        let (code, retry_after) = match kind {
+            SplitErrorKind::NotFound => (Code::NotFound, None),
+            SplitErrorKind::Empty => (Code::Empty, None),
+            SplitErrorKind::TooLarge => (Code::TooLarge, None),
+            SplitErrorKind::NoModel => (Code::Missing, None),
+            SplitErrorKind::NeverFits => (Code::NeverFits, None),
+            SplitErrorKind::TooMany { retry_after } => (Code::TooMany, Some(retry_after)),
+            SplitErrorKind::Busy { retry_after } => (Code::Busy, Some(retry_after)),
+            SplitErrorKind::Full => (Code::DiskFull, Some(limits::RETRY_AFTER)),
+            SplitErrorKind::Broken => (Code::Broken, None),
+        };
+        let error = Error::new(code, said);
+        match retry_after {
+            Some(after) => error.retry_after(after),
+            None => error,
         }
     }
 }

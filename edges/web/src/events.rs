@@ -28,9 +28,9 @@ use crate::json::{self, Id};
 use crate::uploads::UploadAnswer;
 
 /// Asks proxies not to hold events back until there are many.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(crate) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// A line that means nothing, so that nobody on the way takes the connection for dead.
-const HEARTBEAT: &[u8] = b": still here\n\n";
+pub(crate) const HEARTBEAT: &[u8] = b": still here\n\n";
 
 /// Follow an upload
 ///

@@ -27,7 +27,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Code, Detail, Error};
 use crate::json;
-use guard::{Guarded, Watch};
+pub(crate) use guard::{Guarded, Watch};
 
 /// What the form has.
 #[derive(ToSchema)]
@@ -330,7 +330,7 @@ fn frames<'a>(
 }
 
 /// A field that is no file.
-async fn small(name: &str, field: &mut Field<'static>, watch: &Watch) -> Result<String, Error> {
+pub(crate) async fn small(name: &str, field: &mut Field<'static>, watch: &Watch) -> Result<String, Error> {
     let mut text = Vec::new();
     while let Some(piece) = field.next().await {
         let piece = piece.map_err(broken)?;
@@ -346,7 +346,7 @@ async fn small(name: &str, field: &mut Field<'static>, watch: &Watch) -> Result<
 }
 
 /// The line that stands between the parts.
-fn boundary(headers: &HeaderMap) -> Result<String, Error> {
+pub(crate) fn boundary(headers: &HeaderMap) -> Result<String, Error> {
     let named = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let boundary = named.and_then(|value| multer::parse_boundary(value).ok());
     boundary.filter(|text| !text.is_empty() && text.len() <= 70).ok_or_else(|| {
@@ -357,6 +357,6 @@ fn boundary(headers: &HeaderMap) -> Result<String, Error> {
     })
 }
 
-fn broken(_: multer::Error) -> Error {
+pub(crate) fn broken(_: multer::Error) -> Error {
     Error::new(Code::Invalid, "the form is broken, or broke off")
 }

@@ -82,6 +82,8 @@ async fn admit(app: &App, route: &Route, head: &mut request::Parts) -> Result<Op
     };
     match access::judge(caller.as_ref().map(|caller| &*caller.identity.user), action) {
         Verdict::Allowed => Ok(caller),
+        // What strangers may then have of it is bounded where it is done.
+        Verdict::SignIn if route.strangers && app.stems_are_public => Ok(None),
         Verdict::SignIn => Err(Error::new(Code::SignInNeeded, "sign in first")
             .hint("with POST /session, an API key as Bearer, or HTTP Basic")),
         Verdict::Denied => Err(Error::new(Code::NotAllowed, "you may not do this")),

@@ -68,8 +68,13 @@ pub(crate) fn compress(answer: Response, asked: Asked, budget: &Budget) -> Respo
     Response::from_parts(head, Body::new(Gzip { inner: body, encoder: None, done: false, _permit: permit }))
 }
 
-/// Whether the client takes gzip (RFC 9110 section 12.5.3).
+/// Whether the client takes gzip.
 fn is_accepted(headers: &HeaderMap) -> bool {
+    takes(headers, "gzip")
+}
+
+/// Whether the client takes a coding (RFC 9110 section 12.5.3).
+pub(crate) fn takes(headers: &HeaderMap, wanted_coding: &str) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let mut of_any = None;
     for choice in values.flat_map(|value| value.split(',')) {
@@ -77,7 +82,9 @@ fn is_accepted(headers: &HeaderMap) -> bool {
         let coding = parts.next().unwrap_or_default();
         let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         let wanted = weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0));
-        if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+        // Old clients say `x-gzip`, which is the same.
+        let coding = coding.strip_prefix("x-").unwrap_or(coding);
+        if coding.eq_ignore_ascii_case(wanted_coding) {
             return wanted;
         }
         if coding == "*" {

@@ -22,12 +22,18 @@ mod origin;
 mod routes;
 
 mod account;
+mod albums;
+mod annotations;
+mod artists;
 mod audio;
+mod browse;
 mod events;
 mod form;
 mod front;
 mod health;
 mod html;
+mod live;
+mod lyrics;
 mod media;
 mod metrics;
 mod openapi;
@@ -36,9 +42,12 @@ mod scan;
 mod scrobbling;
 mod session;
 mod shares;
+mod stems;
 mod streams;
 mod tracks;
+mod ui;
 mod uploads;
+mod users;
 mod videos;
 
 mod cors;
@@ -62,7 +71,7 @@ use prometheus_client::registry::Registry;
 use store::Shelf;
 use stream::Streams;
 use tokio_util::sync::CancellationToken;
-use transform::Covers;
+use transform::{Covers, Transforms};
 
 pub use caller::{SESSION_COOKIE, who};
 pub use health::Health;
@@ -70,6 +79,7 @@ pub use observe::{Observed, observe};
 pub use operations::Operations;
 pub use origin::{BadUrl, BaseUrl, Origins};
 pub use routes::{ROUTES, Route};
+pub use stems::{Cleared, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 /// What the routes work with.
 pub struct Parts {
@@ -87,6 +97,12 @@ pub struct Parts {
     pub streams: Streams,
     /// Gives covers their sizes.
     pub covers: Covers,
+    /// Makes sound as players want it; without it, stems come as they are kept.
+    pub transforms: Option<Transforms>,
+    /// What takes songs apart.
+    pub splitter: Arc<dyn Splitter>,
+    /// `stems.public`: whether the splitter's own routes are open to strangers.
+    pub stems_are_public: bool,
     /// The widths in which videos are offered: `cdn.ladder`.
     pub ladder: Arc<[u64]>,
     /// The law.
@@ -118,6 +134,8 @@ pub(crate) struct App {
     parts: Parts,
     /// The text of `/openapi.json`.
     description: Bytes,
+    /// What strangers may have of the splitter.
+    strangers: stems::Strangers,
 }
 
 impl Deref for App {
@@ -132,6 +150,6 @@ impl Deref for App {
 /// is merged into this one must not have a fallback of its own.
 pub fn router(parts: Parts) -> Router {
     let description = openapi::text(&parts.base_url, parts.beside.clone());
-    let app = Arc::new(App { parts, description });
+    let app = Arc::new(App { parts, description, strangers: stems::Strangers::new() });
     routes::build(app)
 }

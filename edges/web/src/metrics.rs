@@ -13,7 +13,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Error;
-use crate::operations::Totals;
+use crate::operations::{SEPARATION, Totals};
+use crate::stems::Asker;
 use crate::{App, held, json};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,7 +25,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) struct MetricsAnswer {
     /// `ok`.
     status: &'static str,
-    /// By path of the route.
+    /// By path of the route; `separation` is the taking apart of songs.
     metrics: BTreeMap<&'static str, OperationAnswer>,
     /// When this was read, as RFC 3339.
     timestamp: String,
@@ -61,14 +62,19 @@ impl From<Totals> for OperationAnswer {
 /// Every figure
 ///
 /// Prometheus text when `Accept` names `text/plain` or `application/openmetrics-text`, as every scraper's does;
-/// otherwise the operations as JSON.
+/// otherwise the operations as JSON. Strangers, where they may split songs, are shown that operation alone.
 #[utoipa::path(get, path = "/metrics", tag = "server",
     responses((status = 200, description = "the figures", content(
         (MetricsAnswer = "application/json"), (String = "text/plain"), (String = "application/openmetrics-text")))))]
-pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    asker: Asker,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let is_stranger = matches!(asker, Asker::Stranger(_));
     // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
     let permit = app.budget.wait(Pool::Connections, limits::LISTING_BYTES).await?;
-    let (content_type, text) = match wanted(&headers) {
+    let (content_type, text) = match wanted(&headers).filter(|_| !is_stranger) {
         Some(content_type) => {
             let mut text = String::new();
             text::encode(&mut text, &app.registry)
@@ -76,8 +82,9 @@ pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
             (content_type, text.into_bytes())
         }
         None => {
-            let metrics =
-                app.operations.figures().into_iter().map(|(name, totals)| (name, totals.into())).collect();
+            let figures = app.operations.figures().into_iter();
+            let shown = figures.filter(|(name, _)| !is_stranger || *name == SEPARATION);
+            let metrics = shown.map(|(name, totals)| (name, totals.into())).collect();
             let figures = MetricsAnswer { status: "ok", metrics, timestamp: json::moment(json::now()) };
             let text = serde_json::to_vec(&figures)
                 .map_err(|error| Error::broken("the metrics cannot be written", &error))?;

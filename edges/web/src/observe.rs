@@ -25,12 +25,13 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::error::{Code, Error};
+use crate::error::{self, Code, Error};
 use crate::operations::Operations;
 use crate::origin::Origins;
 use crate::{BaseUrl, cors, gzip, shares};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 
 /// What [`observe`] works with. Clones share the figures.
@@ -151,6 +152,8 @@ struct Asked {
     /// The route hears preflights too, and may answer them.
     by_route: bool,
     gzip: gzip::Asked,
+    /// A page asks, and not a person who opens an address (Fetch Metadata, W3C).
+    by_page: bool,
 }
 
 impl Asked {
@@ -171,6 +174,7 @@ impl Asked {
             is_preflight: cors::is_preflight(request.method(), headers),
             by_route: cors::is_said_by_route(request.uri(), prefix, &observed.readers_by_route),
             gzip: gzip::Asked::by(request.method(), headers),
+            by_page: headers.get(SEC_FETCH_DEST).is_some_and(|dest| dest != "document"),
         }
     }
 
@@ -251,6 +255,9 @@ fn finish(answer: Response, asked: &Asked, observed: &Observed) -> Response {
     let mut answer = gzip::compress(answer, asked.gzip, &observed.budget);
     let policy = if is_media(answer.headers()) { MEDIA_POLICY } else { API_POLICY };
     let headers = answer.headers_mut();
+    if asked.by_page {
+        error::only_bearer(headers);
+    }
     cors::mark(&asked.readers, headers);
     headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
     headers.entry(REFERRER_POLICY).or_insert(NO_REFERRER);
@@ -277,7 +284,7 @@ fn is_media(headers: &HeaderMap) -> bool {
 
 /// Where files come in: what such a request takes is its client's line, and it has figures of its own.
 fn is_upload(class: &str) -> bool {
-    matches!(class, "/uploads" | "/uploads/{id}" | "/tracks/")
+    matches!(class, "/uploads" | "/uploads/{id}" | "/tracks/" | "/separate")
 }
 
 /// One line for every answer, and a louder one for those that took long. A stream takes as long as it plays, and

@@ -15,16 +15,22 @@ use utoipa::{Modify, OpenApi};
 use crate::caller::SESSION_COOKIE;
 use crate::error::{ErrorAnswer, ErrorWords};
 use crate::{
-    App, BaseUrl, account, audio, events, form, front, health, json, media, metrics, playlists, scan,
-    scrobbling, session, shares, streams, tracks, uploads, videos,
+    App, BaseUrl, account, albums, annotations, artists, audio, browse, events, form, front, health, json,
+    live, lyrics, media, metrics, playlists, scan, scrobbling, session, shares, stems, streams, tracks, ui,
+    uploads, users, videos,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Millpond", description = "The own API of a Millpond media server."),
     paths(
-        front::page, health::report, describe, metrics::show,
-        session::open, session::close,
+        front::page, ui::to_page, ui::document, ui::file, health::report, describe, metrics::show,
+        session::who, session::open, session::close,
+        users::list, users::add, users::change, users::remove, users::set_own_password,
+        browse::libraries, browse::genres, browse::search, browse::search_tracks, browse::starred_tracks,
+        albums::list, albums::read, albums::songs, albums::cover,
+        artists::list, artists::read, artists::albums, artists::cover,
+        annotations::star, annotations::unstar, annotations::rate, annotations::play, lyrics::read, live::follow,
         account::me, account::keys, account::add_key, account::remove_key,
         account::app_passwords, account::add_app_password, account::remove_app_password,
         scrobbling::list, scrobbling::connect, scrobbling::disconnect,
@@ -34,6 +40,8 @@ use crate::{
         form::upload, events::progress, uploads::options, uploads::begin, uploads::put, uploads::options_of_one,
         uploads::see, uploads::append, uploads::instead, uploads::give_up, events::follow,
         media::audio, media::image,
+        stems::separate, stems::status, stems::result, stems::events, stems::cancel,
+        stems::list, stems::split, stems::file, stems::clear_models,
         playlists::list, playlists::create, playlists::read, playlists::change, playlists::remove, playlists::songs,
         playlists::export,
         streams::list, streams::end, scan::status, scan::follow, scan::start,
@@ -57,17 +65,33 @@ impl Modify for Everywhere {
         let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorAnswer"))).build();
         let error =
             ResponseBuilder::new().description("any error").content("application/json", error).build();
-        for operation in api.paths.paths.values_mut().flat_map(operations) {
-            operation.responses.responses.insert("default".to_owned(), error.clone().into());
+        for (path, item) in &mut api.paths.paths {
+            for (method, operation) in operations(item) {
+                operation.responses.responses.insert("default".to_owned(), error.clone().into());
+                operation.operation_id = Some(id_of(method, path));
+            }
         }
     }
 }
 
-/// The operations of one path, those that we have.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let item =
-        [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete, &mut item.options];
-    item.into_iter().flatten()
+/// The operations of one path, those that we have, by their methods.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let item = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("patch", &mut item.patch),
+        ("put", &mut item.put),
+        ("delete", &mut item.delete),
+        ("options", &mut item.options),
+    ];
+    item.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// What programs that are generated from the description call an operation. No two have the same id, which is what the
+/// specification wants; the names of our functions would be, because many modules have a `list`.
+fn id_of(method: &str, path: &str) -> String {
+    let plain = |part: &str| part.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    path.split('/').skip(1).fold(method.to_owned(), |id, part| format!("{id}_{}", plain(part)))
 }
 
 /// The description as text, for clients that come to this address, with that of the routes of other faces.
@@ -127,6 +151,13 @@ mod tests {
             assert_eq!(open, route.action == catalog::Action::Knock, "{} {}", route.method, route.path);
             assert!(operation["responses"]["default"].is_object(), "{} {}", route.method, route.path);
         }
+        let ids: BTreeSet<&str> = ROUTES
+            .iter()
+            .filter_map(|route| {
+                api["paths"][route.path][route.method.as_str().to_lowercase()]["operationId"].as_str()
+            })
+            .collect();
+        assert_eq!(ids.len(), ROUTES.len(), "each operation has an id of its own: {ids:?}");
         assert_eq!(api["info"]["version"], env!("CARGO_PKG_VERSION"));
     }
 }

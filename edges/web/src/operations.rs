@@ -13,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+/// The operation of taking a song apart, which is no request.
+pub(crate) const SEPARATION: &str = "separation";
 /// The class of a request that no route matched.
 pub(crate) const UNMATCHED: &str = "unmatched";
 /// The class of all routes beyond [`limits::OPERATIONS_MAX`].
@@ -129,6 +131,11 @@ impl Operations {
         of.count += 1;
         of.memory_bytes = of.memory_bytes.saturating_add(memory_bytes);
         of.memory_bytes_max = of.memory_bytes_max.max(memory_bytes);
+    }
+
+    /// Counts a song that was taken apart: how long that took, and the most memory that the process held that did it.
+    pub fn separated(&self, took: Duration, memory_bytes: u64) {
+        self.record(SEPARATION, StatusCode::OK, took, memory_bytes);
     }
 
     /// The figures by class, in the order of the classes.

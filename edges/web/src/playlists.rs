@@ -13,7 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{Page, Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, Viewer};
+use catalog::{Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, Viewer};
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +22,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::json::{self, Asked, Fields, Form, Id};
-use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
+use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer, by_offset};
 
 pub(crate) use export::{__path_export, export};
 pub(crate) use import::ImportAnswer;
@@ -133,14 +133,6 @@ pub(crate) async fn songs(
         (next, TrackAnswer::from(track))
     })
     .await
-}
-
-/// A page of a list that goes on by offset: each row with the offset behind it.
-fn by_offset<Row: catalog::Weight>(rows: Vec<Row>, offset: u64, rows_max: usize) -> Page<(u64, Row), u64> {
-    let was_whole = rows.len() >= rows_max || catalog::is_cut(&rows);
-    let rows: Vec<(u64, Row)> = (offset.saturating_add(1)..).zip(rows).collect();
-    let next = rows.last().map(|(next, _)| *next).filter(|_| was_whole);
-    Page { rows, next }
 }
 
 /// Read a playlist

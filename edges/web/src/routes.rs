@@ -10,8 +10,9 @@ use catalog::Action;
 use crate::error::{Code, Error};
 use crate::gate::Gate;
 use crate::{
-    App, account, audio, events, form, front, health, media, metrics, openapi, playlists, scan, scrobbling,
-    session, shares, streams, tracks, uploads, videos,
+    App, account, albums, annotations, artists, audio, browse, events, form, front, health, live, lyrics,
+    media, metrics, openapi, playlists, scan, scrobbling, session, shares, stems, streams, tracks, ui,
+    uploads, users, videos,
 };
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
@@ -26,6 +27,8 @@ pub struct Route {
     pub by_link: bool,
     /// Whether it is the audio platform's own path, whose errors are `{"detail"}`.
     pub platforms: bool,
+    /// Whether it is one of the splitter's own, which `stems.public` opens to strangers.
+    pub strangers: bool,
     handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
 }
 
@@ -36,7 +39,7 @@ impl Route {
         action: Action,
         handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
     ) -> Self {
-        Route { method, path, action, by_link: false, platforms: false, handler }
+        Route { method, path, action, by_link: false, platforms: false, strangers: false, handler }
     }
 
     const fn or_link(
@@ -45,7 +48,7 @@ impl Route {
         action: Action,
         handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
     ) -> Self {
-        Route { method, path, action, by_link: true, platforms: false, handler }
+        Route { method, path, action, by_link: true, platforms: false, strangers: false, handler }
     }
 
     const fn of_platform(
@@ -54,7 +57,25 @@ impl Route {
         action: Action,
         handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
     ) -> Self {
-        Route { method, path, action, by_link: false, platforms: true, handler }
+        Route { method, path, action, by_link: false, platforms: true, strangers: false, handler }
+    }
+
+    const fn of_splitter(
+        method: Method,
+        path: &'static str,
+        action: Action,
+        handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
+    ) -> Self {
+        Route { method, path, action, by_link: false, platforms: true, strangers: true, handler }
+    }
+
+    const fn and_splitter(
+        method: Method,
+        path: &'static str,
+        action: Action,
+        handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
+    ) -> Self {
+        Route { method, path, action, by_link: false, platforms: false, strangers: true, handler }
     }
 }
 
@@ -70,17 +91,23 @@ const LISTEN: Action = Action::Listen;
 const OWN: Action = Action::OwnAccount;
 const ADMIN: Action = Action::Administer;
 const UPLOAD: Action = Action::Upload;
+const TRANSFORM: Action = Action::Transform;
 const CHANGE: Action = Action::ChangeTrack { owner: None };
 
 /// Every route of this face.
 pub static ROUTES: &[Route] = &[
     Route::new(GET, "/", KNOCK, |m| on(m, front::page)),
+    Route::new(GET, "/app", KNOCK, |m| on(m, ui::to_page)),
+    Route::new(GET, "/app/", KNOCK, |m| on(m, ui::document)),
+    Route::new(GET, "/app/{*file}", KNOCK, |m| on(m, ui::file)),
     Route::new(GET, "/health", KNOCK, |m| on(m, health::report)),
     Route::new(GET, "/openapi.json", KNOCK, |m| on(m, openapi::describe)),
-    Route::new(GET, "/metrics", ADMIN, |m| on(m, metrics::show)),
+    Route::and_splitter(GET, "/metrics", ADMIN, |m| on(m, metrics::show)),
+    Route::new(GET, "/session", KNOCK, |m| on(m, session::who)),
     Route::new(POST, "/session", KNOCK, |m| on(m, session::open)),
     Route::new(DELETE, "/session", OWN, |m| on(m, session::close)),
     Route::new(GET, "/me", OWN, |m| on(m, account::me)),
+    Route::new(PUT, "/me/password", OWN, |m| on(m, users::set_own_password)),
     Route::new(GET, "/me/keys", OWN, |m| on(m, account::keys)),
     Route::new(POST, "/me/keys", OWN, |m| on(m, account::add_key)),
     Route::new(DELETE, "/me/keys/{id}", OWN, |m| on(m, account::remove_key)),
@@ -90,12 +117,34 @@ pub static ROUTES: &[Route] = &[
     Route::new(GET, "/me/scrobbling", OWN, |m| on(m, scrobbling::list)),
     Route::new(PUT, "/me/scrobbling/{id}", OWN, |m| on(m, scrobbling::connect)),
     Route::new(DELETE, "/me/scrobbling/{id}", OWN, |m| on(m, scrobbling::disconnect)),
+    Route::new(GET, "/users", ADMIN, |m| on(m, users::list)),
+    Route::new(POST, "/users", ADMIN, |m| on(m, users::add)),
+    Route::new(PATCH, "/users/{id}", ADMIN, |m| on(m, users::change)),
+    Route::new(DELETE, "/users/{id}", ADMIN, |m| on(m, users::remove)),
+    Route::new(GET, "/libraries", LISTEN, |m| on(m, browse::libraries)),
+    Route::new(GET, "/albums", LISTEN, |m| on(m, albums::list)),
+    Route::new(GET, "/albums/{id}", LISTEN, |m| on(m, albums::read)),
+    Route::new(GET, "/albums/{id}/tracks", LISTEN, |m| on(m, albums::songs)),
+    Route::new(GET, "/albums/{id}/cover", LISTEN, |m| on(m, albums::cover)),
+    Route::new(GET, "/artists", LISTEN, |m| on(m, artists::list)),
+    Route::new(GET, "/artists/{id}", LISTEN, |m| on(m, artists::read)),
+    Route::new(GET, "/artists/{id}/albums", LISTEN, |m| on(m, artists::albums)),
+    Route::new(GET, "/artists/{id}/cover", LISTEN, |m| on(m, artists::cover)),
+    Route::new(GET, "/genres", LISTEN, |m| on(m, browse::genres)),
+    Route::new(GET, "/search", LISTEN, |m| on(m, browse::search)),
+    Route::new(GET, "/search/tracks", LISTEN, |m| on(m, browse::search_tracks)),
+    Route::new(GET, "/starred/tracks", LISTEN, |m| on(m, browse::starred_tracks)),
+    Route::new(PUT, "/stars/{id}", LISTEN, |m| on(m, annotations::star)),
+    Route::new(DELETE, "/stars/{id}", LISTEN, |m| on(m, annotations::unstar)),
+    Route::new(PUT, "/ratings/{id}", LISTEN, |m| on(m, annotations::rate)),
     Route::new(GET, "/tracks", LISTEN, |m| on(m, tracks::list)),
     Route::new(GET, "/videos", LISTEN, |m| on(m, videos::list)),
     Route::new(GET, "/videos/{id}", LISTEN, |m| on(m, videos::read)),
     Route::new(GET, "/tracks/{id}", LISTEN, |m| on(m, tracks::read)),
     Route::new(PATCH, "/tracks/{id}", CHANGE, |m| on(m, tracks::change)),
     Route::new(DELETE, "/tracks/{id}", CHANGE, |m| on(m, tracks::remove)),
+    Route::new(POST, "/tracks/{id}/plays", LISTEN, |m| on(m, annotations::play)),
+    Route::new(GET, "/tracks/{id}/lyrics", LISTEN, |m| on(m, lyrics::read)),
     Route::or_link(GET, "/tracks/{id}/audio", LISTEN, |m| on(m, audio::audio)),
     Route::new(GET, "/tracks/{id}/cover", LISTEN, |m| on(m, audio::cover)),
     Route::new(POST, "/tracks/{id}/link", Action::Listen, |m| on(m, audio::link)),
@@ -121,8 +170,18 @@ pub static ROUTES: &[Route] = &[
     Route::new(POST, "/uploads/{id}", UPLOAD, |m| on(m, uploads::instead)),
     Route::new(DELETE, "/uploads/{id}", UPLOAD, |m| on(m, uploads::give_up)),
     Route::new(GET, "/uploads/{id}/events", UPLOAD, |m| on(m, events::follow)),
+    Route::of_splitter(POST, "/separate", TRANSFORM, |m| on(m, stems::separate)),
+    Route::of_splitter(GET, "/jobs/{id}/status", LISTEN, |m| on(m, stems::status)),
+    Route::of_splitter(GET, "/jobs/{id}/result", LISTEN, |m| on(m, stems::result)),
+    Route::of_splitter(GET, "/jobs/{id}/events", LISTEN, |m| on(m, stems::events)),
+    Route::of_splitter(DELETE, "/jobs/{id}", LISTEN, |m| on(m, stems::cancel)),
+    Route::of_platform(GET, "/tracks/{id}/stems", LISTEN, |m| on(m, stems::list)),
+    Route::of_platform(POST, "/tracks/{id}/stems", TRANSFORM, |m| on(m, stems::split)),
+    Route::of_platform(GET, "/tracks/{id}/stems/{file}", LISTEN, |m| on(m, stems::file)),
+    Route::of_platform(DELETE, "/models/cache", ADMIN, |m| on(m, stems::clear_models)),
     Route::new(GET, "/audio/{file_id}", LISTEN, |m| on(m, media::audio)),
     Route::new(GET, "/images/{file_id}", LISTEN, |m| on(m, media::image)),
+    Route::new(GET, "/events", LISTEN, |m| on(m, live::follow)),
     Route::new(GET, "/streams", ADMIN, |m| on(m, streams::list)),
     Route::new(DELETE, "/streams/{id}", ADMIN, |m| on(m, streams::end)),
     Route::new(GET, "/scan", ADMIN, |m| on(m, scan::status)),

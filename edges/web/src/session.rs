@@ -7,6 +7,7 @@ use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, request};
 use axum::response::{IntoResponse, Response};
 use budget::limits;
+use catalog::Refusal;
 use serde::{Deserialize, Serialize};
 use stream::Client;
 use utoipa::ToSchema;
@@ -63,6 +64,34 @@ pub(crate) async fn open(
     Ok(answer)
 }
 
+/// Whom the cookie stands for.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WhoAnswer {
+    /// Null when nobody is signed in, or no longer.
+    user: Option<UserAnswer>,
+    /// The version of the server.
+    version: &'static str,
+}
+
+/// See who is signed in
+///
+/// Open to all, so that a page may ask before anybody is.
+#[utoipa::path(get, path = "/session", tag = "account", security(()),
+    responses((status = 200, description = "the user, or nobody", body = WhoAnswer)))]
+pub(crate) async fn who(State(app): State<Arc<App>>, head: request::Parts) -> Result<Response, Error> {
+    let user = match caller::session_token(&head.headers) {
+        None => None,
+        Some(token) => match Box::pin(app.sign_in.session(token, caller::client(&head).address)).await {
+            Ok(identity) => Some(UserAnswer::of(&identity.user)),
+            Err(Refusal::Wrong) => None,
+            Err(other) => return Err(other.into()),
+        },
+    };
+    let mut answer = json::answer(StatusCode::OK, &WhoAnswer { user, version: env!("CARGO_PKG_VERSION") });
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
 /// Sign out
 ///
 /// Ends the session whose cookie is sent, if any, and takes the cookie back.
@@ -83,7 +112,12 @@ pub(crate) async fn close(
 /// The cookie of a session: out of reach for scripts and for other sites (RFC 6265 section 4.1.2, `SameSite` by its
 /// successor's draft); an age of 0 removes it. It outlives the session, which ends by itself when it is not used. `Secure` follows the client's own connection, behind trusted proxies
 /// resolved, because a browser drops a secure cookie that comes over plain HTTP.
-fn cookie(token: &str, seconds: u64, client: &Client, base: &BaseUrl) -> Result<HeaderValue, Error> {
+pub(crate) fn cookie(
+    token: &str,
+    seconds: u64,
+    client: &Client,
+    base: &BaseUrl,
+) -> Result<HeaderValue, Error> {
     let path = base.cookie_path();
     let secure = if client.secure { "; Secure" } else { "" };
     let text = format!(

@@ -14,7 +14,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, request};
 use axum::response::{IntoResponse, Response};
 use budget::{Pool, limits};
-use catalog::{Refusal, ShareId, TrackId, UserId, Visit};
+use catalog::{Item, Refusal, ShareId, TrackId, UserId, Visit};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -198,5 +198,5 @@ pub(crate) async fn cover(
     head: request::Parts,
 ) -> Result<Response, Error> {
     let Some(id) = shared(&app, &guest, id).await? else { return Ok(closed()) };
-    Ok(media(show_cover(&app, &guest.account(), &guest.0.viewer(), id, &query, &head).await))
+    Ok(media(show_cover(&app, &guest.account(), &guest.0.viewer(), Item::Track(id), &query, &head).await))
 }

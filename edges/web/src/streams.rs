@@ -74,6 +74,17 @@ pub(crate) struct StreamsQuery {
     after: Option<u64>,
 }
 
+/// A page of the running streams behind one of them.
+pub(crate) fn page(app: &App, after: Option<u64>, rows: usize) -> StreamsAnswer {
+    let count = app.streams.running();
+    // One row more than asked for tells whether there is a next page.
+    let mut figures = app.streams.list(after, rows + 1);
+    let more = figures.len() > rows;
+    figures.truncate(rows);
+    let next = figures.last().map(|stream| stream.id).filter(|_| more);
+    StreamsAnswer { count, streams: figures.into_iter().map(Into::into).collect(), next }
+}
+
 /// List running streams
 #[utoipa::path(get, path = "/streams", tag = "server", params(StreamsQuery),
     responses((status = 200, description = "a page of the running streams, oldest first", body = StreamsAnswer)))]
@@ -83,13 +94,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Error> {
     let rows = json::rows(query.limit)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let count = app.streams.running();
-    // One row more than asked for tells whether there is a next page.
-    let mut figures = app.streams.list(query.after, rows + 1);
-    let more = figures.len() > rows;
-    figures.truncate(rows);
-    let next = figures.last().map(|stream| stream.id).filter(|_| more);
-    let answer = StreamsAnswer { count, streams: figures.into_iter().map(Into::into).collect(), next };
+    let answer = page(&app, query.after, rows);
     let text =
         serde_json::to_vec(&answer).map_err(|error| Error::broken("the list cannot be written", &error))?;
     drop((answer, permit));

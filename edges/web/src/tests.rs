@@ -12,6 +12,7 @@ mod links;
 mod media;
 mod sessions;
 mod shares;
+mod stems;
 mod uploads;
 
 pub(crate) use log::Log;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{ImageChange, Page, Track, TrackChange, TrackId, Viewer, Visibility};
+use catalog::{Gain, ImageChange, Page, Track, TrackChange, TrackId, Viewer, Visibility};
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{BlobId, FileId};
 use utoipa::{IntoParams, ToSchema};
@@ -144,10 +144,10 @@ impl From<VisibilityWord> for Visibility {
 pub(crate) struct PageQuery {
     /// Rows, 1 to 500; 100 if it is not said. A page may have fewer even when `next` says that there are more.
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
     /// The `next` of the page before.
     #[param(example = "tr-17")]
-    after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// One page. It is written row by row; this is its description.
@@ -193,6 +193,18 @@ pub(crate) async fn page<Row, Key: FromStr + ToString, Shown: Serialize>(
     Ok(held::listing(app, slot, "application/json", text)?)
 }
 
+/// A page of a list that goes on by offset: each row with the offset behind it.
+pub(crate) fn by_offset<Row: catalog::Weight>(
+    rows: Vec<Row>,
+    offset: u64,
+    rows_max: usize,
+) -> Page<(u64, Row), u64> {
+    let was_whole = rows.len() >= rows_max || catalog::is_cut(&rows);
+    let rows: Vec<(u64, Row)> = (offset.saturating_add(1)..).zip(rows).collect();
+    let next = rows.last().map(|(next, _)| *next).filter(|_| was_whole);
+    Page { rows, next }
+}
+
 /// Writes the rows until the text is long enough; the key of the last one written is where the next page starts.
 fn page_text<Key: ToString, Shown: Serialize>(
     name: &str,
@@ -222,16 +234,52 @@ fn write<T: Serialize>(text: &mut Vec<u8>, what: &T) -> Result<(), Error> {
     serde_json::to_writer(text, what).map_err(|error| Error::broken("the page cannot be written", &error))
 }
 
+/// A track with how loud it is, which lists do not tell.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OneTrackAnswer {
+    #[serde(flatten)]
+    track: TrackAnswer,
+    /// What its tags say of how loud it is.
+    gain: Option<GainAnswer>,
+}
+
+/// ReplayGain 2.0, as the tags have it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GainAnswer {
+    /// By how many decibels the track is to be made louder.
+    track_db: Option<f64>,
+    /// By how many the whole album is.
+    album_db: Option<f64>,
+    /// The loudest sample of the track; 1 is full scale.
+    track_peak: Option<f64>,
+    /// The loudest sample of the album.
+    album_peak: Option<f64>,
+}
+
+impl From<Gain> for GainAnswer {
+    fn from(gain: Gain) -> Self {
+        let decibels = |millionths: i64| millionths as f64 / 1e6;
+        let peak = |millionths: u64| millionths as f64 / 1e6;
+        GainAnswer {
+            track_db: gain.track_gain_udb.map(decibels),
+            album_db: gain.album_gain_udb.map(decibels),
+            track_peak: gain.track_peak_millionths.map(peak),
+            album_peak: gain.album_peak_millionths.map(peak),
+        }
+    }
+}
+
 /// Read a track
 #[utoipa::path(get, path = "/tracks/{id}", tag = "tracks", params(("id" = String, Path, example = "tr-17")),
-    responses((status = 200, description = "the track", body = TrackAnswer)))]
+    responses((status = 200, description = "the track", body = OneTrackAnswer)))]
 pub(crate) async fn read(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id<TrackId>,
 ) -> Result<Response, Error> {
     let track = app.catalog.track(&caller.identity.viewer(), id).await?;
-    Ok(json::answer(StatusCode::OK, &TrackAnswer::from(track)))
+    let gain = track.details.read().gain.map(GainAnswer::from);
+    Ok(json::answer(StatusCode::OK, &OneTrackAnswer { track: TrackAnswer::from(track), gain }))
 }
 
 /// What of a track can be changed; what is left out stays.

@@ -22,6 +22,7 @@ mod making;
 mod output;
 mod settings;
 mod spare;
+mod stems;
 mod telling;
 mod wiring;
 
@@ -35,6 +36,11 @@ fn main() -> ExitCode {
         return transform::guard::main(args);
     }
     allocator::settle();
+    // And for each song that is taken apart, behind the guard.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == stems::WORD) {
+        return stems::child_main(args);
+    }
     match commands::run() {
         Ok(code) => code,
         Err(error) => {

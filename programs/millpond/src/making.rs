@@ -13,7 +13,8 @@ use prometheus_client::registry::Registry;
 use store::{Blocks, Remotes, Renditions, Shelf};
 use stream::Streams;
 use tokio_util::sync::CancellationToken;
-use transform::{Cache, CacheSettings, Covers, Ffmpeg, FfmpegSettings, Guard, Transforms, VideoLooks};
+pub(crate) use transform::FfmpegSettings;
+use transform::{Cache, CacheSettings, Covers, Ffmpeg, Guard, Transforms, VideoLooks};
 use web::{BaseUrl, Origins};
 
 use crate::error::{Error, Result};

@@ -29,6 +29,7 @@ use crate::keeping::Keeping;
 use crate::listen::{Deadlines, House, Proxies, acceptor};
 use crate::making::Making;
 use crate::settings::Settings;
+use crate::stems::{self, Stems};
 use crate::telling;
 
 /// Everything that serves.
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) scrobbler: Scrobbler,
     /// Who follows podcasts.
     pub(crate) podcasts: Podcasts,
+    /// What takes songs apart.
+    pub(crate) stems: Stems,
 }
 
 /// Opens the library folders and tells the database which there are.
@@ -129,7 +132,11 @@ pub(crate) async fn build(
     let shelf = Shelf::new(folders.clone(), Arc::clone(&keeping.blobs));
     let making = Making::open(home, settings, &keeping, &house.stop).await?;
     making.register(&mut registry);
+    let shelf = shelf.with_renditions(Arc::new(making.transforms.cache().clone()));
     let cdn = making.face(home, settings, &shelf, &streams)?;
+    let of_songs = operations.clone();
+    let told = move |took, memory_bytes| of_songs.separated(took, memory_bytes);
+    let stems = stems::open(home, settings, &shelf, &making, told, &mut registry)?;
     let outgoing = telling::outgoing(home, settings)?;
     outgoing.register(&mut registry);
     let (begun, scrobbler) = telling::scrobbler(home, settings, &outgoing, &mut registry);
@@ -144,6 +151,7 @@ pub(crate) async fn build(
         streams: &streams,
         scanner: &scanner,
         making: &making,
+        stems: &stems,
         begun: &begun,
         feeds: &feeds,
         stop,
@@ -151,7 +159,7 @@ pub(crate) async fn build(
     house.router = faces.routes(registry, operations, peaks, listings, cdn);
     address(&mut house, settings)?;
     let looks = making.looks(home, &shelf);
-    Ok(Parts { house: house.open(), streams, scanner, keeping, making, looks, scrobbler, podcasts })
+    Ok(Parts { house: house.open(), streams, scanner, keeping, making, looks, scrobbler, podcasts, stems })
 }
 
 /// Says under which name the house is known, who may speak for others there, and how long anybody may take.
@@ -192,6 +200,7 @@ struct Faces<'a> {
     streams: &'a Streams,
     scanner: &'a Scanner,
     making: &'a Making,
+    stems: &'a Stems,
     begun: &'a Begun,
     feeds: &'a Arc<Notify>,
     stop: &'a CancellationToken,
@@ -207,7 +216,7 @@ impl Faces<'_> {
         listings: Slots<i64>,
         cdn: Router,
     ) -> Router {
-        let Faces { home, settings, shelf, ingest, streams, scanner, making, stop, .. } = self;
+        let Faces { home, settings, shelf, ingest, streams, scanner, making, stems, stop, .. } = self;
         let watchers = Slots::new(
             "upload_watchers",
             "upload_watchers_per_user",
@@ -245,6 +254,9 @@ impl Faces<'_> {
             ingest: (*ingest).clone(),
             streams: (*streams).clone(),
             covers: making.covers.clone(),
+            transforms: Some(making.transforms.clone()),
+            splitter: Arc::new(Stems::clone(stems)),
+            stems_are_public: settings.stems.public,
             ladder: settings.cdn.ladder.widths().into(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),

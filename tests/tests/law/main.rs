@@ -11,6 +11,7 @@ mod covers;
 mod library;
 mod metronome;
 mod renditions;
+mod stems;
 mod uploads;
 
 use std::path::{Path, PathBuf};
@@ -107,6 +108,7 @@ const LOADS: &[Load] = &[
     Load { name: "uploads", run: uploads::uploads },
     Load { name: "renditions", run: renditions::ordered },
     Load { name: "covers", run: covers::covers },
+    Load { name: "stems", run: stems::songs },
 ];
 
 /// What the loads share.

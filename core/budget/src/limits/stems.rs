@@ -33,3 +33,17 @@ pub const STEMS_THREADS_MAX: usize = 16;
 pub const STEMS_READ_BYTES_MAX: u64 = 64 * MIB;
 /// Samples of each channel in one packet; the longest that coders make are a few thousand.
 pub const STEMS_PACKET_SAMPLES_MAX: u64 = 65_536;
+/// What a process that takes songs apart holds beside its engine: the program, a decoder, and the encoders of five stems.
+pub const STEMS_PROGRAM_BYTES: u64 = 24 * MIB;
+/// What the spectral engine holds at most for one song.
+pub const STEMS_SPECTRAL_BYTES: u64 = 24 * MIB;
+/// What Spleeter's networks need for one song beside their weights, on one thread.
+pub const STEMS_SPLEETER_BYTES: u64 = 132 * MIB;
+/// What the network of Demucs needs for one song beside its weights, on one thread.
+pub const STEMS_HTDEMUCS_BYTES: u64 = 800 * MIB;
+/// A network's graph without its numbers: that of Demucs has 1.5 MB.
+pub const STEMS_GRAPH_BYTES_MAX: u64 = 16 * MIB;
+/// The longest segment that a network of Demucs may hear: a minute. Its makers' hears 7.8 seconds.
+pub const STEMS_SEGMENT_SAMPLES_MAX: usize = 60 * 44_100;
+/// What one part of a layer of Spleeter's needs before it is added up; all channels of the widest layer at once would need 52 MB.
+pub const STEMS_PART_BYTES_MAX: usize = 14 * MIB as usize;

@@ -16,7 +16,9 @@ mod credits;
 mod discovery;
 mod doomed;
 mod house;
+mod instrumentals;
 mod inventory;
+mod jobs;
 mod left_off;
 mod libraries;
 mod lists;
@@ -142,6 +144,18 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     podcasts::an_episode_is_fetched_by_one_and_told_once(make().await).await;
     podcasts::p08_of_an_episode_its_track_is_shown_to_those_who_see_it(make().await).await;
     podcasts::what_was_fetched_of_an_episode_is_removed_with_its_bytes(make().await).await;
+
+    instrumentals::an_accompaniment_is_a_song_of_its_own(make().await).await;
+    instrumentals::an_instrumental_follows_its_song(make().await).await;
+    instrumentals::p08_an_instrumental_is_seen_by_who_sees_its_song(make().await).await;
+
+    jobs::a_job_is_claimed_by_one_and_ends_once(make().await).await;
+    jobs::a_try_that_failed_is_repeated_so_often_as_may_be(make().await).await;
+    jobs::a_job_whose_worker_is_gone_is_taken_up_again(make().await).await;
+    jobs::a_cancelled_job_is_nobodys(make().await).await;
+    jobs::jobs_come_in_their_order_and_are_bounded(make().await).await;
+    jobs::stems_are_there_all_together(make().await).await;
+    jobs::what_ended_long_ago_is_forgotten_with_what_was_sent_for_it(make().await).await;
 
     scrobbles::an_account_is_one_users_and_goes_through_its_states(make().await).await;
     scrobbles::a_play_is_in_line_for_each_account_and_leaves_it_once(make().await).await;

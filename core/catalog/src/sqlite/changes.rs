@@ -225,7 +225,7 @@ impl Sqlite {
     }
 }
 
-async fn remove(tx: &mut Write, id: i64) -> Result<()> {
+pub(super) async fn remove(tx: &mut Write, id: i64) -> Result<()> {
     for sql in REMOVE {
         sqlx::query(sql).bind(id).execute(&mut **tx).await?;
     }

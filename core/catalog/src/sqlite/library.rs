@@ -13,6 +13,7 @@ use super::{Result, Scope, Sqlite, now};
 use crate::access::Viewer;
 use crate::database::{Library, Page};
 use crate::error::Error;
+use crate::model::instrumentals::{INSTRUMENTALS, is_twin};
 use crate::model::{
     Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, DiscTitle, Genre, Item, LibraryRow, RandomFilter,
     Track, TrackChange, TrackId, UnixMs, Video,
@@ -36,18 +37,20 @@ pub(super) const LIBRARIES: &str = concat!(
     ORDER BY l.position, l.id"
 );
 const HIDE_LIBRARIES: &str = "UPDATE libraries SET hidden = 1
-    WHERE hidden = 0 AND root <> '' AND root NOT IN (SELECT value FROM json_each(?1))";
+    WHERE hidden = 0 AND id > 0 AND root NOT IN (SELECT value FROM json_each(?1))";
 const SHOW_LIBRARY: &str = "INSERT INTO libraries (root, name, position) VALUES (?1, ?2, ?3)
     ON CONFLICT (root) DO UPDATE SET position = excluded.position, hidden = 0";
 const ALL_FOLDERS: &str = "SELECT l.id, l.name, l.root,
         (SELECT ifnull(sum(n.tracks), 0) FROM album_totals n WHERE n.library_id = l.id) AS tracks
-    FROM libraries l WHERE l.hidden = 0 AND l.root <> '' ORDER BY l.position, l.id";
+    FROM libraries l WHERE l.hidden = 0 AND l.id > 0 ORDER BY l.position, l.id";
 
 macro_rules! cover_rows {
     ($from:literal, $($condition:tt)*) => {
         concat!(
             "WITH ", seen!(), " SELECT t.library_id, t.cover_path, t.cover_offset, t.cover_count, t.cover_type,
-                (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, c.key AS image_key,
+                (SELECT b.key FROM blobs b WHERE b.id = ifnull(t.blob, (SELECT s.blob
+                    FROM instrumentals i CROSS JOIN tracks s ON s.id = i.song WHERE i.track = t.id))) AS blob_key,
+                c.key AS image_key,
                 c.content_type AS image_type
             FROM ", $from, " LEFT JOIN blobs c ON c.id = t.cover_blob
             WHERE ", has_cover!(), " AND ", track_seen!(), " AND ", $($condition)*, " LIMIT 1"
@@ -79,6 +82,17 @@ fn library_name(root: &str) -> String {
     last.unwrap_or(root).to_owned()
 }
 
+/// The libraries with all instrumentals that somebody sees as one, if he sees any.
+fn instrumentals_as_one(rows: Vec<LibraryRow>) -> Vec<LibraryRow> {
+    let (twins, mut rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| is_twin(row.id));
+    let tracks = twins.iter().map(|row| row.tracks).sum();
+    if tracks > 0 {
+        let name = "Instrumentals".to_owned();
+        rows.push(LibraryRow { id: INSTRUMENTALS, name, root: String::new(), tracks });
+    }
+    rows
+}
+
 impl Sqlite {
     async fn cover_by(&self, sql: &'static str, viewer: &Viewer, id: i64) -> Result<Option<Cover>> {
         let scope = Scope::of(viewer);
@@ -102,7 +116,7 @@ impl Library for Sqlite {
     async fn libraries(&self, viewer: &Viewer) -> Result<Vec<LibraryRow>> {
         let scope = Scope::of(viewer);
         let found: Vec<LibraryTableRow> = self.readers.all(scope.query(LIBRARIES)).await?;
-        rows::all(found)
+        rows::all(found).map(instrumentals_as_one)
     }
 
     async fn set_libraries(&self, roots: &[String]) -> Result<Vec<LibraryRow>> {

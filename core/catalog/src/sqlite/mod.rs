@@ -29,6 +29,7 @@ use store::FolderId;
 use self::readers::{Query, Readers};
 use crate::access::Viewer;
 use crate::error::{Error, ErrorKind};
+use crate::model::instrumentals::{INSTRUMENTALS, twin_of};
 use crate::model::{LibrarySet, UPLOADS, UnixMs};
 
 mod albums;
@@ -42,7 +43,9 @@ mod credentials;
 mod credits;
 mod discovery;
 mod feeds;
+mod instrumentals;
 mod inventory;
+mod jobs;
 mod left_off;
 mod library;
 mod line;
@@ -60,6 +63,7 @@ mod shares;
 mod smart;
 mod sql;
 mod stations;
+mod stems;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -212,8 +216,11 @@ impl Scope {
             (LibrarySet::Only(set), folder) => {
                 let asked = |id: FolderId| folder.is_none_or(|folder| folder == id);
                 let own = (asked(UPLOADS) && !set.contains(&UPLOADS)).then_some(OWN_UPLOADS);
-                let ids = set.iter().filter(|id| asked(**id)).map(|id| id.0);
-                Some(ids.chain(own).collect::<Vec<i64>>())
+                // Only real libraries are given to anybody.
+                let set = || set.iter().filter(|id| id.0 >= 0);
+                let ids = set().filter(|id| asked(**id)).map(|id| id.0);
+                let twins = set().filter(|_| asked(INSTRUMENTALS)).map(|id| twin_of(*id).0);
+                Some(ids.chain(twins).chain(own).collect::<Vec<i64>>())
             }
         };
         Scope { user: viewer.user.0, libraries: libraries.map(|ids| json_ids(&ids)), manages: viewer.manages }

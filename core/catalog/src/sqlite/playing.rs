@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Sqlite as Driver, Transaction};
 
-use super::{Result, Scope, Sqlite};
+use super::{Result, Scope, Sqlite, instrumentals};
 use crate::access::Viewer;
 use crate::model::{Track, TrackId};
 
@@ -61,7 +61,8 @@ pub(super) struct Write {
 impl Write {
     /// Makes it last. When this has returned, nothing older is played. If its caller goes away meanwhile, which of the
     /// two comes first is open, and the clock alone ends older rows.
-    pub(super) async fn commit(self) -> Result<()> {
+    pub(super) async fn commit(mut self) -> Result<()> {
+        instrumentals::settle(&mut self).await?;
         let Write { transaction, changes } = self;
         let done = transaction.commit().await;
         drop(changes);

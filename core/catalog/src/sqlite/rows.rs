@@ -5,6 +5,7 @@ use store::{BlobId, BlobKey, FolderId, Place, RelPath};
 
 use super::columns::row;
 use crate::error::{Error, ErrorKind};
+use crate::model::instrumentals::home_of;
 use crate::model::{
     Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet,
     PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
@@ -273,7 +274,7 @@ impl TryFrom<CoverRow> for Cover {
         }
         let place = match (row.blob_key, row.cover_path) {
             (Some(blob), _) => Place::Blob(key(&blob)?),
-            (None, Some(file)) => Place::File(FolderId(row.library_id), path(&file)?),
+            (None, Some(file)) => Place::File(home_of(FolderId(row.library_id)), path(&file)?),
             (None, None) => return Err(Error::not_found("cover")),
         };
         Ok(Cover {

@@ -2,7 +2,8 @@
 //!
 //! The first three parameters are the same everywhere: `?1` the viewer, `?2` his libraries as a JSON array or NULL for
 //! all, `?3` whether he sees private tracks of others. [`Scope`](super::Scope) binds them. A user who is limited to some
-//! libraries sees what he sent himself all the same: -1 in the array stands for that.
+//! libraries sees what he sent himself all the same: -1 in the array stands for that, and -2 for all
+//! instrumentals ([`INSTRUMENTALS`](crate::INSTRUMENTALS)).
 //!
 //! A list is a `page` of at most 500 ids, found by a narrow index in the order of the list, and then the rows of these
 //! ids: `CROSS JOIN` keeps SQLite from choosing another order.
@@ -13,7 +14,8 @@ macro_rules! seen {
     () => {
         "seen (id) AS MATERIALIZED (
             SELECT id FROM libraries
-            WHERE hidden = 0 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2)))),
+            WHERE hidden = 0 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))
+                OR (id < -2 AND -2 IN (SELECT value FROM json_each(?2))))),
         seen_own (id) AS MATERIALIZED (SELECT 0 WHERE -1 IN (SELECT value FROM json_each(?2)))"
     };
 }

@@ -4,11 +4,11 @@
 //! - A frame of a song resembles others near it, and what they have in common is the music, not the singer, whose words differ:
 //!   REPET-SIM (Rafii and Pardo, "Music/voice separation using the similarity matrix", 2012), within six seconds to both sides.
 //! - Singers are mixed to the middle, so that what is on both sides alike and in phase may be the singer, and the rest is not.
-//! - Drums are lines across frequencies, and notes are lines along time: medians in both directions tell them apart
-//!   (Fitzgerald, "Harmonic/percussive separation using median filtering", 2010). What is harmonic and low is the bass.
+//! - What is struck looks other than what is held: [`percussive`] parts the rest.
 
 mod features;
 mod median;
+mod percussive;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +19,9 @@ use crate::{BINS, Complex32, Error, ErrorKind, Frame, Mask, RATE_HZ, Result, Ste
 use super::{MaskEngine, Shape};
 use features::Features;
 use median::Medians;
+use percussive::Lines;
+
+pub use percussive::Percussive;
 
 /// How far a frame's likes are looked for, to both sides: six seconds.
 const REACH_FRAMES: usize = 258;
@@ -28,10 +31,6 @@ const ALIKE: usize = 13;
 const APART_FRAMES: usize = 4;
 /// The lowest and the highest frequency of a voice.
 const VOICE_HZ: [f32; 2] = [130.0, 14_000.0];
-/// Where a bass ends, in the middle of a slope.
-const BASS_HZ: f32 = 250.0;
-/// Frames over which a note is longer than a drum, and frequencies over which a drum is wider than a note.
-const LINE: usize = 17;
 
 /// Two stems (vocals, accompaniment) or four (vocals, drums, bass, other), without any model.
 pub struct Spectral {
@@ -40,6 +39,7 @@ pub struct Spectral {
     block_frames: usize,
     features: Features,
     medians: Medians,
+    lines: Lines,
     weights: Weights,
     /// Of each frame of the block: what is sung, and with four stems also what is drummed and what is bass.
     answers: Vec<Answer>,
@@ -66,11 +66,15 @@ impl Spectral {
     /// # Errors
     /// [`ErrorKind::Stems`] if it is to be other than two or four stems.
     pub fn new(stems: usize, threads: usize) -> Result<Self> {
-        let is_made = stems == 2 || stems == 4;
-        let stems = Stem::set(stems).filter(|_| is_made).ok_or_else(|| {
+        let stems = Stem::set(stems).filter(|set| Self::makes(set)).ok_or_else(|| {
             Error::new(ErrorKind::Stems, format!("the spectral engine makes 2 or 4 stems, not {stems}"))
         })?;
         Ok(Self::with_block(stems, threads, STEMS_SPECTRAL_BLOCK_FRAMES))
+    }
+
+    /// Whether it makes such a set.
+    pub fn makes(stems: &[Stem]) -> bool {
+        stems.len() == 2 || stems.len() == 4
     }
 
     fn with_block(stems: &'static [Stem], threads: usize, block_frames: usize) -> Self {
@@ -81,7 +85,8 @@ impl Spectral {
             threads: threads.clamp(1, STEMS_THREADS_MAX),
             block_frames,
             features: Features::new(2 * REACH_FRAMES + block_frames),
-            medians: Medians::new(ALIKE.max(LINE)),
+            medians: Medians::new(ALIKE),
+            lines: Lines::new(),
             weights: Weights::new(),
             answers: vec![Answer { vocals: empty(), drums: vec![0.0; drums] }; block_frames],
             next: 0,
@@ -104,13 +109,7 @@ impl Spectral {
                 * self.weights.voice[bin];
         }
         if !answer.drums.is_empty() {
-            self.features.around(at, LINE / 2, &mut scratch.around);
-            let rows: Vec<&[f32]> = scratch.around.iter().map(|near| self.features.frame(*near)).collect();
-            self.medians.of_rows(&rows, &mut scratch.along);
-            self.medians.of_neighbours(own, LINE, &mut scratch.across);
-            for ((share, across), along) in answer.drums.iter_mut().zip(&scratch.across).zip(&scratch.along) {
-                *share = ratio(across.powi(4), along.powi(4));
-            }
+            self.lines.struck(&self.features, at, &mut scratch.lines, &mut answer.drums);
         }
     }
 }
@@ -186,26 +185,26 @@ impl MaskEngine for Spectral {
 /// What one thread writes on.
 struct Scratch {
     likeness: Vec<f32>,
-    around: Vec<usize>,
     repeating: Vec<f32>,
-    along: Vec<f32>,
-    across: Vec<f32>,
+    lines: percussive::Scratch,
 }
 
 impl Scratch {
     fn new() -> Self {
-        let row = || vec![0.0; BINS];
-        Scratch { likeness: Vec::new(), around: Vec::new(), repeating: row(), along: row(), across: row() }
+        Scratch { likeness: Vec::new(), repeating: vec![0.0; BINS], lines: percussive::Scratch::new() }
     }
 }
 
 impl Weights {
     fn new() -> Self {
-        let hertz = |bin: usize| bin as f32 * RATE_HZ as f32 / (2 * (BINS - 1)) as f32;
         let voice = |bin| f32::from(u8::from(hertz(bin) > VOICE_HZ[0] && hertz(bin) < VOICE_HZ[1]));
-        let bass = |bin| 1.0 / (1.0 + (hertz(bin) / BASS_HZ).powi(8));
-        Weights { voice: (0..BINS).map(voice).collect(), bass: (0..BINS).map(bass).collect() }
+        Weights { voice: (0..BINS).map(voice).collect(), bass: percussive::bass() }
     }
+}
+
+/// The frequency of a bin.
+fn hertz(bin: usize) -> f32 {
+    bin as f32 * RATE_HZ as f32 / (2 * (BINS - 1)) as f32
 }
 
 /// The part that the one has of both; nothing of nothing.

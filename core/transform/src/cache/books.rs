@@ -276,6 +276,11 @@ impl Books {
         Some(self.ground.hold(slot))
     }
 
+    /// Whether an entry is there, without counting that it was asked for.
+    pub(super) fn has(&self, slot: i64) -> bool {
+        self.policy.peek(&slot).is_some()
+    }
+
     /// Counts that an entry was asked for. Whether it is there.
     pub(super) fn touch(&mut self, slot: i64) -> bool {
         self.policy.get(&slot).is_some()

@@ -205,6 +205,14 @@ impl Filling {
         Ok(())
     }
 
+    /// Makes room for so many bytes in all, before somebody else writes them.
+    ///
+    /// # Errors
+    /// As [`Cache::reserve`].
+    pub async fn reach(&mut self, length: u64) -> Result<(), Error> {
+        self.room.reach(length).await
+    }
+
     /// Tells those who read it as it grows that this is all, whatever becomes of it now.
     pub fn end(&self) {
         self.making.end();

@@ -64,7 +64,7 @@ impl Ffmpeg {
 }
 
 /// What a guard says that it could put up.
-async fn ask(starter: &Starter) -> Result<Protection, Error> {
+pub(crate) async fn ask(starter: &Starter) -> Result<Protection, Error> {
     let args = vec![WORD.into(), ASK.into()];
     let (input, output) = (ChildInput::Nothing, ChildOutput::Pipe);
     let (text, ended) = answer(starter.start(args, input, output, ASKING).await?).await?;

@@ -79,9 +79,14 @@ impl Leash {
 
     /// Its number; 0 when there is none.
     pub(super) fn id(&self) -> u32 {
+        self.pid().map_or(0, |pid| pid.as_raw_pid().unsigned_abs())
+    }
+
+    /// The process, while it is there.
+    pub(super) fn pid(&self) -> Option<Pid> {
         match self.held().state {
-            State::There(pid) => pid.as_raw_pid().unsigned_abs(),
-            State::Starting | State::Over => 0,
+            State::There(pid) => Some(pid),
+            State::Starting | State::Over => None,
         }
     }
 

@@ -94,15 +94,28 @@ fn spawn(
 
 /// What starts processes through the guard, and the tasks that watch them. A clone is the same.
 #[derive(Clone, Debug)]
-pub(super) struct Starter {
+pub(crate) struct Starter {
     guard: Guard,
     jobs: mpsc::Sender<Job>,
-    pub(super) children: TaskTracker,
+    pub(crate) children: TaskTracker,
 }
 
 impl Starter {
-    pub(super) fn new(guard: Guard, waiting_max: usize) -> io::Result<Starter> {
+    pub(crate) fn new(guard: Guard, waiting_max: usize) -> io::Result<Starter> {
         Ok(Starter { guard, jobs: thread(waiting_max)?, children: TaskTracker::new() })
+    }
+
+    /// Starts a guard with these orders, which becomes their program.
+    pub(crate) async fn guarded(
+        &self,
+        orders: Orders,
+        input: ChildInput,
+        output: ChildOutput,
+    ) -> Result<Child, Error> {
+        let caps = orders.caps;
+        let mut args = vec![WORD.into()];
+        args.extend(orders.write());
+        self.start(args, input, output, caps).await
     }
 
     /// Runs the guard's program with these arguments, and watches what becomes of it.
@@ -113,8 +126,9 @@ impl Starter {
         output: ChildOutput,
         caps: Caps,
     ) -> Result<Child, Error> {
-        let failed =
-            |e: io::Error| Error::new(ErrorKind::Io, "ffmpeg could not be started").with_words(e.to_string());
+        let failed = |e: io::Error| {
+            Error::new(ErrorKind::Io, "a child could not be started").with_words(e.to_string())
+        };
         let (input, served) = standard_input(input).map_err(failed)?;
         let output = match output {
             ChildOutput::Pipe => None,
@@ -178,10 +192,8 @@ impl Ffmpeg {
         }
         let (protection, parent) = (self.protection(), std::process::id());
         let program = self.path_of(program).to_owned();
-        let orders = Orders { protection, fed, caps, parent, program, args };
-        let mut args = vec![WORD.into()];
-        args.extend(orders.write());
-        self.0.starter.start(args, input, output, caps).await
+        let orders = Orders { protection, fed, caps, parent, reads: None, program, args };
+        self.0.starter.guarded(orders, input, output).await
     }
 }
 
@@ -200,6 +212,7 @@ fn standard_input(input: ChildInput) -> io::Result<(Option<OwnedFd>, Option<supe
     match input {
         ChildInput::Nothing => Ok((None, None)),
         ChildInput::File(file) => Ok((Some(file.into()), None)),
+        ChildInput::Line(socket) => Ok((Some(socket), None)),
         ChildInput::Served(source) => {
             let (ours, theirs) = UnixStream::pair()?;
             ours.set_nonblocking(true)?;

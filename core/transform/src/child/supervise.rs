@@ -217,6 +217,11 @@ fn resident(pid: Pid) -> Resident {
     proc_file(pid, "status", read).unwrap_or_default()
 }
 
+/// The most memory that a process had which is not dead.
+pub(super) fn peak_bytes(pid: Pid) -> u64 {
+    resident(pid).peak_bytes
+}
+
 /// Processor time of a process that is not reaped, in milliseconds.
 fn processor_ms(pid: Pid) -> u64 {
     // format: proc_pid_stat(5), fields 14 and 15, counted behind the name, which may hold anything.

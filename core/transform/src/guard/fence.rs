@@ -58,6 +58,9 @@ fn rules(orders: &Orders) -> Result<RulesetCreated, RulesetError> {
     if orders.fed == Fed::Served {
         rules = rules.add_rule(NetPort::new(SERVED_PORT, AccessNet::ConnectTcp))?;
     }
+    if let Some(folder) = &orders.reads {
+        rules = rules.add_rules(path_beneath_rules([folder], AccessFs::ReadFile | AccessFs::ReadDir))?;
+    }
     let written = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate;
     if is_file(io::stdout().as_fd()) {
         rules = rules.add_rule(PathBeneath::new(io::stdout(), written))?;

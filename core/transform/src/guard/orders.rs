@@ -38,6 +38,8 @@ pub(crate) struct Orders {
     pub(crate) caps: Caps,
     /// The server's number.
     pub(crate) parent: u32,
+    /// A folder whose files it may open, beside its input.
+    pub(crate) reads: Option<PathBuf>,
     /// What to become, as an absolute path.
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
@@ -46,11 +48,12 @@ pub(crate) struct Orders {
 impl Orders {
     /// As arguments behind [`WORD`](super::WORD).
     pub(crate) fn write(self) -> Vec<OsString> {
-        let Orders { protection, fed, caps, parent, program, args } = self;
+        let Orders { protection, fed, caps, parent, reads, program, args } = self;
         let Caps { memory_bytes, cpu_seconds, file_bytes } = caps;
         let numbers = [memory_bytes, cpu_seconds, file_bytes, parent.into()];
         let mut all: Vec<OsString> = vec![protection.word().into(), fed.word().into()];
         all.extend(numbers.map(|number| number.to_string().into()));
+        all.push(reads.unwrap_or_default().into());
         all.push(program.into());
         all.extend(args);
         all
@@ -70,11 +73,15 @@ impl Orders {
         };
         let parent = number(&next("parent")?)?;
         let parent = u32::try_from(parent).map_err(|_| "no such parent")?;
+        let reads = Some(PathBuf::from(next("folder")?)).filter(|reads| !reads.as_os_str().is_empty());
+        if reads.as_ref().is_some_and(|reads| !reads.is_absolute()) {
+            return Err("the folder is no absolute path".to_owned());
+        }
         let program = PathBuf::from(next("program")?);
         if !program.is_absolute() {
             return Err("the program is no absolute path".to_owned());
         }
-        Ok(Orders { protection, fed, caps, parent, program, args: args.collect() })
+        Ok(Orders { protection, fed, caps, parent, reads, program, args: args.collect() })
     }
 }
 
@@ -93,6 +100,7 @@ mod tests {
             fed: Fed::Served,
             caps: Caps { memory_bytes: 1, cpu_seconds: 2, file_bytes: 3 },
             parent: 4,
+            reads: None,
             program: "/usr/bin/ffmpeg".into(),
             args: vec!["-i".into(), "ask".into()],
         }
@@ -102,7 +110,8 @@ mod tests {
     fn what_is_written_is_read() {
         for (landlock, fed) in [(true, Fed::Nothing), (false, Fed::Descriptor), (true, Fed::Served)] {
             let protection = Protection { landlock, network: !landlock, seccomp: fed == Fed::Nothing };
-            let orders = Orders { protection, fed, ..orders() };
+            let reads = landlock.then(|| "/var/lib/models".into());
+            let orders = Orders { protection, fed, reads, ..orders() };
             assert_eq!(Orders::read(orders.clone().write()), Ok(orders));
         }
     }
@@ -122,8 +131,10 @@ mod tests {
         check(1, Some("pipe"), "input");
         check(2, Some("-1"), "number");
         check(5, Some("4294967296"), "parent");
-        check(6, Some("ffmpeg"), "absolute");
-        check(6, None, "program is missing");
+        check(6, Some("models"), "folder is no absolute");
+        check(6, None, "folder is missing");
+        check(7, Some("ffmpeg"), "program is no absolute");
+        check(7, None, "program is missing");
         check(0, None, "protection is missing");
     }
 }

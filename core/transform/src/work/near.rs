@@ -6,7 +6,9 @@
 //! [`FLIGHT_LINGER_MS`] after the last of them was done.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ use crate::cache::{Filling, Moment};
 use crate::child::{ChildInput, Ffmpeg};
 use crate::error::{Error, ErrorKind};
 use crate::guard::SERVED_PORT;
-use crate::transforms::{Inner, busy};
+use crate::transforms::{Inner, Transforms, busy};
 
 /// A source that a child can read, for as long as this is held.
 pub(crate) struct Near {
@@ -110,6 +112,11 @@ impl Inner {
     /// The source itself where it can be read, and otherwise a copy of it. Whoever waits for that has no turn yet.
     pub(super) async fn near(&self, source: &Source, is_for_child: bool) -> Result<Near, Error> {
         let is_too_far = is_for_child && !source.has_file() && !self.ffmpeg().await?.can_serve();
+        self.near_file(source, is_too_far).await
+    }
+
+    /// The same for one that is copied when it is too far, or comes whole.
+    async fn near_file(&self, source: &Source, is_too_far: bool) -> Result<Near, Error> {
         if !source.comes_whole() && !is_too_far {
             return Ok(Near { source: source.clone(), _copy: None });
         }
@@ -157,6 +164,54 @@ impl Inner {
     }
 }
 
+/// A source as a file whose every byte is right, for as long as this is held.
+pub struct AtHand {
+    near: Near,
+    file: File,
+}
+
+impl AtHand {
+    /// The file. Its position is shared with everybody who has it, so it is read by offsets.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// What it is a file of.
+    pub fn source(&self) -> &Source {
+        &self.near.source
+    }
+}
+
+impl Transforms {
+    /// A source as a file, for a child that reads nothing else: what lies elsewhere is copied, and what has checksums is
+    /// read through and compared before.
+    ///
+    /// # Errors
+    /// As making a rendition of it has.
+    pub async fn at_hand(&self, source: &Source) -> Result<AtHand, Error> {
+        let is_far = !source.has_file();
+        let near = self.0.near_file(source, is_far).await?;
+        if !near.source.is_checked(0, near.source.len()) {
+            reading(&near.source, 0, near.source.len(), read_through).await?;
+        }
+        match ChildInput::read_through(&near.source) {
+            Ok(ChildInput::File(file)) => Ok(AtHand { near, file }),
+            Ok(_) => Err(Error::new(ErrorKind::Io, "the source is no file, and was not made one")),
+            Err(e) => {
+                Err(Error::new(ErrorKind::Io, "the source cannot be given on").with_words(e.to_string()))
+            }
+        }
+    }
+
+    /// Whether a source is still what it was when it was opened.
+    ///
+    /// # Errors
+    /// `Changed`.
+    pub async fn unchanged(&self, source: &Source) -> Result<(), Error> {
+        unchanged(source).await
+    }
+}
+
 /// Reads of a source, on a thread that may wait for it.
 pub(super) async fn reading<T: Send + 'static>(
     source: &Source,
@@ -194,7 +249,7 @@ pub(super) async fn fed(source: &Source, ffmpeg: &Ffmpeg) -> Result<(ChildInput,
     let input = input
         .map_err(|e| Error::new(ErrorKind::Io, "the source cannot be given on").with_words(e.to_string()))?;
     let from = match &input {
-        ChildInput::Nothing | ChildInput::File(_) => Input::Descriptor,
+        ChildInput::Nothing | ChildInput::Line(_) | ChildInput::File(_) => Input::Descriptor,
         ChildInput::Served(_) => Input::Loopback(SERVED_PORT),
     };
     Ok((input, from))

@@ -1,6 +1,6 @@
 //! One's own account: who one is, the password, whose key it is.
 
-use catalog::{LibraryRow, LibrarySet, User, Viewer};
+use catalog::{INSTRUMENTALS, LibraryRow, LibrarySet, User, Viewer};
 use serde::Serialize;
 
 use crate::auth::decoded;
@@ -22,7 +22,10 @@ pub(crate) async fn user(call: Call) -> Answer {
 /// Every library, whoever sees it: their numbers say what a user who sees all of them sees.
 pub(crate) async fn all_libraries(call: &Call) -> Result<Vec<LibraryRow>, Error> {
     let viewer = Viewer { libraries: LibrarySet::All, ..call.viewer()? };
-    Ok(call.catalog().libraries(&viewer).await?)
+    let mut libraries = call.catalog().libraries(&viewer).await?;
+    // It is given to nobody: who sees a song sees its instrumental.
+    libraries.retain(|library| library.id != INSTRUMENTALS);
+    Ok(libraries)
 }
 
 /// `changePassword`: one's own, or for an admin anybody's. It ends the user's sessions; keys and app passwords stay.

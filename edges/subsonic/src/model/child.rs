@@ -172,7 +172,7 @@ impl<'a> Child<'a> {
             suffix: Some(&track.suffix),
             duration: Some(seconds(track.duration_ms)),
             bit_rate: Some(track.bitrate_kbps),
-            path: Some(track.path.as_str()),
+            path: Some(track.shown_path()),
             is_video: Some(is_video(track)),
             user_rating: rated(track.play.rating),
             play_count: Some(track.play.plays),

@@ -19,7 +19,7 @@ use http_body::Body as _;
 use crate::error::{Code, Error};
 
 /// What is known of a form on its way.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     bytes_max: u64,
     /// Bytes that the parser was given since it last gave something.
     waiting: AtomicU64,
@@ -30,7 +30,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A form of so many bytes at most.
-    pub(super) fn new(bytes_max: u64) -> Arc<Self> {
+    pub(crate) fn new(bytes_max: u64) -> Arc<Self> {
         Arc::new(Watch {
             bytes_max,
             waiting: AtomicU64::new(0),
@@ -41,12 +41,12 @@ impl Watch {
     }
 
     /// The parser gave something.
-    pub(super) fn progressed(&self) {
+    pub(crate) fn progressed(&self) {
         self.waiting.store(0, Ordering::Relaxed);
     }
 
     /// Why the form was ended here, if it was.
-    pub(super) fn verdict(&self) -> Option<Error> {
+    pub(crate) fn verdict(&self) -> Option<Error> {
         if self.too_large.load(Ordering::Relaxed) {
             return Some(Error::new(
                 Code::TooLarge,
@@ -72,7 +72,7 @@ impl Watch {
 }
 
 /// The body of a form for the parser.
-pub(super) struct Guarded {
+pub(crate) struct Guarded {
     body: Body,
     watch: Arc<Watch>,
     /// The parser has a piece that it has not looked at.
@@ -80,7 +80,7 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    pub(super) fn new(body: Body, watch: Arc<Watch>) -> Self {
+    pub(crate) fn new(body: Body, watch: Arc<Watch>) -> Self {
         Guarded { body, watch, fed: false }
     }
 }

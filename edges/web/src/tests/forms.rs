@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::house::{Answer, House, Who, Wishes, png, wav, with};
 
-const BOUNDARY: &str = "----a boundary";
+pub(super) const BOUNDARY: &str = "----a boundary";
 
 /// A form of these parts: name, file name, bytes.
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+pub(super) fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, filename, bytes) in parts {
         let filename = filename.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();

@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::tests::stems::NoSplitter;
 use crate::tests::whole;
 use crate::{BaseUrl, Health, Observed, Operations, Origins, Parts};
 
@@ -80,6 +81,8 @@ pub(super) struct Wishes {
     pub(super) stop: CancellationToken,
     /// Routes of another face, merged in beside ours.
     pub(super) beside: Router,
+    /// Whether strangers may use the splitter.
+    pub(super) stems_are_public: bool,
     /// The beginnings of those that say themselves who may read an answer.
     pub(super) readers_by_route: Vec<String>,
 }
@@ -355,6 +358,9 @@ fn parts(
         ingest: ingest.clone(),
         streams: Streams::new(settings, budget.clone(), chunks),
         covers: transform::Covers::default(),
+        transforms: None,
+        splitter: Arc::new(NoSplitter),
+        stems_are_public: wishes.stems_are_public,
         ladder: [320, 640].into(),
         budget: budget.clone(),
         scanner: scanner.clone(),

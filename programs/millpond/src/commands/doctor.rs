@@ -6,11 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use budget::{Budget, limits, memory};
+use budget::{Budget, Pool, limits, memory};
+use catalog::Jobs as _;
 use catalog::sqlite::Sqlite;
 use clap::Command;
+use stems::models::{Installed, MODELS, Wish};
 use store::{DataFolder, ErrorKind, LibraryFolder};
-use transform::Ffmpeg;
+use transform::{Ffmpeg, Workers};
 
 use super::{small_runtime, with_keys};
 use crate::descriptors;
@@ -20,6 +22,7 @@ use crate::making::ffmpeg_settings;
 use crate::output::say;
 use crate::settings::keys::Scope;
 use crate::settings::{Loaded, Settings};
+use crate::stems::worker_settings;
 
 pub(super) fn command() -> Command {
     with_keys(Command::new("doctor"), Scope::Serving)
@@ -98,6 +101,9 @@ pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(database(&settings.data));
     findings.extend(libraries(&settings.library));
     findings.push(ffmpeg(settings));
+    findings.extend(models(settings));
+    findings.push(workers(settings));
+    findings.extend(jobs(&settings.data));
     findings.extend(listeners(settings, served));
     findings.extend(certificate(settings));
     findings.push(memory_limit(settings));
@@ -211,6 +217,80 @@ fn ffmpeg(settings: &Settings) -> Finding {
         ),
         Err(e) => fail(format!("ffmpeg: {}", e.what), e.hint.unwrap_or_default()),
     }
+}
+
+/// What songs are taken apart with.
+fn models(settings: &Settings) -> Vec<Finding> {
+    let folder = super::models::folder(settings);
+    let look = |installed: Installed| match folder.verify(installed.model) {
+        Ok(_) => ok(format!("model: {} is what it was", installed.model.name)),
+        Err(e) => fail(format!("model: {e}"), installed.model.how_to_add()),
+    };
+    let findings: Vec<Finding> = folder.list().into_iter().map(look).collect();
+    if !findings.is_empty() {
+        return findings;
+    }
+    let fetched = MODELS.iter().filter(|model| model.origin.fetch.is_some());
+    let how = fetched.map(|model| model.how_to_add()).collect::<Vec<_>>().join(", ");
+    vec![warn("model: none is installed; songs are taken apart by `spectral`", how)]
+}
+
+/// Whether children that take songs apart can be shut in here, and whether one fits into the memory.
+fn workers(settings: &Settings) -> Finding {
+    let found = small_runtime().map(|runtime| runtime.block_on(Workers::find(worker_settings(settings))));
+    let protection = match found {
+        Ok(Ok(workers)) => workers.protection(),
+        Ok(Err(e)) => {
+            let what = format!("stems: {e}; songs are taken apart by `millpond split` alone");
+            return warn(what, "see transform.sandbox");
+        }
+        Err(e) => return fail(format!("stems: {}", e.what), e.hint.unwrap_or_default()),
+    };
+    let budget = Budget::new(memory::limit_bytes(settings.memory.limit));
+    let room_bytes = budget.map_or(0, |budget| budget.figures()[Pool::Stems as usize].ceiling_bytes);
+    let wish = Wish { stems: 2, ..Wish::default() };
+    let chosen = super::models::folder(settings).choose(&wish);
+    match chosen {
+        Ok(choice) if choice.reserve_bytes() > room_bytes => warn(
+            format!(
+                "stems: the engine `{}` needs {} MiB, and songs may have {} MiB of memory.limit",
+                choice.engine,
+                choice.reserve_bytes().div_ceil(limits::MIB),
+                room_bytes / limits::MIB
+            ),
+            "raise memory.limit, or remove the model",
+        ),
+        Ok(choice) => ok(format!(
+            "stems: by `{}`, {} at once; children are {protection}",
+            choice.engine,
+            settings
+                .stems
+                .workers()
+                .min(usize::try_from(room_bytes / choice.reserve_bytes().max(1)).unwrap_or(1))
+        )),
+        Err(e) => warn(format!("stems: {e}"), "`millpond models list` shows what there is"),
+    }
+}
+
+/// How many songs are in line.
+fn jobs(data: &Path) -> Option<Finding> {
+    if !data.exists() {
+        return None;
+    }
+    let path = DataFolder::share(data).ok()?.database();
+    if !path.exists() {
+        return None;
+    }
+    let counted = small_runtime().ok()?.block_on(async {
+        let database = Sqlite::open(&path).await?;
+        let counted = database.open_jobs().await;
+        database.close().await;
+        counted
+    });
+    Some(match counted {
+        Ok((queued, running)) => ok(format!("jobs: {queued} songs wait to be taken apart, {running} are")),
+        Err(e) => fail(format!("jobs: {e}"), "`millpond backup` saves what is there; then restore it"),
+    })
 }
 
 fn listeners(settings: &Settings, served: bool) -> Vec<Finding> {

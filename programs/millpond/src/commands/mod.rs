@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod doctor;
+mod models;
 mod purge;
 mod restore;
 mod scan;
@@ -46,7 +47,8 @@ pub(crate) fn run() -> Result<ExitCode> {
         Some(("user", given)) => user::run(given),
         Some(("backup", given)) => backup::run(given, &loaded(given)?),
         Some(("restore", given)) => restore::run(given, &loaded(given)?),
-        Some(("split", given)) => split::run(given),
+        Some(("split", given)) => split::run(given, &loaded(given)?),
+        Some(("models", given)) => models::run(given),
         Some(("sign", given)) => sign::run(given, &loaded(given)?),
         Some(("purge", given)) => purge::run(given, &loaded(given)?),
         Some(("doctor", given)) => Ok(doctor::run(loaded(given))),
@@ -72,6 +74,7 @@ fn tree() -> Command {
             serve::command(),
             scan::command(),
             split::command(),
+            models::command(),
             user::command(),
             backup::command(),
             restore::command(),

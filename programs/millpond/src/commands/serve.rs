@@ -83,6 +83,7 @@ async fn serve(loaded: Loaded) -> Result<()> {
     tasks.spawn(parts.looks.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(parts.scrobbler.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(parts.podcasts.run(house.stop.clone().cancelled_owned()));
+    tasks.spawn(parts.stems.run(house.stop.clone().cancelled_owned()));
     tasks.spawn(parts.keeping.ingest.clone().run(background.clone().cancelled_owned()));
     let (transforms, end) = (parts.making.transforms, background.clone());
     let (cache, closed) = (transforms.cache().clone(), background.clone());

@@ -1,37 +1,47 @@
 //! `millpond split`: a song taken apart into files, without a server.
 
 use std::fs::{self, File, Permissions};
-use std::io::{BufWriter, IsTerminal, Seek, Write};
+use std::io::{BufWriter, IsTerminal};
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use budget::limits::STEMS_THREADS_MAX;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use stems::engine::{Masking, Spectral};
-use stems::{Depth, Engine, ErrorKind, Flac, Progress, RATE_HZ, Sink, Summary, Wav};
+use stems::engine::{EngineName, MaskExtension};
+use stems::models::{Cache, Choice, Folder, Wish};
+use stems::{Depth, Encoding, ErrorKind, Progress, RATE_HZ, Separated, Sink, Stem};
 use tempfile::TempPath;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::small_runtime;
+use super::{models, small_runtime, with_keys};
 use crate::error::{Error, Result};
 use crate::home::task_ended;
 use crate::output::{complain, say};
+use crate::settings::Loaded;
+use crate::settings::keys::Scope;
 
 pub(super) fn command() -> Command {
     let song = Arg::new("song").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
-    let stems =
-        Arg::new("stems").long("stems").value_name("2|4").value_parser(value_parser!(u8)).default_value("2");
+    let stems = Arg::new("stems")
+        .long("stems")
+        .value_name("2|4|5")
+        .value_parser(value_parser!(u8))
+        .default_value("2");
     let engine = Arg::new("engine")
         .long("engine")
         .value_name("NAME")
-        .value_parser(["spectral"])
-        .default_value("spectral");
+        .value_parser(EngineName::ALL.map(EngineName::name));
+    let extension = Arg::new("mask-extension")
+        .long("mask-extension")
+        .value_name("average|zeros")
+        .value_parser([MaskExtension::Average, MaskExtension::Zeros].map(MaskExtension::name))
+        .default_value(MaskExtension::default().name());
     let format = Arg::new("format")
         .long("format")
         .value_name("wav|flac")
@@ -45,20 +55,21 @@ pub(super) fn command() -> Command {
     let out =
         Arg::new("out").long("out").value_name("DIR").value_parser(value_parser!(PathBuf)).default_value(".");
     let replace = Arg::new("replace").long("replace").action(ArgAction::SetTrue);
-    Command::new("split")
+    with_keys(Command::new("split"), Scope::Everywhere)
         .about("Take a song apart: vocals and accompaniment, or vocals, drums, bass and the rest")
         .after_help("Examples:\n  millpond split song.mp3\n  millpond split song.flac --stems 4 --format flac --out stems")
         .arg(song.help("The song: MP3, FLAC, Vorbis, AAC, ALAC, WAV or AIFF, of any length"))
-        .arg(stems.help("Two stems (vocals, accompaniment) or four (vocals, drums, bass, other)"))
-        .arg(engine.help("How it is taken apart; `spectral` needs no model"))
+        .arg(stems.help("Two stems (vocals, accompaniment), four (vocals, drums, bass, other), or five, with a piano"))
+        .arg(engine.help("How it is taken apart [default: the best one whose model is installed, else `spectral`]"))
+        .arg(extension.help("What becomes of the frequencies over 11 kHz, which Spleeter does not hear: shared out, or left out"))
         .arg(format.help("What the stems are written as: 44.1 kHz stereo"))
         .arg(depth.help("How exactly; FLAC has no floats"))
         .arg(out.help("The folder for the stems, made if it is not there"))
         .arg(replace.help("Replace stems that are there already"))
 }
 
-pub(super) fn run(given: &ArgMatches) -> Result<ExitCode> {
-    let order = Order::new(given)?;
+pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
+    let order = Order::new(given, models::folder(&loaded.settings))?;
     let stop = Arc::new(AtomicBool::new(false));
     small_runtime()?.block_on(async {
         let failed = |e| Error::failed(format!("signals cannot be heard: {e}"));
@@ -80,22 +91,21 @@ pub(super) fn run(given: &ArgMatches) -> Result<ExitCode> {
 /// What is to be done.
 struct Order {
     song: PathBuf,
-    stems: u8,
-    is_flac: bool,
-    depth: Depth,
+    wish: Wish,
+    models: Folder,
+    encoding: Encoding,
     folder: PathBuf,
     replaces: bool,
 }
 
 /// A stem that is being written, under a name that nobody looks for; unless it is given its own, it goes.
 struct Part {
-    sink: Box<dyn Sink>,
     file: TempPath,
     name: PathBuf,
 }
 
 impl Order {
-    fn new(given: &ArgMatches) -> Result<Self> {
+    fn new(given: &ArgMatches, models: Folder) -> Result<Self> {
         let path = |name: &str| given.get_one::<PathBuf>(name).cloned().unwrap_or_default();
         let text = |name: &str| given.get_one::<String>(name).map_or("", String::as_str);
         let is_flac = text("format") == "flac";
@@ -109,9 +119,13 @@ impl Order {
         };
         Ok(Order {
             song: path("song"),
-            stems: given.get_one::<u8>("stems").copied().unwrap_or(2),
-            is_flac,
-            depth,
+            wish: Wish {
+                stems: usize::from(given.get_one::<u8>("stems").copied().unwrap_or(2)),
+                engine: EngineName::named(text("engine")),
+                extension: MaskExtension::named(text("mask-extension")).unwrap_or_default(),
+            },
+            models,
+            encoding: if is_flac { Encoding::Flac(depth) } else { Encoding::Wav(depth) },
             folder: path("out"),
             replaces: given.get_flag("replace"),
         })
@@ -119,35 +133,54 @@ impl Order {
 
     fn carry_out(&self, stop: &AtomicBool) -> Result<()> {
         let began = Instant::now();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(STEMS_THREADS_MAX);
-        let spectral = Spectral::new(usize::from(self.stems), threads)
-            .map_err(|e| Error::usage(e.to_string()).hint("`--stems 2` or `--stems 4`"))?;
-        let mut engine = Masking::new(spectral);
+        let choice = self.models.choose(&self.wish).map_err(refused)?;
         let mut sound = self.open()?;
-        let expected = sound.format().samples.map(|samples| {
-            // A sample more or less makes no difference to the head of a file.
-            samples.saturating_mul(u64::from(RATE_HZ)) / u64::from(sound.format().rate_hz) + 1
-        });
-        let mut parts = self.begun(&engine, expected)?;
-        let mut sinks: Vec<&mut dyn Sink> =
-            parts.iter_mut().map(|part| &mut *part.sink as &mut dyn Sink).collect();
+        fs::create_dir_all(&self.folder).map_err(|e| self.unwritable(&self.folder, &e))?;
+        let names = self.names(&choice)?;
+        // One song: its model is in memory as long as the song takes.
+        let cache = Cache::new(self.models.clone(), u64::MAX, Duration::ZERO, Vec::new());
+        let weights = cache.weights(&choice, began).map_err(models::explained)?;
+        let mut parts = Vec::new();
         let shown = Shown::new();
-        let split = stems::split(sound.as_mut(), &mut engine, &mut sinks, &mut |progress| {
-            shown.show(progress);
-            if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let done = stems::separate(
+            sound.as_mut(),
+            &choice,
+            weights,
+            threads(&choice),
+            &mut |stem, expected| {
+                let (sink, part) = self.begun(stem, expected, &names)?;
+                parts.push(part);
+                Ok(sink)
+            },
+            &mut |progress| {
+                shown.show(progress);
+                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
         shown.end();
-        let summary = split.map_err(|e| self.explained(&e))?;
-        self.publish(parts, &summary)?;
-        let (minutes, seconds) =
-            (summary.samples / u64::from(RATE_HZ) / 60, summary.samples / u64::from(RATE_HZ) % 60);
+        let done = done.map_err(|e| self.explained(&e))?;
+        self.publish(parts, &done)?;
+        self.told(&choice, &done, began);
+        Ok(())
+    }
+
+    /// Says what was done, and what could be done better.
+    fn told(&self, choice: &Choice, done: &Separated, began: Instant) {
+        let seconds = done.summary.samples / u64::from(RATE_HZ);
+        let model = done.model.map(|model| format!(" with the model `{model}`")).unwrap_or_default();
         say(format!(
-            "{}: {minutes} min {seconds} s taken apart by `{}` in {:.1} s",
+            "{}: {} min {} s taken apart by `{}`{model} in {:.1} s",
             self.song.display(),
-            engine.name(),
+            seconds / 60,
+            seconds % 60,
+            done.engine,
             began.elapsed().as_secs_f64()
         ));
-        Ok(())
+        done.notes.iter().for_each(say);
+        // Who named an engine knows of others.
+        if let (None, Some(advice)) = (self.wish.engine, choice.advice()) {
+            complain(format!("hint: {advice}"));
+        }
     }
 
     fn open(&self) -> Result<Box<dyn stems::Sound>> {
@@ -164,45 +197,46 @@ impl Order {
         stems::open(file, extension).map_err(|e| self.explained(&e))
     }
 
-    /// A file for each stem, without its name yet.
-    fn begun(&self, engine: &dyn Engine, expected: Option<u64>) -> Result<Vec<Part>> {
-        fs::create_dir_all(&self.folder).map_err(|e| self.unwritable(&self.folder, &e))?;
-        let extension = if self.is_flac { "flac" } else { "wav" };
-        let mut parts = Vec::new();
-        for stem in engine.stems() {
-            let name = self.folder.join(format!("{stem}.{extension}"));
-            let is_there = name.symlink_metadata().is_ok();
-            if is_there && self.is_the_song(&name) {
+    /// What the stems will be called, none of which may be there, or be the song.
+    fn names(&self, choice: &Choice) -> Result<Vec<PathBuf>> {
+        let name = |stem: &Stem| self.folder.join(format!("{stem}.{}", self.encoding.extension()));
+        let names: Vec<PathBuf> = choice.stems.iter().map(name).collect();
+        for name in names.iter().filter(|name| name.symlink_metadata().is_ok()) {
+            if self.is_the_song(name) {
                 return Err(Error::usage(format!(
                     "{} would be replaced by its own stem",
                     self.song.display()
                 ))
                 .hint("name another folder: --out DIR"));
             }
-            if is_there && !self.replaces {
+            if !self.replaces {
                 return Err(Error::failed(format!("{} is there already", name.display()))
                     .hint("name another folder with --out DIR, or add --replace"));
             }
-            let (file, path) = tempfile::Builder::new()
-                .prefix(".millpond-split-")
-                // What the stem itself will have: the system takes away what nobody's new files are to have.
-                .permissions(Permissions::from_mode(0o666))
-                .tempfile_in(&self.folder)
-                .map_err(|e| self.unwritable(&self.folder, &e))?
-                .into_parts();
-            let sink = self.sink(BufWriter::new(file), expected).map_err(|e| self.explained(&e))?;
-            parts.push(Part { sink, file: path, name });
         }
-        Ok(parts)
+        Ok(names)
     }
 
-    fn sink(&self, to: impl Write + Seek + 'static, expected: Option<u64>) -> stems::Result<Box<dyn Sink>> {
-        let sink: Box<dyn Sink> = if self.is_flac {
-            Box::new(Flac::new(to, self.depth)?)
-        } else {
-            Box::new(Wav::new(to, self.depth, expected)?)
+    /// A file for a stem, without its name yet.
+    fn begun(
+        &self,
+        stem: Stem,
+        expected: Option<u64>,
+        names: &[PathBuf],
+    ) -> stems::Result<(Box<dyn Sink>, Part)> {
+        let unmade = |e: std::io::Error| {
+            stems::Error::new(ErrorKind::Write, format!("{} cannot be written: {e}", self.folder.display()))
         };
-        Ok(sink)
+        let (file, path) = tempfile::Builder::new()
+            .prefix(".millpond-split-")
+            // What the stem itself will have: the system takes away what nobody's new files are to have.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(&self.folder)
+            .map_err(unmade)?
+            .into_parts();
+        let is_its = |name: &&PathBuf| name.file_stem().is_some_and(|name| name == stem.name());
+        let name = names.iter().find(is_its).cloned().unwrap_or_default();
+        Ok((self.encoding.sink(BufWriter::new(file), expected)?, Part { file: path, name }))
     }
 
     fn is_the_song(&self, name: &Path) -> bool {
@@ -210,9 +244,9 @@ impl Order {
     }
 
     /// Gives all stems their names, now that all are whole.
-    fn publish(&self, parts: Vec<Part>, summary: &Summary) -> Result<()> {
+    fn publish(&self, parts: Vec<Part>, done: &Separated) -> Result<()> {
+        let summary = &done.summary;
         for (part, written) in parts.into_iter().zip(&summary.stems) {
-            drop(part.sink);
             let named = if self.replaces {
                 part.file.persist(&part.name)
             } else {
@@ -264,11 +298,32 @@ impl Order {
                 "check the folder, its rights and its room, or name another: --out DIR".to_owned()
             }
             ErrorKind::TooLong => "a song of any length fits into WAV: --format wav".to_owned(),
-            ErrorKind::Stems | ErrorKind::Model | ErrorKind::Engine => {
-                "please report this, with the song if you may".to_owned()
-            }
+            ErrorKind::Stems
+            | ErrorKind::Model
+            | ErrorKind::ModelAbsent
+            | ErrorKind::ModelUnknown
+            | ErrorKind::Licence
+            | ErrorKind::Engine => "please report this, with the song if you may".to_owned(),
         };
         Error::failed(format!("{song}: {e}")).hint(hint)
+    }
+}
+
+/// What cannot be chosen, and what can.
+fn refused(e: stems::Error) -> Error {
+    match e.kind() {
+        ErrorKind::Stems => Error::usage(e.to_string()).hint("`--stems 2` or `--stems 4`"),
+        _ => models::explained(e),
+    }
+}
+
+/// How many threads a song has: networks need more memory with each, so that they have one, as in the server.
+fn threads(choice: &Choice) -> usize {
+    match choice.engine {
+        EngineName::Spectral => {
+            std::thread::available_parallelism().map_or(1, usize::from).min(STEMS_THREADS_MAX)
+        }
+        EngineName::Spleeter | EngineName::Htdemucs => 1,
     }
 }
 

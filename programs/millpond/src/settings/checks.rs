@@ -46,6 +46,16 @@ pub(super) fn jobs(text: &str) -> Result<(), String> {
     fits.then_some(()).ok_or_else(|| format!("it must be from 1 to {}", limits::JOBS_MAX))
 }
 
+pub(super) fn workers(text: &str) -> Result<(), String> {
+    let fits = text.parse::<usize>().is_ok_and(|workers| workers <= limits::STEMS_WORKERS_MAX);
+    fits.then_some(()).ok_or_else(|| format!("it must be from 0 to {}", limits::STEMS_WORKERS_MAX))
+}
+
+/// The name of a model that takes songs apart.
+pub(super) fn model(text: &str) -> Result<(), String> {
+    stems::models::Model::named(text).map(drop).map_err(|e| e.to_string())
+}
+
 pub(super) fn log_level(text: &str) -> Result<(), String> {
     // The filter takes a word that is no level for the name of a part, which would silence all others.
     let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();

@@ -13,6 +13,7 @@ pub(crate) mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use budget::limits::STEMS_WORKERS_MAX;
 use catalog::scan::Upkeep;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) cache: Cache,
     /// `[transform]`
     pub(crate) transform: Transform,
+    /// `[stems]`
+    pub(crate) stems: Stems,
     /// `[outgoing]`
     pub(crate) outgoing: Outgoing,
     /// `[scrobble]`
@@ -203,6 +206,40 @@ pub(crate) enum Sandbox {
     Auto,
     /// None.
     Off,
+}
+
+impl Settings {
+    /// The folder of models that take songs apart.
+    pub(crate) fn models(&self) -> PathBuf {
+        self.data.join("models")
+    }
+}
+
+/// `[stems]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stems {
+    /// Whether strangers may have songs taken apart.
+    pub(crate) public: bool,
+    /// Children at once; 0 is one for each processor.
+    workers: usize,
+    /// Jobs of one user that have not ended.
+    pub(crate) jobs_per_user: u64,
+    /// A child without work ends after this.
+    #[serde(rename = "idle_ms", deserialize_with = "millis")]
+    pub(crate) idle: Duration,
+    /// Models that stay in memory without work.
+    pub(crate) pinned: Vec<String>,
+}
+
+impl Stems {
+    /// How many songs may be taken apart at once, as far as memory allows.
+    pub(crate) fn workers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(STEMS_WORKERS_MAX),
+            workers => workers,
+        }
+    }
 }
 
 /// `[outgoing]`

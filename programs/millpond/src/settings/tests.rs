@@ -162,6 +162,8 @@ fn a_bad_value_names_the_key_where_it_came_from_and_what_would_be_right() {
         ("transform.sandbox", "maybe", "on, auto, off"),
         ("transform.jobs_max", "11", "from 1 to 10"),
         ("transform.jobs_max", "0", "from 1 to 10"),
+        ("stems.workers", "17", "from 0 to 16"),
+        ("stems.pinned", "speeter:2stems", "spleeter:2stems"),
     ];
     for (name, text, right) in cases {
         let key = keys::find(name).unwrap();

@@ -2,23 +2,8 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::engine::{Engine, Masking};
-use crate::signals::{Given, distance, noise, sine, snr_db};
-use crate::{HOP_SAMPLES, Result, Sink, Stereo, Written, split};
-
-/// Keeps a stem.
-#[derive(Default)]
-struct Kept(Stereo);
-
-impl Sink for Kept {
-    fn write(&mut self, samples: &Stereo) -> Result<()> {
-        self.0.extend(samples.left(), samples.right());
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<Written> {
-        Ok(Written { samples: self.0.len() as u64, ..Written::default() })
-    }
-}
+use crate::signals::{Given, Kept, distance, noise, sine, snr_db};
+use crate::{HOP_SAMPLES, Sink, Stereo, split};
 
 fn apart(song: &Stereo, piece: usize, mut engine: Masking<Spectral>) -> Vec<Stereo> {
     let mut kept: Vec<Kept> = engine.stems().iter().map(|_| Kept::default()).collect();

@@ -3,6 +3,11 @@
 
 use std::path::PathBuf;
 
+use catalog::{
+    JobBounds, JobId, JobPriority, JobSource, Jobs as _, MadeSet, MaskExtension, NewJob, StemCount, StemFile,
+    StemFormat, StemName, StemsWish, TrackId, WorkerId,
+};
+
 use crate::fixture::House;
 
 /// The name of the file and what is asked. Orders that change by themselves are asked with one row.
@@ -130,6 +135,45 @@ async fn answers_about_what_is_kept_are_golden() {
         ("getInternetRadioStations", "getInternetRadioStations"),
     ];
     assert_golden(&house, &asked).await;
+}
+
+/// What is said of the instrumental of a song.
+#[tokio::test]
+async fn answers_about_instrumentals_are_golden() {
+    let house = House::open().await;
+    take_apart(&house, house.track("Ripple & <Wave>").await).await;
+    let song = format!("getSong?id={}", house.track("Ripple & <Wave> (Instrumental)").await);
+    let asked = [
+        ("getMusicFolders_instrumentals", "getMusicFolders"),
+        ("getIndexes_instrumentals", "getIndexes?musicFolderId=-2"),
+        ("getMusicDirectory_instrumentals", "getMusicDirectory?id=-2"),
+        ("getAlbumList2_instrumentals", "getAlbumList2?type=newest&musicFolderId=-2"),
+        ("search3_instrumentals", "search3?query=ripple&musicFolderId=-2"),
+        ("getSong_instrumental", &song),
+        ("getUser_instrumentals", "getUser"),
+    ];
+    assert_golden(&house, &asked).await;
+}
+
+/// Writes down that a song was taken apart.
+async fn take_apart(house: &House, track: TrackId) {
+    let (worker, id) = (WorkerId([1; 16]), JobId([1; 16]));
+    let (count, extension, format) = (StemCount::Two, MaskExtension::Average, StemFormat::Wav);
+    let wish = StemsWish { count, engine: None, extension, format };
+    let source = JobSource::Track(track);
+    let job = NewJob { id, owner: None, source, wish, priority: JobPriority::Asked };
+    let bounds = JobBounds { of_owner_max: 9, all_max: 9 };
+    house.catalog.add_job(&job, bounds).await.unwrap();
+    house.catalog.claim_job(worker, id, i64::MAX).await.unwrap().unwrap();
+    let file = |stem| StemFile { stem, key: [7; 32], length_bytes: 529_244, crc32: 1 };
+    let made = MadeSet {
+        source_tag: "tag".to_owned(),
+        engine: "spectral".to_owned(),
+        notes: Vec::new(),
+        samples: 132_300,
+        files: [StemName::Vocals, StemName::Accompaniment].map(file).into(),
+    };
+    assert!(house.catalog.finish_job(worker, id, &made).await.unwrap());
 }
 
 /// What is said of what somebody shares.

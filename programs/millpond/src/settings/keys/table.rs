@@ -6,7 +6,7 @@ use stream::wire::Share;
 use super::{Key, Kind, Scope, Standard};
 use crate::keeping::LOCAL;
 use crate::settings::checks::{
-    anything, base_url, jobs, ladder_width, log_level, origin, parses, service_url, store_url,
+    anything, base_url, jobs, ladder_width, log_level, model, origin, parses, service_url, store_url, workers,
 };
 use crate::settings::types::{Address, Network, Proxy};
 
@@ -323,6 +323,43 @@ pub(crate) const KEYS: &[Key] = &[
         "Renditions in the making at once, where memory and processors allow as many",
     )
     .checked(jobs),
+    serving(
+        "stems.public",
+        Kind::Switch,
+        Standard::No,
+        "true",
+        "Whether strangers may have songs taken apart: each is minutes of a processor",
+    ),
+    serving(
+        "stems.workers",
+        Kind::Count,
+        Standard::Number(0),
+        "2",
+        "Songs that are taken apart at once, where memory allows as many; 0 is one for each processor",
+    )
+    .checked(workers),
+    serving(
+        "stems.jobs_per_user",
+        Kind::Count,
+        Standard::Number(limits::JOBS_PER_USER_MAX),
+        "20",
+        "Songs of one user that wait to be taken apart, or are",
+    ),
+    serving(
+        "stems.idle_ms",
+        Kind::Millis,
+        Standard::Number(limits::STEMS_IDLE_MS),
+        "60s",
+        "How long a model stays in memory when no song needs it",
+    ),
+    serving(
+        "stems.pinned",
+        Kind::List,
+        Standard::Empty,
+        "spleeter:2stems",
+        "A model that stays in memory without work, until memory is scarce",
+    )
+    .checked(model),
     serving(
         "outgoing.private",
         Kind::List,

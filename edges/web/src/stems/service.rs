@@ -1,0 +1,154 @@
+//! What the routes need of whoever takes songs apart.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use catalog::{Job, JobId, JobPriority, JobSource, StemFile, StemName, StemSet, StemsWish, TrackId, UserId};
+use store::Source;
+use tokio::sync::watch;
+
+/// What takes songs apart: jobs in, stems out.
+///
+/// Whom a job concerns the routes know: here every job is shown to whoever has its id.
+#[async_trait]
+pub trait Splitter: Send + Sync + 'static {
+    /// Begins to take in a song of this name that is sent for this alone.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::Full`], [`SplitErrorKind::Busy`].
+    async fn begin_song(&self, name: &str) -> Result<Box<dyn Taking>, SplitError>;
+
+    /// Puts a song in line. The same wish of the same owner that waits or runs already is given again, and stems that are
+    /// there are a job that is done.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::NoModel`], [`SplitErrorKind::NeverFits`], [`SplitErrorKind::TooMany`], [`SplitErrorKind::Busy`],
+    /// [`SplitErrorKind::NotFound`] for a track whose file is not there.
+    async fn submit(&self, asked: Submit) -> Result<Job, SplitError>;
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::NotFound`] also when it was long ago.
+    async fn job(&self, id: JobId) -> Result<Job, SplitError>;
+
+    /// The job as it is now, and on every change until its end.
+    ///
+    /// # Errors
+    /// As [`Splitter::job`].
+    async fn follow(&self, id: JobId) -> Result<watch::Receiver<Job>, SplitError>;
+
+    /// Ends a job, and returns when nobody works for it any more. One that ended stays what it is.
+    ///
+    /// # Errors
+    /// As [`Splitter::job`].
+    async fn cancel(&self, id: JobId) -> Result<Job, SplitError>;
+
+    /// What a job made.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::NotFound`] when it is not done, or when its files went.
+    async fn set_of(&self, job: JobId) -> Result<StemSet, SplitError>;
+
+    /// The newest set of a track, of the bytes that it has now, with this stem; of [`StemName::All`], any.
+    ///
+    /// # Errors
+    /// Of the database.
+    async fn stems_of(&self, track: TrackId, stem: StemName) -> Result<Option<StemSet>, SplitError>;
+
+    /// A file of a set, open.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::NotFound`] when it went: its set has gone with it.
+    async fn open(&self, file: &StemFile) -> Result<Source, SplitError>;
+
+    /// Ends workers that wait for work, with the models that they hold.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::Broken`] when one does not end.
+    async fn clear_models(&self) -> Result<Cleared, SplitError>;
+}
+
+/// A song on its way in. Dropped before its end, it was never there.
+#[async_trait]
+pub trait Taking: Send {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::TooLarge`], [`SplitErrorKind::Full`].
+    async fn write(&mut self, piece: Bytes) -> Result<(), SplitError>;
+
+    /// These were all. Without a job, it goes after a while.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::Empty`]; of the disk.
+    async fn end(self: Box<Self>) -> Result<JobSource, SplitError>;
+}
+
+/// A song that is to be taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submit {
+    /// Who wants it; nobody where strangers may.
+    pub owner: Option<UserId>,
+    /// Of what.
+    pub source: JobSource,
+    /// What.
+    pub wish: StemsWish,
+    /// How soon.
+    pub priority: JobPriority,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// How many workers ended.
+    pub workers: usize,
+    /// How many bytes they had reserved.
+    pub bytes: u64,
+}
+
+/// Why it cannot be had.
+#[derive(Clone, Debug)]
+pub struct SplitError {
+    /// What kind of failure it is.
+    pub kind: SplitErrorKind,
+    /// What whoever asked may read.
+    pub said: String,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitErrorKind {
+    /// There is no such job, or no such file any more.
+    NotFound,
+    /// There is nothing in the song.
+    Empty,
+    /// The song has more bytes than are taken.
+    TooLarge,
+    /// What was wished needs a model that is not here, or cannot be had otherwise.
+    NoModel,
+    /// It needs more memory than there will ever be.
+    NeverFits,
+    /// Whoever asks has as much in line as he may.
+    TooMany {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// There is as much in line as there may be.
+    Busy {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The disk has no room for it.
+    Full,
+    /// A fault of ours; the log has it.
+    Broken,
+}
+
+impl SplitError {
+    /// A failure with what whoever asked may read about it.
+    pub fn new(kind: SplitErrorKind, said: impl Into<String>) -> SplitError {
+        SplitError { kind, said: said.into() }
+    }
+}

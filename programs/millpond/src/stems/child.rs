@@ -1,0 +1,177 @@
+//! The child: this program once more, without any right but to read the files that it is given, to write those that it is
+//! given for stems, and to read models.
+//!
+//! It does one song at a time, and keeps the model for the next one. It ends when the server does.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use ::stems::engine::{EngineName, MaskExtension};
+use ::stems::models::{Cache, Choice, Folder, Wish};
+use ::stems::{Depth, Encoding, Error, ErrorKind, Progress, Separated};
+use budget::limits::{STEMS_PROGRESS_MS, STEMS_SUM_READ_BYTES};
+
+use super::line::Line;
+use super::message::{Order, Said, Why, Written};
+
+/// The first argument with which this program is started as a child.
+pub(crate) const WORD: &str = "stems-worker";
+
+/// The whole program of a child. The argument behind [`WORD`] is the folder of models.
+pub(crate) fn main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let folder = PathBuf::from(args.next().unwrap_or_default());
+    // The server ends a child that has nothing to do, and gives it one model: nothing is dropped here by time or size.
+    let models = Cache::new(Folder::new(&folder), u64::MAX, Duration::MAX, Vec::new());
+    match serve(&Folder::new(&folder), &models) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            crate::output::complain(format!("{WORD}: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(folder: &Folder, models: &Cache) -> io::Result<()> {
+    let mut line = Line::of_input()?;
+    while let Some((text, files)) = line.hear()? {
+        let said = match serde_json::from_str::<Order>(&text) {
+            Ok(order) => match carry_out(&order, files, folder, models, &mut line) {
+                Ok(done) => done,
+                Err(e) => Said::Failed { why: why(&e), reason: e.to_string() },
+            },
+            Err(e) => Said::Failed { why: Why::Server, reason: format!("an order cannot be read: {e}") },
+        };
+        say(&mut line, &said)?;
+    }
+    Ok(())
+}
+
+fn say(line: &mut Line, said: &Said) -> io::Result<()> {
+    line.say(&serde_json::to_string(said).map_err(io::Error::other)?)
+}
+
+fn why(error: &Error) -> Why {
+    match error.kind() {
+        ErrorKind::Coding => Why::Coding,
+        ErrorKind::Stems | ErrorKind::ModelAbsent | ErrorKind::ModelUnknown | ErrorKind::Licence => Why::Wish,
+        _ if error.is_the_songs() => Why::Song,
+        _ => Why::Server,
+    }
+}
+
+/// What was chosen when the job was taken up. Another model by now is another set of stems.
+fn chosen(order: &Order, folder: &Folder) -> ::stems::Result<Choice> {
+    let unknown = |what: &str| Error::new(ErrorKind::Stems, format!("there is no such {what}"));
+    let engine = EngineName::named(&order.engine).ok_or_else(|| unknown("engine"))?;
+    let extension = MaskExtension::named(&order.extension).ok_or_else(|| unknown("extension of masks"))?;
+    let choice = folder.choose(&Wish { stems: order.stems, engine: Some(engine), extension })?;
+    let model = choice.installed.as_ref().map_or("", |installed| &installed.sums);
+    if model != order.model {
+        return Err(Error::new(ErrorKind::Model, "the model was replaced while the song waited"));
+    }
+    Ok(choice)
+}
+
+fn carry_out(
+    order: &Order,
+    files: Vec<File>,
+    folder: &Folder,
+    models: &Cache,
+    line: &mut Line,
+) -> ::stems::Result<Said> {
+    let choice = chosen(order, folder)?;
+    let mut files = files.into_iter();
+    let song = files.next().ok_or_else(|| Error::new(ErrorKind::Engine, "no song came with the order"))?;
+    let outputs: Vec<File> = files.collect();
+    if outputs.len() != choice.stems.len() {
+        return Err(Error::new(ErrorKind::Stems, "there are not as many files as stems"));
+    }
+    let mut sound = ::stems::open(Song { file: song, position: 0 }, order.suffix.as_deref())?;
+    let weights = models.weights(&choice, Instant::now())?;
+    let encoding = match &*order.format {
+        "flac" => Encoding::Flac(Depth::Bits16),
+        _ => Encoding::Wav(Depth::Bits16),
+    };
+    let mut next = outputs.iter();
+    let mut told = Instant::now();
+    let separated = ::stems::separate(
+        sound.as_mut(),
+        &choice,
+        weights,
+        1,
+        &mut |_, expected| {
+            let file = next.next().and_then(|file| file.try_clone().ok());
+            let file = file.ok_or_else(|| Error::new(ErrorKind::Write, "a stem has no file"))?;
+            encoding.sink(BufWriter::new(file), expected)
+        },
+        &mut |Progress { samples, expected_samples }| {
+            if told.elapsed() < Duration::from_millis(STEMS_PROGRESS_MS) {
+                return ControlFlow::Continue(());
+            }
+            told = Instant::now();
+            // Whoever does not hear it any more does not want it either.
+            match say(line, &Said::Far { samples, of: expected_samples }) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        },
+    )?;
+    done(separated, &outputs)
+}
+
+fn done(separated: Separated, outputs: &[File]) -> ::stems::Result<Said> {
+    let Separated { notes, stems, summary, .. } = separated;
+    let mut files = Vec::new();
+    for (file, stem) in outputs.iter().zip(stems) {
+        let (length_bytes, crc32) = sum(file)
+            .map_err(|e| Error::new(ErrorKind::Write, format!("a stem cannot be read again: {e}")))?;
+        files.push(Written { stem: stem.name().to_owned(), length_bytes, crc32 });
+    }
+    Ok(Said::Done { notes, samples: summary.samples, files })
+}
+
+/// The length and the CRC-32 of a file. What is at its front was written last, so it is read when it is whole.
+fn sum(file: &File) -> io::Result<(u64, u32)> {
+    let (mut hasher, mut buffer, mut at) = (crc32fast::Hasher::new(), vec![0; STEMS_SUM_READ_BYTES], 0);
+    loop {
+        match file.read_at(&mut buffer, at)? {
+            0 => return Ok((at, hasher.finalize())),
+            count => {
+                hasher.update(buffer.get(..count).unwrap_or_default());
+                at += count as u64;
+            }
+        }
+    }
+}
+
+/// The song, read by offsets: the position of its descriptor is everybody's who has it.
+struct Song {
+    file: File,
+    position: u64,
+}
+
+impl Read for Song {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Song {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(distance) => self.file.metadata()?.len().checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}

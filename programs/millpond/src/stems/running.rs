@@ -1,0 +1,130 @@
+//! Jobs that have not ended, as this server knows them beside their rows: who watches them, what is held for them, and how
+//! the one that works for them is stopped.
+//!
+//! Each has an entry from its submission or first look to its end, so there are no more than jobs in line.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use catalog::{Job, JobId};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use transform::Made;
+
+/// All of them.
+#[derive(Clone, Default)]
+pub(super) struct Running(Arc<Mutex<HashMap<JobId, Open>>>);
+
+#[derive(Default)]
+struct Open {
+    watchers: Option<watch::Sender<Job>>,
+    /// The song that was sent for it: while it is open it cannot be put out of the cache.
+    song: Option<Made>,
+    at_work: Option<AtWork>,
+}
+
+#[derive(Clone)]
+struct AtWork {
+    stop: CancellationToken,
+    over: watch::Receiver<()>,
+}
+
+/// Somebody works for a job. Dropped, nobody does any more.
+pub(super) struct Working {
+    running: Running,
+    id: JobId,
+    /// Cancelled when nobody wants the job any more.
+    pub(super) stop: CancellationToken,
+    _over: watch::Sender<()>,
+}
+
+impl Running {
+    fn all(&self) -> MutexGuard<'_, HashMap<JobId, Open>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody begins to work for a job.
+    pub(super) fn begin(&self, id: JobId) -> Working {
+        let (over, is_over) = watch::channel(());
+        let stop = CancellationToken::new();
+        let at_work = AtWork { stop: stop.clone(), over: is_over };
+        self.all().entry(id).or_default().at_work = Some(at_work);
+        Working { running: self.clone(), id, stop, _over: over }
+    }
+
+    /// Has whoever works for a job stop, and returns when nobody does.
+    pub(super) async fn stop(&self, id: JobId) {
+        let at_work = self.all().get(&id).and_then(|open| open.at_work.clone());
+        let Some(AtWork { stop, mut over }) = at_work else { return };
+        stop.cancel();
+        // It is an error when the sender is gone, which is what is waited for.
+        while over.changed().await.is_ok() {}
+    }
+
+    /// Holds the song that was sent for a job.
+    pub(super) fn hold(&self, id: JobId, song: Made) {
+        self.all().entry(id).or_default().song = Some(song);
+    }
+
+    /// The song that is held for a job.
+    pub(super) fn song(&self, id: JobId) -> Option<Made> {
+        self.all().get(&id).and_then(|open| open.song.clone())
+    }
+
+    /// A job was not added in the end: nothing is held for it.
+    pub(super) fn forget(&self, id: JobId) {
+        self.all().remove(&id);
+    }
+
+    /// Those that nobody works for.
+    pub(super) fn unattended(&self) -> Vec<JobId> {
+        self.all().iter().filter(|(_, open)| open.at_work.is_none()).map(|(id, _)| *id).collect()
+    }
+
+    /// How far a job is that somebody watches.
+    pub(super) fn far(&self, id: JobId) -> Option<(u64, Option<u64>)> {
+        let all = self.all();
+        let job = all.get(&id)?.watchers.as_ref()?.borrow();
+        Some((job.done, job.of))
+    }
+
+    /// Watches a job that has not ended.
+    pub(super) fn watch(&self, job: &Job) -> watch::Receiver<Job> {
+        let mut all = self.all();
+        let watchers = &mut all.entry(job.id).or_default().watchers;
+        watchers.get_or_insert_with(|| watch::Sender::new(job.clone())).subscribe()
+    }
+
+    /// Changes what those see who watch a job.
+    pub(super) fn tell(&self, id: JobId, change: impl FnOnce(&mut Job)) {
+        if let Some(watchers) = self.all().get(&id).and_then(|open| open.watchers.as_ref()) {
+            watchers.send_modify(change);
+        }
+    }
+
+    /// A job has ended: those who watch it see that, and nothing is held for it any more. The key of the song that was.
+    pub(super) fn end(&self, job: &Job) -> Option<Made> {
+        let mut all = self.all();
+        let open = all.get_mut(&job.id)?;
+        if let Some(watchers) = open.watchers.take() {
+            watchers.send_replace(job.clone());
+        }
+        let song = open.song.take();
+        if open.at_work.is_none() {
+            all.remove(&job.id);
+        }
+        song
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        let mut all = self.running.all();
+        if let Some(open) = all.get_mut(&self.id) {
+            open.at_work = None;
+            if open.watchers.is_none() && open.song.is_none() {
+                all.remove(&self.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What faces may do with jobs.
+
+use async_trait::async_trait;
+use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER};
+use catalog::{
+    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemName, StemSet, TrackId,
+};
+use store::Source;
+use tokio::sync::watch;
+use transform::Key;
+use web::{Cleared, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+
+use super::plan::Unfit;
+use super::{Inner, Stems, server};
+
+type Result<T> = std::result::Result<T, SplitError>;
+
+fn not_found(what: &str) -> SplitError {
+    SplitError::new(SplitErrorKind::NotFound, what)
+}
+
+fn of_catalog(error: catalog::Error) -> SplitError {
+    match error.kind() {
+        catalog::ErrorKind::NotFound => not_found("there is no such job or track"),
+        catalog::ErrorKind::Busy => {
+            SplitError::new(SplitErrorKind::Busy { retry_after: RETRY_AFTER }, error.public())
+        }
+        _ => {
+            tracing::error!(%error, "a job cannot be looked at");
+            SplitError::new(SplitErrorKind::Broken, error.public())
+        }
+    }
+}
+
+fn of_transform(error: transform::Error) -> SplitError {
+    let kind = match error.kind {
+        transform::ErrorKind::Busy { retry_after, .. } => SplitErrorKind::Busy { retry_after },
+        _ => SplitErrorKind::Broken,
+    };
+    tracing::warn!(%error, words = %error.words, "a stem cannot be opened");
+    SplitError::new(kind, error.to_string())
+}
+
+impl From<Unfit> for SplitError {
+    fn from(unfit: Unfit) -> SplitError {
+        match unfit {
+            Unfit::NoModel(said) => SplitError::new(SplitErrorKind::NoModel, said),
+            Unfit::NeverFits(said) => SplitError::new(SplitErrorKind::NeverFits, said),
+        }
+    }
+}
+
+impl Inner {
+    /// The file of a track as it is now.
+    async fn source_of(&self, track: TrackId) -> Result<Source> {
+        let track = self.catalog.track(&server(), track).await.map_err(of_catalog)?;
+        let gone = |e: store::Error| match e.kind {
+            store::ErrorKind::NotFound | store::ErrorKind::NotAFile => {
+                not_found("the track's file is not there")
+            }
+            _ => SplitError::new(SplitErrorKind::Broken, e.to_string()),
+        };
+        self.shelf.open(&track.place()).await.map_err(gone)
+    }
+
+    /// The sets of a track that are whole, and of the bytes that it has now; others are forgotten.
+    async fn whole_sets(&self, track: TrackId) -> Result<Vec<StemSet>> {
+        let sets = self.catalog.stems_of(track).await.map_err(of_catalog)?;
+        if sets.is_empty() {
+            return Ok(sets);
+        }
+        let source = self.source_of(track).await?;
+        let mut whole = Vec::new();
+        for set in sets {
+            if set.made.source_tag == source.validator().tag() && self.is_whole(&set) {
+                whole.push(set);
+            } else {
+                self.forget(set.id).await.map_err(of_catalog)?;
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Stems that are there already, made as they would be now.
+    async fn made_before(&self, asked: &Submit, engine: &str) -> Result<Option<StemSet>> {
+        let JobSource::Track(track) = asked.source else { return Ok(None) };
+        let sets = self.whole_sets(track).await?;
+        Ok(sets.into_iter().find(|set| set.wish == asked.wish && set.made.engine == engine))
+    }
+
+    /// Keeps the song that was sent for a job from being put out of the cache. Where it is gone already, whoever works for
+    /// the job says so.
+    async fn hold_song(&self, id: JobId, source: &JobSource) {
+        let JobSource::Blob { key, .. } = source else { return };
+        if let Ok(Some(song)) = self.transforms.cache().get(Key::from_bytes(*key)).await {
+            self.running.hold(id, song);
+        }
+    }
+}
+
+#[async_trait]
+impl Splitter for Stems {
+    async fn begin_song(&self, name: &str) -> Result<Box<dyn Taking>> {
+        Ok(Box::new(self.0.sending(name).await?))
+    }
+
+    async fn submit(&self, asked: Submit) -> Result<Job> {
+        let inner = &self.0;
+        let plan = inner.plan(asked.wish).await?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id)
+            .map_err(|e| SplitError::new(SplitErrorKind::Broken, format!("no random bytes: {e}")))?;
+        let Submit { owner, ref source, wish, priority } = asked;
+        let new = NewJob { id: JobId(id), owner, source: source.clone(), wish, priority };
+        if let Some(set) = inner.made_before(&asked, plan.engine()).await? {
+            inner.catalog.add_done_job(&new, set.id).await.map_err(of_catalog)?;
+            return inner.catalog.job(new.id).await.map_err(of_catalog);
+        }
+        if let JobSource::Track(track) = asked.source {
+            inner.source_of(track).await?;
+        }
+        let bounds = JobBounds { of_owner_max: inner.rules.jobs_per_user, all_max: JOBS_OPEN_MAX };
+        let id = match inner.catalog.add_job(&new, bounds).await.map_err(of_catalog)? {
+            JobAdded::Queued => new.id,
+            JobAdded::Known(id) => id,
+            JobAdded::TooManyOfOwner => {
+                let said = format!("you have {} jobs in line: wait until one is done", bounds.of_owner_max);
+                return Err(SplitError::new(SplitErrorKind::TooMany { retry_after: RETRY_AFTER }, said));
+            }
+            JobAdded::TooMany => {
+                let said = format!("there are {JOBS_OPEN_MAX} jobs in line");
+                return Err(SplitError::new(SplitErrorKind::Busy { retry_after: RETRY_AFTER }, said));
+            }
+        };
+        inner.hold_song(id, &asked.source).await;
+        inner.wake.notify_one();
+        inner.count().await;
+        inner.catalog.job(id).await.map_err(of_catalog)
+    }
+
+    async fn job(&self, id: JobId) -> Result<Job> {
+        let mut job = self.0.catalog.job(id).await.map_err(of_catalog)?;
+        // The row is a second behind.
+        if job.state == JobState::Running
+            && let Some((done, of)) = self.0.running.far(id)
+            && done > job.done
+        {
+            (job.done, job.of) = (done, of);
+        }
+        Ok(job)
+    }
+
+    async fn follow(&self, id: JobId) -> Result<watch::Receiver<Job>> {
+        let job = self.job(id).await?;
+        if job.state.is_end() {
+            return Ok(watch::channel(job).1);
+        }
+        let receiver = self.0.running.watch(&job);
+        // It may have ended between the look and the watch, and nobody would ever say so.
+        let now = self.job(id).await?;
+        if now.state.is_end() {
+            self.0.end(&now).await;
+        }
+        Ok(receiver)
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<Job> {
+        let before = self.job(id).await?;
+        if before.state.is_end() {
+            return Ok(before);
+        }
+        let state = self.0.catalog.cancel_job(id).await.map_err(of_catalog)?;
+        self.0.running.stop(id).await;
+        let job = self.0.catalog.job(id).await.map_err(of_catalog)?;
+        if state == JobState::Cancelled {
+            self.0.figures.ended(state);
+        }
+        self.0.end(&job).await;
+        self.0.count().await;
+        self.0.wake.notify_one();
+        Ok(job)
+    }
+
+    async fn set_of(&self, job: JobId) -> Result<StemSet> {
+        let set = self.0.catalog.stem_set(job).await.map_err(of_catalog)?;
+        let set = set.ok_or_else(|| not_found("the job has no stems, or they were put out of the cache"))?;
+        if !self.0.is_whole(&set) {
+            self.0.forget(set.id).await.map_err(of_catalog)?;
+            return Err(not_found("the stems were put out of the cache: ask for them again"));
+        }
+        Ok(set)
+    }
+
+    async fn stems_of(&self, track: TrackId, stem: StemName) -> Result<Option<StemSet>> {
+        let sets = self.0.whole_sets(track).await?;
+        Ok(sets.into_iter().find(|set| stem == StemName::All || set.file(stem).is_some()))
+    }
+
+    async fn open(&self, file: &StemFile) -> Result<Source> {
+        let made = self.0.transforms.cache().get(Key::from_bytes(file.key)).await.map_err(of_transform)?;
+        made.map(|made| made.source)
+            .ok_or_else(|| not_found("the stem was put out of the cache: ask for it again"))
+    }
+
+    async fn clear_models(&self) -> Result<Cleared> {
+        let (mut workers, mut bytes) = (0, 0);
+        for seat in self.0.warm.clear() {
+            bytes += seat.end().await;
+            workers += 1;
+        }
+        Ok(Cleared { workers, bytes })
+    }
+}

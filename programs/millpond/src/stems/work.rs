@@ -1,0 +1,349 @@
+//! One job at work: the song at hand, the child told, its stems written into reserved room, and published together.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use ::stems::Stem;
+use budget::limits::{
+    JOB_BEAT_MS, JOB_CLAIM_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS, STEMS_KEPT_MS,
+    STEMS_ROOM_AHEAD_BYTES, STEMS_STALL_MS,
+};
+use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile};
+use store::Source;
+use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker};
+
+use super::message::{Said, Why, Written};
+use super::plan::Plan;
+use super::warm::Seat;
+use super::{Inner, in_ms, server};
+
+/// Bytes of one sample of both sides.
+// format: 16 bit, stereo
+const SAMPLE_BYTES: u64 = 4;
+/// What a file has beside its samples at most.
+// format: the heads of WAV and FLAC
+const HEAD_BYTES: u64 = 8 * 1024;
+
+/// What renditions are purged by that are stems.
+const MODE: &str = "stem";
+/// Where songs come from that were sent for a job alone.
+pub(super) const SENT: &str = "separate";
+/// What the name of a song ends with that ffmpeg decoded.
+const DECODED: &str = "flac";
+
+/// Why a try did not succeed.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// This, and another try may.
+    Again(JobError),
+    /// This, and no other try would.
+    Never(JobError),
+    /// The job is not ours any more.
+    Lost,
+}
+
+/// What a child wrote, not yet published.
+pub(super) struct Filled {
+    fillings: Vec<(Filling, Entry, Written, Stem)>,
+    set: MadeSet,
+}
+
+/// A song, where it is found, and what it is called.
+struct Song {
+    material: Material,
+    suffix: Option<String>,
+}
+
+fn again(reason: impl Into<String>) -> Trouble {
+    Trouble::Again(JobError { reason: reason.into(), fault: JobFault::Server })
+}
+
+fn never(reason: impl Into<String>, fault: JobFault) -> Trouble {
+    Trouble::Never(JobError { reason: reason.into(), fault })
+}
+
+impl From<transform::Error> for Trouble {
+    fn from(error: transform::Error) -> Trouble {
+        let fault = match error.kind {
+            ErrorKind::Unsupported | ErrorKind::NoSound | ErrorKind::BehindTheEnd => JobFault::Song,
+            ErrorKind::TooLarge => JobFault::Wish,
+            _ => return again(error.to_string()),
+        };
+        never(error.to_string(), fault)
+    }
+}
+
+impl From<catalog::Error> for Trouble {
+    fn from(error: catalog::Error) -> Trouble {
+        again(error.to_string())
+    }
+}
+
+impl Inner {
+    /// Has a song taken apart. Given up at any point, nothing is left of it but a child that the seat still has.
+    pub(super) async fn carry_out(&self, job: &Job, plan: &Plan, seat: &mut Seat) -> Result<Filled, Trouble> {
+        let Song { material, suffix } = self.song(job).await?;
+        let mut at_hand = self.transforms.at_hand(&material.source).await?;
+        let (mut suffix, mut is_decoded) = (suffix, false);
+        loop {
+            let mut fillings = Vec::new();
+            for _ in plan.stems() {
+                let room = self.transforms.cache().reserve(STEMS_ROOM_AHEAD_BYTES).await?;
+                fillings.push(room.begin().await?);
+            }
+            let said = self.by_child(job, plan, seat, &at_hand, suffix.as_deref(), &mut fillings).await?;
+            match said {
+                Said::Done { notes, samples, files } => {
+                    self.transforms.unchanged(&material.source).await?;
+                    let set = MadeSet {
+                        source_tag: material.source.validator().tag().to_owned(),
+                        engine: plan.engine().to_owned(),
+                        notes,
+                        samples,
+                        files: Vec::new(),
+                    };
+                    return filled(plan, &material, fillings, files, set).await;
+                }
+                // What our decoders lack ffmpeg may know. What it makes of the song is one of its renditions.
+                Said::Failed { why: Why::Coding, .. } if !is_decoded => {
+                    at_hand = self.decoded(job, &material).await?;
+                    (suffix, is_decoded) = (Some(DECODED.to_owned()), true);
+                }
+                Said::Failed { why, reason } => {
+                    return Err(match why {
+                        Why::Song | Why::Coding => never(reason, JobFault::Song),
+                        Why::Wish => never(reason, JobFault::Wish),
+                        Why::Server => again(reason),
+                    });
+                }
+                Said::Far { .. } => return Err(again("the child ended in the middle")),
+            }
+        }
+    }
+
+    /// The song of a job, open.
+    async fn song(&self, job: &Job) -> Result<Song, Trouble> {
+        match &job.source {
+            JobSource::Track(id) => {
+                let track = self.catalog.track(&server(), *id).await.map_err(|e| match e.kind() {
+                    catalog::ErrorKind::NotFound => never("the track is gone", JobFault::Song),
+                    _ => e.into(),
+                })?;
+                let place = track.place();
+                let source = self.shelf.open(&place).await.map_err(|e| match e.kind {
+                    store::ErrorKind::NotFound | store::ErrorKind::NotAFile => {
+                        never("the track's file is not there", JobFault::Song)
+                    }
+                    _ => again(e.to_string()),
+                })?;
+                let material = Material::of(source, &place, &id.to_string());
+                Ok(Song { material, suffix: Some(track.suffix) })
+            }
+            JobSource::Blob { key, name } => {
+                let held = self.running.song(job.id);
+                let made = match held {
+                    Some(made) => Some(made),
+                    None => self.transforms.cache().get(Key::from_bytes(*key)).await?,
+                };
+                let gone = || {
+                    never(
+                        "the song was put out of the cache before its turn: send it again",
+                        JobFault::Server,
+                    )
+                };
+                let made = made.ok_or_else(gone)?;
+                let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
+                let material = Material::whole(made.source.clone(), SENT, &job.id.to_string());
+                self.running.hold(job.id, made);
+                Ok(Song { material, suffix })
+            }
+        }
+    }
+
+    /// The song as FLAC, made by ffmpeg.
+    async fn decoded(&self, job: &Job, material: &Material) -> Result<AtHand, Trouble> {
+        let recipe = transform::Recipe::Audio(transform::Audio {
+            encoding: transform::Encoding::Flac,
+            ..transform::Audio::default()
+        });
+        let asker = transform::Asker::User(job.owner.map_or(0, |owner| owner.0));
+        let flight = self.transforms.make(material.clone(), recipe, asker)?;
+        let made = flight.made(Duration::from_millis(STEMS_DECODE_MS)).await?;
+        let made = made.ok_or_else(|| again("ffmpeg did not decode the song in time"))?;
+        Ok(self.transforms.at_hand(&made.source).await?)
+    }
+
+    /// Starts a child unless there is one, tells it the song, and hears it to its last word.
+    async fn by_child(
+        &self,
+        job: &Job,
+        plan: &Plan,
+        seat: &mut Seat,
+        song: &AtHand,
+        suffix: Option<&str>,
+        fillings: &mut [Filling],
+    ) -> Result<Said, Trouble> {
+        let order = serde_json::to_string(&plan.order(suffix)).map_err(|e| again(e.to_string()))?;
+        let worker = match &mut seat.worker {
+            Some(worker) => worker,
+            none => none.insert(self.started(plan).await?),
+        };
+        let outputs = fillings.iter().map(Filling::child_file).collect::<Result<Vec<_>, _>>()?;
+        let files: Vec<BorrowedFd<'_>> =
+            std::iter::once(song.file()).chain(outputs.iter().map(|(file, _)| file.as_fd())).collect();
+        worker.tell(&order, &files).await?;
+        drop(files);
+        drop(outputs);
+        match self.heard(job, worker, fillings).await {
+            Ok(Some(said)) => Ok(said),
+            // It is gone, and says how.
+            Ok(None) => {
+                let Some(worker) = seat.worker.take() else { return Err(again("the child is gone")) };
+                Err(self.died(worker).await)
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn started(&self, plan: &Plan) -> Result<Worker, Trouble> {
+        let workers = self.workers.clone().await.map_err(|why| never(why, JobFault::Server))?;
+        let file_bytes_max = self.transforms.cache().limit_bytes();
+        let worker = workers.start(plan.reserve_bytes, STEMS_CHILD_CPU_SECONDS_MAX, file_bytes_max).await?;
+        self.figures.started();
+        Ok(worker)
+    }
+
+    /// Hears a child until it is done or has failed; none when it says nothing more.
+    async fn heard(
+        &self,
+        job: &Job,
+        worker: &mut Worker,
+        fillings: &mut [Filling],
+    ) -> Result<Option<Said>, Trouble> {
+        let mut beats = tokio::time::interval(Duration::from_millis(JOB_BEAT_MS));
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut far = (0, None);
+        let mut heard = Instant::now();
+        loop {
+            let line = tokio::select! {
+                biased;
+                line = worker.hear() => line?,
+                _ = beats.tick() => {
+                    let beat = self.catalog.beat_job(self.me, job.id, far, in_ms(JOB_CLAIM_MS)).await;
+                    // A database that is busy is asked again; the claim lasts for many beats.
+                    if matches!(beat, Ok(false)) {
+                        return Err(Trouble::Lost);
+                    }
+                    if heard.elapsed() >= Duration::from_millis(STEMS_STALL_MS) {
+                        return Err(again("the child came no further for too long"));
+                    }
+                    continue;
+                }
+            };
+            heard = Instant::now();
+            let Some(line) = line else { return Ok(None) };
+            match serde_json::from_str(&line) {
+                Ok(Said::Far { samples, of }) => {
+                    far = (samples, of);
+                    self.running.tell(job.id, |job| (job.done, job.of) = far);
+                    let expected_bytes = of.unwrap_or(0).saturating_mul(SAMPLE_BYTES);
+                    let ahead_bytes =
+                        samples.saturating_mul(SAMPLE_BYTES).saturating_add(STEMS_ROOM_AHEAD_BYTES);
+                    for filling in fillings.iter_mut() {
+                        filling.reach(expected_bytes.max(ahead_bytes).saturating_add(HEAD_BYTES)).await?;
+                    }
+                }
+                Ok(said) => return Ok(Some(said)),
+                Err(e) => return Err(again(format!("the child said what it should not: {e}"))),
+            }
+        }
+    }
+
+    /// How a child ended that had not answered.
+    async fn died(&self, worker: Worker) -> Trouble {
+        let ended = worker.wait().await;
+        tracing::warn!(outcome = ?ended.outcome, words = ended.words, peak_bytes = ended.peak_bytes,
+            "a child that takes songs apart ended by itself");
+        match ended.outcome {
+            Outcome::OutOfMemory => again("it needs more memory than was reserved for it"),
+            Outcome::OutOfRoom => never("its stems are longer than the disk may hold", JobFault::Wish),
+            Outcome::OutOfTime => never("it takes more processor time than a song may", JobFault::Song),
+            Outcome::Unguarded => never("a child cannot be kept apart here", JobFault::Server),
+            _ => again("the child that worked for it was killed or broke off"),
+        }
+    }
+
+    /// Gives all stems their names, and the job its end, unless it is not ours any more: then they go again. It is not to be
+    /// given up in the middle.
+    pub(super) async fn publish(&self, job: &Job, filled: Filled) -> Result<(), Trouble> {
+        let Filled { fillings, mut set } = filled;
+        let mut kept = Vec::new();
+        let published = async {
+            for (filling, entry, written, stem) in fillings {
+                let key = entry.key;
+                let made = filling.keep(entry).await?;
+                kept.push(key);
+                let stem = stem.name().parse().map_err(|_| again("a stem has no name that is known"))?;
+                let length_bytes = made.source.len();
+                set.files.push(StemFile { stem, key: *key.as_bytes(), length_bytes, crc32: written.crc32 });
+            }
+            match self.catalog.finish_job(self.me, job.id, &set).await? {
+                true => Ok::<(), Trouble>(()),
+                false => Err(Trouble::Lost),
+            }
+        };
+        let published = published.await;
+        if published.is_err() {
+            for key in kept {
+                self.release(key).await;
+            }
+        }
+        published
+    }
+
+    /// Lets go of what nobody needs any more.
+    pub(super) async fn release(&self, key: Key) {
+        if let Err(error) = self.transforms.cache().release(key).await {
+            tracing::warn!(%error, %key, "what nobody needs is still in the cache");
+        }
+    }
+}
+
+/// Takes in what a child wrote, and compares its lengths with what it said.
+async fn filled(
+    plan: &Plan,
+    material: &Material,
+    fillings: Vec<Filling>,
+    files: Vec<Written>,
+    set: MadeSet,
+) -> Result<Filled, Trouble> {
+    if files.len() != fillings.len() || files.len() != plan.stems().len() {
+        return Err(again("the child did not write every stem"));
+    }
+    let mut all = Vec::new();
+    for ((mut filling, written), stem) in fillings.into_iter().zip(files).zip(plan.stems()) {
+        let length = filling.adopt().await?;
+        if length != written.length_bytes || written.stem != stem.name() {
+            return Err(again("what the child wrote is not what it said"));
+        }
+        all.push((filling, entry(plan, material, *stem, &material.source), written, *stem));
+    }
+    Ok(Filled { fillings: all, set })
+}
+
+fn entry(plan: &Plan, material: &Material, stem: Stem, source: &Source) -> Entry {
+    let origin = material.origin.to_string();
+    Entry {
+        key: plan.key(stem, source.validator()),
+        content_type: plan.content_type().to_owned(),
+        tags: vec![format!("origin:{origin}"), format!("mode:{MODE}")],
+        origin,
+        path: material.path.to_string(),
+        mode: MODE.to_owned(),
+        source_tag: source.validator().tag().to_owned(),
+        status: 200,
+        cost_ms: 0,
+        fresh_for: Duration::from_millis(STEMS_KEPT_MS),
+        recipe: 0,
+    }
+}

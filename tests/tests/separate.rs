@@ -1,0 +1,320 @@
+//! Songs that are sent to be taken apart, from outside: what comes back, what is refused, and who sees what.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
+#![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::http::Answer;
+use tests::media::ffmpeg;
+use tests::{Login, Options, Server, clients, eventually, sound};
+
+const BOUNDARY: &str = "--------a-boundary";
+const WITHIN: Duration = Duration::from_secs(120);
+/// Samples of each side of the songs here: a second and a half.
+const SAMPLES: usize = 66_150;
+
+fn song(seed: u64) -> Vec<u8> {
+    sound::wav(seed, sound::WAV_HEAD_BYTES + SAMPLES * 4)
+}
+
+/// A form of these parts: name, file name, bytes.
+fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file, bytes) in parts {
+        let file = file.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+        body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+    body
+}
+
+struct House {
+    server: Server,
+}
+
+impl House {
+    fn new(config: &str) -> House {
+        House { server: Server::start(&Options::default().config(config)) }
+    }
+
+    fn separate(&self, who: &Login, query: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let fields = [("Authorization", who.bearer()), ("Content-Type", kind)];
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.server.send("POST", &format!("/separate{query}"), &fields, &form(parts))
+    }
+
+    fn ask(&self, who: &Login, method: &str, target: &str, more: &[(&str, &str)]) -> Answer {
+        let bearer = who.bearer();
+        let fields: Vec<_> =
+            [("Authorization", bearer.as_str())].into_iter().chain(more.iter().copied()).collect();
+        self.server.send(method, target, &fields, b"")
+    }
+
+    /// Sends a song and gives the path of its job.
+    fn begin(&self, who: &Login, query: &str, bytes: &[u8]) -> String {
+        let answer =
+            self.separate(who, &format!("?async_mode=true{query}"), &[("file", Some("song.wav"), bytes)]);
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        format!("/jobs/{}", answer.json()["job_id"].as_str().expect("an id"))
+    }
+
+    /// The job when it has ended.
+    fn ended(&self, who: &Login, job: &str) -> Value {
+        let mut status = Value::Null;
+        eventually("the job ends", WITHIN, || {
+            let answer = self.ask(who, "GET", &format!("{job}/status"), &[]);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            status = answer.json()["job"].clone();
+            !matches!(status["status"].as_str(), Some("pending" | "processing"))
+        });
+        status
+    }
+}
+
+/// The files of a zip, as `unzip` takes them out of it.
+fn unzipped(bytes: &[u8], names: &[&str]) -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stems.zip");
+    fs::write(&path, bytes).expect("a file");
+    let run = |program: &str, words: &[&str]| {
+        let done = Command::new(program).args(words).arg(&path).current_dir(folder.path()).output();
+        let done = done.expect("a program of this machine");
+        assert!(done.status.success(), "{program}: {done:?}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    run("unzip", &["-tq"]);
+    let listed = run("python3", &["-m", "zipfile", "-t"]);
+    assert!(listed.contains("Done testing"), "{listed}");
+    run("unzip", &["-q"]);
+    let mut found: Vec<_> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .filter(|name| name != "stems.zip")
+        .collect();
+    found.sort();
+    let mut expected: Vec<_> = names.iter().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(found, expected, "nothing else, and no folder");
+    names.iter().map(|name| fs::read(folder.path().join(name)).expect("a stem")).collect()
+}
+
+/// The samples of a 16-bit WAV with the plain head.
+fn samples(wav: &[u8]) -> Vec<i32> {
+    assert_eq!((&wav[..4], &wav[36..40], wav.len()), (&b"RIFF"[..], &b"data"[..], 44 + SAMPLES * 4));
+    let words = wav[44..].chunks_exact(2);
+    words.map(|two| i32::from(i16::from_le_bytes([two[0], two[1]]))).collect()
+}
+
+#[test]
+fn a_song_comes_back_as_a_zip_of_its_stems() {
+    let house = House::new("");
+    let mut quiet = song(1);
+    // A quarter as loud, so that no stem of it is beyond what 16 bits hold.
+    for two in quiet[44..].chunks_exact_mut(2) {
+        let sample = i16::from_le_bytes([two[0], two[1]]) / 4;
+        two.copy_from_slice(&sample.to_le_bytes());
+    }
+    let answer = house.separate(&house.server.mira, "", &[("file", Some("Lied.wav"), &quiet)]);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/zip");
+    assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+    assert_eq!(answer.header("accept-ranges"), "bytes");
+    assert!(answer.has("x-process-time") && answer.has("etag"), "{}", answer.head());
+    let name = answer.header("content-disposition");
+    assert!(
+        name.starts_with("attachment; filename=\"separated_2stems_") && name.ends_with(".zip\""),
+        "{name}"
+    );
+    let stems = unzipped(&answer.body, &["vocals.wav", "accompaniment.wav"]);
+    let [vocals, rest] = [samples(&stems[0]), samples(&stems[1])];
+    let mix = samples(&quiet);
+    let worst = (0..mix.len()).map(|i| (vocals[i] + rest[i] - mix[i]).abs()).max();
+    assert!(worst <= Some(2), "the stems sum to the mix: {worst:?} steps apart");
+
+    let four: [&str; 4] = ["vocals.wav", "drums.wav", "bass.wav", "other.wav"];
+    for (query, field) in [("?stems=4", None), ("", Some(&b"4"[..]))] {
+        let mut parts = vec![("file", Some("Lied.wav"), &quiet[..])];
+        parts.extend(field.map(|value| ("stems", None, value)));
+        let answer = house.separate(&house.server.mira, query, &parts);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        unzipped(&answer.body, &four);
+    }
+
+    let metrics = house.ask(&house.server.admin, "GET", "/metrics", &[]).json();
+    let figures = &metrics["metrics"]["separation"];
+    assert_eq!(figures["count"], 3, "{metrics}");
+    for name in ["avg_time", "min_time", "max_time", "total_time", "avg_memory_mb", "max_memory_mb"] {
+        assert!(figures[name].as_f64() > Some(0.0), "{name}: {figures}");
+    }
+    assert!(figures["max_memory_mb"].as_f64() < Some(64.0), "{figures}");
+}
+
+#[test]
+fn a_job_is_followed_to_its_end_and_its_zip_has_ranges() {
+    let house = House::new("");
+    let mira = &house.server.mira;
+    let sent = house.separate(mira, "", &[("async_mode", None, b"true"), ("file", Some("a.wav"), &song(2))]);
+    assert_eq!(sent.status, 202, "{}", sent.text());
+    let sent = sent.json();
+    let job = format!("/jobs/{}", sent["job_id"].as_str().expect("an id"));
+    for what in ["status", "result"] {
+        let url = sent[format!("{what}_url")].as_str().expect("an address").to_owned();
+        assert!(url.starts_with("http://") && url.ends_with(&format!("{job}/{what}")), "{url}");
+    }
+    let events = house.ask(mira, "GET", &format!("{job}/events"), &[]);
+    assert_eq!((events.status, events.header("content-type")), (200, "text/event-stream"));
+    let text = events.text();
+    let last = text.trim_end().rsplit_once("data: ").expect("an event").1;
+    let last: Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!((&last["status"], &last["progress"]), (&json!("completed"), &json!(1.0)), "{last}");
+    let status = house.ended(mira, &job);
+    assert_eq!(status["stems"], 2);
+    assert_eq!(status["engine"], "spectral");
+    assert!(status["processing_time_seconds"].as_f64() >= Some(0.0), "{status}");
+    assert!(status["result_size_mb"].as_f64() > Some(0.4), "{status}");
+    assert!(status["created_at"].is_string() && status["completed_at"].is_string(), "{status}");
+
+    let result = format!("{job}/result");
+    let whole = house.ask(mira, "GET", &result, &[]);
+    assert_eq!(whole.status, 200, "{}", whole.text());
+    unzipped(&whole.body, &["vocals.wav", "accompaniment.wav"]);
+    let head = house.ask(mira, "HEAD", &result, &[]);
+    assert_eq!(head.header("content-length"), whole.body.len().to_string());
+    let tag = whole.header("etag").to_owned();
+    let length = whole.body.len();
+    // Within a header, over the seams between header, file and directory, and at the very end.
+    for (from, to) in
+        [(0, 9), (20, 200), (35, 40), (SAMPLES * 4 - 50, SAMPLES * 4 + 300), (length - 200, length - 1)]
+    {
+        let range = format!("bytes={from}-{to}");
+        let part = house.ask(mira, "GET", &result, &[("Range", &range), ("If-Range", &tag)]);
+        assert_eq!(part.status, 206, "{range}");
+        assert_eq!(part.header("content-range"), format!("bytes {from}-{to}/{length}"));
+        assert!(part.body == whole.body[from..=to], "{range}");
+    }
+    let not_modified = house.ask(mira, "GET", &result, &[("If-None-Match", &tag)]);
+    assert_eq!(not_modified.status, 304);
+    let address = format!("http://{}{result}", house.server.address);
+    let script = clients::script("zipped.py");
+    let words = [script.to_str().expect("UTF-8"), &address, &mira.bearer()];
+    let read = clients::run("python3", &words, Duration::from_secs(60));
+    let said = String::from_utf8_lossy(&read.stdout).into_owned();
+    let bytes = 44 + SAMPLES * 4;
+    let expected = format!("vocals.wav {bytes} 0\naccompaniment.wav {bytes} 0\nsums right\nsmall\n");
+    assert_eq!(said, expected, "{}", String::from_utf8_lossy(&read.stderr));
+}
+
+#[test]
+fn p08_a_job_is_its_owners_and_the_admins() {
+    let house = House::new("");
+    let (mira, admin) = (&house.server.mira, &house.server.admin);
+    let olga = house.server.add_user("olga", &[]);
+    let job = house.begin(mira, "", &song(3));
+    for (method, what) in [("GET", "/status"), ("GET", "/result"), ("GET", "/events"), ("DELETE", "")] {
+        let answer = house.ask(&olga, method, &format!("{job}{what}"), &[]);
+        assert_eq!(answer.status, 404, "{method} {what}: {}", answer.text());
+        assert!(answer.json()["detail"].is_string(), "{}", answer.text());
+    }
+    assert_eq!(house.ended(admin, &job)["status"], "completed");
+    assert_eq!(house.ask(admin, "GET", &format!("{job}/result"), &[]).status, 200);
+    assert_eq!(house.ask(admin, "GET", "/jobs/00000000000000000000000000000000/status", &[]).status, 404);
+}
+
+#[test]
+fn what_cannot_be_taken_apart_is_refused_or_fails_and_says_why() {
+    let house = House::new("");
+    let mira = &house.server.mira;
+    let folder = tempfile::tempdir().expect("a folder");
+    let tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=3", "-c:a", "flac"];
+    let flac = folder.path().join("tone.flac");
+    ffmpeg(tone, &flac);
+    let flac = fs::read(&flac).expect("a file");
+    let good = song(4);
+    let mut silent = sound::wav_head(0).to_vec();
+    silent[22] = 0;
+    for (name, bytes, query, status, detail) in [
+        ("song.mp3", &b"This is a text, and no song at all."[..], "", 400, "it is a text"),
+        ("song.wav", b"", "", 400, "nothing in song.wav"),
+        ("so:ng.wav", &good, "", 400, "contains :"),
+        ("song.exe", &good, "", 400, ".exe are not taken apart"),
+        ("song.wav", &good, "?stems=3", 422, "stems must be 2, 4 or 5"),
+        // Five stems need a model, and there is none here.
+        ("song.wav", &good, "?stems=5", 422, "model"),
+        ("song.flac", &flac[..200], "", 422, ""),
+        ("song.wav", &silent, "", 422, ""),
+    ] {
+        let answer = house.separate(mira, query, &[("file", Some(name), bytes)]);
+        assert_eq!(answer.status, status, "{name} {query}: {}", answer.text());
+        let said = answer.json();
+        let said = said["detail"].as_str().unwrap_or_else(|| panic!("{name} {query}: {said}"));
+        assert!(said.contains(detail) && !said.is_empty(), "{name} {query}: {said}");
+    }
+    let job = house.begin(mira, "", &silent);
+    let status = house.ended(mira, &job);
+    assert_eq!(status["status"], "failed", "{status}");
+    assert!(status["error"].as_str().is_some_and(|why| !why.is_empty()), "{status}");
+    let result = house.ask(mira, "GET", &format!("{job}/result"), &[]);
+    assert_eq!(result.status, 422, "{}", result.text());
+    assert!(result.json()["detail"].as_str().is_some_and(|why| why.contains("failed")), "{}", result.text());
+}
+
+#[test]
+fn a_job_that_is_cancelled_stays_so_and_leaves_no_result() {
+    let house = House::new("");
+    let mira = &house.server.mira;
+    let long = sound::wav(5, sound::WAV_HEAD_BYTES + 60 * 44_100 * 4);
+    let job = house.begin(mira, "", &long);
+    let answer = house.ask(mira, "DELETE", &job, &[]);
+    assert_eq!((answer.status, &answer.json()["job"]["status"]), (200, &json!("cancelled")));
+    assert_eq!(house.ask(mira, "GET", &format!("{job}/result"), &[]).status, 404);
+    assert_eq!(house.ask(mira, "DELETE", &job, &[]).json()["job"]["status"], "cancelled");
+    eventually("no child works for it", Duration::from_secs(5), || {
+        tests::children_of(house.server.id()) == 0
+    });
+    let cleared = house.ask(&house.server.admin, "DELETE", "/models/cache", &[]);
+    assert_eq!((cleared.status, &cleared.json()["status"]), (200, &json!("ok")));
+    assert_eq!(house.ask(mira, "DELETE", "/models/cache", &[]).status, 403);
+}
+
+/// Runs a line as the splitter's users write it.
+fn shell(line: &str, folder: &Path) -> String {
+    let done = Command::new("bash").args(["-euo", "pipefail", "-c", line]).current_dir(folder).output();
+    let done = done.expect("a shell");
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+#[test]
+fn with_an_open_door_the_lines_of_the_splitters_users_run_as_written() {
+    let house = House::new("[stems]\npublic = true\n");
+    let url = format!("http://{}", house.server.address);
+    let folder = tempfile::tempdir().expect("a folder");
+    let tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=2", "-c:a", "libmp3lame"];
+    ffmpeg(tone, &folder.path().join("audio.mp3"));
+    for output in ["output1.zip", "output2.zip"] {
+        let line = format!(
+            "time curl -sS -X POST \"{url}/separate\" -F \"file=@audio.mp3\" -F \"stems=2\" -o {output}"
+        );
+        shell(&line, folder.path());
+        let bytes = fs::read(folder.path().join(output)).expect("a zip");
+        unzipped(&bytes, &["vocals.wav", "accompaniment.wav"]);
+    }
+    let metrics = shell(&format!("curl -sS \"{url}/metrics\" | jq"), folder.path());
+    let metrics: Value = serde_json::from_str(&metrics).expect("JSON");
+    assert_eq!(metrics["status"], "ok");
+    let names: Vec<_> = metrics["metrics"].as_object().expect("figures").keys().collect();
+    assert_eq!(names, ["separation"], "strangers see nothing else");
+    assert_eq!(metrics["metrics"]["separation"]["count"], 2);
+    let head = shell(&format!("curl -sS -I \"{url}/health\""), folder.path());
+    assert!(head.to_lowercase().contains("x-process-time: 0."), "{head}");
+    assert_eq!(house.server.get("/tracks", &[]).status, 401, "nothing else is open");
+    let closed = House::new("");
+    assert_eq!(closed.server.send("POST", "/separate", &[], b"").status, 401);
+}

@@ -1,0 +1,68 @@
+//! Jobs that are cancelled, and whose children or servers are killed.
+
+use rustix::process::{Pid, Signal, kill_process};
+use tests::eventually;
+
+use crate::house::{DONE_WITHIN, House};
+
+#[test]
+fn a_job_that_is_cancelled_in_the_middle_leaves_no_child_no_file_and_no_permit() {
+    let house = House::new(&[("long", 600)], &[]);
+    let job = house.split("long");
+    house.await_progress(&job);
+    assert!(!house.workers().is_empty() && house.making() == 2 && house.reserved() > 0.0, "it is at work");
+    let answer = house.ask("DELETE", &format!("/jobs/{job}"));
+    assert!(matches!(answer.status, 200 | 204), "{} {}", answer.head(), answer.text());
+    // No waiting: the answer comes when it is so.
+    assert_eq!((house.workers(), house.making(), house.reserved()), (Vec::new(), 0, 0.0));
+    assert_eq!(house.state(&job), "cancelled");
+    // Cancelled once more it stays so, and the same wish is another job.
+    house.ask("DELETE", &format!("/jobs/{job}"));
+    assert_eq!(house.state(&job), "cancelled");
+    let other = house.split("long");
+    assert_ne!(other, job);
+    house.ask("DELETE", &format!("/jobs/{other}"));
+}
+
+#[test]
+fn a_child_that_is_killed_in_the_middle_is_replaced_and_the_job_ends_right() {
+    let house = House::new(&[("long", 150)], &["--stems-workers", "1"]);
+    let job = house.split("long");
+    house.await_progress(&job);
+    let worker = house.workers()[0];
+    let pid = i32::try_from(worker).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::KILL).expect("it is there");
+    house.await_state(&job, "completed");
+    assert_eq!(house.server.metric_of("stems_jobs_retried_total", &[]), 1.0, "{}", house.server.output());
+    assert_eq!(house.server.metric_of("stems_workers_started_total", &[]), 2.0);
+    house.check_stems("long");
+    assert_eq!(house.making(), 0);
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_takes_the_job_up_again() {
+    let mut house = House::new(&[("long", 150)], &["--stems-workers", "1"]);
+    let job = house.split("long");
+    house.await_progress(&job);
+    let worker = house.workers()[0];
+    house.kill_and_start();
+    eventually("the child ended with its server", DONE_WITHIN, || {
+        !std::path::Path::new(&format!("/proc/{worker}")).exists()
+    });
+    house.await_state(&job, "completed");
+    house.check_stems("long");
+    assert_eq!(house.making(), 0);
+}
+
+#[test]
+fn a_server_that_stops_in_the_middle_gives_the_job_back_to_the_next_one() {
+    let mut house = House::new(&[("long", 150)], &["--stems-workers", "1"]);
+    let job = house.split("long");
+    house.await_progress(&job);
+    let worker = house.workers()[0];
+    house.server.stop();
+    assert!(!std::path::Path::new(&format!("/proc/{worker}")).exists(), "a child outlived its server");
+    house.kill_and_start();
+    house.await_state(&job, "completed");
+    house.check_stems("long");
+}

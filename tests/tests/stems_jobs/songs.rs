@@ -1,0 +1,83 @@
+//! What becomes of songs: done, refused, or failed with the reason.
+
+use std::fs;
+
+use tests::media;
+
+use crate::house::House;
+
+#[test]
+fn stems_are_those_of_the_command_line_and_are_made_once() {
+    let house = House::new(&[("brook", 8)], &["--stems-workers", "1"]);
+    let job = house.split("brook");
+    house.await_state(&job, "completed");
+    house.check_stems("brook");
+    let done = house.job(&job);
+    assert_eq!((&done["engine"], &done["progress"]), (&"spectral".into(), &1.0.into()), "{done}");
+    // They are there: the next job is done at once, and no child works for it.
+    let again = house.wish("brook", "stems=2");
+    assert_eq!((again.status, &again.json()["status"]), (200, &"completed".into()), "{}", again.text());
+    let ended = || house.server.metric_of("stems_job_seconds_count", &[]);
+    assert_eq!(ended(), 1.0);
+    // Another wish is another job.
+    let other = house.wish("brook", "stems=4");
+    assert_eq!(other.status, 202, "{}", other.text());
+    let job = other.json()["job_id"].as_str().expect("a job").to_owned();
+    house.await_state(&job, "completed");
+    assert_eq!(ended(), 2.0);
+    assert_eq!(house.stem("brook", "drums.wav").status, 200);
+    assert_eq!(house.server.metric_of("stems_workers_started_total", &[]), 1.0, "one child did both");
+}
+
+#[test]
+fn a_file_that_is_no_song_fails_with_its_reason_and_the_child_lives_on() {
+    let house = House::with(&["--stems-workers", "1"], 3, |root| {
+        crate::house::song(&root.join("first.wav"), 1, 3);
+        crate::house::song(&root.join("second.wav"), 2, 3);
+        // A head that promises more than comes.
+        let mut cut = fs::read(root.join("first.wav")).expect("a song");
+        cut.truncate(100_000);
+        fs::write(root.join("cut.wav"), cut).expect("room");
+    });
+    house.await_state(&house.split("first"), "completed");
+    let broken = house.split("cut");
+    house.await_state(&broken, "failed");
+    let job = house.job(&broken);
+    let why = job["error"].as_str().unwrap_or_default();
+    assert!(why.contains("ends too early"), "{job}");
+    assert_eq!(house.making(), 0, "nothing is left of it");
+    house.await_state(&house.split("second"), "completed");
+    assert_eq!(house.server.metric_of("stems_workers_started_total", &[]), 1.0, "one child did all three");
+    assert_eq!(
+        house.server.metric_of("stems_jobs_retried_total", &[]),
+        0.0,
+        "no other try would end otherwise"
+    );
+}
+
+#[test]
+fn a_song_in_a_coding_that_only_ffmpeg_knows_is_taken_apart_too() {
+    let house = House::with(&[], 1, |root| {
+        media::ffmpeg(
+            ["-f", "lavfi", "-i", "anoisesrc=duration=4:sample_rate=48000", "-c:a", "libopus"],
+            &root.join("reed.opus"),
+        );
+    });
+    house.await_state(&house.split("reed"), "completed");
+    let answer = house.stem("reed", "accompaniment.wav");
+    assert_eq!(answer.status, 200);
+    let samples = (answer.body.len() - 44) / 4;
+    assert!(samples.abs_diff(4 * 44_100) < 44_100 / 10, "{samples} samples of four seconds");
+}
+
+#[test]
+fn a_user_has_no_more_in_line_than_he_may() {
+    let house = House::new(&[("long", 240), ("short", 2)], &["--stems-jobs-per-user", "1"]);
+    let job = house.split("long");
+    let refused = house.wish("short", "stems=2");
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert!(refused.has("retry-after") && refused.json()["detail"].is_string(), "{}", refused.text());
+    assert_eq!(house.split("long"), job, "the same wish is the same job");
+    house.ask("DELETE", &format!("/jobs/{job}"));
+    house.await_state(&house.split("short"), "completed");
+}
