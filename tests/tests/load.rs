@@ -26,6 +26,8 @@ const SHORT: Demands = Demands {
     first_byte_ms: Some(50.0),
     count_sockets: true,
 };
+/// The largest resident set while two passwords are checked at once, 19 MiB each.
+const RUSH_PEAK_MIB: f64 = 84.0;
 /// All that the server may have, in MiB, of which…
 const MEMORY_MIB: u64 = 256;
 /// …so much is for socket buffers.
@@ -173,7 +175,7 @@ fn p04_a_rush_of_wrong_passwords_does_not_grow_the_process() {
     }
     let peak_mib = server.figures().peak_mib();
     println!("peak {peak_mib:.1} MiB after 36 guesses");
-    assert!(peak_mib < SHORT.peak_mib, "the process needed {peak_mib:.1} MiB");
+    assert!(peak_mib < RUSH_PEAK_MIB, "the process needed {peak_mib:.1} MiB");
 }
 
 /// The control of time: a server that stops sending must be noticed by the same listeners.

@@ -2,8 +2,8 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::engine::Engine;
-use crate::signals::{Given, Kept, distance, hashed, noise, sine};
-use crate::split;
+use crate::signals::{Given, Kept, hashed, noise, sine};
+use crate::{FRAME_SAMPLES, split};
 
 /// A narrow network that PyTorch made and was asked, which `scripts/export_htdemucs.py --small` wrote.
 fn graph() -> Arc<HtdemucsGraph> {
@@ -58,9 +58,10 @@ fn spectra_there_and_back_are_the_segment_again() {
         let mut back = Stereo::default();
         back.resize(samples);
         spectra.add_back(&numbers, &mut back).unwrap();
-        // The highest frequency is left out, which the kinks of the mirror at both ends have a little of.
-        let error = crate::signals::snr_db(song.left(), back.left());
-        assert!(error > 60.0 && distance(&song, &back) < 1e-3, "{samples}: {error:.1} dB");
+        // At both ends frames are missing that Demucs leaves out, too; there its segments overlap.
+        let inside = FRAME_SAMPLES..samples - FRAME_SAMPLES;
+        let error = crate::signals::snr_db(&song.left()[inside.clone()], &back.left()[inside]);
+        assert!(error > 60.0, "{samples}: {error:.1} dB");
     }
 }
 
