@@ -143,7 +143,9 @@ fn the_first_start_makes_an_admin_and_shows_the_secrets_once() {
     let options = Options { data: Some(data), first_start: true, tracks: 0, ..Options::library(&library) };
     let mut server = Server::start(&options);
     // It listens before the account is made: whoever comes first is not kept waiting by a password's hash.
-    eventually("the secrets are shown", Duration::from_secs(20), || server.output().contains("app password: "));
+    eventually("the secrets are shown", Duration::from_secs(20), || {
+        server.output().contains("app password: ")
+    });
     let output = server.output();
     let after = |word: &str| {
         output.split(word).nth(1).and_then(|rest| rest.split_whitespace().next()).map(str::to_owned)
