@@ -162,34 +162,37 @@ row! {
         name: String,
         artist_id: i64,
         artist: String,
-        year: Option<i64>,
-        genre: Option<String>,
-        tracks: i64,
-        duration_ms: i64,
-        has_cover: bool,
+        /// [`Totals`] as JSON.
+        totals: String,
         created: i64,
-        release: Option<String>,
         play: PlayRow,
     }
 }
+
+/// Over what a viewer sees of an album: how many tracks, their milliseconds, the year, the genres of a track (one a line),
+/// whether there is a picture, and what the tags say of the release.
+type Totals = (Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<i64>, Option<String>);
 
 impl TryFrom<AlbumRow> for Album {
     type Error = Error;
 
     fn try_from(row: AlbumRow) -> Result<Album> {
+        let (tracks, duration_ms, year, genre, has_cover, release): Totals =
+            serde_json::from_str(&row.totals).map_err(|e| {
+                Error::new(ErrorKind::Unavailable, "the totals of an album are none").because(e)
+            })?;
         Ok(Album {
             id: AlbumId(row.id),
             name: row.name,
             artist_id: ArtistId(row.artist_id),
             artist: row.artist,
-            year: row.year.map(small),
-            // The column has the genres of a track, one a line.
-            genres: row.genre.iter().flat_map(|genres| genres.lines()).map(str::to_owned).collect(),
-            tracks: unsigned(row.tracks),
-            duration_ms: unsigned(row.duration_ms),
-            has_cover: row.has_cover,
+            year: year.map(small),
+            genres: genre.iter().flat_map(|genres| genres.lines()).map(str::to_owned).collect(),
+            tracks: unsigned(tracks.unwrap_or(0)),
+            duration_ms: unsigned(duration_ms.unwrap_or(0)),
+            has_cover: has_cover == Some(1),
             created: row.created,
-            release: Encoded::kept(row.release),
+            release: Encoded::kept(release),
             play: row.play.into(),
         })
     }

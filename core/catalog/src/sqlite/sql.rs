@@ -104,32 +104,20 @@ macro_rules! track_rows {
     ($($page:tt)*) => { track_rows!([""] [""] $($page)*) };
 }
 
-/// The rows of a page of album ids that the viewer sees, with totals over what he sees of each.
+/// The rows of a page of album ids that the viewer sees, with totals over what he sees of each. The totals come as one value,
+/// because each subquery looks for them anew.
 macro_rules! album_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT al.id, al.name, al.artist_id, ar.name AS artist,
-                ifnull((SELECT max(n.year) FROM album_totals n
-                        WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)),
-                    (SELECT max(t.year) FROM tracks t INDEXED BY tracks_private
-                        WHERE t.album_id = al.id AND ", private_seen!(), ")) AS year,
-                ifnull((SELECT min(n.genre) FROM album_totals n
-                        WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)),
-                    (SELECT min(t.genres) FROM tracks t INDEXED BY tracks_private
-                        WHERE t.album_id = al.id AND t.genres <> '' AND ", private_seen!(), ")) AS genre,
-                (SELECT ifnull(sum(n.tracks), 0) FROM album_totals n
-                    WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen))
-                + (SELECT count(*) FROM tracks t INDEXED BY tracks_private
-                    WHERE t.album_id = al.id AND ", private_seen!(), ") AS tracks,
-                (SELECT ifnull(sum(n.duration_ms), 0) FROM album_totals n
-                    WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen))
-                + (SELECT ifnull(sum(t.duration_ms), 0) FROM tracks t INDEXED BY tracks_private
-                    WHERE t.album_id = al.id AND ", private_seen!(), ") AS duration_ms,
-                EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_with_cover
-                    WHERE t.album_id = al.id AND ", has_cover!(), " AND ", track_seen!(), ") AS has_cover, al.created,
-                (SELECT t.release FROM tracks t INDEXED BY tracks_by_album WHERE t.album_id = al.id AND ", track_seen!(), "
-                    ORDER BY ifnull(t.disc, 1), ifnull(t.track, 1000000) LIMIT 1) AS release, ",
+                (SELECT json_array(sum(tracks), sum(duration_ms), max(year), min(genre), max(has_cover), min(release)) FROM (
+                    SELECT n.tracks, n.duration_ms, n.year, n.genre, n.has_cover, n.release
+                    FROM album_totals n WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)
+                    UNION ALL
+                    SELECT 1, t.duration_ms, t.year, nullif(t.genres, ''), ", has_cover!(), ", t.release
+                    FROM tracks t INDEXED BY tracks_private WHERE t.album_id = al.id AND ", private_seen!(), ")) AS totals,
+                al.created, ",
                 play_state!(), "
             FROM page
             CROSS JOIN albums al ON al.id = page.id

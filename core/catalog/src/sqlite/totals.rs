@@ -6,8 +6,13 @@ use super::playing::Write;
 use super::{Result, json_ids};
 
 const FORGET_ALBUMS: &str = "DELETE FROM album_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
-const COUNT_ALBUMS: &str = "INSERT INTO album_totals (album_id, library_id, tracks, duration_ms, year, genre)
-    SELECT t.album_id, t.library_id, count(*), sum(t.duration_ms), max(t.year), min(nullif(t.genres, ''))
+const COUNT_ALBUMS: &str =
+    "INSERT INTO album_totals (album_id, library_id, tracks, duration_ms, year, genre, has_cover, release)
+    SELECT t.album_id, t.library_id, count(*), sum(t.duration_ms), max(t.year), min(nullif(t.genres, '')),
+        max(t.cover_path IS NOT NULL OR t.cover_blob IS NOT NULL),
+        (SELECT f.release FROM tracks f INDEXED BY tracks_by_album
+            WHERE f.album_id = t.album_id AND f.library_id = t.library_id AND f.missing = 0 AND f.private = 0
+            ORDER BY ifnull(f.disc, 1), ifnull(f.track, 1000000) LIMIT 1)
     FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
     WHERE t.missing = 0 AND t.private = 0 GROUP BY t.album_id, t.library_id";
 const FORGET_GENRES: &str = "DELETE FROM genre_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
