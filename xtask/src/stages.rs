@@ -138,11 +138,17 @@ fn whole(root: &Path) -> Result<()> {
     install::browser()?;
     install::s3_server()?;
     let server = server(root)?;
-    run::run(cargo(root, &["test", "--quiet", "-p", "tests"]).env("MILLPOND_BIN", server))
+    run::run(tests_of(root, "tests").env("MILLPOND_BIN", server))
 }
 
 fn seeds(root: &Path) -> Result<()> {
-    run::run(&mut cargo(root, &["test", "--quiet", "-p", "fuzz"]))
+    run::run(&mut tests_of(root, "fuzz"))
+}
+
+/// The tests of one package that tests the others. The server is named beside it, which has no tests of these kinds: what
+/// both depend on is then asked for with the same features as in the stage before, and so is not compiled again.
+fn tests_of(root: &Path, package: &str) -> Command {
+    cargo(root, &["test", "--quiet", "-p", package, "-p", "millpond", "--lib", "--test", "*"])
 }
 
 /// Builds the server for release, with its page, and tells where it is.

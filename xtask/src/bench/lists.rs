@@ -52,7 +52,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     println!("making {} tracks", options.tracks);
     let music = corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(options.tracks) })?;
     let scratch = tempfile::tempdir().map_err(|e| Error::because(ErrorKind::Io, "making a folder", e))?;
-    let ours = Side::ours(&program, scratch.path(), &music)?;
+    let ours = Side::ours(&program, scratch.path(), &music, options.tracks)?;
     let peer = match options.peer_rounds {
         0 => None,
         _ => Some(Side::peer(&install::python_environment("supysonic", PEER)?, scratch.path(), &music)?),

@@ -40,7 +40,8 @@ type Totals = Vec<(&'static str, f64)>;
 
 /// Builds `hot` for release and counts every path of it.
 pub(super) fn measure(root: &Path) -> Result<Figures> {
-    run::run(&mut stages::cargo(root, &["build", "--quiet", "--release", "-p", "hot"]))?;
+    // With the server, so that what both depend on is compiled once.
+    run::run(&mut stages::cargo(root, &["build", "--quiet", "--release", "-p", "millpond", "-p", "hot"]))?;
     let program = files::target().join("release/hot");
     let paths = listed(&run::quiet(&mut Command::new(&program))?)
         .ok_or_else(|| Error::new(ErrorKind::Failed, format!("`{}` lists no paths", program.display())))?;

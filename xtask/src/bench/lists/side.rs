@@ -10,8 +10,9 @@ use super::super::{account, scan};
 use crate::run::Usage;
 use crate::{Error, ErrorKind, Result};
 
-/// A start with a large database.
+/// How long a start may take, with a look at every file of the library: so long, and so much longer for each track.
 const READY: Duration = Duration::from_secs(120);
+const READY_PER_TRACK: Duration = Duration::from_millis(2);
 
 /// A side that has scanned the library and listens.
 pub(super) struct Side {
@@ -25,7 +26,7 @@ pub(super) struct Side {
 
 impl Side {
     /// Ours: the scan in a process of its own, then the server.
-    pub(super) fn ours(program: &Path, scratch: &Path, music: &Path) -> Result<Side> {
+    pub(super) fn ours(program: &Path, scratch: &Path, music: &Path, tracks: usize) -> Result<Side> {
         let data = scratch.join("data");
         let scan = Some(scan::ours(program, scratch, music)?);
         let key = account::key(program, &data)?;
@@ -46,7 +47,8 @@ impl Side {
             process,
             sign_in: format!("apiKey={key}&v=1.16.1&c=bench&f=json"),
         };
-        side.settled()?;
+        let tracks = u32::try_from(tracks).unwrap_or(u32::MAX);
+        side.settled(READY + READY_PER_TRACK * tracks)?;
         Ok(side)
     }
 
@@ -90,10 +92,10 @@ impl Side {
     }
 
     /// Waits until the server has looked at its library, which it does at each start.
-    fn settled(&self) -> Result<()> {
+    fn settled(&self, within: Duration) -> Result<()> {
         let mut client = self.client()?;
         let target = format!("/rest/getScanStatus?{}", self.sign_in);
-        let deadline = Instant::now() + READY;
+        let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             let answer = client
                 .get(&target, "")
