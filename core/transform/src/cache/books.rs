@@ -2,7 +2,7 @@
 //!
 //! The policy is that of `quick_cache`, a Clock-PRO that is close to S3-FIFO: it withstands scans, since what was asked
 //! for once goes before what was asked for twice, and it remembers keys that it evicted. It was chosen because it does
-//! all at once and says what it evicts, where `moka` evicts later, in the background, and may refuse what is new; because
+//! all at once and says what it evicts, where others evict later, in the background, and may refuse what is new; because
 //! entries can be pinned, as those that are read must be; and because an entry is a few bytes, where the index of a
 //! hundred thousand should fit in the smallest server.
 //!
