@@ -105,17 +105,18 @@ macro_rules! track_rows {
 }
 
 /// The rows of a page of album ids that the viewer sees, with totals over what he sees of each. The totals come as one value,
-/// because each subquery looks for them anew.
+/// because each subquery looks for them anew. Year and genre are those that everybody sees, where there are any.
 macro_rules! album_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT al.id, al.name, al.artist_id, ar.name AS artist,
-                (SELECT json_array(sum(tracks), sum(duration_ms), max(year), min(genre), max(has_cover), min(release)) FROM (
-                    SELECT n.tracks, n.duration_ms, n.year, n.genre, n.has_cover, n.release
+                (SELECT json_array(sum(tracks), sum(duration_ms), ifnull(max(year), max(own_year)),
+                    ifnull(min(genre), min(own_genre)), max(has_cover), min(release)) FROM (
+                    SELECT n.tracks, n.duration_ms, n.year, NULL AS own_year, n.genre, NULL AS own_genre, n.has_cover, n.release
                     FROM album_totals n WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)
                     UNION ALL
-                    SELECT 1, t.duration_ms, t.year, nullif(t.genres, ''), ", has_cover!(), ", t.release
+                    SELECT 1, t.duration_ms, NULL, t.year, NULL, nullif(t.genres, ''), ", has_cover!(), ", t.release
                     FROM tracks t INDEXED BY tracks_private WHERE t.album_id = al.id AND ", private_seen!(), ")) AS totals,
                 al.created, ",
                 play_state!(), "
