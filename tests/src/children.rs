@@ -73,13 +73,23 @@ impl Started {
 
 /// How many processes there are that this one started.
 pub fn children_of(server: u32) -> usize {
+    child_ids(server).len()
+}
+
+/// The processes that this one started.
+pub fn child_ids(server: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let parent_of = |entry: std::fs::DirEntry| {
+    let is_its = |entry: &std::fs::DirEntry| {
         // The name of a program stands in brackets and may hold anything; behind it are the state and the parent.
         let text = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-        text.rsplit(')').next()?.split_whitespace().nth(1)?.parse::<u32>().ok()
+        let parent: u32 = text.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+        (parent == server).then_some(())
     };
-    processes.filter_map(parent_of).filter(|parent| *parent == server).count()
+    let id_of = |entry: std::fs::DirEntry| {
+        is_its(&entry)?;
+        entry.file_name().to_str()?.parse().ok()
+    };
+    processes.filter_map(id_of).collect()
 }
 
 fn does(id: u32) -> Option<Does> {

@@ -19,11 +19,13 @@
 mod children;
 pub mod clients;
 pub mod http;
+mod later;
 mod library;
 mod listening;
 mod long_music;
 pub mod media;
-mod metrics;
+pub mod metrics;
+mod musician;
 mod nginx;
 pub mod people;
 mod probe;
@@ -39,10 +41,12 @@ pub mod tus;
 pub mod viewer;
 mod wait;
 
-pub use children::{Children, Started, children_of};
+pub use children::{Children, Started, child_ids, children_of};
+pub use later::Later;
 pub use library::{Library, Song};
 pub use listening::{Demands, Listening, wall};
 pub use long_music::{LongMusic, Track};
+pub use musician::Musician;
 pub use nginx::Nginx;
 pub use people::Login;
 pub use probe::Probe;

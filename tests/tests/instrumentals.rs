@@ -299,6 +299,22 @@ fn an_instrumental_follows_its_song() {
 }
 
 #[test]
+fn stems_that_were_put_out_of_the_cache_are_not_listed() {
+    let house = House::new();
+    house.split(&house.track, 2);
+    assert!(house.instrumentals().is_some());
+    let fields = [("Content-Type", "application/json"), ("Authorization", &house.server.admin.bearer())];
+    let purged = house.server.send("POST", "/cdn/purge", &fields, br#"{"all":true}"#);
+    assert_eq!(purged.status, 200, "{}", purged.text());
+    let listed = house.ask(&house.server.mira, "GET", &format!("/tracks/{}/stems", house.track), &[]);
+    assert_eq!(listed.json()["stems"], serde_json::json!([]), "{}", listed.text());
+    house.split(&house.track, 2);
+    assert_eq!(house.server.send("POST", "/cdn/purge", &fields, br#"{"all":true}"#).status, 200);
+    // Nobody asks for the stems, and the folder goes all the same.
+    eventually("the folder is gone", Duration::from_secs(60), || house.instrumentals().is_none());
+}
+
+#[test]
 fn py_opensonic_finds_the_folder_and_plays_an_instrumental_whole() {
     let house = House::new();
     house.split(&house.track, 2);

@@ -3,6 +3,11 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
+#[path = "split"]
+mod written {
+    mod formats;
+}
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Files to samples, by decoders that run in this process.
 
+mod edits;
 mod media;
 mod packets;
 #[cfg(test)]

@@ -7,7 +7,6 @@ mod cache;
 mod checkpoint;
 mod choice;
 mod folder;
-pub(crate) mod onnx;
 mod registry;
 mod source;
 #[cfg(test)]

@@ -275,6 +275,12 @@ impl Cache {
         error
     }
 
+    /// How often since the start something was not kept any more: whoever remembers what is kept compares this, and looks only
+    /// where it has changed.
+    pub fn gone_total(&self) -> u64 {
+        self.books().gone_total()
+    }
+
     /// What may be taken of the disk, in bytes.
     pub fn limit_bytes(&self) -> u64 {
         self.books().limit_bytes()

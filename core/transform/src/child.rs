@@ -95,7 +95,7 @@ pub enum ChildInput {
     Nothing,
     /// A regular file: its standard input, which it may open again as `/proc/self/fd/0`.
     File(File),
-    /// A socket over which it is told what to do.
+    /// A socket over which it is told what to do, or given what it encodes.
     Line(OwnedFd),
     /// What is read for it by ranges, at `http://127.0.0.1:`[`SERVED_PORT`](crate::guard::SERVED_PORT)`/`.
     Served(Source),

@@ -14,6 +14,7 @@
 mod argv;
 mod cache;
 mod child;
+mod encode;
 mod error;
 mod flight;
 mod fragments;

@@ -26,6 +26,7 @@ pub use pass::faststart_args;
 pub use pictures::cell_size;
 pub use segments::{Segments, Variant};
 pub use sound::Heard;
+pub(crate) use sound::samples_args;
 
 /// What happens to what a child wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,8 @@ pub const STEMS_THREADS_MAX: usize = 16;
 /// Bytes of a file that a decoder may read before it gives the next samples: a file that calls half a gigabyte one packet
 /// is lying. The tables of a ten-hour song in MP4 are 14 MB.
 pub const STEMS_READ_BYTES_MAX: u64 = 64 * MIB;
+/// Boxes of an MP4 that are looked at beside each other for its edits: more than any file has before its tracks.
+pub const STEMS_BOXES_MAX: usize = 256;
 /// Samples of each channel in one packet; the longest that coders make are a few thousand.
 pub const STEMS_PACKET_SAMPLES_MAX: u64 = 65_536;
 /// What a process that takes songs apart holds beside its engine: the program, a decoder, and the encoders of five stems.
@@ -38,12 +40,13 @@ pub const STEMS_PROGRAM_BYTES: u64 = 24 * MIB;
 /// What the spectral engine holds at most for one song.
 pub const STEMS_SPECTRAL_BYTES: u64 = 24 * MIB;
 /// What Spleeter's networks need for one song beside their weights, on one thread.
-pub const STEMS_SPLEETER_BYTES: u64 = 132 * MIB;
+pub const STEMS_SPLEETER_BYTES: u64 = 80 * MIB;
 /// What the network of Demucs needs for one song beside its weights, on one thread.
 pub const STEMS_HTDEMUCS_BYTES: u64 = 800 * MIB;
 /// A network's graph without its numbers: that of Demucs has 1.5 MB.
 pub const STEMS_GRAPH_BYTES_MAX: u64 = 16 * MIB;
 /// The longest segment that a network of Demucs may hear: a minute. Its makers' hears 7.8 seconds.
 pub const STEMS_SEGMENT_SAMPLES_MAX: usize = 60 * 44_100;
-/// What one part of a layer of Spleeter's needs before it is added up; all channels of the widest layer at once would need 52 MB.
-pub const STEMS_PART_BYTES_MAX: usize = 14 * MIB as usize;
+/// Numbers that a layer of Spleeter's looks at before it adds them up, as many as stay in a processor's caches; all that the widest
+/// layer sees would be 52 MB.
+pub const STEMS_COLUMNS_MAX: usize = 1 << 19;

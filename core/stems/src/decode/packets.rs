@@ -15,6 +15,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
+use super::edits::{Edit, Part, edits};
 use super::media::{Allowance, Media, Metered};
 use crate::downmix::Place;
 use crate::{Error, ErrorKind, Format, Result};
@@ -32,6 +33,9 @@ pub(super) struct Packets {
     counts_samples: bool,
     /// When the next packet begins, unless something is missing.
     next_begins: Option<i64>,
+    /// What its file says of where the song is in the track, and what that is in samples once their rate is known.
+    edit: Option<Edit>,
+    part: Part,
     /// What was decoded to learn the format, until somebody asks for it.
     first: Option<Vec<f32>>,
     given_samples: u64,
@@ -48,7 +52,8 @@ enum Packet {
 }
 
 impl Packets {
-    pub(super) fn open(media: Box<dyn Media>, extension: Option<&str>) -> Result<Self> {
+    pub(super) fn open(mut media: Box<dyn Media>, extension: Option<&str>) -> Result<Self> {
+        let edits = edits(media.as_mut()).map_err(Error::read)?;
         let (media, allowance) = Metered::new(media).map_err(Error::read)?;
         if media.length_bytes() == 0 {
             return Err(Error::new(ErrorKind::Empty, "the song is empty: it has no bytes"));
@@ -60,6 +65,8 @@ impl Packets {
             exact: is_exact(reader.as_ref(), track),
             counts_samples: counts_samples(reader.as_ref(), track),
             next_begins: None,
+            edit: edits.into_iter().find(|edit| edit.track == track),
+            part: Part::whole(claimed),
             reader,
             decoder,
             track,
@@ -143,14 +150,41 @@ impl Packets {
             return Ok(Packet::Nothing);
         }
         let found = shape(&buffer, self.format.samples)?;
+        buffer.copy_to_vec_interleaved(piece);
         if self.format.places.is_empty() {
-            self.format = found;
+            self.begun_as(found);
         } else if self.format != found {
             return Err(damaged("it changes its rate or its channels on the way"));
         }
-        buffer.copy_to_vec_interleaved(piece);
-        self.given_samples += buffer.frames() as u64;
-        Ok(Packet::Samples)
+        Ok(self.cut(piece))
+    }
+
+    /// The first samples are there: what they are is known from now on, and which of them are heard.
+    fn begun_as(&mut self, found: Format) {
+        self.format = found;
+        if let Some(edit) = self.edit {
+            self.part = edit.part(self.format.rate_hz, self.format.samples);
+            self.format.samples = self.part.expected;
+        }
+    }
+
+    /// Leaves of what was decoded what is heard.
+    fn cut(&mut self, piece: &mut Vec<f32>) -> Packet {
+        let channels = self.format.channels();
+        let samples = piece.len() / channels;
+        let skipped = usize::try_from(self.part.skipped).unwrap_or(usize::MAX).min(samples);
+        self.part.skipped -= skipped as u64;
+        piece.drain(..skipped * channels);
+        if let Some(length) = self.part.length {
+            let left = usize::try_from(length - self.given_samples).unwrap_or(usize::MAX);
+            if left == 0 {
+                piece.clear();
+                return Packet::End;
+            }
+            piece.truncate(left.saturating_mul(channels));
+        }
+        self.given_samples += (piece.len() / channels) as u64;
+        if piece.is_empty() { Packet::Nothing } else { Packet::Samples }
     }
 
     /// The end: is it where the head of the file said it would be?

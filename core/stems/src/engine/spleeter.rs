@@ -4,6 +4,7 @@
 //! models", Journal of Open Source Software 5(50), 2020. What it gives is what Spleeter 2.4.2 gives with the same weights: its
 //! blocks do not overlap, so that going through a song block by block loses nothing.
 
+mod layers;
 mod networks;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use rten::ThreadPool;
 use super::{MaskEngine, Shape};
 use crate::{Frame, Mask, Result, Stem};
 pub use networks::SpleeterNetworks;
+use unet::Room;
 
 // format: what the networks were trained on, in frames and in frequencies of each, from the lowest: twelve seconds up to 11 kHz.
 const FRAMES: usize = 512;
@@ -52,7 +54,8 @@ impl MaskExtension {
 /// Two, four or five stems by the networks of Spleeter.
 pub struct Spleeter {
     networks: Arc<SpleeterNetworks>,
-    threads: Arc<ThreadPool>,
+    threads: ThreadPool,
+    room: Room,
     extension: MaskExtension,
     /// How loud each frequency of the block is: side, frame, frequency.
     mix: Vec<f32>,
@@ -64,10 +67,11 @@ impl Spleeter {
     /// An engine for one song. What it gives is the same for any number of threads, which are one at least.
     pub fn new(networks: Arc<SpleeterNetworks>, extension: MaskExtension, threads: usize) -> Self {
         Spleeter {
-            threads: Arc::new(ThreadPool::with_num_threads(threads.max(1))),
+            threads: ThreadPool::with_num_threads(threads.max(1)),
+            room: networks.room(),
             extension,
             mix: vec![0.0; 2 * FRAMES * HEARD_BINS],
-            powers: Vec::new(),
+            powers: vec![vec![0.0; 2 * FRAMES * HEARD_BINS]; networks.stems().len()],
             networks,
         }
     }
@@ -97,14 +101,12 @@ impl MaskEngine for Spleeter {
             for (side, spectrum) in frame.sides.iter().enumerate() {
                 let row = &mut self.mix[(side * FRAMES + at) * HEARD_BINS..][..HEARD_BINS];
                 for (to, number) in row.iter_mut().zip(spectrum) {
-                    *to = number.norm();
+                    // Samples are within bounds, so that no square is infinite.
+                    *to = number.norm_sqr().sqrt();
                 }
             }
         }
-        // What the block before left is given back before the next needs as much.
-        self.powers.clear();
-        self.powers = self.networks.powers(&self.mix, &self.threads)?;
-        Ok(())
+        self.networks.powers(&self.mix, &mut self.room, &self.threads, &mut self.powers)
     }
 
     fn masks(&self, frame: usize, masks: &mut [Mask]) {

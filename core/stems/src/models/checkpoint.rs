@@ -72,6 +72,11 @@ impl<D: Read + Seek> Checkpoint<D> {
         &self.tensors
     }
 
+    /// What all its variables take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.tensors.values().map(|tensor| tensor.length_bytes).sum()
+    }
+
     /// The numbers of a variable that must have this shape.
     ///
     /// # Errors

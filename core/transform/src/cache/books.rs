@@ -36,6 +36,7 @@ pub(super) struct Books {
     disk_bytes: u64,
     entries_max: usize,
     evicted_total: u64,
+    gone_total: u64,
     peak_bytes: u64,
 }
 
@@ -109,6 +110,7 @@ impl Books {
             disk_bytes: u64::MAX,
             entries_max,
             evicted_total: 0,
+            gone_total: 0,
             peak_bytes: 0,
         })
     }
@@ -158,6 +160,11 @@ impl Books {
     /// Entries that had to go since the start.
     pub(super) fn evicted_total(&self) -> u64 {
         self.evicted_total
+    }
+
+    /// Entries that are none any more since the start, for whatever reason.
+    pub(super) fn gone_total(&self) -> u64 {
+        self.gone_total
     }
 
     /// What the index takes of memory, in bytes.
@@ -226,6 +233,7 @@ impl Books {
 
     fn doom(&mut self, slot: i64, bytes: u64, file: Option<RenditionId>) {
         let bytes = if self.ground.part(slot, bytes) { 0 } else { bytes };
+        self.gone_total += 1;
         self.doomed_bytes += bytes;
         self.doomed.push_back(Doomed { slot, bytes, file });
     }

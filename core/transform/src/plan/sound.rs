@@ -32,13 +32,7 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
         Some(samples) => argv.graph("-af", &exactly(samples, rate_hz)),
         None => argv,
     };
-    let argv = match asked.encoding {
-        Encoding::M4a | Encoding::Aac => argv.fixed(&["-c:a", "aac", "-b:a"]).kbps(kbps),
-        Encoding::Mp3 => argv.fixed(&["-c:a", "libmp3lame", "-b:a"]).kbps(kbps),
-        Encoding::Opus => argv.fixed(&["-c:a", "libopus", "-b:a"]).kbps(kbps),
-        Encoding::Vorbis => argv.fixed(&["-c:a", "libvorbis", "-b:a"]).kbps(kbps),
-        Encoding::Flac => argv.fixed(&["-c:a", "flac"]),
-    };
+    let argv = encoder(asked.encoding, kbps, argv);
     let argv = match asked.encoding {
         Encoding::M4a => fragments(argv, SOUND_FRAGMENT_MS),
         Encoding::Aac => argv.fixed(&["-f", "adts"]),
@@ -70,6 +64,35 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
         finish,
         picture: None,
     })
+}
+
+/// What ffmpeg is told to encode stereo that comes over its standard input, as floats of little end first, into the regular
+/// file that its standard output is. Its heads say exactly how long the sound is and where it begins.
+pub(crate) fn samples_args(encoding: Encoding, bitrate: Bitrate, own_hz: u32) -> Argv {
+    let rate_hz = out_rate_hz(encoding, own_hz);
+    let kbps = bitrate_kbps(&Audio { encoding, bitrate: Some(bitrate), ..Audio::default() }, 2, rate_hz);
+    let argv = Argv::ffmpeg().fixed(&["-protocol_whitelist", "pipe", "-f", "f32le", "-ac", "2", "-ar"]);
+    let argv = argv.number(u64::from(own_hz)).fixed(&["-i", "pipe:0"]).bare();
+    let argv = argv.fixed(&["-threads", "1", "-ar"]).number(u64::from(rate_hz));
+    let argv = encoder(encoding, kbps, argv);
+    let argv = match encoding {
+        Encoding::M4a => argv.fixed(&["-f", "mp4", "-movflags", "+faststart"]),
+        Encoding::Aac => argv.fixed(&["-f", "adts"]),
+        Encoding::Mp3 => argv.fixed(&["-id3v2_version", "0", "-f", "mp3"]),
+        Encoding::Opus | Encoding::Vorbis => argv.fixed(&["-f", "ogg"]),
+        Encoding::Flac => argv.fixed(&["-f", "flac"]),
+    };
+    argv.into_file()
+}
+
+fn encoder(encoding: Encoding, kbps: u32, argv: Argv) -> Argv {
+    match encoding {
+        Encoding::M4a | Encoding::Aac => argv.fixed(&["-c:a", "aac", "-b:a"]).kbps(kbps),
+        Encoding::Mp3 => argv.fixed(&["-c:a", "libmp3lame", "-b:a"]).kbps(kbps),
+        Encoding::Opus => argv.fixed(&["-c:a", "libopus", "-b:a"]).kbps(kbps),
+        Encoding::Vorbis => argv.fixed(&["-c:a", "libvorbis", "-b:a"]).kbps(kbps),
+        Encoding::Flac => argv.fixed(&["-c:a", "flac"]),
+    }
 }
 
 /// What comes out for who listens.

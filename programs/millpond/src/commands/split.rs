@@ -1,7 +1,10 @@
 //! `millpond split`: a song taken apart into files, without a server.
 
+mod encoder;
+mod format;
+
 use std::fs::{self, File, Permissions};
-use std::io::{BufWriter, IsTerminal};
+use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,16 +18,20 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use stems::engine::{EngineName, MaskExtension};
 use stems::models::{Cache, Choice, Folder, Wish};
-use stems::{Depth, Encoding, ErrorKind, Progress, RATE_HZ, Separated, Sink, Stem};
+use stems::{ErrorKind, Progress, RATE_HZ, Separated, Sink, Stem};
 use tempfile::TempPath;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
+use transform::FfmpegSettings;
 
 use super::{models, small_runtime, with_keys};
 use crate::error::{Error, Result};
 use crate::home::task_ended;
+use crate::making::ffmpeg_settings;
 use crate::output::{complain, say};
 use crate::settings::Loaded;
 use crate::settings::keys::Scope;
+use format::{Format, Writer};
 
 pub(super) fn command() -> Command {
     let song = Arg::new("song").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
@@ -44,39 +51,42 @@ pub(super) fn command() -> Command {
         .default_value(MaskExtension::default().name());
     let format = Arg::new("format")
         .long("format")
-        .value_name("wav|flac")
-        .value_parser(["wav", "flac"])
+        .value_name("wav|flac|mp3|opus|m4a")
+        .value_parser(["wav", "flac", "mp3", "opus", "m4a"])
         .default_value("wav");
     let depth = Arg::new("bits")
         .long("bits")
         .value_name("16|24|float")
         .value_parser(["16", "24", "float"])
         .default_value("16");
+    let bitrate = Arg::new("bitrate").long("bitrate").value_name("KBPS").value_parser(value_parser!(u64));
     let out =
         Arg::new("out").long("out").value_name("DIR").value_parser(value_parser!(PathBuf)).default_value(".");
     let replace = Arg::new("replace").long("replace").action(ArgAction::SetTrue);
     with_keys(Command::new("split"), Scope::Everywhere)
         .about("Take a song apart: vocals and accompaniment, or vocals, drums, bass and the rest")
-        .after_help("Examples:\n  millpond split song.mp3\n  millpond split song.flac --stems 4 --format flac --out stems")
+        .after_help("Examples:\n  millpond split song.mp3\n  millpond split song.flac --stems 4 --format mp3 --bitrate 192 --out stems")
         .arg(song.help("The song: MP3, FLAC, Vorbis, AAC, ALAC, WAV or AIFF, of any length"))
         .arg(stems.help("Two stems (vocals, accompaniment), four (vocals, drums, bass, other), or five, with a piano"))
         .arg(engine.help("How it is taken apart [default: the best one whose model is installed, else `spectral`]"))
         .arg(extension.help("What becomes of the frequencies over 11 kHz, which Spleeter does not hear: shared out, or left out"))
-        .arg(format.help("What the stems are written as: 44.1 kHz stereo"))
-        .arg(depth.help("How exactly; FLAC has no floats"))
+        .arg(format.help("What the stems are written as: 44.1 kHz stereo (Opus has 48); mp3, opus and m4a by ffmpeg"))
+        .arg(depth.help("How exactly WAV and FLAC are; FLAC has no floats"))
+        .arg(bitrate.help("How many kbit/s mp3, opus and m4a take [default: 320, 192, 256]"))
         .arg(out.help("The folder for the stems, made if it is not there"))
         .arg(replace.help("Replace stems that are there already"))
 }
 
 pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
-    let order = Order::new(given, models::folder(&loaded.settings))?;
+    let order = Order::new(given, loaded)?;
     let stop = Arc::new(AtomicBool::new(false));
     small_runtime()?.block_on(async {
         let failed = |e| Error::failed(format!("signals cannot be heard: {e}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let watched = stop.clone();
-        let mut work = tokio::task::spawn_blocking(move || order.carry_out(&watched));
+        let runtime = Handle::current();
+        let mut work = tokio::task::spawn_blocking(move || order.carry_out(&watched, runtime));
         loop {
             tokio::select! {
                 done = &mut work => return done.map_err(task_ended)?,
@@ -93,7 +103,8 @@ struct Order {
     song: PathBuf,
     wish: Wish,
     models: Folder,
-    encoding: Encoding,
+    format: Format,
+    ffmpeg: FfmpegSettings,
     folder: PathBuf,
     replaces: bool,
 }
@@ -105,18 +116,9 @@ struct Part {
 }
 
 impl Order {
-    fn new(given: &ArgMatches, models: Folder) -> Result<Self> {
+    fn new(given: &ArgMatches, loaded: &Loaded) -> Result<Self> {
         let path = |name: &str| given.get_one::<PathBuf>(name).cloned().unwrap_or_default();
         let text = |name: &str| given.get_one::<String>(name).map_or("", String::as_str);
-        let is_flac = text("format") == "flac";
-        let depth = match text("bits") {
-            "24" => Depth::Bits24,
-            "float" if is_flac => {
-                return Err(Error::usage("FLAC has no floats").hint("`--bits 24`, or `--format wav`"));
-            }
-            "float" => Depth::Float,
-            _ => Depth::Bits16,
-        };
         Ok(Order {
             song: path("song"),
             wish: Wish {
@@ -124,17 +126,19 @@ impl Order {
                 engine: EngineName::named(text("engine")),
                 extension: MaskExtension::named(text("mask-extension")).unwrap_or_default(),
             },
-            models,
-            encoding: if is_flac { Encoding::Flac(depth) } else { Encoding::Wav(depth) },
+            models: models::folder(&loaded.settings),
+            format: Format::given(given)?,
+            ffmpeg: ffmpeg_settings(&loaded.settings),
             folder: path("out"),
             replaces: given.get_flag("replace"),
         })
     }
 
-    fn carry_out(&self, stop: &AtomicBool) -> Result<()> {
+    fn carry_out(&self, stop: &AtomicBool, runtime: Handle) -> Result<()> {
         let began = Instant::now();
         let choice = self.models.choose(&self.wish).map_err(refused)?;
         let mut sound = self.open()?;
+        let writer = Writer::new(self.format, &self.ffmpeg, runtime)?;
         fs::create_dir_all(&self.folder).map_err(|e| self.unwritable(&self.folder, &e))?;
         let names = self.names(&choice)?;
         // One song: its model is in memory as long as the song takes.
@@ -148,7 +152,7 @@ impl Order {
             weights,
             threads(&choice),
             &mut |stem, expected| {
-                let (sink, part) = self.begun(stem, expected, &names)?;
+                let (sink, part) = self.begun(stem, expected, &names, &writer)?;
                 parts.push(part);
                 Ok(sink)
             },
@@ -199,7 +203,7 @@ impl Order {
 
     /// What the stems will be called, none of which may be there, or be the song.
     fn names(&self, choice: &Choice) -> Result<Vec<PathBuf>> {
-        let name = |stem: &Stem| self.folder.join(format!("{stem}.{}", self.encoding.extension()));
+        let name = |stem: &Stem| self.folder.join(format!("{stem}.{}", self.format.extension()));
         let names: Vec<PathBuf> = choice.stems.iter().map(name).collect();
         for name in names.iter().filter(|name| name.symlink_metadata().is_ok()) {
             if self.is_the_song(name) {
@@ -223,6 +227,7 @@ impl Order {
         stem: Stem,
         expected: Option<u64>,
         names: &[PathBuf],
+        writer: &Writer,
     ) -> stems::Result<(Box<dyn Sink>, Part)> {
         let unmade = |e: std::io::Error| {
             stems::Error::new(ErrorKind::Write, format!("{} cannot be written: {e}", self.folder.display()))
@@ -236,7 +241,7 @@ impl Order {
             .into_parts();
         let is_its = |name: &&PathBuf| name.file_stem().is_some_and(|name| name == stem.name());
         let name = names.iter().find(is_its).cloned().unwrap_or_default();
-        Ok((self.encoding.sink(BufWriter::new(file), expected)?, Part { file: path, name }))
+        Ok((writer.sink(file, expected)?, Part { file: path, name }))
     }
 
     fn is_the_song(&self, name: &Path) -> bool {
@@ -256,7 +261,7 @@ impl Order {
             say(part.name.display());
             if written.clipped > 0 {
                 complain(format!(
-                    "warning: {} samples of {} were too loud and are at full scale; `--bits float` keeps them",
+                    "warning: {} samples of {} were too loud and are at full scale; `--format wav --bits float` keeps them",
                     written.clipped,
                     part.name.display()
                 ));

@@ -15,7 +15,7 @@ impl Inner {
     pub(super) async fn keep_up(&self) {
         let mut looks = tokio::time::interval(self.warm.next_look());
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut looked_at_sets: Option<Instant> = None;
+        let mut looked_at_sets: Option<(Instant, u64)> = None;
         loop {
             looks.tick().await;
             let scarce = self.budget.pressure() >= Level::High;
@@ -26,8 +26,12 @@ impl Inner {
             if let Err(error) = self.jobs().await {
                 tracing::warn!(%error, "jobs are tidied up later");
             }
-            if looked_at_sets.is_none_or(|at| at.elapsed() >= Duration::from_millis(STEM_SETS_LOOK_MS)) {
-                looked_at_sets = Some(Instant::now());
+            let gone = self.transforms.cache().gone_total();
+            let is_due = |(at, before): (Instant, u64)| {
+                gone != before || at.elapsed() >= Duration::from_millis(STEM_SETS_LOOK_MS)
+            };
+            if looked_at_sets.is_none_or(is_due) {
+                looked_at_sets = Some((Instant::now(), gone));
                 if let Err(error) = self.sets().await {
                     tracing::warn!(%error, "sets of stems are looked at later");
                 }

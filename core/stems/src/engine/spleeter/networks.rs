@@ -1,21 +1,22 @@
 //! The networks of a model in memory.
 
 use std::io::{Read, Seek};
-use std::sync::Arc;
 
-use rten::{Model, ModelOptions, RunOptions, ThreadPool, ValueView, op_registry};
+use rten::ThreadPool;
+use rten_simd::SimdUnaryOp;
+use rten_vecmath::Sigmoid;
 
-use super::unet::{MIX, STEM, Unet};
-use super::{FRAMES, HEARD_BINS};
-use crate::models::onnx::WEIGHTS;
+use super::unet::{Room, Unet, channels};
 use crate::models::{Checkpoint, Networks};
-use crate::{Error, ErrorKind, Result, Stem};
+use crate::{Result, Stem};
 
 /// One network for each stem, which any number of songs may use at the same time.
 pub struct SpleeterNetworks {
     stems: &'static [Stem],
     networks: Networks,
-    models: Vec<Model>,
+    /// Of each layer on the way down, in all networks.
+    channels: Vec<usize>,
+    unets: Vec<Unet>,
     bytes: u64,
 }
 
@@ -23,20 +24,17 @@ impl SpleeterNetworks {
     /// Reads all networks of a checkpoint, whose stems are in this order.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] when it is a checkpoint of something else.
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model) when it is a checkpoint of something else.
     pub(crate) fn load<D: Read + Seek>(
         mut checkpoint: Checkpoint<D>,
         networks: Networks,
         stems: &'static [Stem],
     ) -> Result<Self> {
-        let mut bytes = 0;
-        let mut models = Vec::with_capacity(stems.len());
-        for number in 0..stems.len() {
-            let (graph, weights) = Unet::new(&mut checkpoint, networks, number).written()?;
-            bytes += weights.len() as u64;
-            models.push(loaded(graph, weights)?);
-        }
-        Ok(SpleeterNetworks { stems, networks, models, bytes })
+        let channels = channels(&checkpoint)?;
+        let unets = (0..stems.len())
+            .map(|number| Unet::load(&mut checkpoint, networks, number, &channels))
+            .collect::<Result<_>>()?;
+        Ok(SpleeterNetworks { stems, networks, channels, unets, bytes: checkpoint.bytes() })
     }
 
     /// What its numbers take.
@@ -48,41 +46,40 @@ impl SpleeterNetworks {
         self.stems
     }
 
-    /// The squares of how loud each frequency of a block is in each stem: side, frame, frequency.
-    pub(super) fn powers(&self, mix: &[f32], threads: &Arc<ThreadPool>) -> Result<Vec<Vec<f32>>> {
-        let mut made = Vec::with_capacity(self.models.len());
-        for model in &self.models {
-            made.push(run(model, mix, threads).map_err(|e| failed(&e))?);
+    /// What one song needs to go through them.
+    pub(super) fn room(&self) -> Room {
+        Room::new(&self.channels)
+    }
+
+    /// Puts the squares of how loud each frequency of a block is in each stem into `powers`: side, frame, frequency.
+    pub(super) fn powers(
+        &self,
+        mix: &[f32],
+        room: &mut Room,
+        threads: &ThreadPool,
+        powers: &mut [Vec<f32>],
+    ) -> Result<()> {
+        for (unet, made) in self.unets.iter().zip(&mut *powers) {
+            threads.run(|| unet.run(mix, room, made))?;
         }
         if self.networks == Networks::ExponentialSoftmax {
-            shared(&mut made, mix);
+            shared(powers, mix);
+        } else {
+            powers.iter_mut().for_each(|made| masked(made, mix));
         }
-        for number in made.iter_mut().flatten() {
+        for number in powers.iter_mut().flatten() {
             *number *= *number;
         }
-        Ok(made)
+        Ok(())
     }
 }
 
-fn loaded(graph: Vec<u8>, weights: Vec<u8>) -> Result<Model> {
-    let operators =
-        op_registry!(BatchNormalization, Concat, Conv, ConvTranspose, Elu, LeakyRelu, Mul, Relu, Sigmoid);
-    let mut options = ModelOptions::with_ops(operators);
-    options.external_data(WEIGHTS, weights);
-    options.load(graph).map_err(|e| Error::new(ErrorKind::Model, format!("the model cannot be used: {e}")))
-}
-
-fn run(
-    model: &Model,
-    mix: &[f32],
-    threads: &Arc<ThreadPool>,
-) -> std::result::Result<Vec<f32>, Box<dyn std::error::Error>> {
-    let input = ValueView::from_shape([1, 2, FRAMES, HEARD_BINS].as_slice(), mix)?;
-    let options = RunOptions::default().with_thread_pool(Some(Arc::clone(threads)));
-    let inputs = vec![(model.node_id(MIX)?, input.into())];
-    let [stem] = model.run_n(inputs, [model.node_id(STEM)?], Some(options))?;
-    let (_, numbers) = stem.into_shape_vec::<f32, 4>()?;
-    Ok(numbers)
+/// Gives a stem its part of the mix, whatever the others get.
+fn masked(made: &mut [f32], mix: &[f32]) {
+    Sigmoid {}.map_mut(made);
+    for (number, loudness) in made.iter_mut().zip(mix) {
+        *number *= loudness;
+    }
 }
 
 /// Gives each stem its part of the mix by one softmax over all.
@@ -98,8 +95,4 @@ fn shared(stems: &mut [Vec<f32>], mix: &[f32]) {
             stem[at] *= loudness / sum;
         }
     }
-}
-
-fn failed(e: &dyn std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Engine, format!("the network failed: {e}"))
 }
