@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::{Value, json};
-use tests::media::{noise, video};
+use tests::media::{ffmpeg, noise, video};
 use tests::people::Login;
 use tests::{Library, Options, Server, clients, eventually, sound};
 
@@ -164,19 +164,223 @@ fn a_form_of_another_origin_changes_nothing() {
     let cookie = signed.header("set-cookie").to_owned();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
     let token = cookie.split(';').next().expect("a pair").to_owned();
-    let foreign =
-        [("Cookie", &*token), ("Origin", "https://elsewhere.example"), ("Content-Type", "application/json")];
-    let changes: [(&str, &str, &str); 3] = [
+    // What a form can send, what a script can, and what says of itself that it is from elsewhere.
+    let encodings = [
+        "application/json",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ];
+    let origins =
+        [("Origin", "https://elsewhere.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site")];
+    let changes: [(&str, &str, &str); 7] = [
         ("POST", "/playlists", r#"{"name":"theirs"}"#),
         ("PUT", "/me/password", r#"{"current":"x","new":"theirs now"}"#),
         ("POST", "/me/keys", r#"{"label":"theirs"}"#),
+        ("PUT", "/me/queue", r#"{"tracks":[]}"#),
+        ("POST", "/tracks/", "--x--"),
+        ("PUT", "/uploads?filename=theirs.wav", "theirs"),
+        ("DELETE", "/session", ""),
     ];
     for (method, target, body) in changes {
-        let answer = server.send(method, target, &foreign, body.as_bytes());
-        assert_eq!(answer.status, 403, "{method} {target}: {}", answer.text());
+        for encoding in encodings {
+            for origin in origins {
+                let fields = [("Cookie", &*token), origin, ("Content-Type", encoding)];
+                let answer = server.send(method, target, &fields, body.as_bytes());
+                assert_eq!(answer.status, 403, "{method} {target} {encoding} {origin:?}: {}", answer.text());
+            }
+        }
     }
-    let lists = server.get("/playlists", &[("Cookie", &token)]).json();
-    assert_eq!(lists["playlists"], json!([]), "{lists}");
+    let mine = |target| server.get(target, &[("Cookie", &token)]).json();
+    assert_eq!(mine("/playlists")["playlists"], json!([]));
+    assert_eq!(mine("/uploads")["uploads"], json!([]));
+    assert_eq!(mine("/me/queue")["changed"], Value::Null);
+    assert_eq!(mine("/me/sessions")["sessions"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn every_class_of_routes_has_its_fields() {
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let (bearer, track) = (server.mira.bearer(), server.track("First Ripple"));
+    let page = server.get("/app/", &[]).text();
+    let script = page.split('"').find(|word| word.starts_with("./assets/")).expect("a script").to_owned();
+    // Nothing but the page may run a script, and the page none but its own.
+    let (nothing, media, own) =
+        ("default-src 'none'; base-uri", "default-src 'none'; media-src 'self'", "script-src 'self'");
+    let classes = [
+        ("the page", "/app/".to_owned(), 200, own),
+        ("a file of the page", format!("/app{}", script.trim_start_matches('.')), 200, own),
+        ("an answer of the API", "/me".to_owned(), 200, nothing),
+        ("a list", "/tracks".to_owned(), 200, nothing),
+        ("an error", "/tracks/tr-999999".to_owned(), 404, nothing),
+        ("a path that is none", "/nothing/here".to_owned(), 404, nothing),
+        ("the door of strangers", "/health".to_owned(), 200, nothing),
+        ("the metrics", "/metrics".to_owned(), 403, nothing),
+        ("sound", format!("/tracks/{track}/audio"), 200, media),
+        ("a cover", format!("/tracks/{track}/cover"), 200, media),
+        ("a rendition", format!("/media/{track}/waveform.png"), 200, media),
+        ("Subsonic", "/rest/ping?f=json".to_owned(), 200, nothing),
+        ("events", "/events".to_owned(), 200, nothing),
+    ];
+    for (class, target, status, policy) in classes {
+        // Of events, which end with the server, the head is enough.
+        let method = if class == "events" { "HEAD" } else { "GET" };
+        let answer = server.send(method, &target, &[("Authorization", &bearer)], b"");
+        assert_eq!(answer.status, status, "{class}: {}", answer.text());
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{class}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{class}");
+        assert!(answer.header("content-security-policy").contains(policy), "{class}: {}", answer.head());
+        let runs =
+            answer.header("content-security-policy").split(';').find(|part| part.contains("script-src"));
+        assert!(runs.is_none_or(|part| part.trim() == own), "{class}: {}", answer.head());
+        let readers = answer.header("cross-origin-resource-policy");
+        assert_eq!(readers, if class == "Subsonic" { "cross-origin" } else { "same-origin" }, "{class}");
+        assert!(!answer.head().to_ascii_lowercase().contains("set-cookie"), "{class}");
+    }
+}
+
+/// What would run in whatever takes a text for a document.
+fn script(place: &str) -> String {
+    format!("<img src=x onerror=alert('{place}')><script>alert('{place}')</script>")
+}
+
+#[test]
+fn names_full_of_script_are_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [title, artist, album, genre, words] = ["title", "artist", "album", "genre", "words"].map(script);
+    let tag = |name: &str, value: &str| format!("{name}={value}");
+    let tags = [
+        tag("title", &title),
+        tag("artist", &artist),
+        tag("album", &album),
+        tag("genre", &genre),
+        tag("LYRICS", &words),
+    ];
+    let tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=30"].map(str::to_owned);
+    let tagged = tags.into_iter().flat_map(|tag| ["-metadata".to_owned(), tag]);
+    ffmpeg(tone.into_iter().chain(tagged), &folder.path().join("tagged.flac"));
+    // A path has no slash in a name, and needs none to be dangerous.
+    let name = "<img src=x onerror=alert(1)>";
+    noise(&folder.path().join(format!("{name}.wav")), 1);
+    let sent = tempfile::tempdir().expect("a folder");
+    let file = sent.path().join(format!("{name} sent.wav"));
+    noise(&file, 2);
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() }.config(CONFIG));
+    let made = json!({ "name": script("list"), "tracks": [server.track(&title)] }).to_string();
+    let (bearer, json_type) = (server.mira.bearer(), ("Content-Type", "application/json"));
+    let list = server.send("POST", "/playlists", &[("Authorization", &bearer), json_type], made.as_bytes());
+    let list = list.json()["id"].as_str().expect("an id").to_owned();
+    let album =
+        server.get(&format!("/tracks/{}", server.track(&title)), &[("Authorization", &bearer)]).json();
+    let [album, artist] = ["album_id", "artist_id"].map(|id| album[id].as_str().expect("an id").to_owned());
+    let views = [
+        "songs".to_owned(),
+        "albums".to_owned(),
+        "artists".to_owned(),
+        "genres".to_owned(),
+        "playlists".to_owned(),
+        format!("album/{album}"),
+        format!("artist/{artist}"),
+        format!("playlist/{list}"),
+    ];
+    let more = json!({ "views": views, "text": "<img src=x onerror=alert('", "title": title, "lyrics": words,
+        "file": file, "sent": format!("{name} sent.wav") });
+    let seen = play(server.address, &server.mira, "attack", more);
+    assert_eq!((&seen["scripts"], &seen["grown"]), (&json!(0), &json!(0)), "{seen}");
+}
+
+#[test]
+fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let titles = ["One", "Two", "Three"];
+    for title in titles {
+        noise(&folder.path().join(format!("{title}.wav")), 60);
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 3, ..Options::default() }.config(CONFIG));
+    let made = json!({ "name": "ordered", "tracks": titles.map(|title| server.track(title)) }).to_string();
+    let fields = [("Authorization", &*server.mira.bearer()), ("Content-Type", "application/json")];
+    let list = server.send("POST", "/playlists", &fields, made.as_bytes()).json();
+    let more = json!({ "playlist": list["id"], "titles": titles });
+    let seen = play(server.address, &server.mira, "order", more);
+    assert_eq!(seen["list"], json!(["Two", "One", "Three"]), "{seen}");
+    assert_eq!(seen["focused"], "Play One", "the focus goes with the song: {seen}");
+    assert_eq!(
+        (&seen["queue"], &seen["kept"]),
+        (&json!(["Two", "Three", "One"]), &json!(["Two", "Three", "One"])),
+        "{seen}"
+    );
+    assert_eq!(seen["elsewhere"], "Two", "{seen}");
+    assert!(seen["at"].as_f64() > Some(0.9), "{seen}");
+}
+
+#[test]
+fn an_upload_goes_on_after_a_reload() {
+    let server = Server::start(&Options::default().config(CONFIG));
+    let folder = tempfile::tempdir().expect("a folder");
+    let [handled, plain] = ["Handled.wav", "Plain.wav"].map(|name| folder.path().join(name));
+    noise(&handled, 11);
+    noise(&plain, 10);
+    let seen = play(server.address, &server.mira, "reload", json!({ "handled": handled, "plain": plain }));
+    let mut names: Vec<&str> =
+        seen["names"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Handled.wav", "Plain.wav"], "each is there once: {seen}");
+    assert_eq!(seen["after"], 0, "what has arrived is not asked for again: {seen}");
+}
+
+#[test]
+fn what_somebody_has_going_on_is_shown_and_stopped() {
+    let music = Music::new();
+    let server = music.serve();
+    let admin = json!({ "name": server.admin.name, "password": server.admin.password });
+    let seen = play(server.address, &server.mira, "goings", json!({ "long": LONG, "admin": admin }));
+    let (mine, all) = (seen["mine"].as_str().expect("a text"), seen["seen"].as_str().expect("a text"));
+    assert!(mine.contains("Slow.wav") && mine.contains("waits for its sender"), "{seen}");
+    assert!(all.contains("Slow.wav") && all.contains(&server.mira.name), "{seen}");
+}
+
+#[test]
+fn a_letter_leads_to_its_names() {
+    let server = Server::start(&Options::default().config(CONFIG));
+    let bearer = server.mira.bearer();
+    // More than a page of them, so that the last ones are read by their letter alone.
+    for number in 0..150_u64 {
+        let letter = (b'A' + (number / 6) as u8) as char;
+        let target = format!(
+            "/uploads?filename={number}.wav&artist={letter}nders%20{number}&album={letter}%20days%20{number}"
+        );
+        let sent = server.send("PUT", &target, &[("Authorization", &bearer)], &sound::wav(number, 4_000));
+        assert_eq!(sent.status, 201, "{}", sent.text());
+    }
+    let jumps = [("artists", "X"), ("albums/name", "T"), ("albums/artist", "Y"), ("artists", "B")];
+    let seen = play(server.address, &server.mira, "letters", json!({ "jumps": jumps }));
+    for (view, name) in [("albums/name", "T days"), ("albums/artist", "Y days"), ("artists", "Bnders")] {
+        assert!(seen[view]["first"].as_str().is_some_and(|text| text.contains(name)), "{view}: {seen}");
+    }
+}
+
+#[test]
+fn five_stems_are_heard_one_by_one() {
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let track = server.track("First Ripple");
+    let seen = play(server.address, &server.mira, "five", json!({ "track": track }));
+    assert_eq!(seen["heard"], json!(["1", "2", "3", "4", "5"]), "{seen}");
+}
+
+#[test]
+fn a_browser_would_install_the_page() {
+    let server = Server::start(&Options::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let seen = play(server.address, &server.mira, "installed", json!({ "folder": folder.path() }));
+    assert_eq!((&seen["errors"], &seen["installability"]), (&json!([]), &json!([])), "{seen}");
+    assert_eq!((&seen["display"], &seen["start"]), (&json!("standalone"), &json!(200)), "{seen}");
+    for icon in seen["icons"].as_array().expect("icons") {
+        assert!(icon[0] == "any" || icon[0] == icon[1], "it is as large as it says: {seen}");
+    }
 }
 
 #[test]
@@ -187,6 +391,7 @@ fn every_view_is_for_everybody() {
     let views = [
         "",
         "albums",
+        "albums/name",
         "album/al-1",
         "artists",
         "artist/ar-1",

@@ -9,8 +9,8 @@ use crate::access::Viewer;
 use crate::error::Error;
 use crate::model::{
     Album, AlbumId, AlbumOrder, AppPasswordId, Artist, ArtistId, Cover, CredentialRow, DiscTitle, Genre,
-    Item, KeyId, LibraryRow, Look, RandomFilter, Role, Track, TrackChange, TrackId, UnixMs, UnseenVideo,
-    User, UserChange, UserId, Video,
+    Item, KeyId, Lettered, LibraryRow, Look, RandomFilter, Role, SessionId, SessionRow, Track, TrackChange,
+    TrackId, UnixMs, UnseenVideo, User, UserChange, UserId, Video,
 };
 use crate::scan::Inventory;
 
@@ -20,6 +20,7 @@ mod kept;
 mod podcasts;
 mod scrobbles;
 mod shares;
+mod under_way;
 mod uploads;
 
 pub use discovery::Discovery;
@@ -28,6 +29,7 @@ pub use kept::{LeftOff, Playlists, Stations};
 pub use podcasts::{Feeds, Podcasts};
 pub use scrobbles::Scrobbles;
 pub use shares::Shares;
+pub use under_way::UnderWay;
 pub use uploads::Uploads;
 
 type Result<T> = std::result::Result<T, Error>;
@@ -58,6 +60,7 @@ pub trait Catalog:
     + Shares
     + Jobs
     + Stems
+    + UnderWay
     + Inventory
     + Uploads
 {
@@ -80,6 +83,7 @@ impl<T> Catalog for T where
         + Jobs
         + Stems
         + Inventory
+        + UnderWay
         + Uploads
 {
 }
@@ -136,7 +140,12 @@ pub trait Credentials: Send + Sync + 'static {
     /// Revokes an app password of that user; `NotFound` when it is not his.
     async fn remove_app_password(&self, id: UserId, password: AppPasswordId) -> Result<()>;
     /// Opens a session under the hash of its token.
-    async fn add_session(&self, id: UserId, hash: [u8; 32], expires: UnixMs) -> Result<()>;
+    async fn add_session(&self, id: UserId, hash: [u8; 32], expires: UnixMs, agent: &str) -> Result<()>;
+    /// A user's sessions that have not ended by now, used last first. Of what opened each, the first
+    /// [`SESSION_AGENT_CHARS_MAX`](budget::limits::SESSION_AGENT_CHARS_MAX) characters were kept.
+    async fn sessions(&self, id: UserId, now: UnixMs) -> Result<Vec<SessionRow>>;
+    /// Ends one of a user's sessions; `NotFound` when he has none of that id.
+    async fn end_session(&self, id: UserId, session: SessionId) -> Result<()>;
     /// Whose live session it is. Its use is remembered once a day at most: the session then lives
     /// [`SESSION_MS`](budget::limits::SESSION_MS) from `now`, if that is longer than before.
     async fn user_of_session(&self, hash: [u8; 32], now: UnixMs) -> Result<Option<UserId>>;
@@ -257,6 +266,9 @@ pub trait Library: Send + Sync + 'static {
     ) -> Result<Page<Artist, (String, ArtistId)>>;
     /// Starred artists, last starred first.
     async fn starred_artists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Artist>>;
+    /// With which letters the rows of a long list begin that the viewer sees, by the names that they are sorted by, and how
+    /// many with each, in the order of the list; at most so many letters. A name that is empty has none, and comes first.
+    async fn letters(&self, viewer: &Viewer, list: Lettered, rows_max: usize) -> Result<Vec<(String, u64)>>;
 
     /// Genres by name.
     async fn genres(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Genre>>;

@@ -25,7 +25,7 @@ mod weight;
 pub use access::{Access, Action, Verdict, Viewer};
 pub use database::{
     Annotations, Catalog, Credentials, Discovery, Feeds, Jobs, LeftOff, Library, Looks, Page, Playlists,
-    Podcasts, Scrobbles, Shares, Stations, Stems, Uploads, Users,
+    Podcasts, Scrobbles, Shares, Stations, Stems, UnderWay, Uploads, Users,
 };
 pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;

@@ -11,9 +11,11 @@ mod jobs;
 mod kept;
 mod podcasts;
 mod scrobbles;
+mod sessions;
 mod shares;
 pub mod smart;
 mod stems;
+mod under_way;
 mod uploads;
 mod users;
 mod videos;
@@ -34,9 +36,11 @@ pub use podcasts::{
 pub use scrobbles::{
     AccountKey, AccountState, Heard, Scrobble, ScrobbleId, Service, ServiceAccount, ServiceAccountId, Spoken,
 };
+pub use sessions::{SessionId, SessionRow};
 pub use shares::{Ends, NewShare, SHARE_NONCE_BYTES, Share, ShareChange, ShareTotals};
 pub use smart::{Rules, Wanted};
 pub use stems::{MadeSet, StemFile, StemName, StemSet, StemSetId};
+pub use under_way::{JobUnderWay, UploadUnderWay};
 pub use uploads::{
     Asked, Begun, BlobRow, DoomedBlob, ImageChange, MediaKind, Phase, TrackChange, UPLOADS, UploadChange,
     UploadId, UploadRow,
@@ -126,6 +130,17 @@ pub struct CredentialRow<Id> {
     pub created: UnixMs,
     /// The last day it was used, if ever.
     pub used: Option<UnixMs>,
+}
+
+/// Long lists by name, in which one jumps to a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lettered {
+    /// Artists by name.
+    Artists,
+    /// Albums by name.
+    AlbumsByName,
+    /// Albums by the names of their artists.
+    AlbumsByArtist,
 }
 
 /// Who sees a track.

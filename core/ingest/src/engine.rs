@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::abandon::Abandoned;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{Ended, Metrics};
-use crate::model::{Limits, Progress, Status};
+use crate::model::{Far, Limits, Progress, Status};
 use crate::receive::Receiving;
 use crate::table::{Entry, Held, Table};
 
@@ -158,6 +158,13 @@ impl Ingest {
         let row = engine.open_or_ready(who, id).await?;
         let offset = if row.phase == Phase::Ready { row.length.unwrap_or(0) } else { entry.offset() };
         Ok(Status { row, offset })
+    }
+
+    /// How far an upload under way is, without a look at the disk and without a word to whoever sends it; none when it has
+    /// ended, or nobody has asked for it since a start that could not look at it.
+    pub fn far(&self, id: UploadId) -> Option<Far> {
+        let entry = self.0.table.get(id)?;
+        Some(Far { received_bytes: entry.offset(), is_held: entry.is_held() })
     }
 
     /// Takes an upload, alone, to send bytes for it. A request that has it now is ended: what it received is synced

@@ -49,7 +49,7 @@ pub use asked::put as ask_for;
 pub use digest::Checksum;
 pub use engine::{Ingest, Parts};
 pub use error::{Error, ErrorKind};
-pub use model::{Ask, Created, Limits, Progress, Status};
+pub use model::{Ask, Created, Far, Limits, Progress, Status};
 pub use receive::Receiving;
 
 #[cfg(test)]

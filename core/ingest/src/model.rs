@@ -72,6 +72,15 @@ pub struct Status {
     pub offset: u64,
 }
 
+/// How far an upload under way is, for a list of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Far {
+    /// Bytes that are synced to disk.
+    pub received_bytes: u64,
+    /// Whether a request has it now.
+    pub is_held: bool,
+}
+
 /// How far an upload is, for whoever watches. The last value stays when it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {

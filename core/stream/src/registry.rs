@@ -314,16 +314,40 @@ impl Streams {
 
     /// Running streams, oldest first: at most `rows_max` of those whose number is greater than `after`.
     pub fn list(&self, after: Option<u64>, rows_max: usize) -> Vec<StreamFigures> {
+        self.page(after, rows_max, |_| true)
+    }
+
+    /// The same of one account alone.
+    pub fn list_of(&self, user: i64, after: Option<u64>, rows_max: usize) -> Vec<StreamFigures> {
+        self.page(after, rows_max, |listener| listener.user == user)
+    }
+
+    fn page(
+        &self,
+        after: Option<u64>,
+        rows_max: usize,
+        wanted: impl Fn(&Listener) -> bool,
+    ) -> Vec<StreamFigures> {
         let now_ms = self.inner.now_ms();
         let beyond = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rows = lock(&self.inner.rows);
-        let page = rows.range((beyond, Bound::Unbounded)).take(rows_max);
-        page.map(|(_, row)| row.entry.figures(&row.pace, now_ms)).collect()
+        let page = rows.range((beyond, Bound::Unbounded)).filter(|(_, row)| wanted(&row.entry.listener));
+        page.take(rows_max).map(|(_, row)| row.entry.figures(&row.pace, now_ms)).collect()
+    }
+
+    /// On whose account a stream runs; none if there is none of this number.
+    pub fn user_of(&self, id: u64) -> Option<i64> {
+        lock(&self.inner.rows).get(&id).map(|row| row.entry.listener.user)
     }
 
     /// How many streams run, with pictures.
     pub fn running(&self) -> usize {
         lock(&self.inner.rows).len()
+    }
+
+    /// How many of one account run, with pictures.
+    pub fn running_of(&self, user: i64) -> usize {
+        lock(&self.inner.rows).values().filter(|row| row.entry.listener.user == user).count()
     }
 
     /// Ends one stream; false if there is none of this number. One that does not end by itself, because its client

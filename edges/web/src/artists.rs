@@ -70,6 +70,11 @@ impl FromStr for Place {
     }
 }
 
+/// Where the list is to go on for all names that begin with this.
+pub(crate) fn before(first: &str) -> String {
+    Place { sort_name: first.to_owned(), id: ArtistId(0) }.to_string()
+}
+
 /// One page. It is written row by row; this is its description.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ArtistsAnswer {

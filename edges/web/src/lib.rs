@@ -32,20 +32,24 @@ mod form;
 mod front;
 mod health;
 mod html;
+mod letters;
 mod live;
 mod lyrics;
 mod media;
 mod metrics;
 mod openapi;
 mod playlists;
+mod queue;
 mod scan;
 mod scrobbling;
 mod session;
+mod sessions;
 mod shares;
 mod stems;
 mod streams;
 mod tracks;
 mod ui;
+mod under_way;
 mod uploads;
 mod users;
 mod videos;
@@ -79,7 +83,7 @@ pub use observe::{Observed, observe};
 pub use operations::Operations;
 pub use origin::{BadUrl, BaseUrl, Origins};
 pub use routes::{ROUTES, Route};
-pub use stems::{Cleared, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+pub use stems::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 /// What the routes work with.
 pub struct Parts {

@@ -1,9 +1,10 @@
 //! `/events`: what happens, as it happens, on one connection for a whole page (the HTML standard, section 9.2).
 //!
-//! Everybody hears when what lists show has changed, and when his session has ended. Admins hear how the server stands as
-//! well. What did not change is not said again.
+//! Everybody hears when what lists show has changed, when his session has ended, and what of his goes on. Admins hear what
+//! goes on of everybody's, and how the server stands. What did not change is not said again.
 
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
 use budget::{Level, Pool, PoolFigures, Slot, limits, memory};
 use bytes::Bytes;
-use catalog::{Refusal, Role, UnixMs};
+use catalog::{Refusal, UnixMs, UserId};
 use futures_util::stream;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
@@ -25,7 +26,8 @@ use crate::caller::{self, Caller};
 use crate::error::Error;
 use crate::events::{HEARTBEAT, X_ACCEL_BUFFERING, text};
 use crate::scan::ScanAnswer;
-use crate::streams::{self, StreamsAnswer};
+use crate::stems::{self, ModelAnswer};
+use crate::under_way::{UnderWayAnswer, whose};
 use crate::{App, json};
 
 /// How the server stands: the memory that it may have, and who has it.
@@ -42,8 +44,8 @@ pub(crate) struct ServerAnswer {
     /// `calm`, `raised`, `high` or `full`.
     pressure: &'static str,
     pools: Vec<PoolAnswer>,
-    /// The first of the running streams.
-    streams: StreamsAnswer,
+    /// Models that are in memory.
+    models: Vec<ModelAnswer>,
     scan: ScanAnswer,
 }
 
@@ -96,7 +98,7 @@ impl ServerAnswer {
             resident_peak_bytes: process.peak_bytes,
             pressure,
             pools: app.budget.figures().into_iter().map(PoolAnswer::from).collect(),
-            streams: streams::page(app, None, limits::LIVE_STREAMS_MAX),
+            models: stems::loaded(app),
             scan: ScanAnswer::from(app.scanner.status()),
         }
     }
@@ -112,10 +114,11 @@ pub(crate) struct LibraryChangedAnswer {
 /// Follow what happens
 ///
 /// Server-sent events, one connection for everything: `library` when what lists show has changed, `signed_out` when the
-/// session of whoever listens is over, and for admins `server` every second. It ends when the server stops.
+/// session of whoever listens is over, `under_way` when what goes on of his changes, of everybody's for admins, and for admins
+/// `server` every second. It ends when the server stops.
 #[utoipa::path(get, path = "/events", tag = "server",
     responses((status = 200, description = "events",
-        content((ServerAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
+        content((ServerAnswer = "text/event-stream"), (UnderWayAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -125,7 +128,8 @@ pub(crate) async fn follow(
     let listening = Listening {
         session: caller::session_token(&head.headers).map(Box::from),
         from: caller::client(&head).address,
-        is_admin: user.role == Role::Admin,
+        whose: whose(user),
+        under_way: 0,
         changed: app.catalog.changed().await?,
         next: Instant::now(),
         quiet_since: Instant::now(),
@@ -147,7 +151,10 @@ struct Listening {
     /// What proved who he is, if a session did; it is asked for anew.
     session: Option<Box<str>>,
     from: IpAddr,
-    is_admin: bool,
+    /// Whose work he sees; everybody's if nobody is named.
+    whose: Option<UserId>,
+    /// What was said last of what goes on.
+    under_way: u64,
     /// When the lists changed that he knows.
     changed: UnixMs,
     next: Instant,
@@ -178,6 +185,13 @@ async fn next(mut listening: Listening) -> Option<(Result<Bytes, Infallible>, Li
     None
 }
 
+/// By which an event is known again.
+fn print_of(event: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    event.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Listening {
     async fn look(&mut self, events: &mut Vec<u8>) {
         if self.is_signed_out().await {
@@ -194,9 +208,15 @@ impl Listening {
             events.extend_from_slice(&text(Some("library"), &answer));
         }
         // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
-        if self.is_admin
-            && let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES)
-        {
+        let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else { return };
+        if let Ok(under_way) = UnderWayAnswer::of(&self.app, self.whose, limits::LIVE_ROWS_MAX).await {
+            let event = text(Some("under_way"), &under_way);
+            let print = print_of(&event);
+            if std::mem::replace(&mut self.under_way, print) != print {
+                events.extend_from_slice(&event);
+            }
+        }
+        if self.whose.is_none() {
             events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
         }
     }

@@ -16,8 +16,8 @@ use crate::caller::SESSION_COOKIE;
 use crate::error::{ErrorAnswer, ErrorWords};
 use crate::{
     App, BaseUrl, account, albums, annotations, artists, audio, browse, events, form, front, health, json,
-    live, lyrics, media, metrics, playlists, scan, scrobbling, session, shares, stems, streams, tracks, ui,
-    uploads, users, videos,
+    letters, live, lyrics, media, metrics, playlists, queue, scan, scrobbling, session, sessions, shares,
+    stems, streams, tracks, ui, under_way, uploads, users, videos,
 };
 
 #[derive(OpenApi)]
@@ -33,6 +33,8 @@ use crate::{
         annotations::star, annotations::unstar, annotations::rate, annotations::play, lyrics::read, live::follow,
         account::me, account::keys, account::add_key, account::remove_key,
         account::app_passwords, account::add_app_password, account::remove_app_password,
+        sessions::list, sessions::end, queue::read, queue::keep, queue::songs, letters::of_albums, letters::of_artists,
+        under_way::uploads, under_way::jobs,
         scrobbling::list, scrobbling::connect, scrobbling::disconnect,
         tracks::list, tracks::read, tracks::change, tracks::remove, videos::list, videos::read,
         audio::audio, audio::cover, audio::link,
@@ -41,7 +43,7 @@ use crate::{
         uploads::see, uploads::append, uploads::instead, uploads::give_up, events::follow,
         media::audio, media::image,
         stems::separate, stems::status, stems::result, stems::events, stems::cancel,
-        stems::list, stems::split, stems::file, stems::clear_models,
+        stems::list, stems::split, stems::file, stems::list_models, stems::clear_models,
         playlists::list, playlists::create, playlists::read, playlists::change, playlists::remove, playlists::songs,
         playlists::export,
         streams::list, streams::end, scan::status, scan::follow, scan::start,

@@ -175,7 +175,7 @@ impl Fields for NewPlaylistForm {
 
 /// The id of a song, read without a copy of its text.
 #[derive(Clone, Copy)]
-struct Song(TrackId);
+pub(crate) struct Song(TrackId);
 
 impl<'de> Deserialize<'de> for Song {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -195,7 +195,7 @@ impl<'de> Deserialize<'de> for Song {
     }
 }
 
-fn ids(songs: Vec<Song>) -> Vec<TrackId> {
+pub(crate) fn ids(songs: Vec<Song>) -> Vec<TrackId> {
     songs.into_iter().map(|Song(id)| id).collect()
 }
 

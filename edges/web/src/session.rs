@@ -16,7 +16,7 @@ use crate::account::UserAnswer;
 use crate::caller::{self, Caller, SESSION_COOKIE};
 use crate::error::Error;
 use crate::json::{self, Fields, Form};
-use crate::{App, BaseUrl, origin};
+use crate::{App, BaseUrl, origin, sessions};
 
 /// A name and its login password, or an app password.
 #[derive(Deserialize, ToSchema)]
@@ -54,7 +54,7 @@ pub(crate) async fn open(
     let client = caller::client(&head);
     // Boxed like every password check: its future is larger than all others.
     let identity = Box::pin(app.sign_in.password(&form.name, &form.password, client.address)).await?;
-    let token = app.sign_in.open_session(identity.user.id).await?;
+    let token = app.sign_in.open_session(identity.user.id, sessions::agent(&head.headers)).await?;
     let expires = json::now().saturating_add_unsigned(limits::SESSION_MS);
     let session = SessionAnswer { user: UserAnswer::of(&identity.user), expires: json::moment(expires) };
     let cookie = cookie(&token, limits::SESSION_COOKIE_SECONDS, &client, &app.base_url)?;

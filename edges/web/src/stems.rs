@@ -6,6 +6,7 @@
 mod asker;
 mod jobs;
 mod made;
+mod models;
 mod names;
 mod pieces;
 mod separate;
@@ -19,8 +20,9 @@ pub(crate) use asker::{Asker, Strangers};
 pub(crate) use jobs::{
     __path_cancel, __path_events, __path_result, __path_status, cancel, events, result, status,
 };
-pub(crate) use separate::{__path_separate, separate};
-pub use service::{Cleared, SplitError, SplitErrorKind, Splitter, Submit, Taking};
-pub(crate) use tracks::{
-    __path_clear_models, __path_file, __path_list, __path_split, clear_models, file, list, split,
+pub(crate) use models::{
+    __path_clear_models, __path_list_models, ModelAnswer, clear_models, list_models, loaded,
 };
+pub(crate) use separate::{__path_separate, separate, word};
+pub use service::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+pub(crate) use tracks::{__path_file, __path_list, __path_split, file, list, split};

@@ -1,4 +1,4 @@
-//! `/streams`: what is being played now, for admins, and how to end it.
+//! `/streams`: what is being played now, by the caller himself or, for admins, by everybody; and how to end it.
 
 use std::sync::Arc;
 
@@ -6,15 +6,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
+use catalog::UserId;
 use serde::{Deserialize, Serialize};
 use stream::StreamFigures;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
+use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::held;
 use crate::json::{self, Asked, Id};
 use crate::shares;
+use crate::under_way::whose;
 
 /// The running streams.
 #[derive(Serialize, ToSchema)]
@@ -74,11 +77,13 @@ pub(crate) struct StreamsQuery {
     after: Option<u64>,
 }
 
-/// A page of the running streams behind one of them.
-pub(crate) fn page(app: &App, after: Option<u64>, rows: usize) -> StreamsAnswer {
-    let count = app.streams.running();
+/// A page of the running streams behind one of them, of one user or of everybody.
+pub(crate) fn page(app: &App, whose: Option<UserId>, after: Option<u64>, rows: usize) -> StreamsAnswer {
     // One row more than asked for tells whether there is a next page.
-    let mut figures = app.streams.list(after, rows + 1);
+    let (count, mut figures) = match whose {
+        Some(user) => (app.streams.running_of(user.0), app.streams.list_of(user.0, after, rows + 1)),
+        None => (app.streams.running(), app.streams.list(after, rows + 1)),
+    };
     let more = figures.len() > rows;
     figures.truncate(rows);
     let next = figures.last().map(|stream| stream.id).filter(|_| more);
@@ -86,15 +91,18 @@ pub(crate) fn page(app: &App, after: Option<u64>, rows: usize) -> StreamsAnswer 
 }
 
 /// List running streams
+///
+/// The caller's own; for admins everybody's.
 #[utoipa::path(get, path = "/streams", tag = "server", params(StreamsQuery),
     responses((status = 200, description = "a page of the running streams, oldest first", body = StreamsAnswer)))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Asked(query): Asked<StreamsQuery>,
 ) -> Result<Response, Error> {
     let rows = json::rows(query.limit)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let answer = page(&app, query.after, rows);
+    let answer = page(&app, whose(&caller.identity.user), query.after, rows);
     let text =
         serde_json::to_vec(&answer).map_err(|error| Error::broken("the list cannot be written", &error))?;
     drop((answer, permit));
@@ -103,11 +111,19 @@ pub(crate) async fn list(
 
 /// End a stream
 ///
-/// Its connection is cut, or with HTTP/2 its stream alone is reset; the player may ask again.
+/// One of the caller's; for admins anybody's. Its connection is cut, or with HTTP/2 its stream alone is reset; the player may ask again.
 #[utoipa::path(delete, path = "/streams/{id}", tag = "server", params(("id" = u64, Path, example = 17)),
     responses((status = 204, description = "it is ended")))]
-pub(crate) async fn end(State(app): State<Arc<App>>, Id(id): Id<u64>) -> Result<StatusCode, Error> {
-    if app.streams.end(id) {
+pub(crate) async fn end(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id<u64>,
+) -> Result<StatusCode, Error> {
+    let may = match whose(&caller.identity.user) {
+        Some(user) => app.streams.user_of(id) == Some(user.0),
+        None => true,
+    };
+    if may && app.streams.end(id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Error::new(Code::NotFound, "no such stream runs"))

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
 use axum::response::{IntoResponse, Response};
-use catalog::{Asked, UploadId, UploadRow};
+use catalog::{Asked, UploadId, UploadRow, User};
 use ingest::{Answer, Content, ErrorKind, PROBLEM, Progress, Refusal, draft, plain, tus};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +17,7 @@ use crate::App;
 use crate::caller::{self, Caller};
 use crate::error::{Code, Error};
 use crate::json::{self, Id};
+use crate::under_way::whose;
 
 /// Says that a request is one of the draft's.
 const INTEROP: HeaderName = HeaderName::from_static("upload-draft-interop-version");
@@ -103,7 +104,7 @@ impl UploadAnswer {
 #[utoipa::path(options, path = "/uploads", tag = "uploads", security(()),
     responses((status = 204, description = "the fields say it")))]
 pub(crate) async fn options(State(app): State<Arc<App>>) -> Response {
-    capabilities(&app, "OPTIONS, POST, PUT")
+    capabilities(&app, "GET, HEAD, OPTIONS, POST, PUT")
 }
 
 /// What one upload may be
@@ -183,7 +184,7 @@ pub(crate) async fn see(
         answer.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
         return Ok(answer);
     }
-    Ok(one(&app, &caller, id, request).await)
+    Ok(one(&app, &caller.identity.user, id, request).await)
 }
 
 /// Go on with an upload
@@ -201,7 +202,7 @@ pub(crate) async fn append(
     Id(id): Id<UploadId>,
     request: Request,
 ) -> Response {
-    one(&app, &caller, id, request).await
+    one(&app, &caller.identity.user, id, request).await
 }
 
 /// Another method by POST
@@ -216,13 +217,13 @@ pub(crate) async fn instead(
     Id(id): Id<UploadId>,
     request: Request,
 ) -> Response {
-    one(&app, &caller, id, request).await
+    one(&app, &caller.identity.user, id, request).await
 }
 
 /// Give an upload up
 ///
 /// Its bytes go. One that is ready is a track, and removed as one; a picture goes that this upload brought and no track
-/// shows.
+/// shows. Admins give up anybody's that is under way.
 #[utoipa::path(delete, path = "/uploads/{id}", tag = "uploads", params(("id" = String, Path)),
     responses((status = 204, description = "gone")))]
 pub(crate) async fn give_up(
@@ -230,15 +231,24 @@ pub(crate) async fn give_up(
     caller: Caller,
     Id(id): Id<UploadId>,
     request: Request,
-) -> Response {
-    one(&app, &caller, id, request).await
+) -> Result<Response, Error> {
+    let asks = &caller.identity.user;
+    if whose(asks).is_some() {
+        return Ok(one(&app, asks, id, request).await);
+    }
+    // In the name of its sender, whose alone it is.
+    match app.catalog.upload(None, id).await {
+        Ok(row) if row.owner != asks.id && !row.phase.is_end() => {
+            Ok(one(&app, &app.catalog.user(row.owner).await?, id, request).await)
+        }
+        _ => Ok(one(&app, asks, id, request).await),
+    }
 }
 
 /// A request to one upload, by whichever protocol.
-async fn one(app: &App, caller: &Caller, id: UploadId, request: Request) -> Response {
+async fn one(app: &App, who: &User, id: UploadId, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let base = base(app, &head);
-    let who = &caller.identity.user;
     let is_tus = tus::is_meant(&head);
     let request = Request::from_parts(head, body);
     if is_tus {

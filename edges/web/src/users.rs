@@ -19,6 +19,7 @@ use crate::caller::{self, Caller};
 use crate::error::{Code, Error};
 use crate::json::{self, Asked, Fields, Form, Id};
 use crate::session::cookie;
+use crate::sessions;
 use crate::tracks::{self, PageQuery};
 
 /// One page. It is written row by row; this is its description.
@@ -230,7 +231,7 @@ pub(crate) async fn set_own_password(
     app.sign_in.forget_user(user.id);
     let mut answer = StatusCode::NO_CONTENT.into_response();
     if caller::session_token(&head.headers).is_some() {
-        let token = app.sign_in.open_session(user.id).await?;
+        let token = app.sign_in.open_session(user.id, sessions::agent(&head.headers)).await?;
         let cookie = cookie(&token, limits::SESSION_COOKIE_SECONDS, &client, &app.base_url)?;
         answer.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -184,6 +184,192 @@ const scenes = {
     return { all, ...rest }
   },
 
+  /** Songs change their places by keys alone, in a playlist and in the queue; where one was is known in another browser. */
+  async order() {
+    const page = await open()
+    await signIn(page)
+    const titles = (list) => page.locator(`[aria-label="${list}"] .title, [aria-label="${list}"] .pick > span:first-child`).allTextContents()
+    await go(page, `playlist/${told.playlist}`)
+    const [first, second] = [told.titles[0], told.titles[1]]
+    await page.getByRole('button', { name: `Play ${first}` }).focus()
+    await page.keyboard.press('Alt+ArrowDown')
+    const list = await until(async () => { const now = await titles('Songs'); return now[0] === second && now }, 'the other order')
+    const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+    await page.getByRole('button', { name: 'Play', exact: true }).first().click()
+    await page.getByRole('button', { name: 'Queue', exact: true }).click()
+    await page.locator('[aria-label=Queue] .pick').nth(2).focus()
+    await page.keyboard.press('Alt+ArrowUp')
+    const queue = await until(async () => { const now = await titles('Queue'); return now[1] === list[2] && now }, 'the other queue')
+    await page.keyboard.press('Escape')
+    await until(async () => (await place(page)) > 1, 'time')
+    await page.keyboard.press(' ')
+    const kept = await until(() => page.evaluate(async () => {
+      const [{ position_ms, current }, { tracks }] = await Promise.all(['/me/queue', '/me/queue/tracks'].map((path) => fetch(path).then((answer) => answer.json())))
+      return position_ms > 1000 && current === 0 && tracks.map((track) => track.title)
+    }), 'a queue at the server')
+    const other = await open()
+    await signIn(other)
+    await other.locator('section[aria-label=Player] .title').waitFor()
+    const elsewhere = await other.locator('section[aria-label=Player] .title').textContent()
+    return { list, focused, queue, kept, elsewhere, at: await place(other) }
+  },
+
+  /** Names full of script are text in every view. */
+  async attack() {
+    const page = await open()
+    await page.addInitScript(() => { globalThis.alert = () => { globalThis.ran = (globalThis.ran ?? 0) + 1 } })
+    await signIn(page)
+    const seen = {}
+    for (const view of told.views) {
+      await go(page, view)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      seen[view] = await until(async () => (await page.locator('#main').innerText()).includes(told.text), `the text in ${view}`)
+    }
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.title}` }).click()
+    await page.getByRole('button', { name: 'Lyrics', exact: true }).click()
+    await page.locator('dialog').getByText(told.lyrics).first().waitFor()
+    await page.keyboard.press('Escape')
+    await go(page, 'uploads')
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.file)
+    await page.getByText(told.sent).first().waitFor()
+    await page.getByText(/in your library|had already/).waitFor()
+    const grown = await page.evaluate(() => document.querySelectorAll('img[src="x"], main script, main iframe').length)
+    return { seen, grown, scripts: await page.evaluate(() => globalThis.ran ?? 0) }
+  },
+
+  /** After a reload a file goes on by its handle, and one without is asked for by its name. */
+  async reload() {
+    const page = await open({}, (what) => /ERR_(CONNECTION|ABORTED|NETWORK)/.test(what))
+    page.on('dialog', (dialog) => dialog.accept())
+    // The window of the system in which files are chosen belongs to no page; its answer is a handle of the browser's own files.
+    await page.addInitScript(() => {
+      globalThis.showDirectoryPicker = async () => { throw new DOMException('', 'AbortError') }
+      globalThis.showOpenFilePicker = async () => [await (await navigator.storage.getDirectory()).getFileHandle('Handled.wav')]
+    })
+    await signIn(page)
+    await page.evaluate(async (text) => {
+      const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+      const writer = await (await (await navigator.storage.getDirectory()).getFileHandle('Handled.wav', { create: true })).createWritable()
+      await writer.write(bytes)
+      await writer.close()
+    }, fs.readFileSync(told.handled).toString('base64'))
+    await go(page, 'uploads')
+    const tools = await page.context().newCDPSession(page)
+    const slow = (uploadThroughput) => tools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput })
+    await slow(300_000)
+    await page.getByRole('button', { name: 'Choose files' }).click()
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.plain)
+    await until(() => page.evaluate(async () => (await (await fetch('/uploads')).json()).uploads.length === 2), 'both on their way')
+    await page.reload()
+    await page.getByText('choose Plain.wav once more').waitFor()
+    await slow(-1)
+    await page.getByText(/in your library/).first().waitFor()
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.plain)
+    await until(async () => (await page.getByText(/in your library/).count()) === 2, 'the other one')
+    const names = await page.locator('ul[aria-label=Uploads] .name').allTextContents()
+    await page.reload()
+    await page.getByText('Drop files or folders').waitFor()
+    return { names, after: await page.locator('ul[aria-label=Uploads] li').count() }
+  },
+
+  /** What somebody has going on is shown to him and to admins alone, and ends at a click; so does another session of his. */
+  async goings() {
+    const [page, admin, third] = [await open(), await open(), await open()]
+    await signIn(page)
+    await signIn(third)
+    await signIn(admin, told.admin.name, told.admin.password)
+    await page.evaluate(() => fetch('/uploads', { method: 'POST', headers: { 'Tus-Resumable': '1.0.0', 'Upload-Length': '1000', 'Upload-Metadata': `filename ${btoa('Slow.wav')}` } }))
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.long}` }).click()
+    await until(async () => (await place(page)) > 0.3, 'time')
+    await go(page, 'account')
+    await go(admin, 'server')
+    const rows = (where, list) => where.getByRole('list', { name: list }).getByRole('listitem')
+    const mine = await until(async () => (await rows(page, 'Uploads under way').count()) === 1 && (await rows(page, 'Uploads under way').innerText()), 'my upload')
+    const seen = await until(async () => (await rows(admin, 'Uploads under way').count()) === 1 && (await rows(admin, 'Uploads under way').innerText()), 'an upload for the admin')
+    await admin.getByRole('button', { name: 'Cancel the upload Slow.wav' }).click()
+    await until(async () => (await rows(page, 'Uploads under way').count()) === 0, 'its end')
+    await page.getByRole('button', { name: /^Sign out .+/ }).click()
+    await third.locator('[name=password]').waitFor()
+    return { mine, seen }
+  },
+
+  /** A letter leads to the first name that begins with it, also where nothing of the list was read before. */
+  async letters() {
+    const page = await open()
+    await signIn(page)
+    const seen = {}
+    for (const [view, letter] of told.jumps) {
+      await go(page, view)
+      await page.getByRole('navigation', { name: 'Letters' }).getByRole('button', { name: letter, exact: true }).click()
+      const first = page.locator('#main').getByRole('link', { name: new RegExp(`${letter}(nders| days) \\d+`) }).first()
+      await first.waitFor()
+      seen[view] = { first: await first.innerText(), shown: await until(() => first.evaluate((link) => link.getBoundingClientRect().top < innerHeight), 'the letter') }
+    }
+    return seen
+  },
+
+  /** Ten channels are five stems, each of which is heard alone. */
+  async five() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    // Of five stems the server keeps one file of ten channels: here each pair is a tone of its own.
+    const [rate, seconds, pairs] = [8_000, 60, 5]
+    const wav = Buffer.alloc(68 + rate * seconds * pairs * 4)
+    wav.write('RIFF'); wav.writeUInt32LE(wav.length - 8, 4); wav.write('WAVEfmt ', 8); wav.writeUInt32LE(40, 16); wav.writeUInt16LE(0xfffe, 20)
+    wav.writeUInt16LE(2 * pairs, 22); wav.writeUInt32LE(rate, 24); wav.writeUInt32LE(rate * pairs * 4, 28); wav.writeUInt16LE(pairs * 4, 32); wav.writeUInt16LE(16, 34)
+    wav.writeUInt16LE(22, 36); wav.writeUInt16LE(16, 38); Buffer.from('0100000000001000800000aa00389b71', 'hex').copy(wav, 44); wav.write('data', 60); wav.writeUInt32LE(wav.length - 68, 64)
+    const tone = (pair) => 430 * (pair + 1)
+    for (let at = 0; at < rate * seconds; at++) {
+      for (let channel = 0; channel < 2 * pairs; channel++) wav.writeInt16LE(Math.round(5000 * Math.sin((2 * Math.PI * tone(channel >> 1) * at) / rate)), 68 + 2 * (at * 2 * pairs + channel))
+    }
+    const names = ['vocals', 'drums', 'bass', 'piano', 'other']
+    const set = { engine: 'spleeter', notes: [], created_at: null, duration_seconds: seconds, stems: names.map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
+    await page.route(/\/stems$/, (route) => route.fulfill({ json: set }))
+    await page.route(/\/stems\/all\.wav$/, (route) => route.fulfill({ body: wav, contentType: 'audio/wav', headers: { 'Accept-Ranges': 'bytes' } }))
+    await signIn(page)
+    await go(page, `stems/${told.track}`)
+    await page.getByRole('button', { name: 'Play the mix' }).click()
+    await until(() => loudest(page), 'the mix')
+    const heard = []
+    for (const name of names) {
+      await page.getByRole('button', { name: `Solo ${name}` }).click()
+      heard.push(await until(() => page.evaluate((tones) => {
+        const analyser = globalThis.heard.at(-1)
+        const bins = new Float32Array(analyser.frequencyBinCount)
+        analyser.getFloatFrequencyData(bins)
+        const level = (tone) => bins[Math.round((tone * 2 * bins.length) / analyser.context.sampleRate)]
+        const [loud, ...rest] = tones.map((tone, at) => [level(tone), at]).sort((a, b) => b[0] - a[0])
+        // One tone alone is far above the others.
+        return loud[0] > -50 && rest.every(([other]) => loud[0] - other > 30) && `${loud[1] + 1}`
+      }, names.map((_, pair) => tone(pair))), `${name} alone`))
+      await page.getByRole('button', { name: `Solo ${name}` }).click()
+    }
+    return { heard }
+  },
+
+  /** Whether a browser would install it, and what its manifest says. */
+  async installed() {
+    // What is forgotten when its window is closed cannot be installed.
+    const kept = await chromium.launchPersistentContext(told.folder, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium' })
+    const page = kept.pages()[0] ?? (await kept.newPage())
+    await signIn(page)
+    const tools = await kept.newCDPSession(page)
+    const { installabilityErrors } = await tools.send('Page.getInstallabilityErrors')
+    const { data, errors, url } = await tools.send('Page.getAppManifest')
+    const manifest = JSON.parse(data)
+    const icons = await page.evaluate(({ icons, url }) => Promise.all(icons.map(({ src, sizes }) => new Promise((yes, no) => {
+      const image = new Image()
+      image.onload = () => yes([sizes, `${image.naturalWidth}x${image.naturalHeight}`])
+      image.onerror = no
+      image.src = new URL(src, url)
+    }))), { icons: manifest.icons, url })
+    const start = await page.evaluate(async (at) => (await fetch(at)).status, new URL(manifest.start_url, url).href)
+    await kept.close()
+    return { errors, installability: installabilityErrors.map((error) => error.errorId), display: manifest.display, start, icons }
+  },
+
   /** Every view in light and dark, wide and narrow: nothing wider than the window, nothing that axe finds, a picture of each. */
   async views() {
     const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')

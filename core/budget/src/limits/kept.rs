@@ -52,6 +52,8 @@ pub const KEPT_COMMENT_BYTES_MAX: usize = 4 * 1024;
 pub const QUEUE_TRACKS_MAX: usize = 10_000;
 /// The name of the client that saved a queue is cut after so many characters.
 pub const CLIENT_NAME_CHARS_MAX: usize = 64;
+/// Letters with which the names of a list begin that are told, so that one can jump there.
+pub const LETTERS_MAX: usize = 200;
 /// Bookmarks of one user.
 pub const BOOKMARKS_PER_USER_MAX: usize = 1_000;
 /// Shares of one user.

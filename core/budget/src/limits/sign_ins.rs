@@ -26,6 +26,8 @@ pub const KEYS_PER_USER_MAX: usize = 64;
 pub const APP_PASSWORDS_PER_USER_MAX: usize = 32;
 /// Sessions of one user; a further one ends the oldest.
 pub const SESSIONS_PER_USER_MAX: usize = 64;
+/// What opened a session is called by so many characters at most.
+pub const SESSION_AGENT_CHARS_MAX: usize = 256;
 /// The shortest login password, in bytes; the longest is `CREDENTIAL_BYTES_MAX`.
 pub const PASSWORD_BYTES_MIN: usize = 8;
 /// The longest user name, in characters.

@@ -209,10 +209,12 @@ pub const EVENT_GAP_MS: u64 = 250;
 pub const EVENT_HEARTBEAT_MS: u64 = 15_000;
 /// Somebody who follows all that happens is told of it once in this time…
 pub const LIVE_EVENT_MS: u64 = 1_000;
-/// …of so many of the running streams at most…
-pub const LIVE_STREAMS_MAX: usize = 50;
+/// …of so many streams, uploads and jobs that go on at most, each…
+pub const LIVE_ROWS_MAX: usize = 50;
 /// …in a text that is made within so much memory.
-pub const LIVE_EVENT_BYTES: u64 = 64 * KIB;
+pub const LIVE_EVENT_BYTES: u64 = 128 * KIB;
+/// Uploads or jobs under way that are listed at once.
+pub const UNDER_WAY_ROWS_MAX: usize = 100;
 /// The upper bounds of the histogram of how long uploads take from their first byte to their end, in seconds.
 pub const UPLOAD_DURATION_BUCKETS_SECONDS: [f64; 9] =
     [0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 1_800.0, 10_800.0, 86_400.0];

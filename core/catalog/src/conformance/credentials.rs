@@ -57,13 +57,13 @@ pub(super) async fn sessions_end(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
     let (catalog, ann) = (&house.catalog, house.ann.id);
     let later = i64::MAX / 2;
-    catalog.add_session(ann, [1; 32], later).await.expect("a session");
+    catalog.add_session(ann, [1; 32], later, "").await.expect("a session");
     assert_eq!(catalog.user_of_session([1; 32], later).await.expect("a lookup"), None, "its time is over");
     assert_eq!(catalog.user_of_session([1; 32], later - 1).await.expect("a lookup"), Some(ann));
     assert_eq!(catalog.remove_session([1; 32]).await.expect("an end"), Some(ann));
     assert_eq!(catalog.remove_session([1; 32]).await.expect("ending none is fine"), None);
     assert_eq!(catalog.user_of_session([1; 32], 0).await.expect("a lookup"), None);
-    catalog.add_session(ann, [2; 32], later).await.expect("a session");
+    catalog.add_session(ann, [2; 32], later, "").await.expect("a session");
     catalog.set_password_hash(ann, "other").await.expect("a new password");
     assert_eq!(catalog.password_hash(ann).await.expect("a hash"), "other");
     assert_eq!(
@@ -78,7 +78,7 @@ pub(super) async fn a_session_that_is_used_lives_on(catalog: Arc<dyn Catalog>) {
     let (catalog, ann) = (&house.catalog, house.ann.id);
     let (life, day) = (i64::try_from(SESSION_MS).expect("a time"), 24 * 3_600_000);
     let start = i64::MAX / 2;
-    catalog.add_session(ann, [1; 32], start + life).await.expect("a session");
+    catalog.add_session(ann, [1; 32], start + life, "").await.expect("a session");
     let used = async |now: i64| catalog.user_of_session([1; 32], now).await.expect("a lookup");
     // Within the first day nothing is written; later each use counts.
     for now in [start + day - 1, start + life - 1, start + 2 * life - 2, start + 3 * life - 3] {
@@ -101,7 +101,7 @@ pub(super) async fn what_is_taken_back_raises_the_epoch_of_its_user_alone(catalo
     };
     let key = catalog.add_key(ann, "k", [1; 32]).await.expect("a key");
     let password = catalog.add_app_password(ann, "p", b"sealed").await.expect("an app password");
-    catalog.add_session(ann, [2; 32], later).await.expect("a session");
+    catalog.add_session(ann, [2; 32], later, "").await.expect("a session");
     catalog.user_of_key([1; 32]).await.expect("a lookup");
     catalog.user_of_session([2; 32], 0).await.expect("a lookup");
     let zoe = catalog.add_user("zoe", Role::User, "hash").await.expect("a user");
@@ -144,7 +144,7 @@ pub(super) async fn nobody_fills_the_tables(catalog: Arc<dyn Catalog>) {
 
     let later = i64::MAX / 2;
     for (n, expires) in (0..=SESSIONS_PER_USER_MAX).zip(later..) {
-        catalog.add_session(ann, hash(n), expires).await.expect("a session");
+        catalog.add_session(ann, hash(n), expires, "").await.expect("a session");
     }
     assert_eq!(catalog.user_of_session(hash(0), 0).await.expect("a lookup"), None, "the oldest made room");
     for n in [1, SESSIONS_PER_USER_MAX] {

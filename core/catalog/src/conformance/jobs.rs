@@ -17,7 +17,7 @@ use crate::model::{
 const NEVER: i64 = i64::MAX;
 const ME: WorkerId = WorkerId([1; 16]);
 const OTHER: WorkerId = WorkerId([2; 16]);
-const BOUNDS: JobBounds = JobBounds { of_owner_max: 4, all_max: 6 };
+pub(super) const BOUNDS: JobBounds = JobBounds { of_owner_max: 4, all_max: 6 };
 
 const WISH: StemsWish = StemsWish {
     count: StemCount::Two,
@@ -32,11 +32,11 @@ async fn house(catalog: Arc<dyn Catalog>) -> (House, TrackId) {
     (house, track)
 }
 
-fn sent(key: u8) -> JobSource {
+pub(super) fn sent(key: u8) -> JobSource {
     JobSource::Blob { key: [key; 32], name: "song.mp3".to_owned() }
 }
 
-fn new(id: u8, owner: Option<UserId>, source: JobSource) -> NewJob {
+pub(super) fn new(id: u8, owner: Option<UserId>, source: JobSource) -> NewJob {
     NewJob { id: JobId([id; 16]), owner, source, wish: WISH, priority: JobPriority::Asked }
 }
 

@@ -34,6 +34,7 @@ mod sent;
 mod shares;
 mod smart;
 mod stations;
+mod under_way;
 mod uploads;
 mod users;
 mod videos;
@@ -110,8 +111,12 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     of_what_is_sent(&make).await;
 }
 
-/// Those of what users keep for themselves.
+/// Those of what users keep for themselves and have going on, and of the ways to their lists.
 async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
+    under_way::what_goes_on_is_listed_for_its_owner_and_for_all(make().await).await;
+    under_way::sessions_are_listed_and_ended_by_their_owner_alone(make().await).await;
+    under_way::letters_stand_for_the_rows_of_their_lists(make().await).await;
+
     shares::a_share_is_its_owners_until_it_is_removed(make().await).await;
     shares::p08_a_token_opens_what_its_owner_sees_while_it_is_open(make().await).await;
     shares::p04_shares_and_their_songs_are_bounded(make().await).await;

@@ -90,7 +90,7 @@ pub(super) async fn a_removed_user_takes_his_own_with_him(catalog: Arc<dyn Catal
     let house = House::with(catalog, &[file("A", "One", 1, "mine"), file("A", "One", 2, "ours")]).await;
     let catalog = &house.catalog;
     catalog.add_key(house.ann.id, "phone", [1; 32]).await.expect("a key");
-    catalog.add_session(house.ann.id, [2; 32], i64::MAX).await.expect("a session");
+    catalog.add_session(house.ann.id, [2; 32], i64::MAX, "").await.expect("a session");
     house.hide_for_ann("mine").await;
     catalog.remove_user(house.ann.id).await.expect("a removal");
     assert_eq!(catalog.user_of_key([1; 32]).await.expect("a lookup"), None);

@@ -30,7 +30,7 @@ use store::Secret;
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::Error;
-use crate::model::{AppPasswordId, CredentialRow, KeyId, ShareId, TrackId, UnixMs, User, UserId};
+use crate::model::{AppPasswordId, CredentialRow, KeyId, SessionId, ShareId, TrackId, UnixMs, User, UserId};
 
 mod check;
 mod failures;
@@ -226,11 +226,12 @@ impl SignIn {
         checked
     }
 
-    /// Opens a session; the token is shown once and only its hash is kept.
-    pub async fn open_session(&self, user: UserId) -> Result<String, Error> {
+    /// Opens a session; the token is shown once and only its hash is kept. `agent` is what opens it, in its own words, so
+    /// that its owner knows it again.
+    pub async fn open_session(&self, user: UserId, agent: &str) -> Result<String, Error> {
         let token = BASE64URL_NOPAD.encode(&keyed::random::<32>()?);
         let expires = now().saturating_add(i64::try_from(SESSION_MS).unwrap_or(i64::MAX));
-        self.0.catalog.add_session(user, digest(&token), expires).await?;
+        self.0.catalog.add_session(user, digest(&token), expires, agent).await?;
         Ok(token)
     }
 
@@ -243,6 +244,18 @@ impl SignIn {
             self.0.remembered.forget_user(user);
         }
         Ok(())
+    }
+
+    /// Ends one of a user's sessions by its id, at once, also here where it may be remembered.
+    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), Error> {
+        self.0.catalog.end_session(user, session).await?;
+        self.0.remembered.forget_user(user);
+        Ok(())
+    }
+
+    /// By which id a session is listed that has this token.
+    pub fn session_id(token: &str) -> SessionId {
+        SessionId::of(digest(token))
     }
 
     /// Makes an API key: its row, and its text, which is shown once.

@@ -131,7 +131,7 @@ async fn keys_and_sessions_open_until_they_are_taken_back() {
     door.sign_in.forget();
     assert!(matches!(door.sign_in.key(&key, HOME).await, Err(Refusal::Wrong)));
 
-    let session = door.sign_in.open_session(door.ann.id).await.unwrap();
+    let session = door.sign_in.open_session(door.ann.id, "a browser").await.unwrap();
     assert_eq!(door.sign_in.session(&session, HOME).await.unwrap().how, How::Session);
     assert!(matches!(door.sign_in.session(&key, HOME).await, Err(Refusal::Wrong)));
     door.sign_in.close_session(&session).await.unwrap();
@@ -264,7 +264,7 @@ async fn p08_what_one_user_loses_is_forgotten_for_him_alone() {
     let other = open(&door.folder.path().join("door.db")).await;
     let (row, key) = sign_in.issue_key(bob.id, "phone").await.unwrap();
     let (app_row, app_password) = sign_in.issue_app_password(bob.id, "car").await.unwrap();
-    let session = sign_in.open_session(bob.id).await.unwrap();
+    let session = sign_in.open_session(bob.id, "a browser").await.unwrap();
     sign_in.password("Ann", PASSWORD, HOME).await.unwrap();
     let remembered = &sign_in.0.remembered;
     let anns = remembered.fingerprint("password", &["Ann", PASSWORD, &budget::network_of(HOME).to_string()]);

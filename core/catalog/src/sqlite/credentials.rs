@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use budget::limits::{
-    APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, LABEL_CHARS_MAX, PAGE_ROWS_MAX, SESSION_MS,
-    SESSIONS_PER_USER_MAX,
+    APP_PASSWORDS_PER_USER_MAX, KEYS_PER_USER_MAX, LABEL_CHARS_MAX, PAGE_ROWS_MAX, SESSION_AGENT_CHARS_MAX,
+    SESSION_MS, SESSIONS_PER_USER_MAX,
 };
 
+use super::columns::row;
 use super::readers::Query;
 use super::rows::CredentialTableRow;
 use super::{Result, Sqlite, limit, now};
 use crate::database::Credentials;
 use crate::error::{Error, ErrorKind};
-use crate::model::{AppPasswordId, CredentialRow, KeyId, UnixMs, UserId};
+use crate::model::{AppPasswordId, CredentialRow, KeyId, SessionId, SessionRow, UnixMs, UserId};
 
 const HASH: &str = "SELECT password_hash FROM users WHERE id = ?1";
 const SET_HASH: &str = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
@@ -39,8 +40,10 @@ const APP_PASSWORD_USED: &str = "UPDATE app_passwords SET used = ?2 WHERE id = ?
 const SWEEP_SESSIONS: &str = "DELETE FROM sessions WHERE expires <= ?1";
 const TRIM_SESSIONS: &str = "DELETE FROM sessions WHERE hash IN (
     SELECT hash FROM sessions WHERE user_id = ?1 ORDER BY expires DESC LIMIT -1 OFFSET ?2)";
-const ADD_SESSION: &str =
-    "INSERT INTO sessions (hash, user_id, expires) SELECT ?1, id, ?3 FROM users WHERE id = ?2";
+const ADD_SESSION: &str = "INSERT INTO sessions (hash, user_id, expires, created, agent) SELECT ?1, id, ?3, ?4, ?5 FROM users WHERE id = ?2";
+const SESSIONS: &str = "SELECT hash, agent, created, expires FROM sessions INDEXED BY sessions_by_user
+    WHERE user_id = ?1 AND expires > ?2 ORDER BY expires DESC";
+const END_SESSION: &str = "DELETE FROM sessions WHERE user_id = ?1 AND substr(hash, 1, 8) = ?2";
 const USER_OF_SESSION: &str = "SELECT user_id, expires FROM sessions WHERE hash = ?1 AND expires > ?2";
 const REMOVE_SESSION: &str = "DELETE FROM sessions WHERE hash = ?1 RETURNING user_id";
 const EXTEND_SESSION: &str = "UPDATE sessions SET expires = max(expires, ?2) WHERE hash = ?1";
@@ -51,6 +54,32 @@ const CHANGES: &str =
 
 /// Uses are remembered by the day, so that a lookup is a write once a day at most.
 const DAY_MS: UnixMs = 24 * 3_600_000;
+
+row! {
+    struct SessionTableRow {
+        hash: Vec<u8>,
+        agent: String,
+        created: Option<i64>,
+        expires: i64,
+    }
+}
+
+impl TryFrom<SessionTableRow> for SessionRow {
+    type Error = Error;
+
+    fn try_from(row: SessionTableRow) -> Result<SessionRow> {
+        let hash = row.hash.try_into();
+        let hash =
+            hash.map_err(|_| Error::new(ErrorKind::Unavailable, "the hash of a session has another length"))?;
+        Ok(SessionRow {
+            id: SessionId::of(hash),
+            agent: row.agent,
+            created: row.created,
+            used: row.expires.saturating_sub_unsigned(SESSION_MS),
+            expires: row.expires,
+        })
+    }
+}
 
 fn check_label(label: &str) -> Result<()> {
     let fits = (1..=LABEL_CHARS_MAX).contains(&label.chars().count());
@@ -179,13 +208,14 @@ impl Credentials for Sqlite {
         self.revoke(REMOVE_APP_PASSWORD, id, password.0, "app password").await
     }
 
-    async fn add_session(&self, id: UserId, hash: [u8; 32], expires: UnixMs) -> Result<()> {
+    async fn add_session(&self, id: UserId, hash: [u8; 32], expires: UnixMs, agent: &str) -> Result<()> {
+        let agent: String = agent.chars().filter(|c| !c.is_control()).take(SESSION_AGENT_CHARS_MAX).collect();
         let mut tx = self.write().await?;
         sqlx::query(SWEEP_SESSIONS).bind(now()).execute(&mut *tx).await?;
         let kept = i64::try_from(SESSIONS_PER_USER_MAX).unwrap_or(i64::MAX) - 1;
         sqlx::query(TRIM_SESSIONS).bind(id.0).bind(kept).execute(&mut *tx).await?;
-        let added =
-            sqlx::query(ADD_SESSION).bind(&hash[..]).bind(id.0).bind(expires).execute(&mut *tx).await?;
+        let add = sqlx::query(ADD_SESSION).bind(&hash[..]).bind(id.0).bind(expires).bind(now()).bind(agent);
+        let added = add.execute(&mut *tx).await?;
         if added.rows_affected() == 0 {
             return Err(Error::not_found("user"));
         }
@@ -206,6 +236,17 @@ impl Credentials for Sqlite {
             }
         }
         Ok(Some(UserId(user)))
+    }
+
+    async fn sessions(&self, id: UserId, now: UnixMs) -> Result<Vec<SessionRow>> {
+        let found: Vec<SessionTableRow> = self.readers.all(Query::new(SESSIONS).bind(id.0).bind(now)).await?;
+        found.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    async fn end_session(&self, id: UserId, session: SessionId) -> Result<()> {
+        let end = sqlx::query(END_SESSION).bind(id.0).bind(session.0.to_vec());
+        let ended = end.execute(&self.writer).await?;
+        if ended.rows_affected() == 0 { Err(Error::not_found("session")) } else { Ok(()) }
     }
 
     async fn remove_session(&self, hash: [u8; 32]) -> Result<Option<UserId>> {

@@ -15,8 +15,8 @@ use crate::database::{Library, Page};
 use crate::error::Error;
 use crate::model::instrumentals::{INSTRUMENTALS, is_twin};
 use crate::model::{
-    Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, DiscTitle, Genre, Item, LibraryRow, RandomFilter,
-    Track, TrackChange, TrackId, UnixMs, Video,
+    Album, AlbumId, AlbumOrder, Artist, ArtistId, Cover, DiscTitle, Genre, Item, Lettered, LibraryRow,
+    RandomFilter, Track, TrackChange, TrackId, UnixMs, Video,
 };
 
 pub(super) const LIBRARIES: &str = concat!(
@@ -252,6 +252,10 @@ impl Library for Sqlite {
         rows_max: usize,
     ) -> Result<Page<Artist, (String, ArtistId)>> {
         self.artists_after(&Scope::within(viewer, folder), after, rows_max).await
+    }
+
+    async fn letters(&self, viewer: &Viewer, list: Lettered, rows_max: usize) -> Result<Vec<(String, u64)>> {
+        self.letters_of(&Scope::of(viewer), list, rows_max).await
     }
 
     async fn starred_artists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Artist>> {

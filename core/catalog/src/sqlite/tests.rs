@@ -112,6 +112,7 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("a share", shares::TRACKS),
         ("known files", inventory::KNOWN),
         ("uploads of a user", uploads::OF_OWNER),
+        ("uploads under way", under_way::UPLOADS),
         ("open uploads", uploads::OPEN),
         ("expired uploads", uploads::EXPIRED),
         ("blobs", blobs::AFTER),

@@ -191,6 +191,9 @@ async fn the_list_comes_in_pages_by_number() {
     assert_eq!((streams.running(), ids(None, 2)), (4, vec![1, 3]));
     assert_eq!((ids(Some(3), 2), ids(Some(4), 2), ids(Some(5), 2)), (vec![4, 5], vec![5], vec![]));
     assert!(ids(Some(u64::MAX), 9).is_empty());
+    let ids_of = |user| streams.list_of(user, None, 9).iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!((ids_of(3), ids_of(1), streams.running_of(3)), (vec![4], vec![], 1));
+    assert_eq!((streams.user_of(4), streams.user_of(2)), (Some(3), None));
 }
 
 #[test]

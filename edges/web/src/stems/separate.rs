@@ -124,7 +124,7 @@ pub(super) fn addresses(app: &App, head: &request::Parts, job: &Job) -> [String;
 }
 
 /// A state in the words of the splitter's clients.
-pub(super) fn word(state: JobState) -> &'static str {
+pub(crate) fn word(state: JobState) -> &'static str {
     match state {
         JobState::Queued => "pending",
         JobState::Running => "processing",

@@ -1,6 +1,6 @@
 //! What the routes need of whoever takes songs apart.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -63,6 +63,9 @@ pub trait Splitter: Send + Sync + 'static {
     /// [`SplitErrorKind::NotFound`] when it went: its set has gone with it.
     async fn open(&self, file: &StemFile) -> Result<Source, SplitError>;
 
+    /// The workers that are there now, and what each holds.
+    fn models(&self) -> Vec<LoadedModel>;
+
     /// Ends workers that wait for work, with the models that they hold.
     ///
     /// # Errors
@@ -97,6 +100,21 @@ pub struct Submit {
     pub wish: StemsWish,
     /// How soon.
     pub priority: JobPriority,
+}
+
+/// A worker with what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadedModel {
+    /// What it takes songs apart with.
+    pub engine: &'static str,
+    /// The model, of an engine that has some.
+    pub model: Option<&'static str>,
+    /// What is reserved for it, in bytes.
+    pub bytes: u64,
+    /// Whether it works for a job.
+    pub is_busy: bool,
+    /// Since when it works, or waits.
+    pub since: Instant,
 }
 
 /// What came back.

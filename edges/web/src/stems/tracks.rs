@@ -264,28 +264,6 @@ async fn source(
     pieces::open(app, file).await
 }
 
-/// What came back.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ClearedAnswer {
-    /// Always `ok`.
-    status: &'static str,
-    /// Processes that held models and have ended.
-    workers: usize,
-    /// What they had reserved, in bytes.
-    freed_bytes: u64,
-}
-
-/// Let loaded models go
-///
-/// Ends the processes that hold them and have no work; their memory is free when this is answered. Models on the disk stay.
-#[utoipa::path(delete, path = "/models/cache", tag = "stems",
-    responses((status = 200, description = "what came back", body = ClearedAnswer)))]
-pub(crate) async fn clear_models(State(app): State<Arc<App>>) -> Result<Response, Detail> {
-    let cleared = app.splitter.clear_models().await?;
-    let answer = ClearedAnswer { status: "ok", workers: cleared.workers, freed_bytes: cleared.bytes };
-    Ok(json::answer(StatusCode::OK, &answer))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

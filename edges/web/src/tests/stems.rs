@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::forms::{BOUNDARY, form};
 use super::house::{Answer, House, Who, Wishes, png, wav, with};
-use crate::{Cleared, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+use crate::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 /// A splitter without workers: it takes songs in, and refuses every job. The real one is tested with the whole server.
 pub(super) struct NoSplitter;
@@ -73,6 +73,10 @@ impl Splitter for NoSplitter {
 
     async fn open(&self, _: &StemFile) -> Result<Source, SplitError> {
         nothing()
+    }
+
+    fn models(&self) -> Vec<LoadedModel> {
+        Vec::new()
     }
 
     async fn clear_models(&self) -> Result<Cleared, SplitError> {

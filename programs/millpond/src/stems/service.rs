@@ -8,7 +8,7 @@ use catalog::{
 use store::Source;
 use tokio::sync::watch;
 use transform::Key;
-use web::{Cleared, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+use web::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 use super::plan::Unfit;
 use super::{Inner, Stems, server};
@@ -200,6 +200,10 @@ impl Splitter for Stems {
         let made = self.0.transforms.cache().get(Key::from_bytes(file.key)).await.map_err(of_transform)?;
         made.map(|made| made.source)
             .ok_or_else(|| not_found("the stem was put out of the cache: ask for it again"))
+    }
+
+    fn models(&self) -> Vec<LoadedModel> {
+        self.0.warm.list()
     }
 
     async fn clear_models(&self) -> Result<Cleared> {

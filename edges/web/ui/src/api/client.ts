@@ -16,6 +16,9 @@ export type User = Schemas['UserAnswer']
 export type Lyrics = Schemas['TextAnswer']
 export type ServerState = Schemas['ServerAnswer']
 export type Credential = Schemas['CredentialAnswer']
+export type UnderWay = Schemas['UnderWayAnswer']
+export type OneSession = Schemas['OneSessionAnswer']
+export type Letter = Schemas['LetterAnswer']
 
 /** The path under which the server's routes lie: the page is at `ROOT/app/`. */
 export const ROOT = new URL('..', document.baseURI).pathname.replace(/\/$/, '')

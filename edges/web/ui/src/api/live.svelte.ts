@@ -1,5 +1,5 @@
 // What happens, as it happens: one connection for the whole page.
-import { ROOT, type ServerState } from './client'
+import { ROOT, type ServerState, type UnderWay } from './client'
 import { session } from './session.svelte'
 
 /** Moments of the picture of the memory that are kept: ten minutes. */
@@ -11,6 +11,11 @@ class Live {
   /** When what lists show changed last. */
   library = $state('')
   moments = $state.raw<ServerState[]>([])
+  /** What goes on: one's own, or for admins everybody's. */
+  underWay = $state.raw<UnderWay | null>(null)
+  /** Bytes per second of each upload, measured from one event to the next. */
+  speeds = $state.raw<Map<string, number>>(new Map())
+  #heard = 0
   #source: EventSource | null = null
 
   get server(): ServerState | undefined {
@@ -23,6 +28,7 @@ class Live {
     this.#source = source
     source.onopen = () => (this.connected = true)
     source.addEventListener('library', (event) => (this.library = JSON.parse(event.data).changed))
+    source.addEventListener('under_way', (event) => this.#hear(JSON.parse(event.data)))
     source.addEventListener('server', (event) => {
       this.moments = [...this.moments.slice(1 - MOMENTS_MAX), JSON.parse(event.data)]
     })
@@ -39,11 +45,21 @@ class Live {
     }
   }
 
+  #hear(told: UnderWay): void {
+    const now = performance.now()
+    const before = new Map(this.underWay?.uploads.map((one) => [one.id, one.received_bytes]))
+    const seconds = (now - this.#heard) / 1000
+    this.speeds = new Map(told.uploads.map((one) => [one.id, Math.max(0, one.received_bytes - (before.get(one.id) ?? one.received_bytes)) / seconds]))
+    this.#heard = now
+    this.underWay = told
+  }
+
   close(): void {
     this.#source?.close()
     this.#source = null
     this.connected = false
     this.moments = []
+    this.underWay = null
   }
 }
 

@@ -34,6 +34,11 @@ export class Pages<T> {
     void this.want(0, 0)
   }
 
+  /** There are at least so many rows: a list is scrolled to what was not read yet. */
+  reach(rows: number): void {
+    this.total = Math.max(this.total, rows)
+  }
+
   at(index: number): T | undefined {
     return this.#pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS]
   }

@@ -1,5 +1,5 @@
 // The lists of the library, as the pages of long lists want to read them.
-import { api, asked, type Album, type Artist, type Track } from '../api/client'
+import { api, asked, type Album, type Artist, type Letter, type Track } from '../api/client'
 import type { Read } from './pages.svelte'
 
 type Order = 'newest' | 'name' | 'artist' | 'year' | 'starred' | 'highest' | 'frequent' | 'recent'
@@ -26,10 +26,19 @@ export const starred: Read<Track> = async (offset, limit) => {
   return { rows: tracks, next }
 }
 
-/** Artists go on behind a name: the place behind each row that was read is remembered. */
-export function artists(): Read<Artist> {
+export async function artistLetters(): Promise<Letter[]> {
+  return (await asked(api.GET('/artists/letters'))).letters
+}
+
+export async function albumLetters(order: 'name' | 'artist'): Promise<Letter[]> {
+  return (await asked(api.GET('/albums/letters', { params: { query: { order } } }))).letters
+}
+
+/** Artists go on behind a name: the place behind each row that was read is remembered, and so is that of a letter. */
+export function artists(): { read: Read<Artist>; remember: (letter: Letter) => void } {
   const places = new Map<number, string>([[0, '']])
-  return async (offset, limit) => {
+  const remember = ({ offset, after }: Letter) => void places.set(offset, after ?? '')
+  const read: Read<Artist> = async (offset, limit) => {
     const known = [...places.keys()].filter((place) => place <= offset)
     let [from, rows, next] = [Math.max(0, ...known), [] as Artist[], '' as string | null | undefined]
     while (from + rows.length < offset + limit && next !== null) {
@@ -41,6 +50,7 @@ export function artists(): Read<Artist> {
     }
     return { rows: rows.slice(offset - from, offset - from + limit), next: from + rows.length > offset + limit ? 'more' : next }
   }
+  return { read, remember }
 }
 
 /** All tracks of an album; the longest boxes have some hundred. */
@@ -50,6 +60,10 @@ export async function albumTracks(id: string): Promise<Track[]> {
 
 export async function playlistTracks(id: string): Promise<Track[]> {
   return all((after) => asked(api.GET('/playlists/{id}/tracks', { params: { path: { id }, query: { limit: 500, after } } })))
+}
+
+export async function queueTracks(): Promise<Track[]> {
+  return all((after) => asked(api.GET('/me/queue/tracks', { params: { query: { limit: 500, after } } })))
 }
 
 async function all(read: (after?: string) => Promise<{ tracks: Track[]; next?: string | null }>): Promise<Track[]> {

@@ -2,6 +2,7 @@
 import { api, asked, cover, ROOT, type OneTrack, type Track } from '../api/client'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
+import { keepQueue, keptQueue } from './kept'
 
 export type Repeat = 'off' | 'all' | 'one'
 /** The file as it is, or made smaller: thousands of bits per second. */
@@ -12,10 +13,14 @@ export type Loudness = 'off' | 'track' | 'album'
 const AHEAD_S = 20
 /** A play counts after half of a track, and after four minutes of a long one, as scrobbling services have it. */
 const COUNTS_AFTER_S = 240
-const KEPT = 'millpond.player'
+/** What this browser keeps of each user. */
+const kept = () => `millpond.player.${session.user?.id}`
 /** So many tracks are remembered over a reload. */
 const KEPT_TRACKS_MAX = 500
 const KEEP_EVERY_MS = 3_000
+/** The server is told now and then while something plays, and soon after something else does. */
+const SHARE_EVERY_MS = 30_000
+const SHARE_SOON_MS = 1_000
 
 interface Kept {
   queue: Track[]
@@ -26,6 +31,8 @@ interface Kept {
   repeat: Repeat
   quality: Quality
   loudness: Loudness
+  /** When the server kept the same. */
+  shared: string | null
 }
 
 class Player {
@@ -64,8 +71,21 @@ class Player {
     return this.#context
   }
 
+  /** Somebody sits down, and goes on where he was: here, or in another browser if he was there later. */
   start(): void {
-    if (this.#voices.length) return
+    if (!this.#voices.length) this.#build()
+    this.#recall()
+    void this.#recallFromServer()
+  }
+
+  /** He goes, and takes with him what he listened to. */
+  leave(): void {
+    clearTimeout(this.#sharing)
+    this.#voices.forEach((voice) => voice.element.pause())
+    ;[this.queue, this.index, this.position] = [[], -1, 0]
+  }
+
+  #build(): void {
     this.#voices = [0, 1].map((number) => {
       const element = new Audio()
       element.preload = 'auto'
@@ -73,15 +93,14 @@ class Player {
       element.addEventListener('timeupdate', () => mine() && this.#moved())
       element.addEventListener('durationchange', () => mine() && this.#lasts())
       element.addEventListener('playing', () => mine() && ([this.playing, this.waiting] = [true, false]))
-      element.addEventListener('pause', () => mine() && (this.playing = false))
+      element.addEventListener('pause', () => mine() && ((this.playing = false), this.#share(0)))
       element.addEventListener('waiting', () => mine() && (this.waiting = true))
       element.addEventListener('ended', () => mine() && this.next(true))
       element.addEventListener('error', () => mine() && this.#broke())
       return { element, gain: null, track: null }
     })
-    this.#recall()
     this.#keys()
-    addEventListener('pagehide', () => this.#keep())
+    addEventListener('pagehide', () => (this.#keep(), this.#share(0)))
   }
 
   /** Plays these, beginning with one of them. */
@@ -365,26 +384,72 @@ class Player {
     const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
     const queue = this.queue.slice(from, from + KEPT_TRACKS_MAX)
     const { position, volume, shuffle, repeat, quality, loudness } = this
-    const kept: Kept = { queue, index: this.index - from, position, volume, shuffle, repeat, quality, loudness }
+    const place: Kept = { queue, index: this.index - from, position, volume, shuffle, repeat, quality, loudness, shared: this.#shared }
+    this.#share(this.playing ? SHARE_EVERY_MS : SHARE_SOON_MS)
     try {
-      localStorage.setItem(KEPT, JSON.stringify(kept))
+      localStorage.setItem(kept(), JSON.stringify(place))
     } catch {
       // A browser that keeps nothing plays as well.
     }
   }
 
   #recall(): void {
-    const text = localStorage.getItem(KEPT)
+    const text = localStorage.getItem(kept())
     if (!text) return
-    const { queue, index, position, ...rest } = JSON.parse(text) as Kept
+    const { queue, index, position, shared, ...rest } = JSON.parse(text) as Kept
     Object.assign(this, rest)
+    this.#shared = shared ?? null
+    this.#loud()
+    this.#put(queue, index, position)
+  }
+
+  /** These tracks are there, and wait at that place. */
+  #put(queue: Track[], index: number, position: number): void {
     this.queue = queue
     this.index = Math.min(index, queue.length - 1)
-    this.#loud()
     if (!this.track) return
     this.#load(false)
     if (this.#voice) this.#voice.element.currentTime = position
     this.position = position
+    this.#told = this.#telling()
+  }
+
+  async #recallFromServer(): Promise<void> {
+    const found = await keptQueue(this.#shared).catch(() => null)
+    // Who has begun to play something knows what he wants.
+    if (!found || this.playing || this.waiting || !session.user) return
+    this.#shared = found.changed
+    this.#put(found.tracks, found.current, found.position_s)
+  }
+
+  /** When the server kept what this browser knows. */
+  #shared: string | null = null
+  #told = ''
+  #sharing: ReturnType<typeof setTimeout> | undefined
+  #due = Infinity
+
+  #telling(): string {
+    return `${this.queue.map((track) => track.id).join()} ${this.index} ${Math.round(this.position)}`
+  }
+
+  /** Tells the server what plays and where, within this time; nothing if it knows. */
+  #share(within_ms: number): void {
+    const due = Date.now() + within_ms
+    if (due >= this.#due && within_ms > 0) return
+    clearTimeout(this.#sharing)
+    this.#due = due
+    const tell = () => {
+      this.#due = Infinity
+      const telling = this.#telling()
+      if (telling === this.#told || !session.user) return
+      this.#told = telling
+      const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
+      const place = { tracks: this.queue.slice(from, from + KEPT_TRACKS_MAX), current: this.index - from, position_s: this.position }
+      // Nothing is lost when it does not come: this browser keeps it too.
+      keepQueue(place).then((changed) => (this.#shared = changed), () => (this.#told = ''))
+    }
+    if (within_ms === 0) tell()
+    else this.#sharing = setTimeout(tell, within_ms)
   }
 }
 

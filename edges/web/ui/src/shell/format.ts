@@ -28,10 +28,14 @@ export const day = (moment: string): string => days.format(new Date(moment))
 
 export function ago(moment: string): string {
   const minutes = Math.round((Date.parse(moment) - Date.now()) / 60_000)
+  if (minutes === 0) return 'just now'
   if (Math.abs(minutes) < 60) return relative.format(minutes, 'minute')
   if (Math.abs(minutes) < 1440) return relative.format(Math.round(minutes / 60), 'hour')
   return relative.format(Math.round(minutes / 1440), 'day')
 }
+
+/** How long something has gone on. */
+export const since = (moment: string): string => `for ${long(Math.max(0, Date.now() - Date.parse(moment)))}`
 
 export const count = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString()} ${n === 1 ? one : many}`

@@ -1,9 +1,12 @@
 // Files on their way to the server: counted, sent, resumed. What the server has is what it has acknowledged.
 import type { Upload } from 'tus-js-client'
 import { refusal, ROOT, said } from '../api/client'
+import { session } from '../api/session.svelte'
 import { digestOf } from './digest'
+import { type Chosen, fileOf, forget, type Remembered, remember, remembered } from './files'
 
-export type Phase = 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'done' | 'failed'
+/** Of a file of before a reload, `asking` waits for a click, and `missing` for the same file to be chosen again. */
+export type Phase = 'asking' | 'missing' | 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'done' | 'failed'
 
 /** Files that are on their way at once. */
 const AT_ONCE = 3
@@ -26,18 +29,38 @@ export class Sending {
   track = $state<string | null>(null)
   /** Nothing was sent, because the server had these bytes already. */
   known = $state(false)
+  /** What was chosen again has other bytes than before, and is sent from its beginning. */
+  isOther = $state(false)
   tus: Upload | null = null
   stop = new AbortController()
   #seen: [number, number][] = []
 
   constructor(
-    readonly id: number,
-    readonly file: File,
-    readonly path: string,
-  ) {}
+    readonly kept: Remembered,
+    public file: File | null,
+  ) {
+    this.phase = file ? 'waiting' : kept.handle ? 'asking' : 'missing'
+  }
+
+  get id(): string {
+    return this.kept.id
+  }
+
+  get name(): string {
+    return this.kept.name
+  }
+
+  get size(): number {
+    return this.kept.size
+  }
+
+  /** Whether these may be the bytes of before: their SHA-256 tells in the end. */
+  isLike(file: File): boolean {
+    return (this.phase === 'missing' || this.phase === 'asking') && file.name === this.name && file.size === this.size
+  }
 
   get left_ms(): number | null {
-    return this.speed > 0 ? ((this.file.size - this.acknowledged) / this.speed) * 1000 : null
+    return this.speed > 0 ? ((this.size - this.acknowledged) / this.speed) * 1000 : null
   }
 
   moved(bytes: number): void {
@@ -56,10 +79,9 @@ export class Sending {
 
 class Uploads {
   all = $state<Sending[]>([])
-  #last = 0
 
   get open(): number {
-    return this.all.filter((one) => !['done', 'failed'].includes(one.phase)).length
+    return this.all.filter((one) => !['done', 'failed', 'asking', 'missing'].includes(one.phase)).length
   }
 
   constructor() {
@@ -70,11 +92,51 @@ class Uploads {
     })
   }
 
-  add(files: { file: File; path: string }[]): number {
+  /** Puts files in line; says how many are no media. One that was on its way before a reload goes on. */
+  add(files: Chosen[]): number {
     const media = files.filter(({ file }) => MEDIA.test(file.name))
-    this.all = [...this.all, ...media.map(({ file, path }) => new Sending(++this.#last, file, path))]
+    for (const { file, path, handle } of media) {
+      const before = this.all.find((one) => one.isLike(file))
+      if (before) {
+        before.file = file
+        this.resume(before)
+        continue
+      }
+      const kept: Remembered = { id: `${Date.now()} ${Math.random()}`, user: session.user?.id ?? '', name: file.name, path, size: file.size, modified: file.lastModified, sha256: null, handle }
+      void remember(kept)
+      this.all = [...this.all, new Sending(kept, file)]
+    }
     this.#pump()
     return files.length - media.length
+  }
+
+  /** What was on its way before a reload. What may be read still goes on at once. */
+  async recall(): Promise<void> {
+    const known = new Set(this.all.map((one) => one.id))
+    const found = (await remembered(session.user?.id ?? '')).filter((kept) => !known.has(kept.id))
+    const again = await Promise.all(found.map(async (kept) => new Sending(kept, kept.handle ? await fileOf(kept.handle, false).catch(() => null) : null)))
+    this.all = [...this.all, ...again]
+    this.#pump()
+  }
+
+  /** A click allows what the browser asks for. A file that is not there any more has to be chosen. */
+  async allow(one: Sending): Promise<void> {
+    const { handle } = one.kept
+    try {
+      one.file = handle ? await fileOf(handle, true) : null
+    } catch {
+      one.phase = 'missing'
+    }
+    if (one.file) this.resume(one)
+  }
+
+  /** Somebody else sits down. */
+  leave(): void {
+    for (const one of this.all) {
+      one.stop.abort()
+      void one.tus?.abort()
+    }
+    this.all = []
   }
 
   pause(one: Sending): void {
@@ -95,6 +157,7 @@ class Uploads {
   async cancel(one: Sending): Promise<void> {
     one.stop.abort()
     this.all = this.all.filter((other) => other !== one)
+    void forget(one.id)
     await one.tus?.abort(true).catch(() => {})
     this.#pump()
   }
@@ -112,15 +175,18 @@ class Uploads {
   async #send(one: Sending): Promise<void> {
     const { signal } = one.stop
     try {
+      const file = one.file
+      if (!file) return
       one.phase = 'counting'
-      const sha256 = await digestOf(one.file, signal, (bytes) => (one.counted = bytes))
+      const sha256 = await this.#counted(one, file)
       one.phase = 'sending'
-      await this.#tus(one, sha256)
-      one.acknowledged = one.file.size
+      await this.#tus(one, file, sha256)
+      one.acknowledged = one.size
       one.still()
       one.phase = 'finishing'
       await this.#finished(one, signal)
       one.phase = 'done'
+      void forget(one.id)
     } catch (error) {
       one.still()
       if (signal.aborted) return
@@ -131,18 +197,29 @@ class Uploads {
     }
   }
 
-  async #tus(one: Sending, sha256: string): Promise<void> {
+  /** The SHA-256 of a file, which is counted once while the file stays as it is. */
+  async #counted(one: Sending, file: File): Promise<string> {
+    const { kept, stop } = one
+    if (kept.sha256 && kept.handle && kept.modified === file.lastModified && kept.size === file.size) return kept.sha256
+    const sha256 = await digestOf(file, stop.signal, (bytes) => (one.counted = bytes))
+    one.isOther = kept.sha256 !== null && kept.sha256 !== sha256
+    Object.assign(kept, { sha256, size: file.size, modified: file.lastModified })
+    void remember(kept)
+    return sha256
+  }
+
+  async #tus(one: Sending, file: File, sha256: string): Promise<void> {
     const { Upload, DetailedError } = await import('tus-js-client')
     await new Promise<void>((resolve, reject) => {
       let sent = false
-      const upload = new Upload(one.file, {
+      const upload = new Upload(file, {
         endpoint: `${location.origin}${ROOT}/uploads`,
         chunkSize: PIECE_BYTES,
         retryDelays: RETRY_MS,
-        metadata: { filename: one.file.name, filetype: one.file.type, sha256 },
+        metadata: { filename: file.name, filetype: file.type, sha256 },
         removeFingerprintOnSuccess: true,
         // The same file is the same upload, also in another window and after a reload.
-        fingerprint: async () => `millpond ${sha256} ${one.file.size}`,
+        fingerprint: async () => `millpond ${sha256} ${file.size}`,
         onAfterResponse: (request) => {
           sent ||= request.getMethod() === 'PATCH'
         },
@@ -197,25 +274,3 @@ class Uploads {
 const OFFLINE = 'The server cannot be reached; this goes on when it is back'
 
 export const uploads = new Uploads()
-
-/** Files of what was dropped, also those of folders in folders. */
-export async function filesOf(items: DataTransferItemList): Promise<{ file: File; path: string }[]> {
-  const found: { file: File; path: string }[] = []
-  async function walk(entry: FileSystemEntry | null, path: string): Promise<void> {
-    if (entry?.isFile) {
-      const file = await new Promise<File>((yes, no) => (entry as FileSystemFileEntry).file(yes, no))
-      found.push({ file, path: path + file.name })
-    } else if (entry?.isDirectory) {
-      const reader = (entry as FileSystemDirectoryEntry).createReader()
-      let some: FileSystemEntry[]
-      do {
-        some = await new Promise<FileSystemEntry[]>((yes, no) => reader.readEntries(yes, no))
-        for (const one of some) await walk(one, `${path}${entry.name}/`)
-      } while (some.length)
-    }
-  }
-  // The list is empty after the first wait.
-  const entries = [...items].map((item) => item.webkitGetAsEntry())
-  for (const entry of entries) await walk(entry, '')
-  return found
-}
