@@ -24,6 +24,7 @@ mod kernel;
 mod process;
 mod script;
 mod spread;
+mod trend;
 
 pub use client::{End, Visit};
 pub use crowd::{Crowd, loopback};
@@ -33,6 +34,7 @@ pub use group::{Charged, Group, Peaks, Room};
 pub use process::{Process, open_names, raise_descriptors};
 pub use script::{Pace, Script};
 pub use spread::Spread;
+pub use trend::slope_per_hour;
 
 /// What the harness returns where it can fail itself.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -13,6 +13,8 @@ pub struct Process {
     pub peak_kib: u64,
     /// The resident memory, in KiB.
     pub resident_kib: u64,
+    /// The part of it that no file stands behind, in KiB.
+    pub anonymous_kib: u64,
     /// Open descriptors.
     pub descriptors: usize,
     /// Threads.
@@ -29,6 +31,7 @@ impl Process {
             cpu_s: cpu_s(&kernel::text(&folder.join("stat"))),
             peak_kib: number("VmHWM:"),
             resident_kib: number("VmRSS:"),
+            anonymous_kib: number("RssAnon:"),
             descriptors: std::fs::read_dir(folder.join("fd")).map_or(0, Iterator::count),
             threads: number("Threads:"),
         }
@@ -86,7 +89,12 @@ mod tests {
     #[test]
     fn our_own_figures_are_there() {
         let own = Process::of(std::process::id());
-        assert!(own.peak_kib >= own.resident_kib && own.resident_kib > 100, "{own:?}");
+        assert!(
+            own.peak_kib >= own.resident_kib
+                && own.resident_kib > own.anonymous_kib
+                && own.anonymous_kib > 100,
+            "{own:?}"
+        );
         assert!(own.descriptors >= 3 && own.threads >= 1, "{own:?}");
         assert!(!open_names(std::process::id()).is_empty());
         assert_eq!(Process::of(u32::MAX), Process::default());

@@ -43,8 +43,8 @@ impl Server {
     }
 }
 
-/// Labels and value of each row of a metric.
-fn rows<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+/// Labels and value of each row of a metric in the text of all; names are without `millpond_`.
+pub fn rows<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
     text.lines().filter_map(move |line| {
         let (row, value) = line.rsplit_once(' ')?;
         let labels = row.strip_prefix("millpond_")?.strip_prefix(name)?;

@@ -59,22 +59,24 @@ impl Rest {
     }
 
     fn now(server: &Server, libraries: &[&Path]) -> Self {
-        let inside = |name: &String| libraries.iter().any(|root| Path::new(name).starts_with(root));
         let metrics = server.metrics();
         let gauge = |line: &str| {
             let (name, value) = line.rsplit_once(' ')?;
             let wanted = GAUGES.iter().any(|gauge| name.split('{').next() == Some(gauge));
             Some((name.to_owned(), value.parse().ok()?)).filter(|_| wanted)
         };
-        let open = server.open_names().into_iter().filter(|name| !inside(name));
-        let (database, open): (Vec<_>, Vec<_>) =
-            open.partition(|name| Path::new(name).starts_with(&server.data));
+        let open = outside(server, libraries).filter(|name| !Path::new(name).starts_with(&server.data));
         Rest {
-            open: open.into_iter().map(anonymous).collect(),
-            database: database.len(),
+            open: open.map(anonymous).collect(),
+            database: Self::of_database(server, libraries).count(),
             threads: server.figures().threads,
             gauges: metrics.lines().filter_map(gauge).collect(),
         }
+    }
+
+    /// What is open in the data folder.
+    fn of_database<'a>(server: &'a Server, libraries: &'a [&'a Path]) -> impl Iterator<Item = String> + 'a {
+        outside(server, libraries).filter(|name| Path::new(name).starts_with(&server.data))
     }
 
     /// Waits for everything to be as it was, and says what was and what is.
@@ -85,8 +87,7 @@ impl Rest {
         }
         // Nobody asks anything while threads end: each question would wake one that was about to.
         // Each connection to the database that came meanwhile, with two files open, has a thread of its own and stays.
-        let database =
-            server.open_names().iter().filter(|name| Path::new(name).starts_with(&server.data)).count();
+        let database = Self::of_database(server, libraries).count();
         let threads_max = self.threads + (database.saturating_sub(self.database) / 2) as u64;
         wait_until(Instant::now() + BACK_WITHIN, || server.figures().threads <= threads_max);
         let threads = server.figures().threads;
@@ -127,6 +128,12 @@ impl Rest {
         differ
             .for_each(|(before, after)| findings.note(&before.0, format!("{} became {}", before.1, after.1)));
     }
+}
+
+/// What is open outside of these folders.
+fn outside<'a>(server: &Server, libraries: &'a [&'a Path]) -> impl Iterator<Item = String> + 'a {
+    let inside = |name: &String| libraries.iter().any(|root| Path::new(name).starts_with(root));
+    server.open_names().into_iter().filter(move |name| !inside(name))
 }
 
 /// Sockets and the like without their numbers, which are new each time.

@@ -6,11 +6,11 @@ pub mod gate;
 mod ingest;
 mod lists;
 mod renditions;
-mod report;
+pub mod report;
 mod resident;
 mod scan;
 mod server;
-mod stems;
+pub(crate) mod stems;
 mod walls;
 mod wire;
 

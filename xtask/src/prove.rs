@@ -1,6 +1,7 @@
 //! `cargo x prove`: proofs that take too long for every change.
 
 mod caching;
+mod stems;
 
 use std::process::Command;
 
@@ -31,6 +32,16 @@ pub const PROOFS: &[Proof] = &[
         about: "1,000 listeners, a scan, syncs of 100,000 tracks, 50 uploads, 20 renditions and 200 pages of covers at once in \
                 one memory group",
         run: law,
+    },
+    Proof {
+        name: "day",
+        about: "a day of everything at a low rate, or with MILLPOND_DAY=short two hours: memory has no direction and nothing adds up",
+        run: day,
+    },
+    Proof {
+        name: "stems",
+        about: "songs taken apart: an hour needs no more memory than a minute, and networks give what Spleeter itself gives",
+        run: stems::prove,
     },
     Proof {
         name: "crash",
@@ -143,6 +154,11 @@ fn law(_: u64) -> Result<()> {
     println!("100,000 tracks, made once and kept");
     corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(100_000) })?;
     whole_server("law", &[("MILLPOND_LAW", "long")])
+}
+
+fn day(_: u64) -> Result<()> {
+    let form = std::env::var("MILLPOND_DAY").unwrap_or_else(|_| "long".to_owned());
+    whole_server("day", &[("MILLPOND_DAY", &form)])
 }
 
 fn crash(_: u64) -> Result<()> {

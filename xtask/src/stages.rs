@@ -151,11 +151,14 @@ fn tests_of(root: &Path, package: &str) -> Command {
     cargo(root, &["test", "--quiet", "-p", package, "-p", "millpond", "--lib", "--test", "*"])
 }
 
-/// Builds the server for release, with its page, and tells where it is.
+/// The server to try: `MILLPOND_BIN`, else it is built for release, with its page. Tells where it is.
 ///
 /// # Errors
 /// [`ErrorKind::Failed`] when it does not build.
 pub fn server(root: &Path) -> Result<std::path::PathBuf> {
+    if let Some(built) = std::env::var_os("MILLPOND_BIN") {
+        return Ok(built.into());
+    }
     page::build(root)?;
     run::run(&mut cargo(root, &["build", "--quiet", "--release", "-p", "millpond"]))?;
     Ok(files::target().join("release/millpond"))

@@ -14,8 +14,7 @@ mod renditions;
 mod stems;
 mod uploads;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ use std::time::{Duration, Instant};
 use load::{Findings, loopback};
 use metronome::Metronome;
 use tests::rendition::origin;
-use tests::{Demands, Listening, LongMusic, Options, Rest, Server, wall};
+use tests::{Demands, Later, Listening, LongMusic, Options, Rest, Server, wall};
 use xtask::corpus::Video;
 
 /// How much of everything.
@@ -147,7 +146,7 @@ fn p06_the_law_holds_when_everybody_wants_everything_at_once() {
         ..xtask::corpus::Options::tracks(size.tracks)
     })
     .unwrap_or_else(|error| panic!("{error}"));
-    let later = Later::new();
+    let later = Later::empty();
     let group = wall(size.memory_mib, Some(size.sockets_mib));
     let server = started(size, &music, &later.folder, &group);
     let songs =
@@ -177,7 +176,7 @@ fn p06_the_law_holds_when_everybody_wants_everything_at_once() {
     let mut findings = everything(&stage, &listening, &size.demands);
     renditions::looked_at(&stage, &mut findings);
     // What a watch holds of the folders that came it holds as long as they are there.
-    later.empty();
+    later.clear();
     library::gone(&stage, music.tracks.len(), &mut findings);
     before.given_back(&server, &at_rest, &mut findings);
     println!("{} MiB, of which {} MiB for sockets\n\n{findings}", size.memory_mib, size.sockets_mib);
@@ -221,36 +220,4 @@ fn started(size: &Size, music: &LongMusic, later: &Path, group: &load::Group) ->
         ..Options::default()
     };
     Server::start(&options.within(group))
-}
-
-/// A library folder that is empty at first.
-struct Later {
-    folder: PathBuf,
-    _temporary: tempfile::TempDir,
-}
-
-impl Later {
-    fn new() -> Self {
-        // Beside the generated libraries, so that names of their files can be made here.
-        let beside = xtask::files::target().join("tests");
-        std::fs::create_dir_all(&beside).expect("target/tests");
-        let temporary = tempfile::tempdir_in(beside).expect("a temporary folder");
-        let folder = temporary.path().join("later");
-        std::fs::create_dir(&folder).expect("a folder");
-        Later { folder, _temporary: temporary }
-    }
-
-    /// Second names for the files of a library, at once: a copy would take longer than the scan.
-    fn fill(&self, from: &Path) {
-        let mut copy = Command::new("cp");
-        let status = copy.args(["-al", "--"]).arg(from).arg(&self.folder).status();
-        assert!(status.is_ok_and(|status| status.success()), "the library could not be put into its folder");
-    }
-
-    /// Takes all of it away again.
-    fn empty(&self) {
-        for entry in std::fs::read_dir(&self.folder).expect("a folder").flatten() {
-            std::fs::remove_dir_all(entry.path()).expect("what came to be removed");
-        }
-    }
 }

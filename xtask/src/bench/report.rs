@@ -12,7 +12,10 @@ pub(super) fn median(mut runs: Vec<Usage>) -> Option<Usage> {
 }
 
 /// Prints the page of a measurement, and writes it to `docs/measurements/DATE-NAME.md` if it is to be kept.
-pub(super) fn write(name: &str, command: &str, body: &str, keep: bool) -> Result<()> {
+///
+/// # Errors
+/// When the page cannot be written.
+pub fn write(name: &str, command: &str, body: &str, keep: bool) -> Result<()> {
     let date = run::quiet(Command::new("date").arg("+%F"))?;
     let page =
         format!("# {name}, {}\n\nMachine: {}. Command: `{command}`.\n\n{body}", date.trim(), machine(),);

@@ -1,0 +1,237 @@
+//! `cargo x prove stems`: what is shown of songs taken apart that takes too long for every change. An hour needs no more memory than a
+//! minute; networks as wide as Deezer's give what Spleeter itself gives, by his weights and by random ones for four and five stems; the
+//! whole network of Demucs runs within what is said of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use load::Findings;
+
+use crate::bench::{report, stems};
+use crate::install::{self, Tool};
+use crate::{Error, ErrorKind, Result, files, models, run, stages};
+
+/// What a long song may need more than one of a minute, in MiB.
+const GROWTH_MAX_MIB: f64 = 10.0;
+/// Packages that export the network of Demucs.
+const DEMUCS: &[&str] = &["demucs==4.1.0", "torch==2.15.0", "onnx==1.23.2", "onnxscript==0.7.2"];
+/// The largest difference to Spleeter, in 16-bit steps, and the least ratio of signal to noise, in dB.
+const STEPS_MAX: f64 = 1.0;
+const SNR_MIN_DB: f64 = 75.0;
+
+/// One engine with the model that it needs.
+struct Engine {
+    name: &'static str,
+    minutes: u32,
+    peak_max_mib: Option<f64>,
+}
+
+const ENGINES: &[Engine] = &[
+    Engine { name: "spectral", minutes: 60, peak_max_mib: Some(48.0) },
+    Engine { name: "spleeter", minutes: 60, peak_max_mib: Some(280.0) },
+    // Demucs' networks are so large that an hour of it would be hours.
+    Engine { name: "htdemucs", minutes: 5, peak_max_mib: None },
+];
+
+/// The ground of the proof.
+struct Ground {
+    program: PathBuf,
+    python: PathBuf,
+    folder: PathBuf,
+}
+
+/// Runs everything and writes the page.
+pub(super) fn prove(_: u64) -> Result<()> {
+    install::need(&[Tool::Ffmpeg, Tool::Time])?;
+    let folder = files::target().join("stems/proof");
+    files::make_folder(&folder)?;
+    let ground = Ground { program: stages::server(&files::workspace())?, python: stems::python()?, folder };
+    ground.models()?;
+    let mut findings = Findings::new();
+    ground.parity(&mut findings)?;
+    for engine in ENGINES {
+        ground.memory(engine, &mut findings)?;
+    }
+    let body = format!(
+        "Songs of noise; `millpond split`, one thread, 16-bit WAV in and out, for parity of floats. The networks of four and five stems are as \
+         wide as Deezer's and have seeded random numbers, as that of Demucs has (`core/stems/scripts`).\n\n{findings}"
+    );
+    report::write("stems-proof", "cargo x prove stems", &body, true)?;
+    match findings.broken() {
+        broken if broken.is_empty() => Ok(()),
+        broken => Err(Error::new(ErrorKind::Failed, broken.join("\n"))),
+    }
+}
+
+impl Ground {
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn script(&self, words: &[&str]) -> Command {
+        let mut script = Command::new(&self.python);
+        script.current_dir(&self.folder).arg("parity.py").args(words);
+        script
+    }
+
+    /// All models at full width, added to a data folder as a user adds them.
+    fn models(&self) -> Result<()> {
+        files::write(&self.folder.join("parity.py"), include_str!("stems/parity.py"))?;
+        let scripts = files::workspace().join("core/stems/scripts");
+        let (random, demucs) = (self.folder.join("random"), self.folder.join("htdemucs"));
+        models::add(&self.program, Some(&self.data()))?;
+        if !random.join("5stems/average.f32").is_file() {
+            let mut script = Command::new(&self.python);
+            run::quiet(script.arg(scripts.join("spleeter_reference.py")).arg(&random).arg("--full"))?;
+        }
+        if !demucs.join("htdemucs.onnx.data").is_file() {
+            let python = install::python_environment("demucs", DEMUCS)?.join("bin/python");
+            run::quiet(Command::new(python).arg(scripts.join("export_htdemucs.py")).arg(&demucs))?;
+        }
+        for (model, from) in [
+            ("spleeter:4stems", random.join("4stems")),
+            ("spleeter:5stems", random.join("5stems")),
+            ("htdemucs", demucs),
+        ] {
+            let mut add = Command::new(&self.program);
+            add.args(["models", "add", model, "--accept-licence"]).arg(from).arg("--data").arg(self.data());
+            run::quiet(&mut add)?;
+        }
+        Ok(())
+    }
+
+    fn split(&self, song: &Path, out: &Path, words: &[&str]) -> Command {
+        let mut split = Command::new(&self.program);
+        split.arg("split").arg(song).arg("--replace").arg("--out").arg(out).arg("--data").arg(self.data());
+        split.args(words);
+        split
+    }
+
+    /// Spleeter's own stems beside ours.
+    fn parity(&self, findings: &mut Findings) -> Result<()> {
+        let (noise, song) = (self.folder.join("noise.wav"), self.folder.join("song.wav"));
+        run::quiet(&mut self.script(&["noise", "noise.wav"]))?;
+        sound(&song, 30)?;
+        stems::pretrained(&self.data().join("models/spleeter-2stems"), &self.folder.join("pretrained"))?;
+        for extension in ["zeros", "average"] {
+            let file = format!("2stems-{extension}.f32");
+            run::quiet(&mut self.script(&["spleeter", "pretrained", extension, "song.wav", &file]))?;
+            for (stems, song, file, names) in [
+                ("2", &song, file, &["vocals", "accompaniment"][..]),
+                (
+                    "4",
+                    &noise,
+                    format!("random/4stems/{extension}.f32"),
+                    &["vocals", "drums", "bass", "other"],
+                ),
+                (
+                    "5",
+                    &noise,
+                    format!("random/5stems/{extension}.f32"),
+                    &["vocals", "piano", "drums", "bass", "other"],
+                ),
+            ] {
+                let out = self.folder.join(format!("out-{stems}"));
+                let words = [
+                    "--engine",
+                    "spleeter",
+                    "--stems",
+                    stems,
+                    "--mask-extension",
+                    extension,
+                    "--bits",
+                    "float",
+                ];
+                run::quiet(&mut self.split(song, &out, &words))?;
+                let found = run::quiet(self.script(&["compare", &file]).arg(&out).args(names))?;
+                judged(&format!("{stems} stems, `{extension}`"), &found, names.len(), findings)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The most memory that a minute and a long song need.
+    fn memory(&self, engine: &Engine, findings: &mut Findings) -> Result<()> {
+        let Engine { name, minutes, peak_max_mib } = *engine;
+        println!("{name}: one minute, and {minutes}");
+        let usage = |minutes: u32| {
+            let (song, out) = (self.folder.join("long.wav"), self.folder.join("long"));
+            sound(&song, 60 * minutes)?;
+            let used = run::measured(&self.split(&song, &out, &["--engine", name]))?;
+            files::remove_folder(&out)?;
+            Ok::<_, Error>(used)
+        };
+        let (short, long) = (usage(1)?, usage(minutes)?);
+        let mib = |kib: u64| kib as f64 / 1_024.0;
+        findings.note(format!("{name}: peak at one minute"), format!("{:.1} MiB", mib(short.peak_kib)));
+        match peak_max_mib {
+            Some(max) => {
+                findings.at_most(format!("{name}: peak at {minutes} minutes"), mib(long.peak_kib), max, "MiB")
+            }
+            None => findings
+                .note(format!("{name}: peak at {minutes} minutes"), format!("{:.1} MiB", mib(long.peak_kib))),
+        }
+        let growth = mib(long.peak_kib) - mib(short.peak_kib);
+        findings.at_most(format!("{name}: {minutes} minutes over one"), growth, GROWTH_MAX_MIB, "MiB");
+        let per_second = (long.cpu_s - short.cpu_s) / f64::from(60 * (minutes - 1));
+        findings.note(format!("{name}: CPU for a further second"), format!("{per_second:.4} s"));
+        Ok(())
+    }
+}
+
+/// Stereo noise of so many seconds, 16 bit at 44.1 kHz.
+fn sound(to: &Path, seconds: u32) -> Result<()> {
+    let one = |seed: u32| {
+        format!("anoisesrc=color=pink:amplitude=0.4:sample_rate=44100:duration={seconds}:seed={seed}")
+    };
+    let both = format!("{}[left];{}[right];[left][right]amerge=inputs=2", one(1), one(2));
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-y", "-v", "error", "-f", "lavfi", "-i", &both, "-c:a", "pcm_s16le"]).arg(to);
+    run::quiet(&mut ffmpeg).map(|_| ())
+}
+
+/// Reads what the comparison found for so many stems.
+fn judged(what: &str, found: &str, stems: usize, findings: &mut Findings) -> Result<()> {
+    let mut rows = 0;
+    for line in found.lines() {
+        let mut words = line.split(' ');
+        let (Some(stem), Some(Ok(steps)), Some(Ok(snr_db))) =
+            (words.next(), words.next().map(str::parse::<f64>), words.next().map(str::parse::<f64>))
+        else {
+            continue;
+        };
+        rows += 1;
+        findings.row(
+            format!("{what}: {stem}, largest difference to Spleeter"),
+            format!("{steps:.3} steps of 16 bit"),
+            format!("less than {STEPS_MAX}"),
+            steps < STEPS_MAX,
+        );
+        findings.at_least(format!("{what}: {stem}, SNR"), snr_db, SNR_MIN_DB, "dB");
+    }
+    match rows == stems {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Failed,
+            format!("{what}: {rows} of {stems} stems were compared:\n{found}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stems_that_differ_or_are_missing_are_found() {
+        let check = |found: &str, broken: usize| {
+            let mut findings = Findings::new();
+            judged("2 stems", found, 2, &mut findings)
+                .map(|()| assert_eq!(findings.broken().len(), broken, "{findings}"))
+        };
+        assert!(check("vocals 0.2200 103.40\naccompaniment 0.2900 102.20\n", 0).is_ok());
+        assert!(check("vocals 1.2000 103.40\naccompaniment 0.2900 60.00\n", 2).is_ok());
+        assert!(check("vocals 0.2200 103.40\n", 0).is_err());
+        assert!(check("vocals nan 103.40\naccompaniment 0.2900 inf\n", 1).is_ok());
+    }
+}
