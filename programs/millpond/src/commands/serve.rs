@@ -178,8 +178,8 @@ impl End {
                 _ = self.interrupt.recv() => {}
                 () = done.cancelled() => return,
             }
-            tracing::info!("{said}");
             token.cancel();
+            tracing::info!("{said}");
         }
     }
 }
