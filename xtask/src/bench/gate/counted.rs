@@ -40,7 +40,8 @@ type Totals = Vec<(&'static str, f64)>;
 
 /// Builds `hot` for release and counts every path of it.
 pub(super) fn measure(root: &Path) -> Result<Figures> {
-    // With the server, so that what both depend on is compiled once.
+    // The server first, with its page, and then with it: what both depend on is compiled once.
+    stages::server(root)?;
     run::run(&mut stages::cargo(root, &["build", "--quiet", "--release", "-p", "millpond", "-p", "hot"]))?;
     let program = files::target().join("release/hot");
     let paths = listed(&run::quiet(&mut Command::new(&program))?)
