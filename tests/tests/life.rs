@@ -5,13 +5,15 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tests::http::{self, Connection};
-use tests::{Library, Login, Options, Server, eventually, free_port};
+use tests::{Library, Login, Options, Server, eventually, free_port, wait_until};
 use xtask::corpus;
 
 fn said(output: &Output) -> String {
@@ -74,6 +76,28 @@ fn p10_a_listener_who_stopped_taking_does_not_keep_the_server_from_ending() {
 
 /// Large enough that a scan is still running when the server is killed.
 const MANY: usize = 20_000;
+
+#[test]
+fn p10_a_server_whose_log_nobody_reads_any_more_ends_when_it_is_told() {
+    let data = tempfile::tempdir().expect("a folder");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let mut serve = Command::new(tests::binary());
+    serve.arg("serve").arg(format!("--listen={address}")).arg(format!("--data={}", data.path().display()));
+    serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = serve.spawn().expect("the server starts");
+    let listens = wait_until(Instant::now() + Duration::from_secs(30), || Connection::open(address).is_ok());
+    drop((server.stdout.take(), server.stderr.take()));
+    let id = i32::try_from(server.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(id, Signal::TERM).expect("a child of ours");
+    let ended = wait_until(Instant::now() + Duration::from_secs(30), || {
+        server.try_wait().is_ok_and(|status| status.is_some())
+    });
+    if !ended {
+        server.kill().expect("a child of ours");
+        server.wait().expect("a child of ours");
+    }
+    assert!(listens && ended, "it listened: {listens}, it ended: {ended}");
+}
 
 #[test]
 fn p10_a_server_killed_in_a_scan_starts_again_and_lists_everything() {
