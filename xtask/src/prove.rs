@@ -195,9 +195,9 @@ fn part_of_whole_server(file: &str, part: &str, asked: &[(&str, &str)]) -> Resul
     let root = files::workspace();
     install::need(&[Tool::Ffmpeg, Tool::Nginx])?;
     let server = stages::server(&root)?;
-    let mut test = Command::new("cargo");
-    test.current_dir(&root).env("MILLPOND_BIN", server).envs(asked.iter().copied());
+    let mut test = stages::cargo(&root, &["test", "-p", "tests", "-p", "millpond", "--test", file, "--"]);
+    test.env("MILLPOND_BIN", server).envs(asked.iter().copied());
     // One after the other, so that their tables do not mix.
-    test.args(["test", "-p", "tests", "--test", file, "--"]).args(Some(part).filter(|part| !part.is_empty()));
+    test.args(Some(part).filter(|part| !part.is_empty()));
     run::run(test.args(["--nocapture", "--test-threads", "1"]))
 }

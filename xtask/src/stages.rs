@@ -96,6 +96,14 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What eases the next build is no use to a suite that builds once, and takes as much of the disk as the build.
     cargo.current_dir(root).args(arguments).env("CARGO_INCREMENTAL", "0");
+    // What Cargo told this program of its own package is no setting for others: a dependency that looks at it would be
+    // compiled again, with all above it, whenever a person builds between two runs of this.
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    let told =
+        ours.filter(|name| name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR");
+    for name in told {
+        cargo.env_remove(name);
+    }
     cargo
 }
 

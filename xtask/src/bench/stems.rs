@@ -127,16 +127,10 @@ pub(crate) fn python() -> Result<PathBuf> {
 fn built(folder: &Path) -> Result<PathBuf> {
     let root = files::workspace();
     models::add(&stages::server(&root)?, Some(&folder.join("data")))?;
-    let mut build = Command::new("cargo");
-    run::run(build.current_dir(&root).args([
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "stems",
-        "--example",
-        "apart",
-    ]))?;
+    run::run(&mut stages::cargo(
+        &root,
+        &["build", "--quiet", "--release", "-p", "stems", "--example", "apart"],
+    ))?;
     Ok(files::target().join("release/examples/apart"))
 }
 
