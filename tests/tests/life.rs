@@ -85,7 +85,10 @@ fn p10_a_server_whose_log_nobody_reads_any_more_ends_when_it_is_told() {
     serve.arg("serve").arg(format!("--listen={address}")).arg(format!("--data={}", data.path().display()));
     serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut server = serve.spawn().expect("the server starts");
-    let listens = wait_until(Instant::now() + Duration::from_secs(30), || Connection::open(address).is_ok());
+    // It takes connections before it heeds signals, and heeds them before it answers.
+    let serves = wait_until(Instant::now() + Duration::from_secs(30), || {
+        Connection::open(address).is_ok() && http::get(address, "/health", &[]).status == 200
+    });
     drop((server.stdout.take(), server.stderr.take()));
     let id = i32::try_from(server.id()).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(id, Signal::TERM).expect("a child of ours");
@@ -96,7 +99,7 @@ fn p10_a_server_whose_log_nobody_reads_any_more_ends_when_it_is_told() {
         server.kill().expect("a child of ours");
         server.wait().expect("a child of ours");
     }
-    assert!(listens && ended, "it listened: {listens}, it ended: {ended}");
+    assert!(serves && ended, "it served: {serves}, it ended: {ended}");
 }
 
 #[test]
