@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, request};
 use axum::response::Response;
-use catalog::{Album, AlbumId, AlbumOrder, Item, Track, Viewer};
+use catalog::{Album, AlbumId, AlbumOrder, Item, Viewer};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +14,7 @@ use crate::audio::{PictureQuery, show_cover};
 use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::json::{self, Asked, Id};
-use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer, by_offset};
+use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
 
 /// An album with its totals over what the caller sees.
 #[derive(Serialize, ToSchema)]
@@ -146,11 +146,9 @@ pub(crate) async fn list(
 ) -> Result<Response, Error> {
     let order = query.order()?;
     let page = PageQuery { limit: query.limit, after: query.after };
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.albums(viewer, &order, None, offset, rows).await?, offset, rows))
-    };
-    tracks::page("albums", &app, &caller, &page, read, |(next, album)| (next, AlbumAnswer::from(album))).await
+    let read =
+        async |viewer: &Viewer, offset, rows| app.catalog.albums(viewer, &order, None, offset, rows).await;
+    tracks::page_by_offset("albums", &app, &caller, &page, read, AlbumAnswer::from).await
 }
 
 /// Read an album
@@ -177,16 +175,12 @@ pub(crate) async fn songs(
     Id(id): Id<AlbumId>,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
+    let read = async |viewer: &Viewer, offset, rows| {
         // An album that the caller does not see has no tracks either, and is not found.
         app.catalog.album(viewer, id).await?;
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.album_tracks(viewer, id, offset, rows).await?, offset, rows))
+        app.catalog.album_tracks(viewer, id, offset, rows).await
     };
-    tracks::page("tracks", &app, &caller, &query, read, |(next, track): (u64, Track)| {
-        (next, TrackAnswer::from(track))
-    })
-    .await
+    tracks::page_by_offset("tracks", &app, &caller, &query, read, TrackAnswer::from).await
 }
 
 /// Show an album's cover

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, request};
 use axum::response::{IntoResponse, Response};
-use catalog::{Album, Artist, ArtistId, BadId, Item, Page, Viewer};
+use catalog::{Artist, ArtistId, BadId, Item, Page, Viewer};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::audio::{PictureQuery, show_cover};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::json::{self, Asked, Id};
-use crate::tracks::{self, PageQuery, by_offset};
+use crate::tracks::{self, PageQuery};
 
 /// An artist with the number of albums that the caller sees.
 #[derive(Serialize, ToSchema)]
@@ -129,15 +129,11 @@ pub(crate) async fn albums(
     Id(id): Id<ArtistId>,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
+    let read = async |viewer: &Viewer, offset, rows| {
         app.catalog.artist(viewer, id).await?;
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.artist_albums(viewer, id, offset, rows).await?, offset, rows))
+        app.catalog.artist_albums(viewer, id, offset, rows).await
     };
-    tracks::page("albums", &app, &caller, &query, read, |(next, album): (u64, Album)| {
-        (next, AlbumAnswer::from(album))
-    })
-    .await
+    tracks::page_by_offset("albums", &app, &caller, &query, read, AlbumAnswer::from).await
 }
 
 /// Show an artist's picture

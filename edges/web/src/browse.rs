@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{Genre, LibraryRow, Role, Track, Viewer};
+use catalog::{Genre, LibraryRow, Role, Viewer};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,7 +15,7 @@ use crate::artists::ArtistAnswer;
 use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::json::{self, Asked};
-use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer, by_offset};
+use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
 use crate::{App, held};
 
 /// A library.
@@ -79,12 +79,11 @@ pub(crate) async fn genres(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.genres(viewer, offset, rows).await?, offset, rows))
-    };
-    tracks::page("genres", &app, &caller, &query, read, |(next, genre): (u64, Genre)| {
-        (next, GenreAnswer { name: genre.name, tracks: genre.tracks, albums: genre.albums })
+    let read = async |viewer: &Viewer, offset, rows| app.catalog.genres(viewer, offset, rows).await;
+    tracks::page_by_offset("genres", &app, &caller, &query, read, |genre: Genre| GenreAnswer {
+        name: genre.name,
+        tracks: genre.tracks,
+        albums: genre.albums,
     })
     .await
 }
@@ -160,15 +159,10 @@ pub(crate) async fn search_tracks(
 ) -> Result<Response, Error> {
     let words = query.words()?.to_owned();
     let page = PageQuery { limit: query.limit, after: query.after };
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
-        let offset = after.unwrap_or_default();
-        let found = app.catalog.search_tracks(viewer, &words, None, offset, rows).await?;
-        Ok(by_offset(found, offset, rows))
+    let read = async |viewer: &Viewer, offset, rows| {
+        app.catalog.search_tracks(viewer, &words, None, offset, rows).await
     };
-    tracks::page("tracks", &app, &caller, &page, read, |(next, track): (u64, Track)| {
-        (next, TrackAnswer::from(track))
-    })
-    .await
+    tracks::page_by_offset("tracks", &app, &caller, &page, read, TrackAnswer::from).await
 }
 
 /// List starred tracks
@@ -181,12 +175,6 @@ pub(crate) async fn starred_tracks(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.starred_tracks(viewer, offset, rows).await?, offset, rows))
-    };
-    tracks::page("tracks", &app, &caller, &query, read, |(next, track): (u64, Track)| {
-        (next, TrackAnswer::from(track))
-    })
-    .await
+    let read = async |viewer: &Viewer, offset, rows| app.catalog.starred_tracks(viewer, offset, rows).await;
+    tracks::page_by_offset("tracks", &app, &caller, &query, read, TrackAnswer::from).await
 }

@@ -13,7 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, Viewer};
+use catalog::{Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, TrackId, Viewer};
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +22,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::json::{self, Asked, Fields, Form, Id};
-use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer, by_offset};
+use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
 
 pub(crate) use export::{__path_export, export};
 pub(crate) use import::ImportAnswer;
@@ -101,14 +101,8 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.playlists(viewer, offset, rows).await?, offset, rows))
-    };
-    tracks::page("playlists", &app, &caller, &query, read, |(next, playlist)| {
-        (next, PlaylistAnswer::of(playlist))
-    })
-    .await
+    let read = async |viewer: &Viewer, offset, rows| app.catalog.playlists(viewer, offset, rows).await;
+    tracks::page_by_offset("playlists", &app, &caller, &query, read, PlaylistAnswer::of).await
 }
 
 /// List the songs of a playlist
@@ -123,16 +117,12 @@ pub(crate) async fn songs(
     Id(id): Id<PlaylistId>,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
+    let read = async |viewer: &Viewer, offset, rows| {
         // A list that the caller does not see has no songs either, and is not found.
         app.catalog.playlist_rules(viewer, id).await?;
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.playlist_tracks(viewer, id, offset, rows).await?, offset, rows))
+        app.catalog.playlist_tracks(viewer, id, offset, rows).await
     };
-    tracks::page("tracks", &app, &caller, &query, read, |(next, track): (u64, Track)| {
-        (next, TrackAnswer::from(track))
-    })
-    .await
+    tracks::page_by_offset("tracks", &app, &caller, &query, read, TrackAnswer::from).await
 }
 
 /// Read a playlist

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::{QueueToKeep, Track, Viewer};
+use catalog::{QueueToKeep, Viewer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::json::{self, Asked, Fields, Form};
 use crate::playlists::{Song, ids};
-use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer, by_offset};
+use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
 
 /// The queue that was kept, without its songs.
 #[derive(Serialize, ToSchema)]
@@ -60,14 +60,8 @@ pub(crate) async fn songs(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
-        let offset = after.unwrap_or_default();
-        Ok(by_offset(app.catalog.queue_tracks(viewer, offset, rows).await?, offset, rows))
-    };
-    tracks::page("tracks", &app, &caller, &query, read, |(next, track): (u64, Track)| {
-        (next, TrackAnswer::from(track))
-    })
-    .await
+    let read = async |viewer: &Viewer, offset, rows| app.catalog.queue_tracks(viewer, offset, rows).await;
+    tracks::page_by_offset("tracks", &app, &caller, &query, read, TrackAnswer::from).await
 }
 
 /// A queue that is to be kept in the place of the one before.

@@ -193,12 +193,24 @@ pub(crate) async fn page<Row, Key: FromStr + ToString, Shown: Serialize>(
     Ok(held::listing(app, slot, "application/json", text)?)
 }
 
+/// As [`page`], of a list that goes on by offset: `read` gives the rows from there on.
+pub(crate) async fn page_by_offset<Row: catalog::Weight, Shown: Serialize>(
+    name: &'static str,
+    app: &App,
+    caller: &Caller,
+    query: &PageQuery,
+    read: impl AsyncFnOnce(&Viewer, u64, usize) -> Result<Vec<Row>, catalog::Error>,
+    show: impl Fn(Row) -> Shown,
+) -> Result<Response, Error> {
+    let read = async |viewer: &Viewer, after: Option<u64>, rows| {
+        let offset = after.unwrap_or_default();
+        Ok(by_offset(read(viewer, offset, rows).await?, offset, rows))
+    };
+    page(name, app, caller, query, read, |(next, row)| (next, show(row))).await
+}
+
 /// A page of a list that goes on by offset: each row with the offset behind it.
-pub(crate) fn by_offset<Row: catalog::Weight>(
-    rows: Vec<Row>,
-    offset: u64,
-    rows_max: usize,
-) -> Page<(u64, Row), u64> {
+fn by_offset<Row: catalog::Weight>(rows: Vec<Row>, offset: u64, rows_max: usize) -> Page<(u64, Row), u64> {
     let was_whole = rows.len() >= rows_max || catalog::is_cut(&rows);
     let rows: Vec<(u64, Row)> = (offset.saturating_add(1)..).zip(rows).collect();
     let next = rows.last().map(|(next, _)| *next).filter(|_| was_whole);
