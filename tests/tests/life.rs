@@ -118,8 +118,8 @@ fn p10_a_server_killed_in_a_scan_starts_again_and_lists_everything() {
         let before = seen.last().copied().unwrap_or(0);
         eventually("the scan gets on", Duration::from_secs(20), || tracks(&server) > before);
         seen.push(tracks(&server));
-        let id = rustix::process::Pid::from_raw(server.id() as i32).expect("a process id");
-        rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("a child of ours");
+        let id = Pid::from_raw(server.id() as i32).expect("a process id");
+        kill_process(id, Signal::KILL).expect("a child of ours");
     }
     println!("tracks at the moments of three kills: {seen:?}");
     assert!(seen[1] < MANY, "the first kill came in the middle of a scan");
