@@ -125,10 +125,9 @@ pub enum News {
     File(FolderId, RelPath),
     /// A folder came or went, with everything in it.
     Folder(FolderId, RelPath),
-    /// The library's own folder went, or something that was mounted in the library.
+    /// The library's own folder went, or something that was mounted in the library, or more happened at once than the
+    /// kernel remembers.
     Library(FolderId),
-    /// Too much happened at once for the kernel to remember.
-    Everything,
 }
 
 impl Watch {
@@ -282,10 +281,10 @@ impl Watch {
     /// What one piece of news means for each place that it is about.
     fn sort_out(&self, event: &Event<'_>, news: &mut VecDeque<News>) {
         let is = event.events();
-        if is.contains(ReadFlags::QUEUE_OVERFLOW) {
-            return news.push_back(News::Everything);
-        }
         let mut state = self.lock();
+        if is.contains(ReadFlags::QUEUE_OVERFLOW) {
+            return news.extend(state.heard().map(News::Library));
+        }
         let places: Vec<(FolderId, Option<RelPath>)> =
             state.of(event.wd()).map(|(_, id, path)| (*id, path.clone())).collect();
         if is.contains(ReadFlags::IGNORED) {
@@ -321,6 +320,14 @@ impl Watch {
 }
 
 impl State {
+    /// The libraries of which something is heard. Of the others nothing is lost when the kernel forgets: it forgets for
+    /// the very reason that one of them was given up, which it tells once for each folder. To look at that library again
+    /// would be to give it up again, without an end.
+    fn heard(&self) -> impl Iterator<Item = FolderId> {
+        let is_heard = |library: &Library| !matches!(library.hearing, Hearing::Nothing(_));
+        self.libraries.iter().filter(move |(_, library)| is_heard(library)).map(|(id, _)| *id)
+    }
+
     /// The places of a number.
     fn of(&self, number: i32) -> impl Iterator<Item = &Place> {
         // Nothing comes before the top of the library of the lowest id.

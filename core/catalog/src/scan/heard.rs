@@ -41,7 +41,6 @@ impl Heard {
             News::File(..) => return,
             News::Folder(id, path) => self.wanted.add(id, Part::beneath(path)),
             News::Library(id) => self.wanted.add(id, Part::all()),
-            News::Everything => self.wanted.add_all(Wanted::everything()),
         }
         self.left = 0;
         let latest = self.due.map_or(now + SETTLE_MAX, |due| due.latest);
@@ -103,9 +102,6 @@ mod tests {
             assert_eq!(parts.collect::<Vec<_>>(), Vec::from_iter(expected), "{news:?}");
             assert_eq!(heard.due(), None);
         }
-        let mut heard = Heard::default();
-        heard.hear(News::Everything, now);
-        assert!(heard.take().is_everything());
     }
 
     #[test]

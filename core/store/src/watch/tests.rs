@@ -51,7 +51,6 @@ impl House {
                 News::File(id, path) => format!("{} {path}", id.0),
                 News::Folder(id, path) => format!("{} {path}/", id.0),
                 News::Library(id) => format!("{} all", id.0),
-                News::Everything => "everything".to_owned(),
             });
         }
         heard.into_iter().collect()
@@ -168,6 +167,24 @@ async fn a_library_without_memory_for_its_watch_is_not_watched_and_holds_none() 
     assert_eq!(poor.hearing(ID), Some(Hearing::Nothing(Deaf::Memory)));
     assert!(poor.is_empty());
     assert_eq!(caches(&poor), 0);
+}
+
+#[tokio::test]
+async fn a_large_library_that_is_given_up_is_not_looked_at_again_for_that() {
+    const LARGE: FolderId = FolderId(8);
+    let mut house = House::with(&["a/1"]);
+    let queue = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let root = tempfile::tempdir().unwrap();
+    for at in 0..queue.trim().parse::<usize>().unwrap() + 10 {
+        fs::create_dir(root.path().join(at.to_string())).unwrap();
+    }
+    let large = Arc::new(LibraryFolder::open(root.path()).unwrap());
+    assert_eq!(large.walk().watched(&house.watch, LARGE).count(), 0);
+    let mut state = house.watch.lock();
+    house.watch.give_up(&mut state, LARGE, Deaf::Memory);
+    drop(state);
+    // The kernel had more to tell of the folders that are not watched any more than it remembers.
+    assert_eq!(house.heard().await, ["7 all"], "only what is heard can have been missed");
 }
 
 #[test]
