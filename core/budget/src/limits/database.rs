@@ -6,6 +6,8 @@ use super::MIB;
 pub const DATABASE_CACHE_BYTES: u64 = 2 * MIB;
 /// Connections that read at the same time; one more writes.
 pub const DATABASE_READERS_MAX: u32 = 4;
+/// A reading connection that was not needed for so long, because there are others, is closed, and its memory goes with it.
+pub const DATABASE_IDLE_MS: u64 = 60_000;
 /// Statements that one connection to the database keeps made for the next time.
 pub const DATABASE_STATEMENTS_MAX: usize = 64;
 /// Steps of SQLite's machine after which a reading looks whether anybody still waits for it: less than a millisecond.

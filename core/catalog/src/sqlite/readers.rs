@@ -11,18 +11,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use budget::limits::{
-    DATABASE_CACHE_BYTES, DATABASE_READERS_MAX, DATABASE_STATEMENTS_MAX, DATABASE_STEPS, DATABASE_WAIT_MS,
-    LISTING_ROWS_BYTES_MAX,
+    DATABASE_CACHE_BYTES, DATABASE_IDLE_MS, DATABASE_READERS_MAX, DATABASE_STATEMENTS_MAX, DATABASE_STEPS,
+    DATABASE_WAIT_MS, LISTING_ROWS_BYTES_MAX,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Result;
 use super::columns::{Columns, Part};
 use crate::error::{Error, ErrorKind};
 use crate::weight::Weight;
+
+const IDLE: Duration = Duration::from_millis(DATABASE_IDLE_MS);
 
 /// A statement and what is bound to its parameters, in their order.
 #[derive(Debug)]
@@ -55,7 +58,8 @@ impl Query {
 pub(super) struct Readers {
     file: Arc<PathBuf>,
     turns: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<Reader>>>,
+    /// Those that nobody reads with, and since when, in that order.
+    idle: Arc<Mutex<Vec<(Instant, Reader)>>>,
 }
 
 impl Readers {
@@ -84,7 +88,7 @@ impl Readers {
             let reader = readers.take()?;
             reader.heed(left)?;
             let found = work(&reader);
-            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            readers.put_back(reader);
             drop(turn);
             found
         };
@@ -145,7 +149,19 @@ impl Readers {
     /// The connection that was used last, whose cache is the warmest, or a new one. There are never more than turns.
     fn take(&self) -> Result<Reader> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Reader::open(&self.file), Ok)
+        idle.map_or_else(|| Reader::open(&self.file), |(_, reader)| Ok(reader))
+    }
+
+    /// Takes a connection back. Of those that only a crowd needs, one that has waited too long is closed: its cache would
+    /// else stay for as long as the server runs.
+    fn put_back(&self, reader: Reader) {
+        let now = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits_too_long = |(since, _): &(Instant, Reader)| now - *since > IDLE;
+        let unneeded = idle.first().is_some_and(waits_too_long).then(|| idle.remove(0));
+        idle.push((now, reader));
+        drop(idle);
+        drop(unneeded);
     }
 }
 
@@ -346,6 +362,28 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert_eq!(error.context(), "no database connection came free in time");
         begun.iter().for_each(JoinHandle::abort);
+    }
+
+    #[tokio::test]
+    async fn p04_connections_that_only_a_crowd_needed_are_closed() {
+        let (_folder, readers) = readers();
+        let all_there = Arc::new(std::sync::Barrier::new(DATABASE_READERS_MAX as usize));
+        let crowd = (0..DATABASE_READERS_MAX).map(|_| {
+            let all_there = Arc::clone(&all_there);
+            readers.read(move |_| Ok(all_there.wait()))
+        });
+        futures_util::future::try_join_all(crowd).await.unwrap();
+        let left_after = async |pause: Duration| {
+            tokio::time::pause();
+            tokio::time::advance(pause).await;
+            tokio::time::resume();
+            for _ in 0..DATABASE_READERS_MAX {
+                assert_eq!(readers.one::<i64>(Query::new("SELECT 7")).await.unwrap(), 7);
+            }
+            readers.idle.lock().unwrap().len()
+        };
+        assert_eq!(left_after(Duration::ZERO).await, DATABASE_READERS_MAX as usize);
+        assert_eq!(left_after(2 * IDLE).await, 1, "one is enough for who reads alone");
     }
 
     #[tokio::test]
