@@ -3,7 +3,7 @@
 use super::MIB;
 
 /// Pages that one connection to the database keeps in memory.
-pub const DATABASE_CACHE_BYTES: u64 = 2 * MIB;
+pub const DATABASE_CACHE_BYTES: u64 = MIB;
 /// Connections that read at the same time; one more writes.
 pub const DATABASE_READERS_MAX: u32 = 4;
 /// A reading connection that was not needed for so long, because there are others, is closed, and its memory goes with it.

@@ -67,6 +67,7 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("tracks of an album", tracks::OF_ALBUM),
         ("starred tracks", tracks::WITH_STAR),
         ("drawn tracks", tracks::DRAWN),
+        ("tracks drawn of all", tracks::DRAWN_OF_ALL),
         ("tracks of a genre", discovery::OF_GENRE),
         ("a stretch of a genre", discovery::STRETCH_OF_GENRE),
         ("newest albums", albums::NEWEST.rows),
@@ -270,7 +271,7 @@ async fn every_connection_is_set_up_as_promised() {
         }
     };
     check("SELECT journal_mode FROM pragma_journal_mode", Some("wal"), Some("wal")).await;
-    check("SELECT CAST(cache_size AS TEXT) FROM pragma_cache_size", Some("-2048"), Some("-2048")).await;
+    check("SELECT CAST(cache_size AS TEXT) FROM pragma_cache_size", Some("-1024"), Some("-1024")).await;
     check("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous", Some("2"), None).await;
     check("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", Some("1"), None).await;
     check("SELECT CAST(journal_size_limit AS TEXT) FROM pragma_journal_size_limit", Some("8388608"), None)

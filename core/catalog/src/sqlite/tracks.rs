@@ -53,6 +53,16 @@ pub(super) const DRAWN: &str = concat!(
             WHERE g.track_id = t.id AND g.genre_id = (SELECT id FROM genres WHERE key = ?5)))
     LIMIT ?8"
 );
+// The index says who sees a track, in a fifth of the pages that the tracks themselves take: of a large library they are
+// seldom in memory.
+pub(super) const DRAWN_OF_ALL: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = j.value
+    WHERE ",
+    track_seen!(),
+    " LIMIT ?8"
+);
 // For choices so narrow that drawing numbers finds too little: the sorter keeps no more rows than the limit.
 const NARROW: &str = concat!(
     "WITH ",
@@ -162,7 +172,9 @@ impl Sqlite {
         drawn: Option<String>,
         wanted: usize,
     ) -> Result<Vec<i64>> {
-        let sql = match (&drawn, &filter.genre) {
+        let RandomFilter { genre, from_year, to_year, folder: _ } = filter;
+        let sql = match (&drawn, genre) {
+            (Some(_), None) if from_year.or(*to_year).is_none() => DRAWN_OF_ALL,
             (Some(_), _) => DRAWN,
             (None, None) => NARROW,
             (None, Some(_)) => NARROW_IN_GENRE,
@@ -170,9 +182,9 @@ impl Sqlite {
         let query = scope
             .query(sql)
             .bind(drawn)
-            .bind(filter.genre.as_deref().map(fold::key))
-            .bind(filter.from_year)
-            .bind(filter.to_year)
+            .bind(genre.as_deref().map(fold::key))
+            .bind(*from_year)
+            .bind(*to_year)
             .bind(limit(wanted));
         self.readers.all(query).await
     }
