@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use budget::limits::ESCAPES_REMEMBERED_MAX;
+use budget::limits::{ESCAPES_REMEMBERED_MAX, SCAN_FOLDER_ENTRIES_MAX};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
@@ -63,6 +63,27 @@ impl LibraryFolder {
     /// Lists every file beneath, in the byte order of whole paths.
     pub fn walk(self: &Arc<Self>) -> Walk {
         Walk::new(Arc::clone(self))
+    }
+
+    /// Shows each name in a folder (`None` is the library folder) as the disk gives them, in no order, and holds none of them. Names
+    /// that begin with a dot or are not UTF-8 are left out, and so is what follows [`SCAN_FOLDER_ENTRIES_MAX`]. Blocks while
+    /// the disk works.
+    ///
+    /// # Errors
+    /// By kind: `NotFound`, `Escapes` (logged once by name), `Io`.
+    pub fn each_name(&self, folder: Option<&RelPath>, mut see: impl FnMut(&str)) -> Result<(), Error> {
+        let failed = |e: io::Error| match folder {
+            Some(path) => self.explain(path, e),
+            None => Error::io(format!("library folder {} cannot be listed", self.root.display()), e),
+        };
+        let dir = self.top.open_dir(folder.map_or(Path::new("."), RelPath::as_path)).map_err(failed)?;
+        for entry in dir.entries().map_err(failed)?.take(SCAN_FOLDER_ENTRIES_MAX) {
+            let name = entry.map_err(failed)?.file_name();
+            if let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) {
+                see(name);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the configured path still leads to the folder that is held open. It does not when a mount came or went.

@@ -108,3 +108,29 @@ fn a_library_that_is_not_there_is_an_error_with_its_name() {
         assert!(!error.shown().contains("library"), "no name in what everybody may read");
     }
 }
+
+#[test]
+fn p07_the_names_of_a_folder_are_those_beneath_the_library() {
+    let (_outside, folder, root) = library();
+    for name in ["a/b/film.srt", "a/b/.hidden", "top"] {
+        fs::write(root.join(name), "").unwrap();
+    }
+    symlink("a/b", root.join("inside")).unwrap();
+    symlink("..", root.join("out")).unwrap();
+    let names = |path: Option<&str>| {
+        let mut names = Vec::new();
+        let path = path.map(|path| RelPath::parse(path).unwrap());
+        folder.each_name(path.as_ref(), |name| names.push(name.to_owned())).map_err(|e| e.kind)?;
+        names.sort_unstable();
+        Ok(names.join(" "))
+    };
+    for (path, expected) in [
+        (Some("a/b"), Ok("film.srt song")),
+        (Some("inside"), Ok("film.srt song")),
+        (None, Ok("a inside out top")),
+        (Some("out"), Err(ErrorKind::Escapes)),
+        (Some("missing"), Err(ErrorKind::NotFound)),
+    ] {
+        assert_eq!(names(path), expected.map(str::to_owned), "{path:?}");
+    }
+}

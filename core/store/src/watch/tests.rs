@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -173,16 +174,15 @@ async fn a_library_without_memory_for_its_watch_is_not_watched_and_holds_none() 
 async fn a_large_library_that_is_given_up_is_not_looked_at_again_for_that() {
     const LARGE: FolderId = FolderId(8);
     let mut house = House::with(&["a/1"]);
-    let queue = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let queue = fs::File::open("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let queue = std::io::read_to_string(queue.take(64)).unwrap();
     let root = tempfile::tempdir().unwrap();
     for at in 0..queue.trim().parse::<usize>().unwrap() + 10 {
         fs::create_dir(root.path().join(at.to_string())).unwrap();
     }
     let large = Arc::new(LibraryFolder::open(root.path()).unwrap());
     assert_eq!(large.walk().watched(&house.watch, LARGE).count(), 0);
-    let mut state = house.watch.lock();
-    house.watch.give_up(&mut state, LARGE, Deaf::Memory);
-    drop(state);
+    house.watch.give_up(&mut house.watch.lock(), LARGE, Deaf::Memory);
     // The kernel had more to tell of the folders that are not watched any more than it remembers.
     assert_eq!(house.heard().await, ["7 all"], "only what is heard can have been missed");
 }
