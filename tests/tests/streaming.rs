@@ -23,6 +23,9 @@ const FILM: &str = "-f lavfi -i testsrc2=size=640x360:rate=25:duration=9 -f lavf
 const SAID: &str =
     "1\n00:00:00,500 --> 00:00:01,500\nBeside\nthe pond\n\n2\n00:00:02,000 --> 00:00:03,250\nÄ\n\n";
 
+/// What of that is shown to those who understand the rest.
+const FORCED: &str = "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nDaneben\n\n";
+
 struct House {
     server: Server,
     folder: tempfile::TempDir,
@@ -42,6 +45,7 @@ impl House {
         make("Written.mp4", &with);
         fs::remove_file(own).expect("it is removed");
         fs::write(folder.path().join("Written.srt"), SAID).expect("a text");
+        fs::write(folder.path().join("Written.de.forced.vtt"), FORCED).expect("a text");
         settle(folder.path());
         let libraries = vec![folder.path().into()];
         let server = Server::start(&Options { libraries, tracks: 4, ..Options::default() });
@@ -174,6 +178,8 @@ fn captions_come_from_beside_a_video_or_out_of_it() {
         ("Written", "", srt, SAID),
         ("Written", "format=srt", srt, SAID),
         ("Written", "format=vtt", html, vtt.as_str()),
+        ("Written", "captions=de.forced.vtt", html, FORCED),
+        ("Written", "captions=2&format=srt", srt, &SAID.replace("Beside", "Within")),
         ("Spoken", "format=srt", srt, &SAID.replace("Beside", "Within")),
     ] {
         let answer = house.get("getCaptions", title, query);
@@ -190,6 +196,8 @@ fn captions_come_from_beside_a_video_or_out_of_it() {
         (format!("id={}", house.server.track("Noise")), 70),
         ("id=tr-999999".to_owned(), 70),
         (format!("id={}&format=ass", house.server.track("Written")), 0),
+        (format!("id={}&captions=../Written.srt", house.server.track("Written")), 70),
+        (format!("id={}&captions=1", house.server.track("Written")), 70),
     ] {
         assert_eq!(house.error(&format!("/rest/getCaptions?{query}&f=json&{key}")), code, "{query}");
     }

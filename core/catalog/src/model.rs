@@ -21,7 +21,8 @@ mod users;
 mod videos;
 
 pub use details::{
-    Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Release, Shorten, TrackDetails, UnknownPart,
+    Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Parts, Release, Shorten, TrackDetails,
+    UnknownPart,
 };
 pub use instrumentals::INSTRUMENTALS;
 pub use jobs::{
@@ -133,7 +134,7 @@ pub struct CredentialRow<Id> {
 }
 
 /// Long lists by name, in which one jumps to a letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lettered {
     /// Artists by name.
     Artists,
@@ -301,6 +302,10 @@ pub struct Album {
     pub created: UnixMs,
     /// What else the tags of its first track tell.
     pub release: Encoded<Release>,
+    /// The moods of its tracks, each once, in the order in which they are played; at most [`ALBUM_MOODS_MAX`].
+    ///
+    /// [`ALBUM_MOODS_MAX`]: budget::limits::ALBUM_MOODS_MAX
+    pub moods: Vec<String>,
     /// The viewer's own state.
     pub play: PlayState,
 }
@@ -316,6 +321,8 @@ pub struct Artist {
     pub sort_name: String,
     /// Albums of which this is the album artist, or one of them.
     pub albums: u64,
+    /// What this one did for the tracks that the viewer sees; not told in lists of all artists.
+    pub parts: Option<Parts>,
     /// The artist in MusicBrainz.
     pub musicbrainz: Option<String>,
     /// The viewer's own state.

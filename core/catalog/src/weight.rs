@@ -1,7 +1,7 @@
 //! What rows of lists hold in memory: a page of them ends when it holds as much as its permit stands for.
 
 use budget::limits::{
-    DETAILS_BYTES_MAX, KEPT_COMMENT_BYTES_MAX, KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX,
+    ALBUM_MOODS_MAX, DETAILS_BYTES_MAX, KEPT_COMMENT_BYTES_MAX, KIB, LISTING_BYTES, LISTING_ROW_BYTES_MAX,
     LISTING_ROWS_BYTES_MAX, PAGE_TEXT_BYTES_MAX, PODCAST_TEXT_BYTES_MAX, PODCAST_TITLE_BYTES_MAX,
     PODCAST_URL_BYTES_MAX, SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
     VIDEO_WORD_BYTES_MAX,
@@ -29,6 +29,11 @@ const _: () = {
     let parts = texts + TAG_GENRES_MAX as u64 * genre + 2 * PATH_BYTES_MAX + DETAILS_BYTES_MAX as u64;
     let row = parts + size_of::<Track>() as u64;
     assert!(row <= LISTING_ROW_BYTES_MAX);
+    // An album has two texts, and moods instead of paths.
+    let mood = TAG_TEXT_CHARS_MAX as u64 * CHAR_BYTES_MAX + size_of::<String>() as u64;
+    let album =
+        texts / 2 + TAG_GENRES_MAX as u64 * genre + ALBUM_MOODS_MAX as u64 * mood + DETAILS_BYTES_MAX as u64;
+    assert!(album + size_of::<Album>() as u64 <= LISTING_ROW_BYTES_MAX);
     // Names of the episode, of its channel and of who makes it; a text; its own name and its address; a reason.
     let episode = 4 * PODCAST_TITLE_BYTES_MAX + PODCAST_TEXT_BYTES_MAX + 2 * PODCAST_URL_BYTES_MAX;
     assert!(episode as u64 + PATH_BYTES_MAX + size_of::<Episode>() as u64 <= LISTING_ROW_BYTES_MAX);
@@ -81,8 +86,9 @@ impl Weight for Video {
 
 impl Weight for Album {
     fn held_bytes(&self) -> usize {
-        let genres = self.genres.iter().map(|genre| genre.len() + size_of::<String>()).sum::<usize>();
-        genres + sum::<Self>(&[&self.name, &self.artist, self.release.text().unwrap_or_default()])
+        let words = self.genres.iter().chain(&self.moods);
+        words.map(|word| word.len() + size_of::<String>()).sum::<usize>()
+            + sum::<Self>(&[&self.name, &self.artist, self.release.text().unwrap_or_default()])
     }
 }
 

@@ -1,12 +1,16 @@
-//! Captions that lie beside a video, written as a player wants them.
+//! Captions that lie beside a video: which there are (`beside`), and how they are written as a player wants them.
 //!
 //! WebVTT and SubRip say the same in nearly the same way: when a text is shown, and its lines. What WebVTT says beside that (where
 //! it is shown, and how) has no words in SubRip and is left out there.
+
+mod beside;
 
 use std::fmt::Write as _;
 
 use budget::limits::CAPTIONS_LINES_MAX;
 use transform::Captions;
+
+pub(crate) use beside::{Beside, Purpose, WRITTEN, beside};
 
 /// A text that is shown for a while.
 struct Cue<'a> {

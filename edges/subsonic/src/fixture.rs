@@ -260,7 +260,7 @@ impl House {
         page.rows.into_iter().find(|track| track.title == title).unwrap().id
     }
 
-    /// Adds a video to the second library, at which somebody looked. It has no file.
+    /// Adds a video to the second library, at which somebody looked. It has no file, but captions.
     pub(crate) async fn add_video(&self) -> TrackId {
         let library = self.catalog.libraries(&Viewer::of(&self.admin)).await.unwrap()[1].id;
         let stamp = store::Stamp { length: 4_000_000, modified_ns: 1, changed_ns: 1, inode: 1 };
@@ -271,6 +271,11 @@ impl House {
             content_type: "video/x-matroska",
             ..tags(&SECOND[0])
         };
+        let root = self.folder.path().join("more");
+        let captions = ["frogs.srt", "frogs.pt_BR.srt", "frogs.de.forced.vtt", "frogs.en.sdh.srt"];
+        for name in captions.into_iter().chain(["frogs.txt", "frogs2.srt"]) {
+            std::fs::write(root.join(name), "").unwrap();
+        }
         let path = RelPath::parse("frogs.mkv").unwrap();
         self.catalog.record(library, &[Found { path, stamp, tags }]).await.unwrap();
         let id = self.catalog.unseen_video(None).await.unwrap().unwrap().id;

@@ -11,7 +11,7 @@ mod video;
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use catalog::{Album, AlbumId, Artist, ArtistId, DiscTitle, Genre, UnixMs};
+use catalog::{Album, AlbumId, Artist, ArtistId, DiscTitle, Genre, Part, Parts, UnixMs};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -84,6 +84,17 @@ pub(crate) struct ArtistID3<'a> {
     sort_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     music_brainz_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Roles>,
+}
+
+/// What an artist did, by the words that OpenSubsonic has for it.
+struct Roles(Parts);
+
+impl Serialize for Roles {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Part::name))
+    }
 }
 
 impl<'a> ArtistID3<'a> {
@@ -97,6 +108,7 @@ impl<'a> ArtistID3<'a> {
             user_rating: rated(artist.play.rating),
             sort_name: &artist.sort_name,
             music_brainz_id: artist.musicbrainz.as_deref(),
+            roles: artist.parts.map(Roles),
         }
     }
 }
@@ -150,6 +162,8 @@ pub(crate) struct AlbumID3<'a> {
     user_rating: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     genres: Option<Vec<Named<'a>>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    moods: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     artists: Option<ArtistLinks<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,6 +210,7 @@ impl<'a> AlbumID3<'a> {
         let artists = ArtistLinks::of(release.artists, album.artist_id, &album.artist);
         AlbumID3 {
             genres: Some(album.genres.iter().map(|name| Named { name }).collect()),
+            moods: &album.moods,
             display_artist: Some(display(artists.iter())),
             artists: Some(artists),
             sort_name: release.sort_name,
@@ -226,6 +241,7 @@ impl<'a> AlbumID3<'a> {
             played: album.play.played.map(Moment),
             user_rating: rated(album.play.rating),
             genres: None,
+            moods: &[],
             artists: None,
             display_artist: None,
             sort_name: None,

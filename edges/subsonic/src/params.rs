@@ -35,6 +35,7 @@ const NAMES: &[&str] = &[
     "bitRate",
     "c",
     "callback",
+    "captions",
     "comment",
     "count",
     "current",

@@ -91,7 +91,7 @@ pub const ROUTES: &[Route] = &[
     route!("getAlbumList2", Listen, lists::album_list2),
     route!("getRandomSongs", Listen, lists::random_songs),
     route!("getVideos", Listen, lists::videos),
-    route!("getVideoInfo", Listen, lists::video_info),
+    route!("getVideoInfo", Listen, captions::video_info),
     route!("getSongsByGenre", Listen, discovery::songs_by_genre),
     route!("getTopSongs", Listen, discovery::top_songs),
     route!("getSimilarSongs", Listen, discovery::similar_songs),

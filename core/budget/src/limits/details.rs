@@ -6,6 +6,8 @@ pub const TAG_CREDITS_MAX: usize = 32;
 pub const DETAILS_BYTES_MAX: usize = 4 * 1024;
 /// Discs of one album whose titles are shown.
 pub const DISC_TITLES_MAX: usize = 64;
+/// Moods of one album that are shown, those of its first songs.
+pub const ALBUM_MOODS_MAX: usize = 8;
 /// Lyrics of one song that are read, in all languages together: a long opera's libretto.
 pub const LYRICS_BYTES_MAX: u64 = 64 * 1024;
 /// Lines of one text of a song that are shown.

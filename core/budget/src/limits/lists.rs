@@ -1,6 +1,6 @@
 //! Limits of what is remembered of long lists, so that a page at a great offset costs what the first one costs.
 
-/// Lists of which places are remembered, each for one viewer.
+/// Lists of which places are remembered, each for one viewer; and as many of which the letters are.
 pub const LISTS_REMEMBERED_MAX: usize = 32;
 /// How long they are.
 pub const LIST_REMEMBERED_MS: u64 = 10 * 60 * 1_000;

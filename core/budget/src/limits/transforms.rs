@@ -328,6 +328,8 @@ pub const STALE_MS: u64 = 86_400_000;
 pub const HLS_CHOICES_MAX: usize = 12;
 /// The least that the sound of a video has in HLS, in kbit/s, however little its listener may have.
 pub const HLS_SOUND_KBPS_MIN: u64 = 32;
+/// Files of captions beside one video among which somebody may choose.
+pub const CAPTIONS_BESIDE_MAX: usize = 64;
 /// The largest file of captions beside a video that is read.
 pub const CAPTIONS_BYTES_MAX: u64 = 512 * KIB;
 /// What that takes while it is read, decoded and written anew.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use budget::limits::ALBUM_MOODS_MAX;
+
 use super::house::{House, artist_names, file, names, path, titles};
 use crate::access::Viewer;
 use crate::database::Catalog;
@@ -32,12 +34,21 @@ async fn found(house: &House, viewer: &Viewer, name: &str) -> Option<Artist> {
     found.into_iter().next()
 }
 
+fn parts_of(artist: &Artist) -> Vec<Part> {
+    artist.parts.expect("parts are told").iter().collect()
+}
+
 pub(super) async fn everybody_who_took_part_has_the_album(catalog: Arc<dyn Catalog>) {
     let house = House::with(catalog, &[duet(), file("Else", "Other", 1, "x")]).await;
     let (catalog, ann) = (&house.catalog, house.ann());
-    for (name, albums) in [("Simon", 1), ("Garfunkel", 0), ("Hal", 1), ("Bach", 0)] {
+    for (name, albums, parts) in [
+        ("Simon", 1, &[Part::Artist, Part::AlbumArtist][..]),
+        ("Garfunkel", 0, &[Part::Artist]),
+        ("Hal", 1, &[Part::AlbumArtist]),
+        ("Bach", 0, &[Part::Composer]),
+    ] {
         let artist = found(&house, &ann, name).await.expect("everybody is found");
-        assert_eq!(artist.albums, albums, "{name}");
+        assert_eq!((artist.albums, &*parts_of(&artist)), (albums, parts), "{name}");
         assert_eq!(catalog.artist(&ann, artist.id).await.expect("an artist"), artist);
         let albums = catalog.artist_albums(&ann, artist.id, 0, 10).await.expect("albums");
         assert_eq!(names(&albums), ["Bridge"], "{name}");
@@ -45,6 +56,7 @@ pub(super) async fn everybody_who_took_part_has_the_album(catalog: Arc<dyn Catal
     }
     let listed = catalog.artists(&ann, None, None, 10).await.expect("artists").rows;
     assert_eq!(artist_names(&listed), ["Else", "Hal", "Simon"], "these have albums");
+    assert!(listed.iter().all(|artist| artist.parts.is_none()), "a long list asks nobody what he did");
 
     let track = house.track("duet").await;
     let details = track.details.read();
@@ -89,6 +101,8 @@ pub(super) async fn p08_credits_of_unseen_tracks_tell_nothing(catalog: Arc<dyn C
     let mut hidden = duet();
     hidden.tags.disc = Some(2);
     hidden.tags.details.disc_title = Some("Night".to_owned());
+    let composer = Contribution { role: Part::Composer, instrument: None, name: "Simon".to_owned() };
+    hidden.tags.details.contributors.push(composer);
     let mut open = file("Simon", "Bridge", 1, "open");
     open.tags.details.disc_title = Some("Day".to_owned());
     let house = House::with(catalog, &[hidden, open]).await;
@@ -99,10 +113,14 @@ pub(super) async fn p08_credits_of_unseen_tracks_tell_nothing(catalog: Arc<dyn C
         discs.into_iter().map(|title| (title.disc, title.title)).collect::<Vec<_>>()
     };
     assert_eq!(discs(&bob).await, [(1, "Day".to_owned()), (2, "Night".to_owned())]);
+    let simon = async |viewer: &Viewer| parts_of(&found(&house, viewer, "Simon").await.expect("he is seen"));
+    assert_eq!(simon(&bob).await, [Part::Artist, Part::AlbumArtist, Part::Composer]);
     let garfunkel = found(&house, &bob, "Garfunkel").await.expect("he is seen").id;
     house.hide_for_ann("duet").await;
     assert_eq!(discs(&bob).await, [(1, "Day".to_owned())]);
     assert_eq!(discs(&ann).await.len(), 2);
+    assert_eq!(simon(&bob).await, [Part::Artist, Part::AlbumArtist], "of what he composed nothing is seen");
+    assert_eq!(simon(&ann).await.len(), 3);
     for name in ["Garfunkel", "Hal", "Bach"] {
         assert_eq!(found(&house, &bob, name).await, None, "{name}");
         assert!(found(&house, &ann, name).await.is_some(), "{name}");
@@ -113,6 +131,57 @@ pub(super) async fn p08_credits_of_unseen_tracks_tell_nothing(catalog: Arc<dyn C
     assert!(catalog.cover(&bob, Item::Artist(garfunkel)).await.is_err());
     let seen = house.album(&bob, "Bridge").await.expect("the album");
     assert_eq!(seen.release.read().artists, [], "the hidden track's album artists are not told");
+}
+
+pub(super) async fn p08_the_moods_of_an_album_are_those_of_the_songs_that_are_seen(
+    catalog: Arc<dyn Catalog>,
+) {
+    let song = |album: &str, number, title: &str, moods: &[&str]| {
+        let mut found = file("A", album, number, title);
+        found.tags.details.track.moods = moods.iter().map(|mood| (*mood).to_owned()).collect();
+        found
+    };
+    let many: Vec<String> = (0..2 * ALBUM_MOODS_MAX).map(|n| format!("Mood {n:02}")).collect();
+    let (first, rest) = many.split_at(ALBUM_MOODS_MAX - 1);
+    let words = |moods: &[String]| song("Many", 1, "", &moods.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut later = words(rest);
+    (later.path, later.tags.track) = (path("later.flac"), Some(2));
+    let files = [
+        song("Two", 2, "second", &["Wet", "Calm \"&\" <slow>"]),
+        song("Two", 1, "first", &["Wet"]),
+        song("Two", 3, "third", &[]),
+        song("Two", 4, "hidden", &["Secret"]),
+        song("Lone", 1, "lone", &["Sad", "Low"]),
+        song("None", 1, "none", &[]),
+        words(first),
+        later,
+    ];
+    let house = House::with(catalog, &files).await;
+    for title in ["hidden", "lone"] {
+        house.hide_for_ann(title).await;
+    }
+    let (ann, bob) = (house.ann(), house.bob());
+    for (viewer, album, expected) in [
+        (&bob, "Two", Some(&["Wet", "Calm \"&\" <slow>"][..])),
+        // As of the year and the genre, of moods those come first that everybody sees.
+        (&ann, "Two", Some(&["Wet", "Calm \"&\" <slow>"])),
+        (&ann, "Lone", Some(&["Sad", "Low"])),
+        (&bob, "Lone", None),
+        (&bob, "None", Some(&[])),
+    ] {
+        let moods = house.album(viewer, album).await.map(|album| album.moods);
+        assert_eq!(
+            moods,
+            expected.map(|moods| moods.iter().map(|mood| (*mood).to_owned()).collect()),
+            "{album}"
+        );
+    }
+    let moods = house.album(&bob, "Many").await.expect("the album").moods;
+    assert_eq!(moods, many[..ALBUM_MOODS_MAX], "the first of them, however many there are");
+    // What a file says anew is what its album says.
+    house.record(&[song("Two", 1, "first", &["New"])]).await;
+    let moods = house.album(&bob, "Two").await.expect("the album").moods;
+    assert_eq!(moods, ["New", "Wet", "Calm \"&\" <slow>"]);
 }
 
 pub(super) async fn a_release_of_musicbrainz_is_one_album(catalog: Arc<dyn Catalog>) {

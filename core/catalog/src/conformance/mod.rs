@@ -65,11 +65,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     lists::an_album_is_played_in_its_order(make().await).await;
     lists::covers_are_found_for_everything(make().await).await;
 
-    credits::everybody_who_took_part_has_the_album(make().await).await;
-    credits::credits_follow_their_files(make().await).await;
-    credits::p08_credits_of_unseen_tracks_tell_nothing(make().await).await;
-    credits::a_release_of_musicbrainz_is_one_album(make().await).await;
-    credits::what_tags_know_of_an_artist_is_kept(make().await).await;
+    of_credits(&make).await;
 
     discovery::a_genre_has_its_tracks_in_pages(make().await).await;
     discovery::what_everybody_plays_comes_first(make().await).await;
@@ -129,6 +125,7 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     playlists::songs_that_vanish_keep_their_place_until_they_return(make().await).await;
     playlists::totals_follow_their_tracks(make().await).await;
     smart::each_rule_finds_what_it_says(make().await).await;
+    smart::an_album_is_found_by_its_name_whichever_release_it_is(make().await).await;
     smart::what_is_found_comes_in_its_order(make().await).await;
     smart::p08_rules_find_what_their_reader_sees_and_likes(make().await).await;
     smart::a_page_of_a_reading_that_began_goes_on_where_it_was(make().await).await;
@@ -168,6 +165,16 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     scrobbles::who_connected_anew_hears_nothing_of_the_old_account(make().await).await;
     scrobbles::p04_a_line_is_bounded_and_the_oldest_gives_way(make().await).await;
     scrobbles::what_was_heard_is_told_as_it_was_called(make().await).await;
+}
+
+/// Those of who took part in what, and of what tags tell of it.
+async fn of_credits(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
+    credits::everybody_who_took_part_has_the_album(make().await).await;
+    credits::credits_follow_their_files(make().await).await;
+    credits::p08_credits_of_unseen_tracks_tell_nothing(make().await).await;
+    credits::p08_the_moods_of_an_album_are_those_of_the_songs_that_are_seen(make().await).await;
+    credits::a_release_of_musicbrainz_is_one_album(make().await).await;
+    credits::what_tags_know_of_an_artist_is_kept(make().await).await;
 }
 
 /// Those of uploads, of the bytes that are kept of them, and of their end.

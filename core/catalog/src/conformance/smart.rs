@@ -77,6 +77,13 @@ pub(super) async fn each_rule_finds_what_it_says(catalog: Arc<dyn Catalog>) {
         (r#"{"album":{"contains":"o 1"}}"#, "cd"),
         (r#"{"album":{"ends":"e"}}"#, "abe"),
         (r#"{"album":{"is":"two 100_"}}"#, ""),
+        (r#"{"album":{"is":" two  100%"}}"#, "cd"),
+        (r#"{"album":{"begins":"two "}}"#, "cd"),
+        (r#"{"album":{"begins":"tw "}}"#, ""),
+        (r#"{"album":{"contains":" 1"}}"#, "cd"),
+        (r#"{"album":{"ends":" 00%"}}"#, ""),
+        (r#"{"album_artist":{"begins":"b "}}"#, ""),
+        (r#"{"genre":{"contains":"az "}}"#, ""),
         (r#"{"artist":{"is":"ÉDITH"}}"#, "abc"),
         (r#"{"album_artist":{"begins":"b"}}"#, "de"),
         (r#"{"genre":{"is":"JAZZ"}}"#, "be"),
@@ -113,6 +120,22 @@ pub(super) async fn each_rule_finds_what_it_says(catalog: Arc<dyn Catalog>) {
         catalog.change_playlist(&ann, id, &change).await.expect("new rules");
         assert_eq!(songs(&house, &ann, id).await, expected, "{rule}");
         assert_eq!(catalog.playlist_rules(&ann, id).await.expect("its rules"), Some(wanted));
+    }
+}
+
+pub(super) async fn an_album_is_found_by_its_name_whichever_release_it_is(catalog: Arc<dyn Catalog>) {
+    let of = |title: &str, release: &str| {
+        let mut found = file("A", "One", 1, title);
+        found.tags.details.release.musicbrainz = Some(release.to_owned());
+        found
+    };
+    let house = House::with(catalog, &[of("a", "r1"), of("b", "r2"), file("A", "One more", 1, "c")]).await;
+    let ann = house.ann();
+    assert_ne!(house.track("a").await.album_id, house.track("b").await.album_id);
+    for (rule, expected) in [("is", "ab"), ("ends", "ab"), ("begins", "abc")] {
+        let wanted = rules(&format!(r#"{{"match":{{"album":{{"{rule}":"one"}}}}}}"#));
+        let id = house.catalog.add_smart_playlist(&ann, rule, &wanted).await.expect("a playlist");
+        assert_eq!(songs(&house, &ann, id).await, expected, "{rule}");
     }
 }
 

@@ -65,6 +65,30 @@ impl TryFrom<u8> for Part {
     }
 }
 
+/// What somebody did for the tracks that a viewer sees: each part at most once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts(u16);
+
+impl Parts {
+    /// Those whose bits are set, each at its number; the rest of the bits say nothing.
+    pub(crate) fn of_bits(bits: i64) -> Self {
+        PARTS
+            .iter()
+            .filter(|(part, _)| bits >> *part as u8 & 1 == 1)
+            .fold(Self::default(), |all, (part, _)| all.with(*part))
+    }
+
+    /// The same with another one.
+    pub(crate) fn with(self, part: Part) -> Self {
+        Parts(self.0 | 1 << part as u8)
+    }
+
+    /// Each of them, in the order of their numbers.
+    pub fn iter(self) -> impl Iterator<Item = Part> {
+        PARTS.iter().map(|(part, _)| *part).filter(move |part| self.0 >> *part as u8 & 1 == 1)
+    }
+}
+
 /// A number that is no [`Part`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownPart;
@@ -302,6 +326,16 @@ impl<T: Default + PartialEq + Shorten + Serialize + DeserializeOwned> Encoded<T>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_those_of_their_bits_and_each_has_a_bit() {
+        let all = Parts::of_bits(-1);
+        assert_eq!(all.iter().collect::<Vec<_>>(), PARTS.map(|(part, _)| part));
+        for (part, _) in PARTS {
+            assert_eq!(Parts::of_bits(1 << part as u8).iter().collect::<Vec<_>>(), [part]);
+        }
+        assert_eq!(Parts::of_bits(1 | 1 << 13), Parts::default(), "no part has these");
+    }
 
     #[test]
     fn details_come_back_as_they_were_written_and_none_need_no_text() {

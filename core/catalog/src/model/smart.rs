@@ -74,7 +74,8 @@ pub enum Rule {
     Played(When),
 }
 
-/// A condition on a text. Capitals make no difference; in titles and paths those of ASCII.
+/// A condition on a text. Capitals make no difference; in titles and paths those of ASCII. Of artists, albums and genres runs of
+/// blanks are one, and those at the ends of a name are none: a blank at an end of a text counts where the name may go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]

@@ -1,7 +1,9 @@
 //! Lists of artists and of genres.
 
 use super::rows::{ArtistRow, GenreRow};
-use super::sql::{album_seen, artist_rows, artist_seen, play_state, private_seen, seen, track_seen};
+use super::sql::{
+    album_seen, artist_parts, artist_rows, artist_seen, play_state, private_seen, seen, track_seen,
+};
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::database::Page;
 use crate::model::{Artist, ArtistId, Genre};
@@ -9,6 +11,7 @@ use crate::weight::is_cut;
 
 const ONE: &str = artist_rows!("SELECT ar.id FROM artists ar WHERE ar.id = ?4 AND ", artist_seen!());
 pub(super) const BY_NAME: &str = artist_rows!(
+    ["NULL"]
     "SELECT ar.id FROM artists ar INDEXED BY artists_by_name
      WHERE (ar.sort_name, ar.id) > (?4, ?5)
         AND (EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",

@@ -1,5 +1,18 @@
 //! Where the letters of long lists begin.
+//!
+//! They are counted over the whole list, so what was counted is kept per list and viewer, in bounded memory, for as long as
+//! the clock of the library stands still.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use budget::BoundedMap;
+use budget::limits::{LIST_REMEMBERED_MS, LISTS_REMEMBERED_MAX};
+use prometheus_client::registry::Registry;
+
+use super::library::CHANGED;
+use super::readers::{Query, Reader};
+use super::rows::unsigned;
 use super::sql::{album_seen, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, limit};
 use crate::model::Lettered;
@@ -34,6 +47,51 @@ const ALBUMS_BY_ARTIST: &str = letters!(
     album_seen!()
 );
 
+/// Which list, through whose eyes, and how many letters at most.
+type Name = (Lettered, Scope, i64);
+
+/// The letters of a list, as the library was at a moment of its clock.
+#[derive(Debug)]
+struct Counted {
+    clock: i64,
+    letters: Vec<(String, u64)>,
+}
+
+/// What is remembered of the letters of lists. Clones are the same.
+#[derive(Clone, Debug)]
+pub(super) struct Letters {
+    counted: BoundedMap<Name, Arc<Counted>>,
+}
+
+impl Letters {
+    pub(super) fn new() -> Self {
+        let lifetime = Duration::from_millis(LIST_REMEMBERED_MS);
+        Letters { counted: BoundedMap::new("list_letters", LISTS_REMEMBERED_MAX, lifetime) }
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        self.counted.register(registry);
+    }
+
+    fn of(&self, reader: &Reader, name: Name) -> Result<Vec<(String, u64)>> {
+        // The clock is read before the list: letters of a later moment pass for older, and are counted anew.
+        let clock: i64 = reader.one(Query::new(CHANGED))?;
+        if let Some(known) = self.counted.get(&name).filter(|known| known.clock == clock) {
+            return Ok(known.letters.clone());
+        }
+        let (list, scope, rows_max) = &name;
+        let sql = match list {
+            Lettered::Artists => ARTISTS,
+            Lettered::AlbumsByName => ALBUMS_BY_NAME,
+            Lettered::AlbumsByArtist => ALBUMS_BY_ARTIST,
+        };
+        let found: Vec<(String, i64)> = reader.all(scope.query(sql).bind(*rows_max))?;
+        let letters: Vec<_> = found.into_iter().map(|(letter, rows)| (letter, unsigned(rows))).collect();
+        self.counted.insert(name, Arc::new(Counted { clock, letters: letters.clone() }));
+        Ok(letters)
+    }
+}
+
 impl Sqlite {
     pub(super) async fn letters_of(
         &self,
@@ -41,12 +99,7 @@ impl Sqlite {
         list: Lettered,
         rows_max: usize,
     ) -> Result<Vec<(String, u64)>> {
-        let sql = match list {
-            Lettered::Artists => ARTISTS,
-            Lettered::AlbumsByName => ALBUMS_BY_NAME,
-            Lettered::AlbumsByArtist => ALBUMS_BY_ARTIST,
-        };
-        let found: Vec<(String, i64)> = self.readers.all(scope.query(sql).bind(limit(rows_max))).await?;
-        Ok(found.into_iter().map(|(letter, rows)| (letter, super::rows::unsigned(rows))).collect())
+        let (letters, name) = (self.letters.clone(), (list, scope.clone(), limit(rows_max)));
+        self.readers.read(move |reader| letters.of(reader, name)).await
     }
 }

@@ -84,6 +84,7 @@ pub struct Sqlite {
     readers: Readers,
     playing: playing::Playing,
     places: places::Places,
+    letters: letters::Letters,
     line: line::Line,
     smart: smart::Smart,
 }
@@ -117,8 +118,15 @@ impl Sqlite {
             .await?;
         sqlx::migrate!("./migrations").run(&writer).await?;
         let readers = Readers::of(path);
-        let (playing, places, line) = (playing::Playing::new(), places::Places::new(), line::Line::new());
-        Ok(Sqlite { writer, readers, playing, places, line, smart: smart::Smart::new() })
+        Ok(Sqlite {
+            writer,
+            readers,
+            playing: playing::Playing::new(),
+            places: places::Places::new(),
+            letters: letters::Letters::new(),
+            line: line::Line::new(),
+            smart: smart::Smart::new(),
+        })
     }
 
     /// Whether the file's tables are those of an earlier release, so that [`Sqlite::open`] would change them. A file
@@ -188,6 +196,7 @@ impl Sqlite {
     pub fn register(&self, registry: &mut Registry) {
         self.playing.register(registry);
         self.places.register(registry);
+        self.letters.register(registry);
         self.smart.register(registry);
     }
 }
@@ -196,7 +205,7 @@ impl Sqlite {
 const OWN_UPLOADS: i64 = -1;
 
 /// Whose eyes a statement looks through: its first three parameters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Scope {
     user: i64,
     /// A JSON array of library ids; `None` is all.

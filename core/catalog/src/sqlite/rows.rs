@@ -1,5 +1,6 @@
 //! Rows as the tables have them, and how they become the nouns of the model.
 
+use budget::limits::ALBUM_MOODS_MAX;
 use sqlx::FromRow;
 use store::{BlobId, BlobKey, FolderId, Place, RelPath};
 
@@ -7,8 +8,8 @@ use super::columns::row;
 use crate::error::{Error, ErrorKind};
 use crate::model::instrumentals::home_of;
 use crate::model::{
-    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet,
-    PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
+    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet, Part,
+    Parts, PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
 
@@ -170,14 +171,15 @@ row! {
 }
 
 /// Over what a viewer sees of an album: how many tracks, their milliseconds, the year, the genres of a track (one a line),
-/// whether there is a picture, and what the tags say of the release.
-type Totals = (Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<i64>, Option<String>);
+/// whether there is a picture, what the tags say of the release, and the moods.
+type Totals =
+    (Option<i64>, Option<i64>, Option<i64>, Option<String>, Option<i64>, Option<String>, Option<Vec<String>>);
 
 impl TryFrom<AlbumRow> for Album {
     type Error = Error;
 
     fn try_from(row: AlbumRow) -> Result<Album> {
-        let (tracks, duration_ms, year, genre, has_cover, release): Totals =
+        let (tracks, duration_ms, year, genre, has_cover, release, moods): Totals =
             serde_json::from_str(&row.totals).map_err(|e| {
                 Error::new(ErrorKind::Unavailable, "the totals of an album are none").because(e)
             })?;
@@ -193,6 +195,7 @@ impl TryFrom<AlbumRow> for Album {
             has_cover: has_cover == Some(1),
             created: row.created,
             release: Encoded::kept(release),
+            moods: moods.into_iter().flatten().take(ALBUM_MOODS_MAX).collect(),
             play: row.play.into(),
         })
     }
@@ -204,6 +207,7 @@ row! {
         name: String,
         sort_name: String,
         albums: i64,
+        parts: Option<i64>,
         musicbrainz: Option<String>,
         play: PlayRow,
     }
@@ -213,9 +217,11 @@ impl TryFrom<ArtistRow> for Artist {
     type Error = Error;
 
     fn try_from(row: ArtistRow) -> Result<Artist> {
-        let ArtistRow { id, name, sort_name, albums, musicbrainz, play } = row;
+        let ArtistRow { id, name, sort_name, albums, parts, musicbrainz, play } = row;
         let albums = unsigned(albums);
-        Ok(Artist { id: ArtistId(id), name, sort_name, albums, musicbrainz, play: play.into() })
+        let whole = |parts: Parts| if albums > 0 { parts.with(Part::AlbumArtist) } else { parts };
+        let parts = parts.map(|bits| whole(Parts::of_bits(bits)));
+        Ok(Artist { id: ArtistId(id), name, sort_name, albums, parts, musicbrainz, play: play.into() })
     }
 }
 

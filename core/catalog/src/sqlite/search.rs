@@ -7,8 +7,8 @@ use super::columns::Part;
 use super::places::{List, Place, Statements};
 use super::rows::{AlbumRow, ArtistRow, TrackRow};
 use super::sql::{
-    album_rows, album_seen, artist_rows, artist_seen, has_cover, play_state, private_seen, seen, track_rows,
-    track_seen,
+    album_rows, album_seen, artist_parts, artist_rows, artist_seen, has_cover, play_state, private_seen,
+    seen, track_rows, track_seen,
 };
 use super::{Result, Scope, Sqlite};
 use crate::error::Error;

@@ -105,18 +105,21 @@ macro_rules! track_rows {
 }
 
 /// The rows of a page of album ids that the viewer sees, with totals over what he sees of each. The totals come as one value,
-/// because each subquery looks for them anew. Year and genre are those that everybody sees, where there are any.
+/// because each subquery looks for them anew. Year, genre and moods are those that everybody sees, where there are any.
 macro_rules! album_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT al.id, al.name, al.artist_id, ar.name AS artist,
                 (SELECT json_array(sum(tracks), sum(duration_ms), ifnull(max(year), max(own_year)),
-                    ifnull(min(genre), min(own_genre)), max(has_cover), min(release)) FROM (
-                    SELECT n.tracks, n.duration_ms, n.year, NULL AS own_year, n.genre, NULL AS own_genre, n.has_cover, n.release
+                    ifnull(min(genre), min(own_genre)), max(has_cover), min(release),
+                    json(ifnull(min(moods), min(own_moods)))) FROM (
+                    SELECT n.tracks, n.duration_ms, n.year, NULL AS own_year, n.genre, NULL AS own_genre, n.has_cover, n.release,
+                        n.moods, NULL AS own_moods
                     FROM album_totals n WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen)
                     UNION ALL
-                    SELECT 1, t.duration_ms, NULL, t.year, NULL, nullif(t.genres, ''), ", has_cover!(), ", t.release
+                    SELECT 1, t.duration_ms, NULL, t.year, NULL, nullif(t.genres, ''), ", has_cover!(), ", t.release,
+                        NULL, t.details ->> '$.f'
                     FROM tracks t INDEXED BY tracks_private WHERE t.album_id = al.id AND ", private_seen!(), ")) AS totals,
                 al.created, ",
                 play_state!(), "
@@ -128,24 +131,46 @@ macro_rules! album_rows {
     };
 }
 
-/// The rows of a page of artist ids that the viewer sees, with the number of albums that he sees of each.
+/// What artist `ar` did for tracks that the viewer sees, a bit for each [`Part`](crate::Part), but for that of an artist of
+/// albums, which the number of albums tells. Who sees a track is asked of the narrow index, for one of each part.
+macro_rules! artist_parts {
+    () => {
+        concat!(
+            "(iif(EXISTS (SELECT 1 FROM tracks o INDEXED BY tracks_by_artist
+                CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = o.id WHERE o.artist_id = ar.id AND ",
+            track_seen!(),
+            "), 2, 0)
+            | ifnull((SELECT sum(1 << p.part)
+                FROM (SELECT DISTINCT d.role AS part FROM track_credits d WHERE d.artist_id = ar.id) p
+                WHERE EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = c.track_id
+                    WHERE c.artist_id = ar.id AND c.role = p.part AND ",
+            track_seen!(),
+            ")), 0))"
+        )
+    };
+}
+
+/// The rows of a page of artist ids that the viewer sees, with the number of albums that he sees of each, and what each did. For
+/// lists of all artists there is one without the latter, which would take as long as the rest of the row.
 macro_rules! artist_rows {
-    ($($page:tt)*) => {
+    ([$parts:expr] $($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT ar.id, ar.name, ar.sort_name,
                 (SELECT count(*) FROM albums al WHERE al.artist_id = ar.id AND ", album_seen!(), ")
                 + (SELECT count(DISTINCT t.album_id) FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-                    WHERE c.artist_id = ar.id AND c.role = 2 AND ", track_seen!(), ") AS albums, ar.musicbrainz, ",
+                    WHERE c.artist_id = ar.id AND c.role = 2 AND ", track_seen!(), ") AS albums,
+                ", $parts, " AS parts, ar.musicbrainz, ",
                 play_state!(), "
             FROM page
             CROSS JOIN artists ar ON ar.id = page.id
             LEFT JOIN annotations m ON m.user_id = ?1 AND m.kind = 3 AND m.item_id = ar.id"
         )
     };
+    ($($page:tt)*) => { artist_rows!([artist_parts!()] $($page)*) };
 }
 
 pub(super) use {
-    album_rows, album_seen, artist_rows, artist_seen, has_cover, play_state, private_seen, seen, track_rows,
-    track_seen,
+    album_rows, album_seen, artist_parts, artist_rows, artist_seen, has_cover, play_state, private_seen,
+    seen, track_rows, track_seen,
 };

@@ -330,3 +330,49 @@ async fn p05_stalled_readers_do_not_let_the_log_grow() {
     assert_eq!(stalled.len(), 100);
     assert_eq!(database.credential_epoch().await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn letters_are_counted_once_until_the_library_changes() {
+    let (_folder, database) = fresh().await;
+    let library = database.set_libraries(&["/media/music".to_owned()]).await.unwrap()[0].id;
+    let viewer = |name: &'static str| {
+        let database = database.clone();
+        async move { Viewer::of(&database.add_user(name, Role::User, "hash").await.unwrap()) }
+    };
+    let (ann, bob) = (viewer("ann").await, viewer("bob").await);
+    database.record(library, &[found(1), found(31)]).await.unwrap();
+    let count = async |viewer: &Viewer, list| database.letters(viewer, list, 200).await.unwrap();
+    let letter = |artists| vec![("a".to_owned(), artists)];
+    assert_eq!(count(&ann, Lettered::Artists).await, letter(2));
+    // A change that does not move the clock on, so that whoever counts anew is found out.
+    sqlx::query("UPDATE artists SET sort_name = 'z' || sort_name").execute(&database.writer).await.unwrap();
+    assert_eq!(count(&ann, Lettered::Artists).await, letter(2), "nothing is counted twice");
+    assert_eq!(count(&bob, Lettered::Artists).await, [("z".to_owned(), 2)], "other eyes see for themselves");
+    assert_eq!(count(&ann, Lettered::AlbumsByName).await, letter(2), "and so is each list");
+    database.record(library, &[found(61)]).await.unwrap();
+    assert_eq!(count(&ann, Lettered::Artists).await, [("a".to_owned(), 1), ("z".to_owned(), 2)]);
+    assert_eq!(count(&ann, Lettered::AlbumsByName).await, letter(3));
+}
+
+#[tokio::test]
+async fn p12_albums_of_an_earlier_release_have_the_moods_of_their_songs_without_a_scan() {
+    let (folder, database) = fresh().await;
+    let library = database.set_libraries(&["/media/music".to_owned()]).await.unwrap()[0].id;
+    let viewer = Viewer::of(&database.add_user("ann", Role::User, "hash").await.unwrap());
+    let mut moody = found(2);
+    moody.tags.details.track.moods = vec!["Calm".to_owned(), "Wet".to_owned()];
+    database.record(library, &[found(1), moody, found(11)]).await.unwrap();
+    let moods = async |database: &Sqlite| {
+        let albums = database.albums(&viewer, &AlbumOrder::ByName, None, 0, 10).await.unwrap();
+        albums.into_iter().map(|album| album.moods.join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(moods(&database).await, ["Calm Wet", ""]);
+    for sql in
+        ["ALTER TABLE album_totals DROP COLUMN moods", "DELETE FROM _sqlx_migrations WHERE version = 17"]
+    {
+        sqlx::query(sql).execute(&database.writer).await.unwrap();
+    }
+    database.close().await;
+    let database = Sqlite::open(&folder.path().join("test.db")).await.unwrap();
+    assert_eq!(moods(&database).await, ["Calm Wet", ""]);
+}

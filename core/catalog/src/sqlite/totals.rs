@@ -2,17 +2,24 @@
 //!
 //! Totals are counted anew for the albums that a transaction touched, never added to, so they cannot drift.
 
+use budget::limits::ALBUM_MOODS_MAX;
+
 use super::playing::Write;
-use super::{Result, json_ids};
+use super::{Result, json_ids, limit};
 
 const FORGET_ALBUMS: &str = "DELETE FROM album_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
 const COUNT_ALBUMS: &str =
-    "INSERT INTO album_totals (album_id, library_id, tracks, duration_ms, year, genre, has_cover, release)
+    "INSERT INTO album_totals (album_id, library_id, tracks, duration_ms, year, genre, has_cover, release, moods)
     SELECT t.album_id, t.library_id, count(*), sum(t.duration_ms), max(t.year), min(nullif(t.genres, '')),
         max(t.cover_path IS NOT NULL OR t.cover_blob IS NOT NULL),
         (SELECT f.release FROM tracks f INDEXED BY tracks_by_album
             WHERE f.album_id = t.album_id AND f.library_id = t.library_id AND f.missing = 0 AND f.private = 0
-            ORDER BY ifnull(f.disc, 1), ifnull(f.track, 1000000) LIMIT 1)
+            ORDER BY ifnull(f.disc, 1), ifnull(f.track, 1000000) LIMIT 1),
+        (SELECT nullif(json_group_array(m.mood), '[]') FROM (
+            SELECT DISTINCT v.value AS mood
+            FROM tracks f INDEXED BY tracks_by_album CROSS JOIN json_each(f.details, '$.f') v
+            WHERE f.album_id = t.album_id AND f.library_id = t.library_id AND f.missing = 0 AND f.private = 0
+            LIMIT ?2) m)
     FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
     WHERE t.missing = 0 AND t.private = 0 GROUP BY t.album_id, t.library_id";
 const FORGET_GENRES: &str = "DELETE FROM genre_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
@@ -35,7 +42,9 @@ const INDEX_TRACKS: &str = "INSERT OR REPLACE INTO track_words (rowid, title, al
 /// Counts these albums anew. Each album is named once.
 pub(super) async fn refresh(tx: &mut Write, albums: &[i64]) -> Result<()> {
     let albums = json_ids(albums);
-    for sql in [FORGET_ALBUMS, COUNT_ALBUMS, FORGET_GENRES, COUNT_GENRES, DATE_ALBUMS] {
+    sqlx::query(FORGET_ALBUMS).bind(&albums).execute(&mut **tx).await?;
+    sqlx::query(COUNT_ALBUMS).bind(&albums).bind(limit(ALBUM_MOODS_MAX)).execute(&mut **tx).await?;
+    for sql in [FORGET_GENRES, COUNT_GENRES, DATE_ALBUMS] {
         sqlx::query(sql).bind(&albums).execute(&mut **tx).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use store::FolderId;
 use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
 use crate::list::{Drawn, Keyed, Pages, Rows, draws};
-use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist, VideoInfo};
+use crate::model::{AlbumID3, ArtistID3, Bare, Child, OldArtist};
 use crate::params::Params;
 use crate::reply::Writer;
 
@@ -110,13 +110,6 @@ pub(crate) async fn videos(call: Call) -> Answer {
     let show = move |out: &mut Writer, video: &Video| out.row(&Child::of_video(video));
     let rows = Keyed::new(&call.reader()?, read, |video: &Video| video.track.id, show);
     call.list("videos", &Bare {})?.part("video", rows).answer().await
-}
-
-/// `getVideoInfo`: what is in a video besides its pictures.
-pub(crate) async fn video_info(call: Call) -> Answer {
-    let id: TrackId = call.params.id("id")?;
-    let video = call.catalog().video(&call.viewer()?, id).await?;
-    call.one("videoInfo", &VideoInfo::of(&video))
 }
 
 /// `getStarred`: what the user starred, albums as directories.

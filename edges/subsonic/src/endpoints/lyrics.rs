@@ -208,9 +208,8 @@ fn read_now(beside: Option<&Source>, source: &Source) -> Result<Vec<Lyrics>, Err
     Ok(texts)
 }
 
-/// The file of the same name with another ending, in which the text of a song or a video would lie. What was sent has none beside
-/// it.
-pub(super) fn beside(track: &Track, suffix: &str) -> Option<Place> {
+/// The file of the same name with another ending, in which the text of a song would lie. What was sent has none beside it.
+fn beside(track: &Track, suffix: &str) -> Option<Place> {
     let path = track.path.as_str();
     let stem =
         path.strip_suffix(track.suffix.as_str()).or_else(|| path.rsplit_once('.').map(|(stem, _)| stem))?;

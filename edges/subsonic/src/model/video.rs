@@ -4,6 +4,7 @@ use catalog::{Caption, Sound, TrackId, Video};
 use serde::Serialize;
 
 use super::Shown;
+use crate::captions::{Beside, Purpose};
 
 /// Tracks of sound and of text. Conversions are none: what an address asks for is made when it is asked.
 #[derive(Serialize)]
@@ -18,7 +19,7 @@ pub(crate) struct VideoInfo<'a> {
 /// A track of text.
 #[derive(Serialize)]
 struct Captions<'a> {
-    /// Its number in the file; clients take it for a text.
+    /// Of a text in the file its number, of a file beside it the end of its name.
     id: String,
     name: String,
     #[serde(rename = "languageCode", skip_serializing_if = "Option::is_none")]
@@ -40,13 +41,13 @@ struct AudioTrack<'a> {
 struct Conversion {}
 
 impl<'a> VideoInfo<'a> {
-    /// Of a video at which nobody has looked, or which cannot be read, nothing is known.
-    pub(crate) fn of(video: &'a Video) -> Self {
+    /// Of a video at which nobody has looked, or which cannot be read, nothing is known but what lies beside it.
+    pub(crate) fn of(video: &'a Video, beside: &'a [Beside]) -> Self {
         let (sounds, captions) =
             video.facts().map_or((&[][..], &[][..]), |facts| (&facts.sounds, &facts.captions));
         VideoInfo {
             id: Shown(video.track.id),
-            captions: captions.iter().map(Captions::of).collect(),
+            captions: beside.iter().map(Captions::beside).chain(captions.iter().map(Captions::of)).collect(),
             audio_track: sounds.iter().map(AudioTrack::of).collect(),
             conversion: Vec::new(),
         }
@@ -58,6 +59,18 @@ impl<'a> Captions<'a> {
         let Caption { stream, codec, language } = caption;
         let language = language.as_deref();
         Captions { id: stream.to_string(), name: named(language, codec), language_code: language }
+    }
+
+    fn beside(file: &'a Beside) -> Self {
+        let Beside { id, language, purpose, written } = file;
+        let purpose = match purpose {
+            Purpose::Default | Purpose::Plain => "",
+            Purpose::Sdh => ", for the hard of hearing",
+            Purpose::Forced => ", forced",
+        };
+        let language = language.as_deref();
+        let name = named(language, &format!("{}{purpose}", written.suffix()));
+        Captions { id: id.clone(), name, language_code: language }
     }
 }
 

@@ -136,9 +136,10 @@ enum Moment {
     Before(UnixMs),
 }
 
-// The key of an album without a known artist goes on behind a line's end with its folder.
+// The key of an album goes on behind its name where that is not enough: behind a line's end with the folder, where no artist is
+// known, and behind a carriage return with the release, where another one has the name.
 const ALBUM: &str = "t.album_id IN (SELECT id FROM albums
-    WHERE substr(key, 1, instr(key || char(10), char(10)) - 1) LIKE ? ESCAPE '\\')";
+    WHERE substr(key, 1, min(instr(key || char(10), char(10)), instr(key || char(13), char(13))) - 1) LIKE ? ESCAPE '\\')";
 const ARTIST: &str = "(t.artist_id IN (SELECT id FROM artists WHERE key LIKE ? ESCAPE '\\')
     OR t.id IN (SELECT c.track_id FROM track_credits c WHERE c.role = 1
         AND c.artist_id IN (SELECT id FROM artists WHERE key LIKE ? ESCAPE '\\')))";
@@ -223,23 +224,33 @@ fn ends(span: Span) -> [Value; 2] {
 
 /// A condition on a text that is compared as it is.
 fn spelled(words: &Words) -> Value {
-    Value::Text(pattern(words, str::to_owned))
+    let (before, text, after) = parts(words);
+    Value::Text(pattern(before, text, after))
 }
 
-/// A condition on a key of [`fold`].
+/// A condition on a key of [`fold`]. A name has no blanks at its ends, so one at an end of the condition's text counts only where
+/// the name may go on: what begins with "the " is "The Band" and not "Therapy".
 fn folded(words: &Words) -> Value {
-    Value::Text(pattern(words, fold::key))
+    let (before, text, after) = parts(words);
+    let blank = |goes_on: &str, is_blank: bool| if is_blank && !goes_on.is_empty() { " " } else { "" };
+    let first = blank(before, text.starts_with(char::is_whitespace));
+    let last = blank(after, text.ends_with(char::is_whitespace));
+    Value::Text(pattern(before, &format!("{first}{}{last}", fold::key(text)), after))
 }
 
-/// A condition as a pattern of `LIKE` in which no sign of the user's means anything but itself.
-fn pattern(words: &Words, spell: fn(&str) -> String) -> String {
-    let (before, text, after) = match words {
+/// A condition's text, and what of a pattern stands before and behind it.
+fn parts(words: &Words) -> (&'static str, &str, &'static str) {
+    match words {
         Words::Is(text) => ("", text, ""),
         Words::Contains(text) => ("%", text, "%"),
         Words::Begins(text) => ("", text, "%"),
         Words::Ends(text) => ("%", text, ""),
-    };
-    let text = spell(text).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    }
+}
+
+/// A pattern of `LIKE` in which no sign of the user's means anything but itself.
+fn pattern(before: &str, text: &str, after: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("{before}{text}{after}")
 }
 
@@ -249,11 +260,23 @@ mod tests {
 
     #[test]
     fn signs_of_patterns_mean_themselves() {
-        let check = |words: Words, expected: &str| assert_eq!(pattern(&words, fold::key), expected);
+        let check = |words: Words, expected: &str| assert_eq!(folded(&words), Value::Text(expected.into()));
         check(Words::Is("100%_\\ Pure".into()), "100\\%\\_\\\\ pure");
         check(Words::Contains("a".into()), "%a%");
         check(Words::Begins("a%".into()), "a\\%%");
         check(Words::Ends("É".into()), "%é");
+    }
+
+    #[test]
+    fn a_blank_at_an_end_counts_where_a_name_may_go_on() {
+        let check = |words: Words, of_key: &str, of_text: &str| {
+            assert_eq!(folded(&words), Value::Text(of_key.into()), "{words:?}");
+            assert_eq!(spelled(&words), Value::Text(of_text.into()), "{words:?}");
+        };
+        check(Words::Is(" The  Who ".into()), "the who", " The  Who ");
+        check(Words::Begins(" The ".into()), "the %", " The %");
+        check(Words::Ends(" who ".into()), "% who", "% who ");
+        check(Words::Contains(" and\u{3000}".into()), "% and %", "% and\u{3000}%");
     }
 
     #[test]

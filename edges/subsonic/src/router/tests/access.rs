@@ -112,9 +112,9 @@ async fn p08_every_route_asks_the_access_table() {
                     assert!(name.contains("Podcast"));
                     Some(70)
                 }
-                // It is asked by POST, and this server has nothing to make sound or texts with.
+                // It is asked by POST, and this server has nothing to make sound with.
                 "getTranscodeDecision" => Some(10),
-                "getTranscodeStream" | "hls.m3u8" | "getCaptions" => Some(0),
+                "getTranscodeStream" | "hls.m3u8" => Some(0),
                 _ => route.refusal.map(|_| 0),
             };
             assert_eq!((user, admin), (wanted, wanted), "{endpoint}");
