@@ -44,14 +44,4 @@ impl Later {
         let name = from.file_name().expect("a folder with a name");
         std::fs::remove_dir_all(self.folder.join(name)).expect("what came to be removed");
     }
-
-    /// Takes all of it away again.
-    ///
-    /// # Panics
-    /// When it cannot be removed.
-    pub fn clear(&self) {
-        for entry in std::fs::read_dir(&self.folder).expect("a folder").flatten() {
-            std::fs::remove_dir_all(entry.path()).expect("what came to be removed");
-        }
-    }
 }

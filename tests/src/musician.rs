@@ -21,15 +21,22 @@ pub struct Musician {
     server: SocketAddr,
     bearer: String,
     from: IpAddr,
+    engine: &'static str,
 }
 
 impl Musician {
-    /// This person at this server.
+    /// This person at this server, for the engine that needs no model.
     pub fn of(server: &Server, login: &Login, from: IpAddr) -> Self {
-        Musician { server: server.address, bearer: login.bearer(), from }
+        Musician { server: server.address, bearer: login.bearer(), from, engine: "spectral" }
     }
 
-    /// Sends a song for the engine without a model, and again when he is refused and the time has come: the job.
+    /// The same for another engine.
+    #[must_use]
+    pub fn with_engine(self, engine: &'static str) -> Self {
+        Musician { engine, ..self }
+    }
+
+    /// Sends a song, and again when he is refused and the time has come: the job.
     ///
     /// # Errors
     /// Why there is none.
@@ -37,8 +44,9 @@ impl Musician {
         let mut form = Vec::with_capacity(song.len() + 512);
         let head = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"async_mode\"\r\n\r\ntrue\r\n--{BOUNDARY}\r\n\
-             Content-Disposition: form-data; name=\"engine\"\r\n\r\nspectral\r\n--{BOUNDARY}\r\n\
-             Content-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n"
+             Content-Disposition: form-data; name=\"engine\"\r\n\r\n{}\r\n--{BOUNDARY}\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n",
+            self.engine
         );
         form.extend_from_slice(head.as_bytes());
         form.extend_from_slice(song);

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use budget::limits::SEPARATE_STRANGERS_MAX;
 use serde_json::{Value, json};
 use tests::http::Answer;
 use tests::media::ffmpeg;
@@ -269,15 +270,16 @@ fn what_cannot_be_taken_apart_is_refused_or_fails_and_says_why() {
 fn a_job_that_is_cancelled_stays_so_and_leaves_no_result() {
     let house = House::new("");
     let mira = &house.server.mira;
-    let long = sound::wav(5, sound::WAV_HEAD_BYTES + 60 * 44_100 * 4);
-    let job = house.begin(mira, "", &long);
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = folder.path().join("song.flac");
+    // Minutes of work, so that it is not done before somebody cancels it, however busy this machine is.
+    ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac"], &long);
+    let job = house.begin(mira, "", &fs::read(&long).expect("a file"));
     let answer = house.ask(mira, "DELETE", &job, &[]);
     assert_eq!((answer.status, &answer.json()["job"]["status"]), (200, &json!("cancelled")));
     assert_eq!(house.ask(mira, "GET", &format!("{job}/result"), &[]).status, 404);
     assert_eq!(house.ask(mira, "DELETE", &job, &[]).json()["job"]["status"], "cancelled");
-    eventually("no child works for it", Duration::from_secs(5), || {
-        tests::children_of(house.server.id()) == 0
-    });
+    eventually("no child is left of it", WITHIN, || tests::children_of(house.server.id()) == 0);
     let cleared = house.ask(&house.server.admin, "DELETE", "/models/cache", &[]);
     assert_eq!((cleared.status, &cleared.json()["status"]), (200, &json!("ok")));
     assert_eq!(house.ask(mira, "DELETE", "/models/cache", &[]).status, 403);
@@ -315,6 +317,18 @@ fn with_an_open_door_the_lines_of_the_splitters_users_run_as_written() {
     let head = shell(&format!("curl -sS -I \"{url}/health\""), folder.path());
     assert!(head.to_lowercase().contains("x-process-time: 0."), "{head}");
     assert_eq!(house.server.get("/tracks", &[]).status, 401, "nothing else is open");
+    for (name, label, value) in [
+        ("stems_stranger_songs_total", "", 2.0),
+        ("stems_stranger_songs_refused_total", "", 0.0),
+        ("map_entries", "map=\"strangers\"", 1.0),
+        ("map_entries_max", "map=\"strangers\"", SEPARATE_STRANGERS_MAX as f64),
+        ("slots_used", "what=\"strangers\"", 0.0),
+        ("slots_peak", "what=\"strangers\"", 1.0),
+        ("slots_refused_total", "what=\"strangers_per_address\"", 0.0),
+    ] {
+        let labels: &[&str] = if label.is_empty() { &[] } else { &[label] };
+        assert_eq!(house.server.metric_of(name, labels), value, "{name} {label}");
+    }
     let closed = House::new("");
     assert_eq!(closed.server.send("POST", "/separate", &[], b"").status, 401);
 }

@@ -3,7 +3,7 @@
 //! System packages come by `apt-get` when we are root and it is there; else they are named. Python packages go into
 //! their own folder under `target/tools`, at versions written here, and never into the system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Error, ErrorKind, Result, files, run};
@@ -38,6 +38,8 @@ pub enum Tool {
     Valgrind,
     /// Writes down system calls.
     Strace,
+    /// What plays and sings a song of which every stem is known.
+    Synthesizer,
     /// The browser whose pages speak to a server of another origin.
     Chromium,
 }
@@ -60,6 +62,11 @@ impl Tool {
             Tool::Time => run::there("/usr/bin/time", "--version"),
             Tool::Valgrind => run::there("valgrind", "--version"),
             Tool::Strace => run::there("strace", "--version"),
+            Tool::Synthesizer => {
+                run::there("fluidsynth", "--version")
+                    && run::there("espeak-ng", "--version")
+                    && Path::new("/usr/share/sounds/sf2/FluidR3_GM.sf2").is_file()
+            }
             Tool::Chromium => run::there("chromium", "--version"),
             Tool::Python => {
                 let mut python = Command::new("python3");
@@ -90,6 +97,7 @@ impl Tool {
             Tool::Node => &[],
             Tool::Valgrind => &["valgrind"],
             Tool::Strace => &["strace"],
+            Tool::Synthesizer => &["fluidsynth", "fluid-soundfont-gm", "espeak-ng"],
             Tool::Chromium => &["chromium"],
         }
     }

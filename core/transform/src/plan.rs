@@ -26,7 +26,7 @@ pub use pass::faststart_args;
 pub use pictures::cell_size;
 pub use segments::{Segments, Variant};
 pub use sound::Heard;
-pub(crate) use sound::samples_args;
+pub(crate) use sound::{floats_args, samples_args};
 
 /// What happens to what a child wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

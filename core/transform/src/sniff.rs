@@ -5,7 +5,8 @@
 //! source whose first bytes fit none is refused before a process starts.
 //!
 //! Sources: ISO 14496-12 section 4.3, RFC 8794, ISO 13818-1 section 2.4.3.2 (transport) and 2.5.3.3 (program stream),
-//! ISO 13818-7 section 6.2 (ADTS), RFC 3533, RFC 9639, EBU Tech 3306, ID3 2.4 section 3.1.
+//! ISO 13818-7 section 6.2 (ADTS), RFC 3533, RFC 9639, EBU Tech 3306, ID3 2.4 section 3.1, the Advanced Systems Format
+//! Specification 1.20 section 3.1, the WavPack 4 and 5 file format.
 
 mod codecs;
 
@@ -42,6 +43,10 @@ pub enum Demuxer {
     Aac,
     /// Animated GIF.
     Gif,
+    /// Windows Media.
+    Asf,
+    /// WavPack.
+    WavPack,
 }
 
 /// A transport packet, and one with a time stamp before it as cameras write them.
@@ -49,7 +54,7 @@ const TS_PACKET_BYTES: [(usize, usize); 2] = [(0, 188), (4, 192)];
 
 impl Demuxer {
     /// All of them.
-    pub const ALL: [Demuxer; 13] = [
+    pub const ALL: [Demuxer; 15] = [
         Demuxer::Mov,
         Demuxer::Matroska,
         Demuxer::Avi,
@@ -63,6 +68,8 @@ impl Demuxer {
         Demuxer::Mp3,
         Demuxer::Aac,
         Demuxer::Gif,
+        Demuxer::Asf,
+        Demuxer::WavPack,
     ];
 
     /// The one for a source with these first bytes; [`DEMUXER_HEAD_BYTES`](budget::limits::DEMUXER_HEAD_BYTES) of them
@@ -86,6 +93,8 @@ impl Demuxer {
             [b'F', b'L', b'V', 1, ..] => Demuxer::Flv,
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Demuxer::Gif,
             [0, 0, 1, 0xba, ..] => Demuxer::MpegPs,
+            [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, ..] => Demuxer::Asf,
+            [b'w', b'v', b'p', b'k', ..] => Demuxer::WavPack,
             [b'I', b'D', b'3', ..] => return behind_tag(head),
             _ if is_transport(head) => Demuxer::MpegTs,
             _ => return elementary(head),
@@ -108,6 +117,8 @@ impl Demuxer {
             Demuxer::Mp3 => "mp3",
             Demuxer::Aac => "aac",
             Demuxer::Gif => "gif",
+            Demuxer::Asf => "asf",
+            Demuxer::WavPack => "wv",
         }
     }
 }

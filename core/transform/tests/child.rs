@@ -298,3 +298,28 @@ async fn ffprobe_answers() {
     assert!(String::from_utf8_lossy(&made).contains("\"codec_name\""), "{}", String::from_utf8_lossy(&made));
     assert!(ended.peak_bytes > 5 << 20, "{ended:?}");
 }
+
+#[tokio::test]
+async fn a_song_comes_as_samples_and_what_is_none_is_refused() {
+    let media = Media::new();
+    media.video("a.mp4", 2, 300);
+    let ffmpeg = ffmpeg().await;
+    let mut song = ffmpeg.decode(&media.file("a.mp4")).await.unwrap();
+    let (channels, rate_hz) = (u64::from(song.channels), u64::from(song.sample_rate_hz));
+    assert!(song.samples.is_some_and(|samples| samples.abs_diff(2 * rate_hz) < rate_hz / 10), "{song:?}");
+    let (mut buffer, mut bytes) = ([0; 4_096], 0);
+    loop {
+        match song.read(&mut buffer).await.unwrap() {
+            0 => break,
+            count => bytes += count as u64,
+        }
+    }
+    assert_eq!(bytes % (4 * channels), 0);
+    assert!((bytes / 4 / channels).abs_diff(2 * rate_hz) < rate_hz / 10, "{bytes} bytes");
+    std::fs::write(media.path("a.mp3"), "Once upon a midnight dreary, ".repeat(99)).unwrap();
+    std::fs::write(media.path("a.wma"), b"\x30\x26\xb2\x75\x8e\x66\xcf\x11 and nothing of it").unwrap();
+    for name in ["a.mp3", "a.wma"] {
+        let refused = ffmpeg.decode(&media.file(name)).await.unwrap_err();
+        assert_eq!(refused.kind, transform::ErrorKind::Unsupported, "{name}: {refused}, {}", refused.words);
+    }
+}

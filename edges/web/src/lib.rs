@@ -83,7 +83,7 @@ pub use observe::{Observed, observe};
 pub use operations::Operations;
 pub use origin::{BadUrl, BaseUrl, Origins};
 pub use routes::{ROUTES, Route};
-pub use stems::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+pub use stems::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Strangers, Submit, Taking};
 
 /// What the routes work with.
 pub struct Parts {
@@ -107,6 +107,8 @@ pub struct Parts {
     pub splitter: Arc<dyn Splitter>,
     /// `stems.public`: whether the splitter's own routes are open to strangers.
     pub stems_are_public: bool,
+    /// What they may have of them then.
+    pub strangers: Strangers,
     /// The widths in which videos are offered: `cdn.ladder`.
     pub ladder: Arc<[u64]>,
     /// The law.
@@ -138,8 +140,6 @@ pub(crate) struct App {
     parts: Parts,
     /// The text of `/openapi.json`.
     description: Bytes,
-    /// What strangers may have of the splitter.
-    strangers: stems::Strangers,
 }
 
 impl Deref for App {
@@ -154,6 +154,6 @@ impl Deref for App {
 /// is merged into this one must not have a fallback of its own.
 pub fn router(parts: Parts) -> Router {
     let description = openapi::text(&parts.base_url, parts.beside.clone());
-    let app = Arc::new(App { parts, description, strangers: stems::Strangers::new() });
+    let app = Arc::new(App { parts, description });
     routes::build(app)
 }

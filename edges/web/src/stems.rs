@@ -16,7 +16,8 @@ mod tracks;
 mod wish;
 mod zip;
 
-pub(crate) use asker::{Asker, Strangers};
+pub(crate) use asker::Asker;
+pub use asker::Strangers;
 pub(crate) use jobs::{
     __path_cancel, __path_events, __path_result, __path_status, cancel, events, result, status,
 };

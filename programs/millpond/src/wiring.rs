@@ -225,6 +225,8 @@ impl Faces<'_> {
         );
         let mut registry = registry;
         watchers.register(&mut registry);
+        let strangers = web::Strangers::default();
+        strangers.register(&mut registry);
         let base_url = settings.server.base_url.clone();
         let cors_origins = settings.server.cors_origins.clone();
         let health = Health::new(
@@ -257,6 +259,7 @@ impl Faces<'_> {
             transforms: Some(making.transforms.clone()),
             splitter: Arc::new(Stems::clone(stems)),
             stems_are_public: settings.stems.public,
+            strangers,
             ladder: settings.cdn.ladder.widths().into(),
             budget: home.budget.clone(),
             scanner: (*scanner).clone(),

@@ -74,6 +74,103 @@ fn stems_of_a_coded_song_begin_and_end_with_the_song() {
     }
 }
 
+/// A box of an MP4.
+fn boxed(name: &[u8; 4], inside: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(inside.len() + 8).expect("a small box");
+    [&length.to_be_bytes()[..], name, inside].concat()
+}
+
+/// Adds a box to the end of the innermost of these, all of which grow by it. Nothing lies behind them that others point at.
+fn with_box(file: &mut Vec<u8>, path: &[&[u8; 4]], added: &[u8]) {
+    let (mut at, mut end, mut heads) = (0, file.len(), Vec::new());
+    let length =
+        |file: &[u8], at: usize| u32::from_be_bytes(file[at..at + 4].try_into().expect("four bytes"));
+    for name in path {
+        while &file[at + 4..at + 8] != *name {
+            at += length(file, at) as usize;
+            assert!(at < end, "no {name:?}");
+        }
+        heads.push(at);
+        end = at + length(file, at) as usize;
+        // The box of tags has a version in front.
+        at += if *name == b"meta" { 12 } else { 8 };
+    }
+    for head in heads {
+        let grown = length(file, head) + u32::try_from(added.len()).expect("a small box");
+        file[head..head + 4].copy_from_slice(&grown.to_be_bytes());
+    }
+    file.splice(end..end, added.iter().copied());
+}
+
+#[test]
+fn a_song_of_itunes_begins_and_ends_where_its_tag_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = folder.path().join("song.wav");
+    noise(&song, "3.217");
+    let whole = decoded(&song);
+    let coded = folder.path().join("a.m4a");
+    let name = song.to_str().expect("a name");
+    media::ffmpeg(["-i", name, "-c:a", "aac", "-b:a", "192k", "-use_editlist", "0"], &coded);
+    let plain = fs::read(&coded).expect("a file");
+    // The encoder of ffmpeg begins with one packet that is no song.
+    let (delay, samples) = (1_024, whole.len());
+    let padding = (samples + delay).next_multiple_of(1_024) - samples - delay;
+    let value = format!(" 00000000 {delay:08X} {padding:08X} {samples:016X} 00000000 00000000");
+    let tag = [
+        boxed(b"mean", b"\0\0\0\0com.apple.iTunes"),
+        boxed(b"name", b"\0\0\0\0iTunSMPB"),
+        boxed(b"data", &[b"\0\0\0\x01\0\0\0\0", value.as_bytes()].concat()),
+    ];
+    let mut tagged = plain.clone();
+    with_box(&mut tagged, &[b"moov", b"udta", b"meta", b"ilst"], &boxed(b"----", &tag.concat()));
+    for (bytes, expected) in [(&plain, samples + delay + padding), (&tagged, samples)] {
+        fs::write(&coded, bytes).expect("room");
+        let out = folder.path().join("stems");
+        let made = done(&coded, &out, &["--engine", "spectral", "--replace"]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        let stems = ["accompaniment", "vocals"].map(|stem| decoded(&out.join(format!("{stem}.wav"))));
+        let mix: Vec<f32> = stems[0].iter().zip(&stems[1]).map(|(a, b)| a + b).collect();
+        let late = if expected == samples { 0 } else { delay.cast_signed() };
+        assert_eq!((late_by(&mix, &whole), mix.len()), (late, expected));
+    }
+}
+
+#[test]
+fn songs_that_only_ffmpeg_knows_are_decoded_by_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = folder.path().join("song.wav");
+    noise(&song, "3.217");
+    let whole = decoded(&song);
+    // Each with the samples by which its decoder may be late, or longer.
+    for (name, coded, late_max) in [
+        ("a.opus", &["-c:a", "libopus", "-b:a", "256k"][..], 2),
+        ("ac3.mka", &["-c:a", "ac3", "-b:a", "448k"], 1_536),
+        ("five.mka", &["-c:a", "ac3", "-b:a", "448k", "-af", "pan=5.1|FL=FL|FR=FR|LFE=0*FL"], 1_536),
+        ("a.wma", &["-c:a", "wmav2", "-b:a", "192k"], 2_400),
+        ("a.wv", &["-c:a", "wavpack"], 1),
+        ("a.ts", &["-c:a", "ac3", "-b:a", "448k"], 1_536),
+    ] {
+        let coded_song = folder.path().join(name);
+        media::ffmpeg([&["-i", song.to_str().expect("a name")], coded].concat(), &coded_song);
+        let out = folder.path().join(format!("{name}-stems"));
+        let made = done(&coded_song, &out, &["--engine", "spectral"]);
+        assert!(made.status.success(), "{name}: {}", text(&made.stderr));
+        let stems = ["accompaniment", "vocals"].map(|stem| decoded(&out.join(format!("{stem}.wav"))));
+        let mix: Vec<f32> = stems[0].iter().zip(&stems[1]).map(|(a, b)| a + b).collect();
+        let late = late_by(&mix, &whole);
+        assert!(late.unsigned_abs() <= late_max, "{name}: {late} samples late");
+        let longer = mix.len().abs_diff(whole.len());
+        assert!(longer <= 2 * late_max, "{name}: {} of {} samples", mix.len(), whole.len());
+    }
+    let (opus, out) = (folder.path().join("a.opus"), folder.path().join("none"));
+    let absent = split(&opus, &out, &[]).env("PATH", "").output().expect("millpond starts");
+    assert_eq!(absent.status.code(), Some(1), "{}", text(&absent.stderr));
+    for said in ["not decoded here", "no ffmpeg", "hint: install ffmpeg", "transform.ffmpeg"] {
+        assert!(text(&absent.stderr).contains(said), "{}", text(&absent.stderr));
+    }
+    assert!(!out.exists());
+}
+
 #[test]
 fn stems_are_written_as_mp3_opus_and_m4a() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 //! Jobs that are cancelled, and whose children or servers are killed.
 
 use rustix::process::{Pid, Signal, kill_process};
-use tests::eventually;
+use tests::{children_of, eventually};
 
 use crate::house::{DONE_WITHIN, House};
 
@@ -22,6 +22,22 @@ fn a_job_that_is_cancelled_in_the_middle_leaves_no_child_no_file_and_no_permit()
     let other = house.split("long");
     assert_ne!(other, job);
     house.ask("DELETE", &format!("/jobs/{other}"));
+}
+
+#[test]
+fn a_job_that_is_cancelled_just_as_it_is_begun_with_has_no_child_afterwards() {
+    let house = House::new(&[("long", 600)], &["--stems-workers", "1"]);
+    // The line and whoever cancels look at each job at the same moment.
+    for round in 0..60 {
+        let job = house.split("long");
+        let answer = house.ask("DELETE", &format!("/jobs/{job}"));
+        assert_eq!((answer.status, house.state(&job).as_str()), (200, "cancelled"), "{}", answer.text());
+        assert_eq!(house.workers(), [0; 0], "somebody works for job {round}");
+    }
+    // What the disk was just asked for comes and goes behind the answer.
+    eventually("no file is left, and no child, not even a dead one", DONE_WITHIN, || {
+        house.making() == 0 && children_of(house.server.id()) == 0
+    });
 }
 
 #[test]

@@ -57,17 +57,22 @@ fn a_file_that_is_no_song_fails_with_its_reason_and_the_child_lives_on() {
 
 #[test]
 fn a_song_in_a_coding_that_only_ffmpeg_knows_is_taken_apart_too() {
-    let house = House::with(&[], 1, |root| {
-        media::ffmpeg(
-            ["-f", "lavfi", "-i", "anoisesrc=duration=4:sample_rate=48000", "-c:a", "libopus"],
-            &root.join("reed.opus"),
-        );
+    let songs =
+        [("reed.opus", "libopus"), ("rush.mkv", "ac3"), ("sedge.mkv", "wmav2"), ("lily.mkv", "wavpack")];
+    let house = House::with(&[], songs.len(), |root| {
+        for (name, coding) in songs {
+            let noise = "anoisesrc=duration=4:sample_rate=48000";
+            media::ffmpeg(["-f", "lavfi", "-i", noise, "-c:a", coding], &root.join(name));
+        }
     });
-    house.await_state(&house.split("reed"), "completed");
-    let answer = house.stem("reed", "accompaniment.wav");
-    assert_eq!(answer.status, 200);
-    let samples = (answer.body.len() - 44) / 4;
-    assert!(samples.abs_diff(4 * 44_100) < 44_100 / 10, "{samples} samples of four seconds");
+    for (name, _) in songs {
+        let title = name.split('.').next().expect("a name");
+        house.await_state(&house.split(title), "completed");
+        let answer = house.stem(title, "accompaniment.wav");
+        assert_eq!(answer.status, 200, "{name}");
+        let samples = (answer.body.len() - 44) / 4;
+        assert!(samples.abs_diff(4 * 44_100) < 44_100 / 10, "{name}: {samples} samples of four seconds");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! minute; networks as wide as Deezer's give what Spleeter itself gives, by his weights and by random ones for four and five stems; the
 //! whole network of Demucs runs within what is said of it.
 
+pub(super) mod quality;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

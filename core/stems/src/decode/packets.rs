@@ -15,7 +15,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-use super::edits::{Edit, Part, edits};
+use super::edits::{Edits, Part, edits};
 use super::media::{Allowance, Media, Metered};
 use crate::downmix::Place;
 use crate::{Error, ErrorKind, Format, Result};
@@ -34,7 +34,7 @@ pub(super) struct Packets {
     /// When the next packet begins, unless something is missing.
     next_begins: Option<i64>,
     /// What its file says of where the song is in the track, and what that is in samples once their rate is known.
-    edit: Option<Edit>,
+    edits: Edits,
     part: Part,
     /// What was decoded to learn the format, until somebody asks for it.
     first: Option<Vec<f32>>,
@@ -65,8 +65,8 @@ impl Packets {
             exact: is_exact(reader.as_ref(), track),
             counts_samples: counts_samples(reader.as_ref(), track),
             next_begins: None,
-            edit: edits.into_iter().find(|edit| edit.track == track),
-            part: Part::whole(claimed),
+            part: Part::default(),
+            edits,
             reader,
             decoder,
             track,
@@ -162,10 +162,8 @@ impl Packets {
     /// The first samples are there: what they are is known from now on, and which of them are heard.
     fn begun_as(&mut self, found: Format) {
         self.format = found;
-        if let Some(edit) = self.edit {
-            self.part = edit.part(self.format.rate_hz, self.format.samples);
-            self.format.samples = self.part.expected;
-        }
+        self.part = self.edits.part(self.track, self.format.rate_hz, self.format.samples);
+        self.format.samples = self.part.expected;
     }
 
     /// Leaves of what was decoded what is heard.

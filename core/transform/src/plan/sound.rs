@@ -66,6 +66,14 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
     })
 }
 
+/// What ffmpeg is told to decode this track as it is into floats of little end first, which it writes to its standard output.
+pub(crate) fn floats_args(probe: &Probe, track: &AudioTrack) -> Argv {
+    let argv = Argv::ffmpeg().reading(probe.demuxer, Input::Descriptor).source(Input::Descriptor);
+    let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-threads", "1", "-ac"]);
+    let argv = argv.number(u64::from(track.channels)).fixed(&["-ar"]).number(u64::from(track.sample_rate_hz));
+    argv.fixed(&["-c:a", "pcm_f32le", "-f", "f32le"]).into_pipe()
+}
+
 /// What ffmpeg is told to encode stereo that comes over its standard input, as floats of little end first, into the regular
 /// file that its standard output is. Its heads say exactly how long the sound is and where it begins.
 pub(crate) fn samples_args(encoding: Encoding, bitrate: Bitrate, own_hz: u32) -> Argv {

@@ -15,7 +15,7 @@ pub(crate) const DECODERS: &str = concat!(
     "flv,vp6f,vp6,msmpeg4,msmpeg4v2,gif,png,bmp,webp,",
     // Sound.
     "aac,aac_latm,mp3float,mp3,mp2,mp2float,mp1,mp1float,opus,vorbis,flac,alac,ac3,eac3,dca,truehd,mlp,amrnb,amrwb,",
-    "nellymoser,speex,libspeex,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_swf,gsm_ms,",
+    "wmav1,wmav2,wmapro,wmalossless,wavpack,nellymoser,speex,libspeex,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_swf,gsm_ms,",
     // Samples as they are.
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_u8,pcm_s8,",
     "pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd,",

@@ -21,6 +21,8 @@ fn each_container_has_its_demuxer() {
     check(b"FLV\x01\x05", Some(Demuxer::Flv));
     check(b"GIF89a\x01\0", Some(Demuxer::Gif));
     check(b"\0\0\x01\xba\x44\0", Some(Demuxer::MpegPs));
+    check(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", Some(Demuxer::Asf));
+    check(b"wvpk\x20\x10\0\0", Some(Demuxer::WavPack));
 }
 
 #[test]

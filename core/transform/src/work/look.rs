@@ -168,7 +168,7 @@ async fn demuxer_of(source: &Source) -> Result<Demuxer, Error> {
 }
 
 /// All that ffprobe prints, which is little.
-async fn read_all(child: &mut Child) -> Result<Vec<u8>, Error> {
+pub(crate) async fn read_all(child: &mut Child) -> Result<Vec<u8>, Error> {
     let mut printed = Vec::new();
     let Some(mut output) = child.take_output() else { return Ok(printed) };
     let mut buffer = [0; 4 * 1_024];

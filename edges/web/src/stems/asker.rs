@@ -16,6 +16,8 @@ use budget::limits::{
 };
 use budget::{BoundedMap, Slot, Slots, network_of};
 use catalog::{Job, Role, UserId};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
 use transform::Asker as Maker;
 
 use crate::App;
@@ -97,22 +99,45 @@ impl Asker {
     }
 }
 
-/// What strangers may have, by network. Users have their own limits.
-pub(crate) struct Strangers {
+/// What strangers may have of the splitter, by network. Users have their own limits. A clone is the same.
+#[derive(Clone)]
+pub struct Strangers {
     /// How many songs came in the minute that began with the first.
     sent: BoundedMap<IpAddr, Arc<AtomicU32>>,
     at_once: Slots<IpAddr>,
+    songs: Counter,
+    songs_refused: Counter,
 }
 
-impl Strangers {
-    pub(crate) fn new() -> Strangers {
+impl Default for Strangers {
+    /// Nobody came yet.
+    fn default() -> Strangers {
         let at_once = Slots::new(
             "strangers",
             "strangers_per_address",
             SEPARATE_STRANGERS_MAX,
             SEPARATE_STRANGER_AT_ONCE_MAX,
         );
-        Strangers { sent: BoundedMap::new("strangers", SEPARATE_STRANGERS_MAX, MINUTE), at_once }
+        Strangers {
+            sent: BoundedMap::new("strangers", SEPARATE_STRANGERS_MAX, MINUTE),
+            at_once,
+            songs: Counter::default(),
+            songs_refused: Counter::default(),
+        }
+    }
+}
+
+impl Strangers {
+    /// Shows `stems_stranger_songs_total` and `stems_stranger_songs_refused_total`, the networks that are remembered
+    /// (`map_entries{map="strangers"}`), and the requests at work for them (`slots_used{what="strangers"}`, and those refused
+    /// as `strangers` or `strangers_per_address`).
+    pub fn register(&self, registry: &mut Registry) {
+        self.sent.register(registry);
+        self.at_once.register(registry);
+        let help = "Songs that strangers were let send";
+        registry.register("stems_stranger_songs", help, self.songs.clone());
+        let help = "Songs of strangers that were refused, because their address had sent as many within the minute as it may";
+        registry.register("stems_stranger_songs_refused", help, self.songs_refused.clone());
     }
 
     /// A place for a request that takes its time; a user needs none.
@@ -126,8 +151,10 @@ impl Strangers {
         let Asker::Stranger(network) = asker else { return Ok(()) };
         let sent = self.sent.get_or_insert(*network, Arc::default());
         if sent.fetch_add(1, Ordering::Relaxed) < SEPARATE_STRANGER_PER_MINUTE_MAX {
+            self.songs.inc();
             return Ok(());
         }
+        self.songs_refused.inc();
         let text =
             format!("at most {SEPARATE_STRANGER_PER_MINUTE_MAX} songs a minute are taken from one address");
         Err(Error::new(Code::TooMany, text).retry_after(MINUTE))
@@ -140,7 +167,7 @@ mod tests {
 
     #[test]
     fn p05_strangers_of_one_network_have_their_share_and_no_other_network_pays_for_them() {
-        let strangers = Strangers::new();
+        let strangers = Strangers::default();
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| Asker::Stranger(text.parse().unwrap()));
         for _ in 0..SEPARATE_STRANGER_PER_MINUTE_MAX {
             strangers.count(&one).unwrap();

@@ -27,7 +27,7 @@ use tower::ServiceExt;
 
 use crate::tests::stems::NoSplitter;
 use crate::tests::whole;
-use crate::{BaseUrl, Health, Observed, Operations, Origins, Parts};
+use crate::{BaseUrl, Health, Observed, Operations, Origins, Parts, Strangers};
 
 /// The login password of Bob.
 pub(super) const PASSWORD: &str = "correct horse: battery staple";
@@ -350,6 +350,8 @@ fn parts(
     let scanner = Scanner::new(Arc::clone(catalog) as Arc<dyn Inventory>, folders.clone(), budget.clone());
     let mut registry = Registry::with_prefix("millpond");
     operations.register(&mut registry);
+    let strangers = Strangers::default();
+    strangers.register(&mut registry);
     Parts {
         catalog: Arc::clone(catalog),
         sign_in: sign_in.clone(),
@@ -361,6 +363,7 @@ fn parts(
         transforms: None,
         splitter: Arc::new(NoSplitter),
         stems_are_public: wishes.stems_are_public,
+        strangers,
         ladder: [320, 640].into(),
         budget: budget.clone(),
         scanner: scanner.clone(),

@@ -202,4 +202,10 @@ async fn p08_strangers_get_in_where_the_house_says_so_and_have_their_share() {
     assert_eq!(last, Some((429, true)));
     assert!(statuses.iter().all(|status| *status == (422, false)), "{statuses:?}");
     assert_eq!(separate(&open, Who::Plain, "", body).await.status, 422, "whom we know is no stranger");
+    let metrics = with(open.request(Who::Admin, "GET", "/metrics"), "accept", "text/plain");
+    let metrics = String::from_utf8(open.send(metrics).await.body.to_vec()).unwrap();
+    for (name, count) in [("songs", budget::limits::SEPARATE_STRANGER_PER_MINUTE_MAX), ("songs_refused", 1)] {
+        let row = format!("\nmillpond_stems_stranger_{name}_total {count}\n");
+        assert!(metrics.contains(&row), "{row}: {metrics}");
+    }
 }

@@ -1,5 +1,6 @@
 //! `millpond split`: a song taken apart into files, without a server.
 
+mod decoder;
 mod encoder;
 mod format;
 
@@ -31,6 +32,7 @@ use crate::making::ffmpeg_settings;
 use crate::output::{complain, say};
 use crate::settings::Loaded;
 use crate::settings::keys::Scope;
+use decoder::Unknown;
 use format::{Format, Writer};
 
 pub(super) fn command() -> Command {
@@ -66,7 +68,7 @@ pub(super) fn command() -> Command {
     with_keys(Command::new("split"), Scope::Everywhere)
         .about("Take a song apart: vocals and accompaniment, or vocals, drums, bass and the rest")
         .after_help("Examples:\n  millpond split song.mp3\n  millpond split song.flac --stems 4 --format mp3 --bitrate 192 --out stems")
-        .arg(song.help("The song: MP3, FLAC, Vorbis, AAC, ALAC, WAV or AIFF, of any length"))
+        .arg(song.help("The song: MP3, FLAC, Vorbis, AAC, ALAC, WAV or AIFF, or whatever ffmpeg decodes, of any length"))
         .arg(stems.help("Two stems (vocals, accompaniment), four (vocals, drums, bass, other), or five, with a piano"))
         .arg(engine.help("How it is taken apart [default: the best one whose model is installed, else `spectral`]"))
         .arg(extension.help("What becomes of the frequencies over 11 kHz, which Spleeter does not hear: shared out, or left out"))
@@ -137,7 +139,7 @@ impl Order {
     fn carry_out(&self, stop: &AtomicBool, runtime: Handle) -> Result<()> {
         let began = Instant::now();
         let choice = self.models.choose(&self.wish).map_err(refused)?;
-        let mut sound = self.open()?;
+        let mut sound = self.open(&runtime)?;
         let writer = Writer::new(self.format, &self.ffmpeg, runtime)?;
         fs::create_dir_all(&self.folder).map_err(|e| self.unwritable(&self.folder, &e))?;
         let names = self.names(&choice)?;
@@ -187,7 +189,7 @@ impl Order {
         }
     }
 
-    fn open(&self) -> Result<Box<dyn stems::Sound>> {
+    fn open(&self, runtime: &Handle) -> Result<Box<dyn stems::Sound>> {
         let unreadable = |why: &dyn std::fmt::Display| {
             Error::failed(format!("{} cannot be read: {why}", self.song.display()))
                 .hint("check the name of the file and its rights")
@@ -197,8 +199,35 @@ impl Order {
             return Err(unreadable(&"it is no file"));
         }
         let file = File::open(&self.song).map_err(|e| unreadable(&e))?;
+        let other = file.try_clone().map_err(|e| unreadable(&e))?;
         let extension = self.song.extension().and_then(|extension| extension.to_str());
-        stems::open(file, extension).map_err(|e| self.explained(&e))
+        match stems::open(file, extension) {
+            Ok(sound) => Ok(sound),
+            Err(e) if matches!(e.kind(), ErrorKind::Coding | ErrorKind::NotAudio) => {
+                self.decoded(&other, &e, runtime)
+            }
+            Err(e) => Err(self.explained(&e)),
+        }
+    }
+
+    /// The song as ffmpeg decodes it; or else why our own decoders do not.
+    fn decoded(&self, file: &File, e: &stems::Error, runtime: &Handle) -> Result<Box<dyn stems::Sound>> {
+        use transform::ErrorKind::{NoFfmpeg, NoSound, Unsupported};
+        match decoder::open(file, self.ffmpeg.clone(), runtime.clone()) {
+            Ok(sound) => Ok(Box::new(sound)),
+            Err(Unknown::Here(e)) => Err(self.explained(&e)),
+            Err(Unknown::There(why)) if why.kind == NoFfmpeg && e.kind() == ErrorKind::Coding => {
+                Err(Error::failed(format!("{}: {e}: {why}", self.song.display()))
+                    .hint("install ffmpeg, or name it by transform.ffmpeg"))
+            }
+            Err(Unknown::There(why)) if matches!(why.kind, NoFfmpeg | NoSound | Unsupported) => {
+                Err(self.explained(e))
+            }
+            Err(Unknown::There(why)) => {
+                let said = format!("ffmpeg does not decode it: {why}");
+                Err(self.explained(&stems::Error::new(ErrorKind::Damaged, said)))
+            }
+        }
     }
 
     /// What the stems will be called, none of which may be there, or be the song.

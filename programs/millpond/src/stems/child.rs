@@ -58,7 +58,7 @@ fn say(line: &mut Line, said: &Said) -> io::Result<()> {
 
 fn why(error: &Error) -> Why {
     match error.kind() {
-        ErrorKind::Coding => Why::Coding,
+        ErrorKind::Coding | ErrorKind::NotAudio => Why::Coding,
         ErrorKind::Stems | ErrorKind::ModelAbsent | ErrorKind::ModelUnknown | ErrorKind::Licence => Why::Wish,
         _ if error.is_the_songs() => Why::Song,
         _ => Why::Server,

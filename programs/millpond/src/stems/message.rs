@@ -65,7 +65,7 @@ pub(super) struct Written {
 pub(super) enum Why {
     /// The song is none, or is broken.
     Song,
-    /// It is in a coding that only another program decodes.
+    /// It is in a coding or a container that at most another program knows.
     Coding,
     /// There is no such engine, or not its model.
     Wish,

@@ -31,11 +31,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use budget::Budget;
 use catalog::{Catalog, UnixMs, Viewer, WorkerId};
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
 use prometheus_client::registry::Registry;
 use store::Shelf;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::task::TaskTracker;
 use transform::{Transforms, WorkerSettings, Workers};
 
@@ -78,8 +76,8 @@ pub(crate) struct Parts {
     pub(crate) rules: Rules,
     /// The folder of models.
     pub(crate) models: PathBuf,
-    /// What starts children, once it was asked what keeps them apart.
-    pub(crate) workers: BoxFuture<'static, std::result::Result<Workers, String>>,
+    /// How children are started.
+    pub(crate) children: WorkerSettings,
     /// Told of each song that was taken apart: how long it took, and the most memory that its child had.
     pub(crate) told: Box<dyn Fn(Duration, u64) + Send + Sync>,
 }
@@ -95,7 +93,9 @@ struct Inner {
     budget: Budget,
     rules: Rules,
     models: ::stems::models::Folder,
-    workers: Shared<BoxFuture<'static, std::result::Result<Workers, String>>>,
+    children: WorkerSettings,
+    /// What starts them, once the first job asked what keeps them apart. A job that is given up then has the next one ask.
+    workers: OnceCell<Workers>,
     told: Box<dyn Fn(Duration, u64) + Send + Sync>,
     /// Who claims jobs: this run of the server.
     me: WorkerId,
@@ -113,7 +113,7 @@ impl Stems {
     /// # Errors
     /// When the system gives no random bytes.
     pub(crate) fn new(parts: Parts, registry: &mut Registry) -> Result<Stems> {
-        let Parts { catalog, shelf, transforms, budget, rules, models, workers, told } = parts;
+        let Parts { catalog, shelf, transforms, budget, rules, models, children, told } = parts;
         let mut me = [0; 16];
         getrandom::fill(&mut me)
             .map_err(|e| Error::failed(format!("the system gives no random bytes: {e}")))?;
@@ -127,7 +127,8 @@ impl Stems {
             warm: Warm::new(rules.idle, rules.pinned.clone()),
             rules,
             models: ::stems::models::Folder::new(models),
-            workers: workers.shared(),
+            children,
+            workers: OnceCell::new(),
             told,
             me: WorkerId(me),
             wake: Notify::new(),
@@ -158,7 +159,6 @@ pub(crate) fn open(
         idle: settings.stems.idle,
         pinned: settings.stems.pinned.clone(),
     };
-    let workers = Workers::find(worker_settings(settings));
     Stems::new(
         Parts {
             catalog: Arc::clone(&home.catalog),
@@ -167,7 +167,7 @@ pub(crate) fn open(
             budget: home.budget.clone(),
             rules,
             models,
-            workers: Box::pin(async move { workers.await.map_err(|e| e.to_string()) }),
+            children: worker_settings(settings),
             told: Box::new(told),
         },
         registry,

@@ -19,6 +19,14 @@ use super::warm::Seat;
 use super::work::Trouble;
 use super::{Inner, Stems, in_ms, now_ms};
 
+/// A job that is claimed, and what it is done with.
+struct Turn {
+    job: Job,
+    plan: Plan,
+    seat: Seat,
+    working: Working,
+}
+
 impl Stems {
     /// Works until it is time to stop; then no child is left, and what was begun with is as if it had not been.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
@@ -43,7 +51,7 @@ impl Stems {
         for seat in inner.warm.clear() {
             seat.end().await;
         }
-        if let Some(Ok(workers)) = inner.workers.peek() {
+        if let Some(workers) = inner.workers.get() {
             workers.settled().await;
         }
     }
@@ -58,7 +66,7 @@ impl Inner {
             let begun = over.run_until_cancelled(self.next()).await;
             match begun {
                 None => return,
-                Some(Ok(Some((job, plan, seat)))) => self.begin(job, plan, seat, lane, over),
+                Some(Ok(Some(turn))) => self.begin(turn, lane, over),
                 Some(Ok(None)) => {}
                 Some(Err(error)) => {
                     tracing::warn!(%error, "the line of jobs is looked at later");
@@ -69,7 +77,7 @@ impl Inner {
     }
 
     /// The next job, claimed, with its memory; none when there is something else to look at first.
-    async fn next(&self) -> Result<Option<(Job, Plan, Seat)>, catalog::Error> {
+    async fn next(&self) -> Result<Option<Turn>, catalog::Error> {
         let Some(job) = self.catalog.next_job(now_ms()).await? else {
             self.quiet().await?;
             return Ok(None);
@@ -84,9 +92,11 @@ impl Inner {
             }
         };
         let Some(seat) = self.seat(&plan).await else { return Ok(None) };
+        // Before it is claimed, so that who cancels it right afterwards finds whom to stop.
+        let working = self.running.begin(job.id);
         match self.catalog.claim_job(self.me, job.id, in_ms(JOB_CLAIM_MS)).await {
-            Ok(Some(job)) => Ok(Some((job, plan, seat))),
-            // Somebody cancelled it meanwhile.
+            Ok(Some(job)) => Ok(Some(Turn { job, plan, seat, working })),
+            // Somebody cancelled it before.
             Ok(None) => {
                 self.put_back(seat).await;
                 Ok(None)
@@ -147,16 +157,9 @@ impl Inner {
         }
     }
 
-    fn begin(
-        self: &Arc<Self>,
-        job: Job,
-        plan: Plan,
-        seat: Seat,
-        lane: OwnedSemaphorePermit,
-        over: &CancellationToken,
-    ) {
+    fn begin(self: &Arc<Self>, turn: Turn, lane: OwnedSemaphorePermit, over: &CancellationToken) {
         let (inner, over) = (Arc::clone(self), over.clone());
-        let working = self.running.begin(job.id);
+        let Turn { job, plan, seat, working } = turn;
         self.running.tell(job.id, |shown| shown.clone_from(&job));
         self.tasks.spawn(async move {
             inner.count().await;

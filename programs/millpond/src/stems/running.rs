@@ -35,7 +35,7 @@ pub(super) struct Working {
     id: JobId,
     /// Cancelled when nobody wants the job any more.
     pub(super) stop: CancellationToken,
-    _over: watch::Sender<()>,
+    over: watch::Sender<()>,
 }
 
 impl Running {
@@ -49,7 +49,7 @@ impl Running {
         let stop = CancellationToken::new();
         let at_work = AtWork { stop: stop.clone(), over: is_over };
         self.all().entry(id).or_default().at_work = Some(at_work);
-        Working { running: self.clone(), id, stop, _over: over }
+        Working { running: self.clone(), id, stop, over }
     }
 
     /// Has whoever works for a job stop, and returns when nobody does.
@@ -121,10 +121,42 @@ impl Drop for Working {
     fn drop(&mut self) {
         let mut all = self.running.all();
         if let Some(open) = all.get_mut(&self.id) {
-            open.at_work = None;
-            if open.watchers.is_none() && open.song.is_none() {
+            // A claim that ran out may have gone to another by now, who is still at work.
+            let over = self.over.subscribe();
+            open.at_work.take_if(|at_work| at_work.over.same_channel(&over));
+            if open.at_work.is_none() && open.watchers.is_none() && open.song.is_none() {
                 all.remove(&self.id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_stops_a_job_waits_for_whoever_works_for_it() {
+        let (running, id) = (Running::default(), JobId([1; 16]));
+        running.stop(id).await;
+        let working = running.begin(id);
+        let mut stopped = std::pin::pin!(running.stop(id));
+        assert!(stopped.as_mut().now_or_never().is_none() && working.stop.is_cancelled());
+        drop(working);
+        stopped.await;
+        assert_eq!(running.unattended(), []);
+    }
+
+    #[tokio::test]
+    async fn who_lost_a_job_does_not_hide_who_works_for_it_now() {
+        let (running, id) = (Running::default(), JobId([1; 16]));
+        let (former, now) = (running.begin(id), running.begin(id));
+        drop(former);
+        let mut stopped = std::pin::pin!(running.stop(id));
+        assert!(stopped.as_mut().now_or_never().is_none() && now.stop.is_cancelled());
+        drop(now);
+        stopped.await;
     }
 }

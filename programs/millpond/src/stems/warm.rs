@@ -1,11 +1,11 @@
-//! Children that have nothing to do at the moment, and have their model for the next song.
+//! The children that take songs apart: those that are at work, and those that have nothing to do and have their model for
+//! the next song.
 //!
-//! Each keeps the permit of its memory, because it has that memory. They give way, the one that was used the longest ago
-//! first, to whoever needs it. What works just now is known here too, for lists.
+//! All are rows of one table. Each keeps the permit of its memory, because it has that memory. Those without work give way,
+//! the one that was used the longest ago first, to whoever needs it.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use budget::Permit;
@@ -18,27 +18,79 @@ use super::plan::Way;
 /// What a job is done with: memory, and a child that has it, once one was started.
 pub(super) struct Seat {
     pub(super) worker: Option<Worker>,
-    pub(super) way: Way,
     /// Behind the child, because it goes after it.
     pub(super) permit: Permit,
     jobs: u32,
-    age: u64,
-    /// While it is at work.
-    at_work: Option<AtWork>,
+    place: Place,
 }
 
-/// All that are at work, by a number of their own.
-type Busy = Arc<Mutex<HashMap<u64, LoadedModel>>>;
+/// All rows, by numbers of their own.
+type Table = Mutex<BTreeMap<u64, Row>>;
 
-/// A row of that list, which goes with it.
-struct AtWork {
-    busy: Busy,
+/// What is known of a seat as long as there is one.
+struct Row {
+    way: Way,
+    bytes: u64,
+    /// Since when it is in its state.
+    since: Instant,
+    state: State,
+}
+
+enum State {
+    /// Somebody has it, and works.
+    Busy,
+    /// Nobody has it.
+    Idle(Box<Seat>),
+    /// Somebody has it, and is to end it when he has done his work.
+    Ending,
+}
+
+/// Where a seat's row is, which goes with it.
+struct Place {
+    table: Weak<Table>,
     number: u64,
 }
 
-impl Drop for AtWork {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        if let Some(table) = self.table.upgrade() {
+            locked(&table).remove(&self.number);
+        }
+    }
+}
+
+fn locked(table: &Table) -> MutexGuard<'_, BTreeMap<u64, Row>> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Row {
+    fn enter(&mut self, state: State) -> State {
+        self.since = Instant::now();
+        std::mem::replace(&mut self.state, state)
+    }
+
+    /// It is to end: at once where it is idle, and then by whoever gets it here.
+    fn end(&mut self) -> Option<Seat> {
+        match std::mem::replace(&mut self.state, State::Ending) {
+            State::Idle(seat) => Some(*seat),
+            State::Busy | State::Ending => None,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle(_))
+    }
+}
+
+impl Seat {
+    /// Ends its child, and gives the memory back when that is gone.
+    pub(super) async fn end(self) -> u64 {
+        let Seat { worker, permit, place, .. } = self;
+        if let Some(worker) = worker {
+            worker.end().await;
+        }
+        drop(place);
+        permit.bytes()
     }
 }
 
@@ -46,108 +98,66 @@ impl Drop for AtWork {
 pub(super) struct Warm {
     idle: Duration,
     pinned: Vec<String>,
-    seats: Mutex<Vec<(Seat, Instant)>>,
-    /// Counts how often all were ended: what was busy then is not kept afterwards.
-    age: AtomicU64,
-    busy: Busy,
-    /// The number of the last one that began to work.
-    last: AtomicU64,
-}
-
-impl Seat {
-    /// What it holds, since then.
-    fn loaded(&self, is_busy: bool, since: Instant) -> LoadedModel {
-        let (engine, model) = (self.way.engine.name(), self.way.model);
-        LoadedModel { engine, model, bytes: self.permit.bytes(), is_busy, since }
-    }
-
-    /// Ends its child, and gives the memory back when that is gone.
-    pub(super) async fn end(self) -> u64 {
-        let Seat { worker, permit, .. } = self;
-        if let Some(worker) = worker {
-            worker.end().await;
-        }
-        permit.bytes()
-    }
+    table: Arc<Table>,
 }
 
 impl Warm {
     pub(super) fn new(idle: Duration, pinned: Vec<String>) -> Warm {
-        Warm {
-            idle,
-            pinned,
-            seats: Mutex::default(),
-            age: AtomicU64::new(0),
-            busy: Busy::default(),
-            last: AtomicU64::new(0),
-        }
+        Warm { idle, pinned, table: Arc::default() }
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<(Seat, Instant)>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<u64, Row>> {
+        locked(&self.table)
     }
 
     /// A seat for which memory was found.
     pub(super) fn seat(&self, way: Way, permit: Permit) -> Seat {
-        let age = self.age.load(Ordering::SeqCst);
-        self.at_work(Seat { worker: None, way, permit, jobs: 0, age, at_work: None })
-    }
-
-    fn at_work(&self, mut seat: Seat) -> Seat {
-        let number = self.last.fetch_add(1, Ordering::Relaxed);
-        let row = seat.loaded(true, Instant::now());
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(number, row);
-        seat.at_work = Some(AtWork { busy: Arc::clone(&self.busy), number });
-        seat
-    }
-
-    /// All children, those that work first.
-    pub(super) fn list(&self) -> Vec<LoadedModel> {
-        let mut all: Vec<_> =
-            self.busy.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect();
-        all.sort_by_key(|loaded| loaded.since);
-        all.extend(self.seats().iter().map(|(seat, since)| seat.loaded(false, *since)));
-        all
+        let mut rows = self.rows();
+        let number = rows.last_key_value().map_or(0, |(last, _)| last + 1);
+        rows.insert(number, Row { way, bytes: permit.bytes(), since: Instant::now(), state: State::Busy });
+        let place = Place { table: Arc::downgrade(&self.table), number };
+        Seat { worker: None, permit, jobs: 0, place }
     }
 
     /// A child that works in this way, if one has nothing to do.
     pub(super) fn take(&self, way: &Way) -> Option<Seat> {
-        let mut seats = self.seats();
-        let at = seats.iter().position(|(seat, _)| seat.way == *way)?;
-        let mut seat = self.at_work(seats.swap_remove(at).0);
+        let mut rows = self.rows();
+        let row = rows.values_mut().find(|row| row.is_idle() && row.way == *way)?;
+        let State::Idle(mut seat) = row.enter(State::Busy) else { return None };
         // One that somebody killed meanwhile leaves its memory to the next.
         if seat.worker.as_ref().is_some_and(|worker| worker.child().id() == 0) {
             seat.worker = None;
         }
-        Some(seat)
+        Some(*seat)
     }
 
     /// Keeps a child whose job is over, or gives it back when it is to end.
     pub(super) fn keep(&self, mut seat: Seat) -> Option<Seat> {
         seat.jobs += 1;
-        seat.at_work = None;
-        let is_old = seat.age != self.age.load(Ordering::SeqCst);
-        if seat.worker.is_none() || is_old || seat.jobs >= STEMS_CHILD_JOBS_MAX || self.idle.is_zero() {
-            return Some(seat);
+        let is_done = seat.worker.is_none() || seat.jobs >= STEMS_CHILD_JOBS_MAX || self.idle.is_zero();
+        let mut rows = self.rows();
+        let row = rows.get_mut(&seat.place.number);
+        match row.filter(|row| !is_done && matches!(row.state, State::Busy)) {
+            Some(row) => {
+                row.enter(State::Idle(Box::new(seat)));
+                None
+            }
+            None => Some(seat),
         }
-        self.seats().push((seat, Instant::now()));
-        None
     }
 
     /// The one that was used the longest ago, to make room.
     pub(super) fn oldest(&self) -> Option<Seat> {
-        let mut seats = self.seats();
-        let oldest = seats.iter().enumerate().min_by_key(|(_, (_, since))| *since).map(|(at, _)| at)?;
-        Some(seats.swap_remove(oldest).0)
+        let mut rows = self.rows();
+        rows.values_mut().filter(|row| row.is_idle()).min_by_key(|row| row.since)?.end()
     }
 
     /// Those that had nothing to do for too long.
     pub(super) fn expired(&self) -> Vec<Seat> {
         let is_pinned =
-            |seat: &Seat| seat.way.model.is_some_and(|name| self.pinned.iter().any(|one| one == name));
-        let mut seats = self.seats();
-        let is_over = |(seat, since): &mut (Seat, Instant)| !is_pinned(seat) && since.elapsed() >= self.idle;
-        seats.extract_if(.., is_over).map(|(seat, _)| seat).collect()
+            |row: &Row| row.way.model.is_some_and(|name| self.pinned.iter().any(|one| one == name));
+        let is_over = |row: &&mut Row| row.is_idle() && !is_pinned(row) && row.since.elapsed() >= self.idle;
+        self.rows().values_mut().filter(is_over).filter_map(Row::end).collect()
     }
 
     /// When the next look at them is due.
@@ -157,12 +167,25 @@ impl Warm {
 
     /// All of them; those that are busy end after their job.
     pub(super) fn clear(&self) -> Vec<Seat> {
-        self.age.fetch_add(1, Ordering::SeqCst);
-        self.seats().drain(..).map(|(seat, _)| seat).collect()
+        self.rows().values_mut().filter_map(Row::end).collect()
     }
 
-    /// How many there are.
+    /// All of them, for lists: those that work first.
+    pub(super) fn list(&self) -> Vec<LoadedModel> {
+        let loaded = |row: &Row| LoadedModel {
+            engine: row.way.engine.name(),
+            model: row.way.model,
+            bytes: row.bytes,
+            is_busy: !row.is_idle(),
+            since: row.since,
+        };
+        let mut all: Vec<_> = self.rows().values().map(loaded).collect();
+        all.sort_by_key(|loaded| (!loaded.is_busy, loaded.since));
+        all
+    }
+
+    /// How many have nothing to do.
     pub(super) fn count(&self) -> usize {
-        self.seats().len()
+        self.rows().values().filter(|row| row.is_idle()).count()
     }
 }

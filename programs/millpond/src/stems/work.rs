@@ -10,7 +10,7 @@ use budget::limits::{
 };
 use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile};
 use store::Source;
-use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker};
+use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker, Workers};
 
 use super::message::{Said, Why, Written};
 use super::plan::Plan;
@@ -105,8 +105,8 @@ impl Inner {
                     return filled(plan, &material, fillings, files, set).await;
                 }
                 // What our decoders lack ffmpeg may know. What it makes of the song is one of its renditions.
-                Said::Failed { why: Why::Coding, .. } if !is_decoded => {
-                    at_hand = self.decoded(job, &material).await?;
+                Said::Failed { why: Why::Coding, reason } if !is_decoded => {
+                    at_hand = self.decoded(job, &material, reason).await?;
                     (suffix, is_decoded) = (Some(DECODED.to_owned()), true);
                 }
                 Said::Failed { why, reason } => {
@@ -160,15 +160,18 @@ impl Inner {
         }
     }
 
-    /// The song as FLAC, made by ffmpeg.
-    async fn decoded(&self, job: &Job, material: &Material) -> Result<AtHand, Trouble> {
+    /// The song as FLAC, made by ffmpeg; or else why our own decoders do not take it.
+    async fn decoded(&self, job: &Job, material: &Material, reason: String) -> Result<AtHand, Trouble> {
         let recipe = transform::Recipe::Audio(transform::Audio {
             encoding: transform::Encoding::Flac,
             ..transform::Audio::default()
         });
         let asker = transform::Asker::User(job.owner.map_or(0, |owner| owner.0));
         let flight = self.transforms.make(material.clone(), recipe, asker)?;
-        let made = flight.made(Duration::from_millis(STEMS_DECODE_MS)).await?;
+        let made = flight.made(Duration::from_millis(STEMS_DECODE_MS)).await.map_err(|e| match e.kind {
+            ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::NoFfmpeg => never(reason, JobFault::Song),
+            _ => e.into(),
+        })?;
         let made = made.ok_or_else(|| again("ffmpeg did not decode the song in time"))?;
         Ok(self.transforms.at_hand(&made.source).await?)
     }
@@ -206,7 +209,8 @@ impl Inner {
     }
 
     async fn started(&self, plan: &Plan) -> Result<Worker, Trouble> {
-        let workers = self.workers.clone().await.map_err(|why| never(why, JobFault::Server))?;
+        let found = self.workers.get_or_try_init(|| Workers::find(self.children.clone())).await;
+        let workers = found.map_err(|e| never(e.to_string(), JobFault::Server))?;
         let file_bytes_max = self.transforms.cache().limit_bytes();
         let worker = workers.start(plan.reserve_bytes, STEMS_CHILD_CPU_SECONDS_MAX, file_bytes_max).await?;
         self.figures.started();

@@ -2,6 +2,7 @@
 
 parity.py noise FILE                               the noise of core/stems/scripts/spleeter_reference.py as a WAV of floats
 parity.py spleeter PRETRAINED EXTENSION SONG FILE  Spleeter's own stems by Deezer's weights, as 32-bit floats behind each other
+parity.py unwoven FILE DIR STEM...                 such stems as a WAV of floats each
 parity.py compare FILE DIR STEM...                 for each stem a line: its name, the largest difference in 16-bit steps, the SNR in dB
 """
 import os
@@ -30,6 +31,11 @@ def spleeter(pretrained, extension, song, file):
     np.stack([made[stem] for stem in ("vocals", "accompaniment")]).astype("<f4").tofile(file)
 
 
+def unwoven(file, folder, *stems):
+    for stem, samples in zip(stems, np.fromfile(file, "<f4").reshape(len(stems), -1, 2)):
+        soundfile.write(f"{folder}/{stem}.wav", samples, 44_100, subtype="FLOAT")
+
+
 def compare(file, folder, *stems):
     expected = np.fromfile(file, "<f4").reshape(len(stems), -1, 2).astype("f8")
     for stem, right in zip(stems, expected):
@@ -39,4 +45,4 @@ def compare(file, folder, *stems):
         print(stem, f"{steps:.4f}", f"{10 * np.log10((right**2).sum() / ((ours - right)**2).sum()):.2f}")
 
 
-{"noise": noise, "spleeter": spleeter, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+{"noise": noise, "spleeter": spleeter, "unwoven": unwoven, "compare": compare}[sys.argv[1]](*sys.argv[2:])

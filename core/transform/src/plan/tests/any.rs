@@ -152,7 +152,7 @@ fn probes() -> impl Strategy<Value = Probe> {
     let times = (proptest::option::of(1_u64..100_000_000), proptest::option::of(1_u64..100_000_000));
     let video = (edges, (1_u32..4, 1_u32..4), rates, turns, 8_u8..=16, lights);
     let audio = (1_u16..32, 1_u32..800_000);
-    (0_usize..13, video, audio, times, any::<u64>()).prop_map(
+    (0..Demuxer::ALL.len(), video, audio, times, any::<u64>()).prop_map(
         |(
             demuxer,
             (edges, pixel_aspect, fps, rotation_degrees, bit_depth, light),
