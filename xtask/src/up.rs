@@ -8,7 +8,7 @@
 mod guide;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::install::{self, Tool};
 use crate::{Error, ErrorKind, Result, demo, files, models, stages};
@@ -50,7 +51,7 @@ pub fn up(libraries: &[PathBuf], with_models: bool, flags: &[String]) -> Result<
     if with_models {
         models::add(&server, Some(&data))?;
     }
-    let mut serve = Command::new(&server);
+    let mut serve = stages::command(&server);
     serve.arg("serve");
     if flag(flags, "--data").is_none() {
         serve.arg("--data").arg(&data);
@@ -117,7 +118,8 @@ fn forward(lines: impl BufRead, tell: &SyncSender<guide::Word>) {
 
 fn watch_for_stop() -> Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    // A terminal that is closed says so by a hangup, for which the server would only read its settings again.
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stopped))
             .map_err(|error| Error::because(ErrorKind::Failed, "watching for Ctrl-C", error))?;
     }
@@ -131,9 +133,4 @@ fn ended(server: &mut Child) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Failed, format!("millpond ended with {status}")))
-}
-
-/// The server's own command for what the guide cannot know.
-fn new_app_password(server: &Path, data: &Path) -> String {
-    format!("{} user app-password admin --data {}", server.display(), data.display())
 }

@@ -6,10 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::UserId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use stream::StreamFigures;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::caller::Caller;
@@ -17,7 +16,7 @@ use crate::error::{Code, Error};
 use crate::held;
 use crate::json::{self, Asked, Id};
 use crate::shares;
-use crate::under_way::whose;
+use crate::under_way::{UnderWayQuery, Wanted, whose};
 
 /// The running streams.
 #[derive(Serialize, ToSchema)]
@@ -66,19 +65,8 @@ impl From<StreamFigures> for StreamAnswer {
     }
 }
 
-/// Where a page starts and how long it may be.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct StreamsQuery {
-    /// Rows, 1 to 500; 100 if it is not said.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<usize>,
-    /// The `next` of the page before.
-    after: Option<u64>,
-}
-
 /// A page of the running streams behind one of them, of one user or of everybody.
-pub(crate) fn page(app: &App, whose: Option<UserId>, after: Option<u64>, rows: usize) -> StreamsAnswer {
+pub(crate) fn page(app: &App, &Wanted { whose, after, rows }: &Wanted) -> StreamsAnswer {
     // One row more than asked for tells whether there is a next page.
     let (count, mut figures) = match whose {
         Some(user) => (app.streams.running_of(user.0), app.streams.list_of(user.0, after, rows + 1)),
@@ -93,16 +81,16 @@ pub(crate) fn page(app: &App, whose: Option<UserId>, after: Option<u64>, rows: u
 /// List running streams
 ///
 /// The caller's own; for admins everybody's.
-#[utoipa::path(get, path = "/streams", tag = "server", params(StreamsQuery),
+#[utoipa::path(get, path = "/streams", tag = "server", params(UnderWayQuery),
     responses((status = 200, description = "a page of the running streams, oldest first", body = StreamsAnswer)))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Asked(query): Asked<StreamsQuery>,
+    Asked(query): Asked<UnderWayQuery>,
 ) -> Result<Response, Error> {
-    let rows = json::rows(query.limit)?;
+    let wanted = query.wanted(&caller.identity.user)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let answer = page(&app, whose(&caller.identity.user), query.after, rows);
+    let answer = page(&app, &wanted);
     let text =
         serde_json::to_vec(&answer).map_err(|error| Error::broken("the list cannot be written", &error))?;
     drop((answer, permit));

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use budget::{Pool, limits};
 use catalog::{Action, JobState, JobUnderWay, UploadUnderWay, User, UserId, Verdict};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::caller::Caller;
-use crate::error::Error;
-use crate::json;
+use crate::error::{Code, Error};
+use crate::json::{self, Asked};
 use crate::stems::word;
 use crate::streams::{self, StreamsAnswer};
 
@@ -21,6 +21,53 @@ use crate::streams::{self, StreamsAnswer};
 pub(crate) fn whose(user: &User) -> Option<UserId> {
     let is_admin = catalog::access::judge(Some(user), Action::Administer) == Verdict::Allowed;
     (!is_admin).then_some(user.id)
+}
+
+/// Which page of what goes on, and whose.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UnderWayQuery {
+    /// Rows, 1 to 500; 100 if it is not said. Of uploads and jobs there are at most 100 on a page.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    after: Option<u64>,
+    /// Of this user alone. Everybody may name himself, an admin anybody.
+    #[param(example = "us-1")]
+    user: Option<String>,
+}
+
+/// A page of what goes on.
+pub(crate) struct Wanted {
+    /// Whose; everybody's if nobody is named.
+    pub(crate) whose: Option<UserId>,
+    /// Where the page before ended.
+    pub(crate) after: Option<u64>,
+    pub(crate) rows: usize,
+}
+
+impl Wanted {
+    /// The same with no more rows than this.
+    fn at_most(self, rows_max: usize) -> Self {
+        Wanted { rows: self.rows.min(rows_max), ..self }
+    }
+}
+
+impl UnderWayQuery {
+    /// What this user may have of it.
+    pub(crate) fn wanted(&self, user: &User) -> Result<Wanted, Error> {
+        let named = match &self.user {
+            Some(text) => Some(text.parse().map_err(|_| {
+                Error::new(Code::Invalid, "user is not the id of a user, which looks like us-1")
+            })?),
+            None => None,
+        };
+        let seen = whose(user);
+        if named.is_some() && seen.is_some() && named != seen {
+            return Err(Error::new(Code::NotAllowed, "what another user has going on is for admins"));
+        }
+        Ok(Wanted { whose: named.or(seen), after: self.after, rows: json::rows(self.limit)? })
+    }
 }
 
 /// An upload that has not ended.
@@ -112,67 +159,102 @@ impl From<JobUnderWay> for OpenJobAnswer {
     }
 }
 
-/// What goes on, at most so many rows of each kind.
+/// What goes on: the first page of each kind.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UnderWayAnswer {
-    /// The first of the running streams.
     streams: StreamsAnswer,
-    uploads: Vec<OpenUploadAnswer>,
-    jobs: Vec<OpenJobAnswer>,
+    uploads: OpenUploadsAnswer,
+    jobs: OpenJobsAnswer,
 }
 
 impl UnderWayAnswer {
     /// Of one user or of everybody.
     pub(crate) async fn of(app: &App, whose: Option<UserId>, rows: usize) -> Result<Self, Error> {
+        let wanted = Wanted { whose, after: None, rows };
+        let (uploads, jobs) = app.catalog.under_way(whose).await?;
         Ok(UnderWayAnswer {
-            streams: streams::page(app, whose, None, rows),
-            uploads: open_uploads(app, whose, rows).await?,
-            jobs: open_jobs(app, whose, rows).await?,
+            streams: streams::page(app, &wanted),
+            uploads: OpenUploadsAnswer::of(app, &wanted, uploads).await?,
+            jobs: OpenJobsAnswer::of(app, &wanted, jobs).await?,
         })
     }
 }
 
-async fn open_uploads(app: &App, whose: Option<UserId>, rows: usize) -> Result<Vec<OpenUploadAnswer>, Error> {
-    let found = app.catalog.uploads_under_way(whose, rows).await?;
-    Ok(found.into_iter().map(|upload| OpenUploadAnswer::of(app, upload)).collect())
-}
-
-async fn open_jobs(app: &App, whose: Option<UserId>, rows: usize) -> Result<Vec<OpenJobAnswer>, Error> {
-    let found = app.catalog.jobs_under_way(whose, rows).await?;
-    Ok(found.into_iter().map(OpenJobAnswer::from).collect())
+/// Where the page behind this one starts, if there is one: rows may have ended since they were counted.
+fn next(offset: u64, rows: usize, count: u64) -> Option<u64> {
+    let end = offset.saturating_add(rows as u64);
+    (rows > 0 && end < count).then_some(end)
 }
 
 /// Uploads that have not ended.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OpenUploadsAnswer {
+    /// How many there are, on all pages.
+    count: u64,
     uploads: Vec<OpenUploadAnswer>,
+    /// What `after` is for the next page; null when this is the last.
+    next: Option<u64>,
+}
+
+impl OpenUploadsAnswer {
+    /// A page of as many as were counted.
+    async fn of(app: &App, wanted: &Wanted, count: u64) -> Result<Self, Error> {
+        let offset = wanted.after.unwrap_or_default();
+        let found = app.catalog.uploads_under_way(wanted.whose, offset, wanted.rows).await?;
+        let next = next(offset, found.len(), count);
+        let uploads = found.into_iter().map(|upload| OpenUploadAnswer::of(app, upload)).collect();
+        Ok(OpenUploadsAnswer { count, uploads, next })
+    }
 }
 
 /// List uploads under way
 ///
-/// The caller's own; for admins everybody's. At most 100.
-#[utoipa::path(get, path = "/uploads", tag = "uploads",
-    responses((status = 200, description = "those that have not ended", body = OpenUploadsAnswer)))]
-pub(crate) async fn uploads(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Error> {
+/// The caller's own; for admins everybody's.
+#[utoipa::path(get, path = "/uploads", tag = "uploads", params(UnderWayQuery),
+    responses((status = 200, description = "a page of those that have not ended", body = OpenUploadsAnswer)))]
+pub(crate) async fn uploads(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Asked(query): Asked<UnderWayQuery>,
+) -> Result<Response, Error> {
+    let wanted = query.wanted(&caller.identity.user)?.at_most(limits::UNDER_WAY_ROWS_MAX);
     let _permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let uploads = open_uploads(&app, whose(&caller.identity.user), limits::UNDER_WAY_ROWS_MAX).await?;
-    Ok(json::answer(StatusCode::OK, &OpenUploadsAnswer { uploads }))
+    let (count, _) = app.catalog.under_way(wanted.whose).await?;
+    Ok(json::answer(StatusCode::OK, &OpenUploadsAnswer::of(&app, &wanted, count).await?))
 }
 
 /// Jobs that have not ended.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OpenJobsAnswer {
+    /// How many there are, on all pages.
+    count: u64,
     jobs: Vec<OpenJobAnswer>,
+    /// What `after` is for the next page; null when this is the last.
+    next: Option<u64>,
+}
+
+impl OpenJobsAnswer {
+    /// A page of as many as were counted.
+    async fn of(app: &App, wanted: &Wanted, count: u64) -> Result<Self, Error> {
+        let offset = wanted.after.unwrap_or_default();
+        let found = app.catalog.jobs_under_way(wanted.whose, offset, wanted.rows).await?;
+        let next = next(offset, found.len(), count);
+        Ok(OpenJobsAnswer { count, jobs: found.into_iter().map(OpenJobAnswer::from).collect(), next })
+    }
 }
 
 /// List jobs under way
 ///
-/// Songs that are to be taken apart, in the order in which they were asked for: the caller's own; for admins everybody's. At
-/// most 100.
-#[utoipa::path(get, path = "/jobs", tag = "stems",
-    responses((status = 200, description = "those that have not ended", body = OpenJobsAnswer)))]
-pub(crate) async fn jobs(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Error> {
+/// Songs that are to be taken apart, in the order in which they were asked for: the caller's own; for admins everybody's.
+#[utoipa::path(get, path = "/jobs", tag = "stems", params(UnderWayQuery),
+    responses((status = 200, description = "a page of those that have not ended", body = OpenJobsAnswer)))]
+pub(crate) async fn jobs(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Asked(query): Asked<UnderWayQuery>,
+) -> Result<Response, Error> {
+    let wanted = query.wanted(&caller.identity.user)?.at_most(limits::UNDER_WAY_ROWS_MAX);
     let _permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let jobs = open_jobs(&app, whose(&caller.identity.user), limits::UNDER_WAY_ROWS_MAX).await?;
-    Ok(json::answer(StatusCode::OK, &OpenJobsAnswer { jobs }))
+    let (_, count) = app.catalog.under_way(wanted.whose).await?;
+    Ok(json::answer(StatusCode::OK, &OpenJobsAnswer::of(&app, &wanted, count).await?))
 }

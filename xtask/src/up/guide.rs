@@ -5,8 +5,6 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::new_app_password;
-
 /// What the server says of itself at start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Word {
@@ -30,11 +28,25 @@ impl Word {
     }
 }
 
+/// The server's own commands for what the guide cannot know: passwords, which are shown once.
+struct Commands {
+    passwd: String,
+    app_password: String,
+}
+
+impl Commands {
+    fn of(server: &Path, data: &Path) -> Self {
+        let of_admin =
+            |what: &str| format!("{} user {what} admin --data {}", server.display(), data.display());
+        Commands { passwd: of_admin("passwd"), app_password: of_admin("app-password") }
+    }
+}
+
 /// Waits for the first song and then speaks once.
 pub(super) struct Guide {
     /// Empty until the server has said it; a server that speaks TLS or on a Unix socket alone gets no lines.
     listen: String,
-    again: String,
+    commands: Commands,
     user: String,
     app_password: Option<String>,
     /// How often it has looked without finding a song.
@@ -47,10 +59,10 @@ const PATIENCE_LOOKS: u32 = 8;
 
 impl Guide {
     pub(super) fn new(server: &Path, data: &Path) -> Self {
-        let again = new_app_password(server, data);
+        let commands = Commands::of(server, data);
         Self {
             listen: String::new(),
-            again,
+            commands,
             user: "admin".to_owned(),
             app_password: None,
             looks: 0,
@@ -104,10 +116,12 @@ impl Guide {
             |name: &str| format!("http://{}/rest/{name}?{}", self.listen, self.query(&encoded(password)));
         let stream = format!("{}&id={}", url("stream"), song.id);
         format!(
-            "play \"{}\":\n  ffplay -nodisp -autoexit '{stream}'\n\
+            "open the page, and sign in by the login above:\n  http://{}/\n\
+             play \"{}\":\n  ffplay -nodisp -autoexit '{stream}'\n\
              keep it:\n  curl -o song.{} '{stream}'\n\
              see the albums:\n  curl '{}&type=newest&f=json'\n\
              or take any Subsonic app: server http://{}, user {}, the app password above",
+            self.listen,
             song.title,
             song.suffix,
             url("getAlbumList2"),
@@ -120,11 +134,13 @@ impl Guide {
         let url = format!("http://{}/rest", self.listen);
         let query = self.query("$P");
         format!(
-            "make a new app password:\n  P=$({})\n\
+            "open the page:\n  http://{}/\n\
+             make a new login password:\n  {}\n\
+             make a new app password:\n  P=$({})\n\
              find a song:\n  ID=$(curl -s \"{url}/getRandomSongs?{query}&size=1\" | grep -o '<song id=\"[^\"]*' | cut -d'\"' -f2)\n\
              play it:\n  ffplay -nodisp -autoexit \"{url}/stream?{query}&id=$ID\"\n\
              or keep it:\n  curl -o song \"{url}/stream?{query}&id=$ID\"",
-            self.again,
+            self.listen, self.commands.passwd, self.commands.app_password,
         )
     }
 }
@@ -183,7 +199,14 @@ mod tests {
             lines.contains("curl -o song.flac 'http://127.0.0.1:4040/rest/stream?u=admin&p=a%26b&v="),
             "{lines}"
         );
-        assert!(lines.contains("&id=tr-7'"), "{lines}");
-        assert!(guide.lines_without().contains("millpond user app-password admin --data data"));
+        assert!(lines.contains("&id=tr-7'") && lines.contains("\n  http://127.0.0.1:4040/\n"), "{lines}");
+        let without = guide.lines_without();
+        for line in [
+            "\n  http://127.0.0.1:4040/\n",
+            "\n  millpond user passwd admin --data data\n",
+            "$(millpond user app-password admin --data data)",
+        ] {
+            assert!(without.contains(line), "{without}");
+        }
     }
 }

@@ -23,19 +23,30 @@ pub(super) async fn what_goes_on_is_listed_for_its_owner_and_for_all(catalog: Ar
     let (ann, bob) = (&house.ann, &house.bob);
     for (owner, expected) in [(None, vec![ann, bob]), (Some(ann.id), vec![ann]), (Some(bob.id), vec![bob])] {
         let whose: Vec<_> = expected.iter().map(|user| (user.id, user.name.clone())).collect();
-        let mut uploads = catalog.uploads_under_way(owner, 10).await.expect("a list");
+        let mut uploads = catalog.uploads_under_way(owner, 0, 10).await.expect("a list");
         uploads.sort_by_key(|one| one.owner);
         let found: Vec<_> = uploads.iter().map(|one| (one.owner, one.owner_name.clone())).collect();
         assert_eq!(found, whose, "{owner:?}");
-        let jobs = catalog.jobs_under_way(owner, 10).await.expect("a list");
+        let jobs = catalog.jobs_under_way(owner, 0, 10).await.expect("a list");
         let found: Vec<_> = jobs
             .into_iter()
             .filter_map(|one| one.owner.zip(one.owner_name).filter(|_| !one.what.is_empty()))
             .collect();
         assert_eq!(found, whose, "{owner:?}");
+        let many = expected.len() as u64;
+        assert_eq!(catalog.under_way(owner).await.expect("two counts"), (many, many), "{owner:?}");
     }
-    assert_eq!(catalog.uploads_under_way(None, 1).await.expect("a list").len(), 1);
-    assert_eq!(catalog.jobs_under_way(None, 1).await.expect("a list").len(), 1);
+    let (mut uploads, mut jobs) = (Vec::new(), Vec::new());
+    for (offset, rows) in [(0, 1), (1, 1), (2, 0)] {
+        let page = catalog.uploads_under_way(None, offset, 1).await.expect("a page");
+        assert_eq!(page.len(), rows, "{offset}");
+        uploads.extend(page.into_iter().map(|one| one.owner));
+        let page = catalog.jobs_under_way(None, offset, 1).await.expect("a page");
+        assert_eq!(page.len(), rows, "{offset}");
+        jobs.extend(page.into_iter().filter_map(|one| one.owner));
+    }
+    uploads.sort();
+    assert_eq!((&uploads, &jobs), (&vec![ann.id, bob.id], &vec![ann.id, bob.id]), "each on one page");
 }
 
 pub(super) async fn sessions_are_listed_and_ended_by_their_owner_alone(catalog: Arc<dyn Catalog>) {

@@ -9,8 +9,20 @@ use crate::model::{JobUnderWay, UploadUnderWay, UserId};
 /// and again for as long as somebody looks at them.
 #[async_trait]
 pub trait UnderWay: Send + Sync + 'static {
-    /// Uploads, at most so many; those of one user are the ones that began first.
-    async fn uploads_under_way(&self, owner: Option<UserId>, rows_max: usize) -> Result<Vec<UploadUnderWay>>;
-    /// Jobs in the order in which they were asked for, at most so many.
-    async fn jobs_under_way(&self, owner: Option<UserId>, rows_max: usize) -> Result<Vec<JobUnderWay>>;
+    /// Uploads behind the first `offset`, at most so many; those of one user are the ones that began first.
+    async fn uploads_under_way(
+        &self,
+        owner: Option<UserId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<UploadUnderWay>>;
+    /// Jobs in the order in which they were asked for, behind the first `offset`, at most so many.
+    async fn jobs_under_way(
+        &self,
+        owner: Option<UserId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<JobUnderWay>>;
+    /// How many uploads and how many jobs there are on all pages of these lists.
+    async fn under_way(&self, owner: Option<UserId>) -> Result<(u64, u64)>;
 }

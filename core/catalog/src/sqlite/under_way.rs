@@ -7,7 +7,7 @@ use super::columns::row;
 use super::jobs::{bytes, damaged};
 use super::readers::Query;
 use super::rows::unsigned;
-use super::{Result, Sqlite, limit};
+use super::{Result, Sqlite, limit, offset as at};
 use crate::database::UnderWay;
 use crate::error::Error;
 use crate::model::{JobId, JobUnderWay, StemCount, TrackId, UploadId, UploadUnderWay, UserId};
@@ -16,7 +16,7 @@ macro_rules! uploads {
     ($($which:literal),*) => {
         concat!(
             "SELECT u.id, u.owner, w.name AS owner_name, u.filename, u.phase, u.length, u.created
-            FROM uploads u INDEXED BY ", $($which,)* " LIMIT ?1"
+            FROM uploads u INDEXED BY ", $($which,)* " LIMIT ?1 OFFSET ?2"
         )
     };
 }
@@ -29,7 +29,7 @@ macro_rules! jobs {
             FROM jobs j INDEXED BY jobs_open LEFT JOIN users w ON w.id = j.owner LEFT JOIN tracks t ON t.id = j.track
             WHERE j.finished IS NULL",
             $condition,
-            " ORDER BY j.created, j.id LIMIT ?1"
+            " ORDER BY j.created, j.id LIMIT ?1 OFFSET ?2"
         )
     };
 }
@@ -39,12 +39,18 @@ pub(super) const UPLOADS: &str =
     uploads!("uploads_open CROSS JOIN users w ON w.id = u.owner WHERE u.ended IS NULL ORDER BY u.id");
 /// One user may have few at once, which are sorted.
 const UPLOADS_OF: &str = uploads!(
-    "uploads_open_by_owner CROSS JOIN users w ON w.id = u.owner WHERE u.ended IS NULL AND u.owner = ?2",
+    "uploads_open_by_owner CROSS JOIN users w ON w.id = u.owner WHERE u.ended IS NULL AND u.owner = ?3",
     " ORDER BY u.created, u.id"
 );
 /// No more jobs are in line than can be sorted at any time.
 const JOBS: &str = jobs!("");
-const JOBS_OF: &str = jobs!(" AND j.owner = ?2");
+const JOBS_OF: &str = jobs!(" AND j.owner = ?3");
+/// Both are counted in the indexes of what is open, which hold no more than is let in at once.
+const COUNTS: &str = "SELECT (SELECT count(*) FROM uploads INDEXED BY uploads_open WHERE ended IS NULL),
+    (SELECT count(*) FROM jobs INDEXED BY jobs_open WHERE finished IS NULL)";
+const COUNTS_OF: &str =
+    "SELECT (SELECT count(*) FROM uploads INDEXED BY uploads_open_by_owner WHERE ended IS NULL AND owner = ?1),
+    (SELECT count(*) FROM jobs INDEXED BY jobs_open WHERE finished IS NULL AND owner = ?1)";
 
 row! {
     struct UploadUnderWayRow {
@@ -114,8 +120,9 @@ impl TryFrom<JobUnderWayRow> for JobUnderWay {
 }
 
 /// The statement for one or for all, with what it is about.
-fn query([of_all, of_one]: [&'static str; 2], owner: Option<UserId>, rows_max: usize) -> Query {
-    let query = Query::new(if owner.is_some() { of_one } else { of_all }).bind(limit(rows_max));
+fn query([of_all, of_one]: [&'static str; 2], owner: Option<UserId>, offset: u64, rows_max: usize) -> Query {
+    let query = Query::new(if owner.is_some() { of_one } else { of_all });
+    let query = query.bind(limit(rows_max)).bind(at(offset));
     match owner {
         Some(owner) => query.bind(owner.0),
         None => query,
@@ -124,14 +131,31 @@ fn query([of_all, of_one]: [&'static str; 2], owner: Option<UserId>, rows_max: u
 
 #[async_trait]
 impl UnderWay for Sqlite {
-    async fn uploads_under_way(&self, owner: Option<UserId>, rows_max: usize) -> Result<Vec<UploadUnderWay>> {
-        let query = query([UPLOADS, UPLOADS_OF], owner, rows_max);
+    async fn uploads_under_way(
+        &self,
+        owner: Option<UserId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<UploadUnderWay>> {
+        let query = query([UPLOADS, UPLOADS_OF], owner, offset, rows_max);
         let found: Vec<UploadUnderWayRow> = self.readers.all(query).await?;
         found.into_iter().map(TryFrom::try_from).collect()
     }
 
-    async fn jobs_under_way(&self, owner: Option<UserId>, rows_max: usize) -> Result<Vec<JobUnderWay>> {
-        let found: Vec<JobUnderWayRow> = self.readers.all(query([JOBS, JOBS_OF], owner, rows_max)).await?;
+    async fn jobs_under_way(
+        &self,
+        owner: Option<UserId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<JobUnderWay>> {
+        let query = query([JOBS, JOBS_OF], owner, offset, rows_max);
+        let found: Vec<JobUnderWayRow> = self.readers.all(query).await?;
         found.into_iter().map(TryFrom::try_from).collect()
+    }
+
+    async fn under_way(&self, owner: Option<UserId>) -> Result<(u64, u64)> {
+        let query = owner.map_or(Query::new(COUNTS), |owner| Query::new(COUNTS_OF).bind(owner.0));
+        let (uploads, jobs): (i64, i64) = self.readers.one(query).await?;
+        Ok((unsigned(uploads), unsigned(jobs)))
     }
 }

@@ -17,6 +17,7 @@ export type Lyrics = Schemas['TextAnswer']
 export type ServerState = Schemas['ServerAnswer']
 export type Credential = Schemas['CredentialAnswer']
 export type UnderWay = Schemas['UnderWayAnswer']
+export type OpenJob = Schemas['OpenJobAnswer']
 export type OneSession = Schemas['OneSessionAnswer']
 export type Letter = Schemas['LetterAnswer']
 

@@ -47,9 +47,9 @@ class Live {
 
   #hear(told: UnderWay): void {
     const now = performance.now()
-    const before = new Map(this.underWay?.uploads.map((one) => [one.id, one.received_bytes]))
+    const before = new Map(this.underWay?.uploads.uploads.map((one) => [one.id, one.received_bytes]))
     const seconds = (now - this.#heard) / 1000
-    this.speeds = new Map(told.uploads.map((one) => [one.id, Math.max(0, one.received_bytes - (before.get(one.id) ?? one.received_bytes)) / seconds]))
+    this.speeds = new Map(told.uploads.uploads.map((one) => [one.id, Math.max(0, one.received_bytes - (before.get(one.id) ?? one.received_bytes)) / seconds]))
     this.#heard = now
     this.underWay = told
   }

@@ -1,12 +1,12 @@
 // Files on their way to the server: counted, sent, resumed. What the server has is what it has acknowledged.
-import type { Upload } from 'tus-js-client'
+import type { DetailedError, Upload, UploadOptions } from 'tus-js-client'
 import { refusal, ROOT, said } from '../api/client'
 import { session } from '../api/session.svelte'
 import { digestOf } from './digest'
 import { type Chosen, fileOf, forget, type Remembered, remember, remembered } from './files'
 
 /** Of a file of before a reload, `asking` waits for a click, and `missing` for the same file to be chosen again. */
-export type Phase = 'asking' | 'missing' | 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'done' | 'failed'
+export type Phase = 'asking' | 'missing' | 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'cancelling' | 'done' | 'failed'
 
 /** Files that are on their way at once. */
 const AT_ONCE = 3
@@ -154,12 +154,20 @@ class Uploads {
     this.#pump()
   }
 
+  /** What the server has of it goes as well, also of one of before a reload; until then it stays in the list. */
   async cancel(one: Sending): Promise<void> {
     one.stop.abort()
-    this.all = this.all.filter((other) => other !== one)
-    void forget(one.id)
-    await one.tus?.abort(true).catch(() => {})
+    one.still()
+    one.phase = 'cancelling'
     this.#pump()
+    try {
+      await this.#end(one)
+      this.all = this.all.filter((other) => other !== one)
+      void forget(one.id)
+    } catch (error) {
+      one.phase = 'failed'
+      one.failure = `It is not cancelled yet. ${statusOf(error as Error) ? said(refused(error as Error)) : AWAY}`
+    }
   }
 
   clear(): void {
@@ -208,38 +216,38 @@ class Uploads {
     return sha256
   }
 
+  /** Ends at the server whatever it has of these bytes. */
+  async #end(one: Sending): Promise<void> {
+    await one.tus?.abort()
+    const { sha256, size, user } = one.kept
+    // Nothing is sent before it is counted.
+    if (!sha256) return
+    const { Upload } = await import('tus-js-client')
+    const upload = one.tus ?? new Upload(new Blob(), lasting(user, sha256, size))
+    if (upload.url) await upload.abort(true).catch(unlessGone)
+    for (const before of await upload.findPreviousUploads()) {
+      upload.resumeFromPreviousUpload(before)
+      await upload.abort(true).catch(unlessGone)
+    }
+  }
+
   async #tus(one: Sending, file: File, sha256: string): Promise<void> {
-    const { Upload, DetailedError } = await import('tus-js-client')
+    const { Upload } = await import('tus-js-client')
     await new Promise<void>((resolve, reject) => {
       let sent = false
       const upload = new Upload(file, {
-        endpoint: `${location.origin}${ROOT}/uploads`,
+        ...lasting(one.kept.user, sha256, file.size),
         chunkSize: PIECE_BYTES,
-        retryDelays: RETRY_MS,
         metadata: { filename: file.name, filetype: file.type, sha256 },
-        removeFingerprintOnSuccess: true,
-        // The same file is the same upload, also in another window and after a reload.
-        fingerprint: async () => `millpond ${sha256} ${file.size}`,
         onAfterResponse: (request) => {
           sent ||= request.getMethod() === 'PATCH'
         },
-        onShouldRetry: (error) => WORTH_RETRYING.has(error.originalResponse?.getStatus() ?? 0),
         onChunkComplete: (_, acknowledged) => one.moved(acknowledged),
         onSuccess: () => {
           one.known = !sent
           resolve()
         },
-        onError: (error) => {
-          const answer = error instanceof DetailedError ? error.originalResponse : null
-          if (!answer) return reject(new TypeError(OFFLINE))
-          let body: unknown = answer.getBody()
-          try {
-            body = JSON.parse(String(body))
-          } catch {
-            // A plain sentence.
-          }
-          reject(refusal(answer.getStatus(), body))
-        },
+        onError: (error) => reject(refused(error)),
       })
       one.tus = upload
       one.stop.signal.addEventListener('abort', () => reject(one.stop.signal.reason), { once: true })
@@ -271,6 +279,37 @@ class Uploads {
   }
 }
 
-const OFFLINE = 'The server cannot be reached; this goes on when it is back'
+/** By what an upload is found again: the same file of the same user is the same upload, also in another window and after a reload. */
+const lasting = (user: string, sha256: string, size: number): UploadOptions => ({
+  endpoint: `${location.origin}${ROOT}/uploads`,
+  retryDelays: RETRY_MS,
+  removeFingerprintOnSuccess: true,
+  fingerprint: async () => `millpond ${user} ${sha256} ${size}`,
+  onShouldRetry: (error) => WORTH_RETRYING.has(statusOf(error)),
+})
+
+/** Zero where nobody answered. */
+const statusOf = (error: Error): number => (error as Partial<DetailedError>).originalResponse?.getStatus() ?? 0
+
+/** What has ended already need not be ended. */
+function unlessGone(error: Error): void {
+  if (![404, 410].includes(statusOf(error))) throw error
+}
+
+/** What the server said, in its own words. */
+function refused(error: Error): Error {
+  const answer = (error as Partial<DetailedError>).originalResponse
+  if (!answer) return new TypeError(OFFLINE)
+  let body: unknown = answer.getBody()
+  try {
+    body = JSON.parse(String(body))
+  } catch {
+    // A plain sentence.
+  }
+  return refusal(answer.getStatus(), body)
+}
+
+const AWAY = 'The server cannot be reached'
+const OFFLINE = `${AWAY}; this goes on when it is back`
 
 export const uploads = new Uploads()

@@ -1,0 +1,119 @@
+// What listeners do: play, keep, sort, find.
+import { TAP, go, loudest, open, place, signIn, told, until } from './page-window.mjs'
+
+export const listening = {
+  /** A listener signs in, plays, seeks to the end of a long song, searches, stars, and works with a playlist by keys alone. */
+  async listen() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    await signIn(page)
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.long}` }).click()
+    const heard = await until(() => loudest(page), 'sound')
+    const began = await place(page)
+    await until(async () => (await place(page)) > began + 1, 'time')
+    const slider = page.getByLabel('Place in the track').first()
+    const length = Number(await slider.getAttribute('max'))
+    // Near the end, not at it: there the next song begins.
+    await slider.evaluate((slider, to) => { slider.value = to; slider.dispatchEvent(new Event('input', { bubbles: true })) }, length - 8)
+    const atEnd = await until(async () => { const at = await place(page); return at > length - 7 ? at : 0 }, 'the end')
+    // Another one, found by the beginning of a word.
+    await page.keyboard.press('/')
+    await page.keyboard.type(told.word)
+    await page.getByRole('button', { name: `Play ${told.found}` }).waitFor()
+    await page.getByRole('button', { name: `More for ${told.found}` }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: 'New playlist' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByText(`Made the playlist ${told.found}`).waitFor()
+    await go(page, 'playlists')
+    await page.getByRole('link', { name: told.found }).waitFor()
+    // A title full of script is text.
+    const scripts = await page.evaluate(() => globalThis.ran ?? 0)
+    return { heard, length, atEnd, scripts }
+  },
+
+  /** Songs change their places by keys alone, in a playlist and in the queue; where one was is known in another browser. */
+  async order() {
+    const page = await open()
+    await signIn(page)
+    const titles = (list) => page.locator(`[aria-label="${list}"] .title, [aria-label="${list}"] .pick > span:first-child`).allTextContents()
+    await go(page, `playlist/${told.playlist}`)
+    const [first, second] = [told.titles[0], told.titles[1]]
+    await page.getByRole('button', { name: `Play ${first}` }).focus()
+    await page.keyboard.press('Alt+ArrowDown')
+    const list = await until(async () => { const now = await titles('Songs'); return now[0] === second && now }, 'the other order')
+    const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+    await page.getByRole('button', { name: 'Play', exact: true }).first().click()
+    await page.getByRole('button', { name: 'Queue', exact: true }).click()
+    await page.locator('[aria-label=Queue] .pick').nth(2).focus()
+    await page.keyboard.press('Alt+ArrowUp')
+    const queue = await until(async () => { const now = await titles('Queue'); return now[1] === list[2] && now }, 'the other queue')
+    await page.keyboard.press('Escape')
+    await until(async () => (await place(page)) > 1, 'time')
+    await page.keyboard.press(' ')
+    const kept = await until(() => page.evaluate(async () => {
+      const [{ position_ms, current }, { tracks }] = await Promise.all(['/me/queue', '/me/queue/tracks'].map((path) => fetch(path).then((answer) => answer.json())))
+      return position_ms > 1000 && current === 0 && tracks.map((track) => track.title)
+    }), 'a queue at the server')
+    const other = await open()
+    await signIn(other)
+    await other.locator('section[aria-label=Player] .title').waitFor()
+    const elsewhere = await other.locator('section[aria-label=Player] .title').textContent()
+    return { list, focused, queue, kept, elsewhere, at: await place(other) }
+  },
+
+  /** A letter leads to the first name that begins with it, also where nothing of the list was read before. */
+  async letters() {
+    const page = await open()
+    await signIn(page)
+    const seen = {}
+    for (const [view, letter] of told.jumps) {
+      await go(page, view)
+      await page.getByRole('navigation', { name: 'Letters' }).getByRole('button', { name: letter, exact: true }).click()
+      const first = page.locator('#main').getByRole('link', { name: new RegExp(`${letter}(nders| days) \\d+`) }).first()
+      await first.waitFor()
+      seen[view] = { first: await first.innerText(), shown: await until(() => first.evaluate((link) => link.getBoundingClientRect().top < innerHeight), 'the letter') }
+    }
+    return seen
+  },
+
+  /** A video plays, and one of another size is made of it. */
+  async rendition() {
+    const page = await open()
+    await signIn(page)
+    await go(page, `video/${told.video}`)
+    await page.getByRole('button', { name: 'Play video' }).click()
+    await until(async () => (await place(page, 'Place in the video')) > 0.5, 'the video')
+    await page.getByRole('slider', { name: /^Width/ }).fill('320')
+    await page.getByRole('button', { name: 'Make it' }).click()
+    const made = page.getByLabel('The rendition')
+    await made.evaluate((video) => ((video.muted = true), video.play()))
+    await until(() => made.evaluate((video) => video.currentTime > 0.5), 'the rendition')
+    return made.evaluate((video) => ({ width: video.videoWidth, source: video.src }))
+  },
+
+  /** Names full of script are text in every view. */
+  async attack() {
+    const page = await open()
+    await page.addInitScript(() => { globalThis.alert = () => { globalThis.ran = (globalThis.ran ?? 0) + 1 } })
+    await signIn(page)
+    const seen = {}
+    for (const view of told.views) {
+      await go(page, view)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      seen[view] = await until(async () => (await page.locator('#main').innerText()).includes(told.text), `the text in ${view}`)
+    }
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.title}` }).click()
+    await page.getByRole('button', { name: 'Lyrics', exact: true }).click()
+    await page.locator('dialog').getByText(told.lyrics).first().waitFor()
+    await page.keyboard.press('Escape')
+    await go(page, 'uploads')
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.file)
+    await page.getByText(told.sent).first().waitFor()
+    await page.getByText(/in your library|had already/).waitFor()
+    const grown = await page.evaluate(() => document.querySelectorAll('img[src="x"], main script, main iframe').length)
+    return { seen, grown, scripts: await page.evaluate(() => globalThis.ran ?? 0) }
+  },
+}

@@ -1,0 +1,174 @@
+// How the page looks, and how much of it there is.
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+import { go, open, signIn, told, until, weight } from './page-window.mjs'
+
+/** What lies over a view, and how somebody comes to it. */
+const OPENED = {
+  async player(page) {
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.played}`, exact: true }).click()
+    await page.locator('section[aria-label=Player] .title').waitFor()
+  },
+  async queue(page) {
+    await page.getByRole('button', { name: 'Show what plays' }).click()
+    await page.getByRole('list', { name: 'Queue' }).waitFor()
+  },
+  async lyrics(page) {
+    await page.getByRole('button', { name: 'Show what plays' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Lyrics' }).click()
+    await page.getByRole('dialog').getByText(told.sung).waitFor()
+  },
+  async solo(page) {
+    await page.keyboard.press('Escape')
+    await go(page, told.stems)
+    await page.getByRole('button', { name: 'Solo vocals' }).click()
+  },
+  async keys(page) {
+    await page.keyboard.press('?')
+    await page.getByRole('heading', { name: 'Keys' }).waitFor()
+  },
+  async menu(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `More for ${told.played}`, exact: true }).click()
+    await page.getByRole('menu').waitFor()
+  },
+  async adding(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'server/users')
+    await page.getByRole('button', { name: 'Add a user' }).click()
+    await page.getByRole('dialog').waitFor()
+  },
+}
+
+export const looks = {
+  /** Whether a browser would install it, and what its manifest says. */
+  async installed() {
+    // What is forgotten when its window is closed cannot be installed.
+    const kept = await chromium.launchPersistentContext(told.folder, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium' })
+    const page = kept.pages()[0] ?? (await kept.newPage())
+    await signIn(page)
+    const tools = await kept.newCDPSession(page)
+    const { installabilityErrors } = await tools.send('Page.getInstallabilityErrors')
+    const { data, errors, url } = await tools.send('Page.getAppManifest')
+    const manifest = JSON.parse(data)
+    const icons = await page.evaluate(({ icons, url }) => Promise.all(icons.map(({ src, sizes }) => new Promise((yes, no) => {
+      const image = new Image()
+      image.onload = () => yes([sizes, `${image.naturalWidth}x${image.naturalHeight}`])
+      image.onerror = no
+      image.src = new URL(src, url)
+    }))), { icons: manifest.icons, url })
+    const start = await page.evaluate(async (at) => (await fetch(at)).status, new URL(manifest.start_url, url).href)
+    await kept.close()
+    return { errors, installability: installabilityErrors.map((error) => error.errorId), display: manifest.display, start, icons }
+  },
+
+  /** Every view in light and dark, wide and narrow: nothing wider than the window, nothing that axe finds, a picture of each. */
+  async views() {
+    const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+    const seen = []
+    fs.mkdirSync(told.pictures, { recursive: true })
+    for (const colorScheme of ['light', 'dark']) {
+      for (const [width, height] of [[1440, 900], [390, 844]]) {
+        const page = await open({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
+        await page.goto(`${told.origin}/`)
+        await page.locator('[name=name]').waitFor()
+        const look = async (name) => {
+          await page.evaluate(axe)
+          const found = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
+          const violations = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}`)
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+          await page.screenshot({ path: `${told.pictures}/${name}-${width}-${colorScheme}.png` })
+          // Whoever wants nothing to move sees nothing move.
+          const moving = await page.evaluate(() => document.getAnimations().length)
+          seen.push({ name, width, colorScheme, violations, wide, moving })
+        }
+        await look(`${told.named}sign-in`)
+        await signIn(page)
+        for (const view of told.views) {
+          await go(page, view)
+          await page.getByRole('heading', { level: 1 }).waitFor()
+          await page.waitForLoadState('load')
+          await until(() => page.evaluate(() => [...document.images].every((image) => image.complete || image.loading === 'lazy')), 'pictures')
+          await look(told.named + (view.replaceAll('/', '-') || 'home'))
+        }
+        for (const [name, show] of told.played ? Object.entries(OPENED) : []) {
+          await show(page)
+          await page.waitForLoadState('load')
+          await look(told.named + name)
+          await page.keyboard.press('Escape')
+        }
+        await page.context().close()
+      }
+    }
+    return { seen }
+  },
+
+  /** Whatever can be pressed in a view is come to by the tabulator, and is seen to have the focus. */
+  async keys() {
+    const page = await open()
+    await signIn(page)
+    await page.keyboard.press('Tab')
+    const first = await page.evaluate(() => document.activeElement.textContent)
+    const [missed, unseen, reached] = [[], [], {}]
+    for (const view of told.views) {
+      await go(page, view)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      // What a view asks for comes after its heading.
+      if (told.shown[view]) await page.getByRole('main').getByLabel(told.shown[view]).first().waitFor()
+      const all = await page.evaluate(() => {
+        const things = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [contenteditable], [tabindex="0"]')]
+        const open = things.filter((one) => !one.disabled && one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0)
+        open.forEach((one, at) => (one.dataset.at = at))
+        document.activeElement.blur()
+        return open.map((one) => one.getAttribute('aria-label') ?? (one.textContent.trim() || one.outerHTML.slice(0, 80)))
+      })
+      const left = new Set(all.keys())
+      for (let step = 0; step < 2 * all.length && left.size; step++) {
+        await page.keyboard.press('Tab')
+        const { at, shown } = await page.evaluate(() => {
+          const { dataset, parentElement } = document.activeElement
+          const seen = (one) => getComputedStyle(one).outlineStyle !== 'none'
+          return { at: Number(dataset.at ?? -1), shown: seen(document.activeElement) || (parentElement && seen(parentElement)) }
+        })
+        if (left.delete(at) && !shown) unseen.push(`${view}: ${all[at]}`)
+      }
+      missed.push(...[...left].map((at) => `${view}: ${all[at]}`))
+      reached[view] = all.length
+    }
+    return { first, missed, unseen, reached }
+  },
+
+  /** How fast a long library shows itself, and what scrolling through all of it leaves in memory. */
+  async long() {
+    const page = await open()
+    const tools = await page.context().newCDPSession(page)
+    const weigh = await weight(page)
+    await tools.send('Network.enable')
+    let scripts = 0
+    const kinds = new Map()
+    tools.on('Network.responseReceived', ({ requestId, type }) => kinds.set(requestId, type))
+    tools.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => kinds.get(requestId) === 'Script' && (scripts += encodedDataLength))
+    await signIn(page)
+    const first_load_script_bytes = scripts
+    const before = await weigh(true)
+    const first_rows_ms = await page.evaluate(async () => {
+      const began = performance.now()
+      location.hash = '/songs'
+      while (!document.querySelector('.track')) await new Promise(requestAnimationFrame)
+      return performance.now() - began
+    })
+    const high = await page.evaluate(() => document.documentElement.scrollHeight)
+    const steps = told.scroll_steps
+    for (let step = 0; step <= 2 * steps; step++) {
+      const share = step <= steps ? step / steps : 2 - step / steps
+      await page.evaluate((top) => scrollTo(0, top), share * high)
+      await new Promise((resolve) => setTimeout(resolve, told.scroll_ms / (2 * steps)))
+    }
+    await page.locator('.track').first().waitFor()
+    const after = await weigh(true)
+    return { first_load_script_bytes, first_rows_ms, high, heap_before: before, heap_after: after }
+  },
+}

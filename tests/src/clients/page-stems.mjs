@@ -1,0 +1,86 @@
+// What musicians do: songs taken apart, and their stems mixed.
+import { WAIT_MS, TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
+
+export const stems = {
+  /** A song is taken apart by this engine, and each of its parts is heard alone. */
+  async stems() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    await signIn(page)
+    await go(page, `stems/${told.track}`)
+    await page.getByLabel('Into').selectOption(told.count)
+    await page.getByLabel('By').selectOption(told.engine)
+    await page.getByRole('button', { name: 'Take it apart' }).click()
+    await page.getByRole('button', { name: 'Play the mix' }).click({ timeout: 3 * WAIT_MS })
+    const all = await until(() => loudest(page), 'the mix')
+    const names = await page.getByRole('region', { name: 'Mixer' }).locator('h2').allTextContents()
+    const [alone, silent] = [[], []]
+    for (const name of names) {
+      await page.getByLabel('Place in the song').fill('0')
+      await page.getByRole('button', { name: `Solo ${name}` }).click()
+      alone.push(await until(() => loudest(page), `${name} alone`))
+      await page.getByRole('slider', { name: `Level of ${name}` }).fill('0')
+      await until(async () => (await loudest(page)) < 0.001, `silence of ${name}`)
+      silent.push(name)
+      await page.getByRole('button', { name: `Solo ${name}` }).click()
+    }
+    return { all, names, alone, silent, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
+  },
+
+  /** Ten channels are five stems, each of which is heard alone. */
+  async five() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    // Of five stems the server keeps one file of ten channels: here each pair is a tone of its own.
+    const [rate, seconds, pairs] = [8_000, 60, 5]
+    const wav = Buffer.alloc(68 + rate * seconds * pairs * 4)
+    wav.write('RIFF'); wav.writeUInt32LE(wav.length - 8, 4); wav.write('WAVEfmt ', 8); wav.writeUInt32LE(40, 16); wav.writeUInt16LE(0xfffe, 20)
+    wav.writeUInt16LE(2 * pairs, 22); wav.writeUInt32LE(rate, 24); wav.writeUInt32LE(rate * pairs * 4, 28); wav.writeUInt16LE(pairs * 4, 32); wav.writeUInt16LE(16, 34)
+    wav.writeUInt16LE(22, 36); wav.writeUInt16LE(16, 38); Buffer.from('0100000000001000800000aa00389b71', 'hex').copy(wav, 44); wav.write('data', 60); wav.writeUInt32LE(wav.length - 68, 64)
+    const tone = (pair) => 430 * (pair + 1)
+    for (let at = 0; at < rate * seconds; at++) {
+      for (let channel = 0; channel < 2 * pairs; channel++) wav.writeInt16LE(Math.round(5000 * Math.sin((2 * Math.PI * tone(channel >> 1) * at) / rate)), 68 + 2 * (at * 2 * pairs + channel))
+    }
+    const names = ['vocals', 'drums', 'bass', 'piano', 'other']
+    const set = { engine: 'spleeter', notes: [], created_at: null, duration_seconds: seconds, stems: names.map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
+    await page.route(/\/stems$/, (route) => route.fulfill({ json: set }))
+    await page.route(/\/stems\/all\.wav$/, (route) => route.fulfill({ body: wav, contentType: 'audio/wav', headers: { 'Accept-Ranges': 'bytes' } }))
+    await signIn(page)
+    await go(page, `stems/${told.track}`)
+    await page.getByRole('button', { name: 'Play the mix' }).click()
+    await until(() => loudest(page), 'the mix')
+    const heard = []
+    for (const name of names) {
+      await page.getByRole('button', { name: `Solo ${name}` }).click()
+      heard.push(await until(() => page.evaluate((tones) => {
+        const analyser = globalThis.heard.at(-1)
+        const bins = new Float32Array(analyser.frequencyBinCount)
+        analyser.getFloatFrequencyData(bins)
+        const level = (tone) => bins[Math.round((tone * 2 * bins.length) / analyser.context.sampleRate)]
+        const [loud, ...rest] = tones.map((tone, at) => [level(tone), at]).sort((a, b) => b[0] - a[0])
+        // One tone alone is far above the others.
+        return loud[0] > -50 && rest.every(([other]) => loud[0] - other > 30) && `${loud[1] + 1}`
+      }, names.map((_, pair) => tone(pair))), `${name} alone`))
+      await page.getByRole('button', { name: `Solo ${name}` }).click()
+    }
+    return { heard }
+  },
+
+  /** What the page holds while stems are mixed that are there already. */
+  async mix() {
+    const page = await open()
+    await signIn(page)
+    const weigh = await weight(page)
+    const before = await weigh(true)
+    await go(page, `stems/${told.track}`)
+    await page.getByRole('button', { name: 'Play the mix' }).click()
+    const slider = page.getByLabel('Place in the song')
+    let most = 0
+    for (const share of [0, 0.25, 0.5, 0.75, 0.95]) {
+      await slider.evaluate((slider, share) => { slider.value = slider.max * share; slider.dispatchEvent(new Event('input', { bubbles: true })) }, share)
+      await until(() => slider.evaluate((slider, share) => slider.valueAsNumber > slider.max * share + 1, share), 'the place')
+      most = Math.max(most, await weigh(false))
+    }
+    return { heap_before: before, heap_most: most }
+  },
+}

@@ -1,0 +1,80 @@
+//! Listeners play, keep, sort and find.
+
+use serde_json::json;
+use tests::media::{noise, video};
+use tests::{Options, Server, eventually, sound};
+
+use super::{CONFIG, LONG, Music, SCRIPT, WITHIN, has_page, play};
+
+#[test]
+fn a_listener_plays_seeks_searches_and_keeps() {
+    let music = Music::new();
+    let server = music.serve();
+    assert!(has_page(&server));
+    let seen =
+        play(server.address, &server.mira, "listen", json!({ "long": LONG, "word": "img", "found": SCRIPT }));
+    assert!(seen["heard"].as_f64() > Some(0.01), "{seen}");
+    assert!(seen["length"].as_f64() > Some(599.0) && seen["atEnd"].as_f64() > Some(592.0), "{seen}");
+    assert_eq!(seen["scripts"], 0, "a title is text: {seen}");
+}
+
+#[test]
+fn a_video_gets_another_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    video(&folder.path().join("Moving.mp4"), "1280x720", 8, &[]);
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 1, ..Options::default() }.config(CONFIG));
+    let id = server.track("Moving");
+    let bearer = server.mira.bearer();
+    let target = format!("/videos/{id}");
+    eventually("somebody has looked at it", WITHIN, || {
+        server.get(&target, &[("Authorization", &bearer)]).json()["look"] == "told"
+    });
+    let seen = play(server.address, &server.mira, "rendition", json!({ "video": id }));
+    assert_eq!(seen["width"], 320, "{seen}");
+}
+
+#[test]
+fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let titles = ["One", "Two", "Three"];
+    for title in titles {
+        noise(&folder.path().join(format!("{title}.wav")), 60);
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 3, ..Options::default() }.config(CONFIG));
+    let made = json!({ "name": "ordered", "tracks": titles.map(|title| server.track(title)) }).to_string();
+    let fields = [("Authorization", &*server.mira.bearer()), ("Content-Type", "application/json")];
+    let list = server.send("POST", "/playlists", &fields, made.as_bytes()).json();
+    let more = json!({ "playlist": list["id"], "titles": titles });
+    let seen = play(server.address, &server.mira, "order", more);
+    assert_eq!(seen["list"], json!(["Two", "One", "Three"]), "{seen}");
+    assert_eq!(seen["focused"], "Play One", "the focus goes with the song: {seen}");
+    assert_eq!(
+        (&seen["queue"], &seen["kept"]),
+        (&json!(["Two", "Three", "One"]), &json!(["Two", "Three", "One"])),
+        "{seen}"
+    );
+    assert_eq!(seen["elsewhere"], "Two", "{seen}");
+    assert!(seen["at"].as_f64() > Some(0.9), "{seen}");
+}
+
+#[test]
+fn a_letter_leads_to_its_names() {
+    let server = Server::start(&Options::default().config(CONFIG));
+    let bearer = server.mira.bearer();
+    // More than a page of them, so that the last ones are read by their letter alone.
+    for number in 0..150_u64 {
+        let letter = (b'A' + (number / 6) as u8) as char;
+        let target = format!(
+            "/uploads?filename={number}.wav&artist={letter}nders%20{number}&album={letter}%20days%20{number}"
+        );
+        let sent = server.send("PUT", &target, &[("Authorization", &bearer)], &sound::wav(number, 4_000));
+        assert_eq!(sent.status, 201, "{}", sent.text());
+    }
+    let jumps = [("artists", "X"), ("albums/name", "T"), ("albums/artist", "Y"), ("artists", "B")];
+    let seen = play(server.address, &server.mira, "letters", json!({ "jumps": jumps }));
+    for (view, name) in [("albums/name", "T days"), ("albums/artist", "Y days"), ("artists", "Bnders")] {
+        assert!(seen[view]["first"].as_str().is_some_and(|text| text.contains(name)), "{view}: {seen}");
+    }
+}

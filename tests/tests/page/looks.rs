@@ -1,0 +1,133 @@
+//! How the page looks, in every form, and whether a browser would install it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::media::{noise, video};
+use tests::tus::{Tus, metadata};
+use tests::{Library, Options, Server, eventually};
+
+use super::{CONFIG, WITHIN, play};
+
+#[test]
+fn a_browser_would_install_the_page() {
+    let server = Server::start(&Options::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let seen = play(server.address, &server.mira, "installed", json!({ "folder": folder.path() }));
+    assert_eq!((&seen["errors"], &seen["installability"]), (&json!([]), &json!([])), "{seen}");
+    assert_eq!((&seen["display"], &seen["start"]), (&json!("standalone"), &json!(200)), "{seen}");
+    for icon in seen["icons"].as_array().expect("icons") {
+        assert!(icon[0] == "any" || icon[0] == icon[1], "it is as large as it says: {seen}");
+    }
+}
+
+/// A server with something to see in every view, of which its admin is told.
+struct Show {
+    server: Server,
+    library: Library,
+    _more: TempDir,
+    views: Vec<String>,
+    video: String,
+    stems: String,
+}
+
+impl Show {
+    fn new() -> Self {
+        let (library, more) = (Library::small(), tempfile::tempdir().expect("a folder"));
+        noise(&more.path().join("Sung.wav"), 30);
+        fs::write(more.path().join("Sung.lrc"), "[00:00.00]The mill turns\n[00:10.00]The water stays\n")
+            .expect("a file");
+        video(&more.path().join("Moving.mp4"), "1280x720", 8, &[]);
+        let (libraries, tracks) =
+            (vec![library.root.clone(), more.path().to_owned()], library.songs.len() + 2);
+        let server = Server::start(&Options { libraries, tracks, ..Options::default() }.config(CONFIG));
+        let (bearer, sung) = (server.admin.bearer(), server.track("Sung"));
+        let ask = |method, target: &str, body: &str| {
+            let fields = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+            let answer = server.send(method, target, &fields, body.as_bytes());
+            assert!(answer.status < 300, "{target}: {}", answer.text());
+            answer
+        };
+        ask("POST", &format!("/tracks/{sung}/stems?stems=2&engine=spectral"), "");
+        let made = json!({ "name": "Sung by the water", "tracks": [sung, server.track("First Ripple")] });
+        let list = ask("POST", "/playlists", &made.to_string()).json();
+        let list = list["id"].as_str().expect("an id").to_owned();
+        ask("PUT", &format!("/stars/{sung}"), "");
+        Tus::of(&server, &server.admin)
+            .create(Some(1_000), &metadata(&[("filename", "Half sent.wav")]), &[])
+            .expect("an upload");
+        let stems = format!("/tracks/{sung}/stems");
+        eventually("it is taken apart", WITHIN, || {
+            server.get(&stems, &[("Authorization", &bearer)]).json()["stems"][0].is_object()
+        });
+        let [video, stems] = [format!("video/{}", server.track("Moving")), format!("stems/{sung}")];
+        let views = VIEWS.iter().map(|view| (*view).to_owned());
+        let views = views.chain([format!("playlist/{list}"), video.clone(), stems.clone()]).collect();
+        Show { server, library, _more: more, views, video, stems }
+    }
+}
+
+const VIEWS: [&str; 17] = [
+    "",
+    "albums",
+    "albums/name",
+    "album/al-1",
+    "artists",
+    "artist/ar-1",
+    "songs",
+    "genres",
+    "playlists",
+    "starred",
+    "search/ripple",
+    "videos",
+    "uploads",
+    "server",
+    "server/users",
+    "server/libraries",
+    "account",
+];
+
+/// Pictures of views in four forms, each of which everybody can see and use; they are there to be looked at.
+fn looked_at(server: &Server, mut more: Value, forms: usize) {
+    more["pictures"] = json!(xtask::files::target().join("tests/page"));
+    let seen = play(server.address, &server.admin, "views", more);
+    let seen = seen["seen"].as_array().expect("views");
+    assert_eq!(seen.len(), 4 * forms);
+    for view in seen {
+        assert_eq!((&view["violations"], &view["moving"]), (&json!([]), &json!(0)), "{view}");
+        assert!(view["wide"].as_u64() <= view["width"].as_u64(), "it fits the window: {view}");
+    }
+}
+
+#[test]
+fn every_view_is_for_everybody() {
+    let show = Show::new();
+    // With the door, what plays, its queue and words, a solo, the keys, a menu and a form.
+    let forms = show.views.len() + 8;
+    looked_at(
+        &show.server,
+        json!({ "named": "", "views": show.views, "played": "Sung", "sung": "The mill turns", "stems": show.stems }),
+        forms,
+    );
+}
+
+#[test]
+fn a_view_without_anything_in_it_is_for_everybody_too() {
+    let server = Server::start(&Options::default());
+    let views =
+        ["", "albums", "albums/starred", "artists", "songs", "genres", "playlists", "starred", "videos"];
+    looked_at(&server, json!({ "named": "empty-", "views": views }), views.len() + 1);
+}
+
+#[test]
+fn whatever_can_be_pressed_is_come_to_by_keys() {
+    let show = Show::new();
+    let shown = json!({ "songs": "Play Sung", &show.stems: "Solo vocals", &show.video: "Play video" });
+    let seen =
+        play(show.server.address, &show.server.admin, "keys", json!({ "views": show.views, "shown": shown }));
+    assert_eq!((&seen["missed"], &seen["unseen"]), (&json!([]), &json!([])), "{seen}");
+    assert_eq!(seen["first"], "To the content", "{seen}");
+    let songs = show.library.songs.len() as u64 + 2;
+    assert!(seen["reached"]["songs"].as_u64() > Some(songs), "each song is counted: {seen}");
+}
