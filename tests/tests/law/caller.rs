@@ -10,6 +10,8 @@ use tests::{Login, Server};
 use crate::metronome::Metronome;
 use crate::{Stage, TRIES_MAX};
 
+/// A page that waits for its covers is left no sooner than by browsers; the server has said long before that there are none.
+const ANSWER_WITHIN: Duration = Duration::from_secs(90);
 /// Refusals come sooner than this.
 const REFUSED_WITHIN_MS: f64 = 100.0;
 
@@ -89,7 +91,11 @@ impl<'a> Caller<'a> {
     pub(crate) fn once(&mut self, target: &str) -> std::io::Result<Answer> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open_from(self.from, self.server.address)?,
+            None => {
+                let mut connection = Connection::open_from(self.from, self.server.address)?;
+                connection.socket().set_read_timeout(Some(ANSWER_WITHIN))?;
+                connection
+            }
         };
         connection.send("GET", target, &[], b"")?;
         let answer = connection.read(false)?;
