@@ -17,7 +17,7 @@ use crate::sniff::Demuxer;
 /// Words that no golden command happens to use, with `#` for each run of digits.
 const OTHERS: &str = "\
     # -# #:# #.# #k http://#.#.#.#:#/ http,tcp file \
-    matroska avi mpegts mpeg flv ogg wav aiff flac gif mov aac mp# \
+    matroska avi mpegts mpeg flv asf ogg wav wv aiff flac gif mov aac mp# \
     crop=#:#:#:# scale=#:#:flags=bicubic transpose=clock transpose=cclock hflip vflip setsar=# fps=#/# \
     fps=#/#:start_time=# setpts=#*PTS/# atempo=#.# \
     zscale=tin=arib-std-b#:pin=bt#:min=bt#nc:rin=tv:t=linear:npl=# \
