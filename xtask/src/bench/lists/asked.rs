@@ -50,15 +50,20 @@ pub(super) const LONGEST: Asked = Asked {
     bytes_min: 1_000_000,
 };
 
+/// How often a list is asked for before that counts: after a pause the database is on the disk and not in the kernel's memory.
+const WARM_UP_TIMES: usize = 20;
+
 /// The answers to one request.
 pub(super) struct Answers {
+    /// The longest before they counted.
+    pub(super) cold: Duration,
     pub(super) first: Spread,
     pub(super) took: Spread,
     pub(super) body_bytes: u64,
 }
 
 impl Asked {
-    /// Asks so often, one after the other, and once before that for what is then remembered.
+    /// Asks so often, one after the other, and at most as often before that.
     pub(super) fn ask(
         &self,
         client: &mut Client,
@@ -73,7 +78,8 @@ impl Asked {
             .replace("{tracks}", &tracks.to_string());
         let target = format!("/rest/{target}&{sign_in}");
         let (mut first, mut took, mut body_bytes) = (Vec::new(), Vec::<Duration>::new(), 0);
-        for round in 0..=times {
+        let (warm_up, mut cold) = (times.min(WARM_UP_TIMES), Duration::ZERO);
+        for round in 0..warm_up + times {
             let answer = client.get(&target, "").map_err(|error| {
                 Error::because(ErrorKind::Failed, format!("asking for {}", self.name), error)
             })?;
@@ -83,12 +89,14 @@ impl Asked {
                     format!("{}: {}, {} bytes: {said:.300}", self.name, answer.status, answer.body_bytes);
                 return Err(Error::new(ErrorKind::Failed, what));
             }
-            if round > 0 {
+            if round < warm_up {
+                cold = cold.max(answer.took);
+            } else {
                 first.push(answer.first);
                 took.push(answer.took);
             }
             body_bytes = answer.body_bytes;
         }
-        Ok(Answers { first: Spread::of(first), took: Spread::of(took), body_bytes })
+        Ok(Answers { cold, first: Spread::of(first), took: Spread::of(took), body_bytes })
     }
 }
