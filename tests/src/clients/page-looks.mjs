@@ -118,25 +118,30 @@ export const looks = {
       await page.getByRole('heading', { level: 1 }).waitFor()
       // What a view asks for comes after its heading.
       if (told.shown[view]) await page.getByRole('main').getByLabel(told.shown[view]).first().waitFor()
-      const all = await page.evaluate(() => {
-        const things = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [contenteditable], [tabindex="0"]')]
-        const open = things.filter((one) => !one.disabled && one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0)
-        open.forEach((one, at) => (one.dataset.at = at))
+      await page.evaluate(() => {
+        document.querySelectorAll('[data-reached]').forEach((one) => delete one.dataset.reached)
         document.activeElement.blur()
-        return open.map((one) => one.getAttribute('aria-label') ?? (one.textContent.trim() || one.outerHTML.slice(0, 80)))
       })
-      const left = new Set(all.keys())
-      for (let step = 0; step < 2 * all.length && left.size; step++) {
+      // A view may show more while it is gone through, which is to be come to as well.
+      for (let step = 1; ; step++) {
         await page.keyboard.press('Tab')
-        const { at, shown } = await page.evaluate(() => {
-          const { dataset, parentElement } = document.activeElement
+        const { name, shown, left, all } = await page.evaluate(() => {
+          const called = (one) => one.getAttribute('aria-label') ?? (one.textContent.trim() || one.outerHTML.slice(0, 80))
           const seen = (one) => getComputedStyle(one).outlineStyle !== 'none'
-          return { at: Number(dataset.at ?? -1), shown: seen(document.activeElement) || (parentElement && seen(parentElement)) }
+          const at = document.activeElement
+          at.dataset.reached = 'yes'
+          const things = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [contenteditable], [tabindex="0"]')]
+          const open = things.filter((one) => !one.disabled && one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0)
+          const left = open.filter((one) => one.dataset.reached !== 'yes').map(called)
+          const shown = !open.includes(at) || seen(at) || seen(at.parentElement)
+          return { name: called(at), shown, left, all: open.length }
         })
-        if (left.delete(at) && !shown) unseen.push(`${view}: ${all[at]}`)
+        if (!shown) unseen.push(`${view}: ${name}`)
+        reached[view] = all
+        if (left.length && step < 3 * all) continue
+        missed.push(...left.map((one) => `${view}: ${one}`))
+        break
       }
-      missed.push(...[...left].map((at) => `${view}: ${all[at]}`))
-      reached[view] = all.length
     }
     return { first, missed, unseen, reached }
   },
