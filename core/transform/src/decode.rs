@@ -4,9 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use budget::limits::{
-    CHILD_STALL_MS, DEMUXER_HEAD_BYTES, PROBE_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_ENCODER_BYTES,
-};
+use budget::limits::{CHILD_STALL_MS, PROBE_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_ENCODER_BYTES};
 
 use crate::argv::{Argv, Input};
 use crate::child::{Caps, Child, ChildInput, ChildOutput, Ffmpeg, Output, Program};
@@ -14,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::plan::floats_args;
 use crate::probe::{Probe, UNREADABLE, probe_args, unreadable};
 use crate::sniff::Demuxer;
-use crate::work::look::read_all;
+use crate::work::look::{head_of, read_all};
 
 /// Samples on their way out of a child: floats of little end first, interleaved.
 #[derive(Debug)]
@@ -99,15 +97,8 @@ impl Decoding {
 }
 
 fn demuxer_of(file: &File) -> Result<Demuxer, Error> {
-    let mut head = vec![0; DEMUXER_HEAD_BYTES];
-    let mut filled = 0;
-    while filled < head.len() {
-        match file.read_at(&mut head[filled..], filled as u64).map_err(unread)? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Demuxer::of(&head[..filled]).ok_or_else(|| Error::new(ErrorKind::Unsupported, UNREADABLE))
+    let head = head_of(|buffer, at| file.read_at(buffer, at)).map_err(unread)?;
+    Demuxer::of(&head).ok_or_else(|| Error::new(ErrorKind::Unsupported, UNREADABLE))
 }
 
 fn unread(e: std::io::Error) -> Error {

@@ -151,20 +151,23 @@ fn is_kept(source: &Source, looked: &Looked) -> bool {
 
 /// What reads a source, by its first bytes.
 async fn demuxer_of(source: &Source) -> Result<Demuxer, Error> {
-    let read = |source: &Source| {
-        let mut head = vec![0; DEMUXER_HEAD_BYTES];
-        let mut filled = 0;
-        while filled < head.len() {
-            match source.read_at(&mut head[filled..], filled as u64)? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        head.truncate(filled);
-        Ok(head)
-    };
+    let read = |source: &Source| head_of(|buffer, at| source.read_at(buffer, at));
     let head = reading(source, 0, DEMUXER_HEAD_BYTES as u64, read).await?;
     Demuxer::of(&head).ok_or_else(|| Error::new(ErrorKind::Unsupported, UNREADABLE))
+}
+
+/// The first bytes of something, as many as tell what reads it, or all that there are.
+pub(crate) fn head_of<E>(read_at: impl Fn(&mut [u8], u64) -> Result<usize, E>) -> Result<Vec<u8>, E> {
+    let mut head = vec![0; DEMUXER_HEAD_BYTES];
+    let mut filled = 0;
+    while filled < head.len() {
+        match read_at(&mut head[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    head.truncate(filled);
+    Ok(head)
 }
 
 /// All that ffprobe prints, which is little.
