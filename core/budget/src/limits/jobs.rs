@@ -30,7 +30,8 @@ pub const STEMS_CHILD_JOBS_MAX: u32 = 64;
 pub const STEMS_STALL_MS: u64 = 120_000;
 /// Processor seconds of one child; ten hours of sound by the slowest engine are nine hours.
 pub const STEMS_CHILD_CPU_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
-/// What a child may ask for that encodes one stem by hand: 20 MB, and in an MP4 an index of some dozen bytes for each 23 ms of it.
+/// What a child may ask for that encodes one stem by hand: 20 MB, and in an MP4 an index of some dozen bytes for each 23 ms of it;
+/// and one that decodes a song, which reads such an index.
 pub const STEMS_ENCODER_BYTES: u64 = 512 * MIB;
 /// How often a child says how far it is.
 pub const STEMS_PROGRESS_MS: u64 = 200;
