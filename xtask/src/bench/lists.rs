@@ -122,16 +122,15 @@ fn judge(options: &Options, found: &Found) -> Result<()> {
             ),
             found.answering_mib <= PEAK_MIB_MAX,
         ),
-    ];
-    // How a library came there is judged beside a peer who had to take it in too.
-    if let Some(ratio) = found.scan_ratio {
-        goals.push((
+        (
             format!(
                 "peak of the scan and of the first look {:.1} MiB, at most {PEAK_MIB_MAX}",
                 found.coming_mib
             ),
             found.coming_mib <= PEAK_MIB_MAX,
-        ));
+        ),
+    ];
+    if let Some(ratio) = found.scan_ratio {
         goals.push((
             format!("scan: {ratio:.1} times the peer's tracks per CPU second, at least {RATIO_MIN}"),
             ratio >= RATIO_MIN,
@@ -156,8 +155,8 @@ fn judge(options: &Options, found: &Found) -> Result<()> {
 fn page(tracks: usize, found: &Found, goals: &[(String, bool)]) -> String {
     let mut body = format!(
         "{tracks} generated tracks (seed 1). One client on one kept-alive connection, JSON; ours asked {TIMES} times for \
-         each page and {WHOLE_TIMES} for each whole list, Supysonic 0.7.9 under waitress {PEER_TIMES} times. What is asked before \
-         that, 20 times at most, is not counted; its longest answer is named cold.\n\n"
+         each page and {WHOLE_TIMES} for each whole list, Supysonic 0.7.9 under waitress {PEER_TIMES} times. Once before that \
+         each is asked for what is then remembered, which is not counted: cold.\n\n"
     );
     for (goal, held) in goals {
         body += &format!("- {}: {goal}\n", if *held { "held" } else { "**missed**" });

@@ -50,12 +50,9 @@ pub(super) const LONGEST: Asked = Asked {
     bytes_min: 1_000_000,
 };
 
-/// How often a list is asked for before that counts: after a pause the database is on the disk and not in the kernel's memory.
-const WARM_UP_TIMES: usize = 20;
-
 /// The answers to one request.
 pub(super) struct Answers {
-    /// The longest before they counted.
+    /// How long the one before them took, which does not count.
     pub(super) cold: Duration,
     pub(super) first: Spread,
     pub(super) took: Spread,
@@ -63,7 +60,7 @@ pub(super) struct Answers {
 }
 
 impl Asked {
-    /// Asks so often, one after the other, and at most as often before that.
+    /// Asks so often, one after the other, and once before that for what is then remembered.
     pub(super) fn ask(
         &self,
         client: &mut Client,
@@ -78,8 +75,8 @@ impl Asked {
             .replace("{tracks}", &tracks.to_string());
         let target = format!("/rest/{target}&{sign_in}");
         let (mut first, mut took, mut body_bytes) = (Vec::new(), Vec::<Duration>::new(), 0);
-        let (warm_up, mut cold) = (times.min(WARM_UP_TIMES), Duration::ZERO);
-        for round in 0..warm_up + times {
+        let mut cold = Duration::ZERO;
+        for round in 0..=times {
             let answer = client.get(&target, "").map_err(|error| {
                 Error::because(ErrorKind::Failed, format!("asking for {}", self.name), error)
             })?;
@@ -89,8 +86,8 @@ impl Asked {
                     format!("{}: {}, {} bytes: {said:.300}", self.name, answer.status, answer.body_bytes);
                 return Err(Error::new(ErrorKind::Failed, what));
             }
-            if round < warm_up {
-                cold = cold.max(answer.took);
+            if round == 0 {
+                cold = answer.took;
             } else {
                 first.push(answer.first);
                 took.push(answer.took);
