@@ -210,6 +210,9 @@ pub trait Library: Send + Sync + 'static {
         offset: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>>;
+    /// Random ids that tracks may have, each once, at most [`PAGE_ROWS_MAX`](budget::limits::PAGE_ROWS_MAX) and as many again:
+    /// whether there is such a track and the viewer sees it is told by reading it, with [`these_tracks`](Self::these_tracks).
+    async fn guess_tracks(&self, ids_max: usize) -> Result<Vec<TrackId>>;
     /// Random tracks, each once, by their ids.
     async fn random_tracks(
         &self,

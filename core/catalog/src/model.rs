@@ -405,6 +405,15 @@ pub struct RandomFilter {
     pub folder: Option<FolderId>,
 }
 
+impl RandomFilter {
+    /// Whether it passes every track.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        let RandomFilter { genre, from_year, to_year, folder } = self;
+        genre.is_none() && from_year.or(*to_year).is_none() && folder.is_none()
+    }
+}
+
 /// Something that can be starred, rated and scrobbled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Item {

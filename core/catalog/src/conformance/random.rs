@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::house::{House, file};
 use crate::access::Viewer;
 use crate::database::Catalog;
-use crate::model::RandomFilter;
+use crate::model::{LibrarySet, RandomFilter};
 
 pub(super) async fn random_lists_hold_what_was_asked_for_once_each(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
@@ -32,6 +32,13 @@ pub(super) async fn random_lists_hold_what_was_asked_for_once_each(catalog: Arc<
     assert_eq!(draw(all.clone(), 300).await.len(), 300);
     assert_eq!(draw(all.clone(), 500).await.len(), 300);
     assert_eq!(draw(all.clone(), 0).await.len(), 0);
+    let guesses = catalog.guess_tracks(500).await.expect("ids");
+    assert_eq!(guesses.iter().collect::<BTreeSet<_>>().len(), guesses.len(), "each once");
+    let tracks = catalog.these_tracks(&ann, &guesses).await.expect("tracks");
+    assert!((150..=300).contains(&tracks.len()), "500 guesses of 300 tracks: {}", tracks.len());
+    let elsewhere = Viewer { libraries: LibrarySet::Only(vec![house.talks]), ..ann.clone() };
+    let hidden = catalog.these_tracks(&elsewhere, &guesses).await.expect("tracks");
+    assert_eq!(hidden, [], "a guess shows nothing that is not seen");
     let (one, other) = (draw(all.clone(), 50).await, draw(all.clone(), 50).await);
     assert_ne!(one, other, "two draws of 50 of 300 differ");
     let rare = draw(RandomFilter { genre: Some("rare".to_owned()), ..all.clone() }, 100).await;

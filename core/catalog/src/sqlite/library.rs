@@ -181,6 +181,10 @@ impl Library for Sqlite {
         self.tracks_of_album(&Scope::of(viewer), id, offset, rows_max).await
     }
 
+    async fn guess_tracks(&self, ids_max: usize) -> Result<Vec<TrackId>> {
+        self.tracks_by_guess(ids_max).await
+    }
+
     async fn random_tracks(
         &self,
         viewer: &Viewer,

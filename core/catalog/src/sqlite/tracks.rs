@@ -1,11 +1,14 @@
 //! Lists of tracks.
 
+use std::collections::HashSet;
+
 use budget::limits::PAGE_ROWS_MAX;
 
 use super::columns::Part;
+use super::readers::Query;
 use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
-use super::{Result, Scope, Sqlite, json_ids, limit, offset};
+use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
 use crate::database::Page;
 use crate::error::Error;
 use crate::fold;
@@ -145,6 +148,12 @@ impl Sqlite {
     ) -> Result<Vec<Track>> {
         let query = scope.query(WITH_STAR).bind(limit(rows_max)).bind(offset(skip));
         self.readers.page::<TrackRow, _>(query).await
+    }
+
+    pub(super) async fn tracks_by_guess(&self, ids_max: usize) -> Result<Vec<TrackId>> {
+        let last: i64 = self.readers.one(Query::new(LAST_ID)).await?;
+        let (guesses, mut once) = (random_ids(last, ids_max.min(2 * PAGE_ROWS_MAX))?, HashSet::new());
+        Ok(guesses.into_iter().filter(|id| once.insert(*id)).map(TrackId).collect())
     }
 
     pub(super) async fn tracks_at_random(

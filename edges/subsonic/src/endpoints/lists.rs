@@ -91,10 +91,17 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
         to_year: call.params.optional_year("toYear")?,
         folder: call.folder()?,
     };
-    let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
-    let ids = reader.catalog.random_tracks(&reader.viewer, &filter, draws(size)).await?;
+    let wanted = draws(call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX));
+    // Reading the rows tells which of the guesses are tracks that the user sees: of a large library it need not be asked twice.
+    let guesses = match filter.is_all() {
+        true => reader.catalog.guess_tracks(2 * wanted).await?,
+        false => Vec::new(),
+    };
     let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track));
-    let rows = Drawn::new(&reader, ids, |track: &Track| track.id, these_tracks, show);
+    let drawing = reader.clone();
+    let drawn = async move { drawing.catalog.random_tracks(&drawing.viewer, &filter, wanted).await };
+    let rows =
+        Drawn::new(&reader, guesses, |track: &Track| track.id, these_tracks, show).until(wanted, drawn);
     call.list("randomSongs", &Bare {})?.part("song", rows).answer().await
 }
 

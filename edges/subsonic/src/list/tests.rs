@@ -264,17 +264,22 @@ async fn rows_are_read_in_reads_as_long_as_their_text_suggests() {
 
 #[tokio::test]
 async fn what_is_drawn_at_random_is_drawn_once() {
-    let house = House::open().await;
-    house.add_many(800).await;
-    for (endpoint, name, member, wanted) in [
-        ("getRandomSongs?size=500", "randomSongs", "song", 500),
-        ("getAlbumList2?type=random&size=500", "albumList2", "album", 4),
-        ("getRandomSongs?size=0", "randomSongs", "song", 0),
-    ] {
-        let answer = house.ann(endpoint).await.json();
-        let rows = answer[name][member].as_array().map_or(&[][..], |rows| rows);
-        let ids: std::collections::BTreeSet<&str> =
-            rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
-        assert_eq!((rows.len(), ids.len()), (wanted, wanted), "{endpoint}");
+    for (many, songs) in [(800, 500), (100, 104)] {
+        let house = House::open().await;
+        house.add_many(many).await;
+        for (endpoint, name, member, wanted) in [
+            ("search3?query=&songCount=500", "searchResult3", "song", songs),
+            ("getRandomSongs?size=500", "randomSongs", "song", songs),
+            ("getRandomSongs?size=7", "randomSongs", "song", 7),
+            ("getRandomSongs?size=500&fromYear=3000", "randomSongs", "song", 0),
+            ("getAlbumList2?type=random&size=500", "albumList2", "album", 4),
+            ("getRandomSongs?size=0", "randomSongs", "song", 0),
+        ] {
+            let answer = house.ann(endpoint).await.json();
+            let rows = answer[name][member].as_array().map_or(&[][..], |rows| rows);
+            let ids: std::collections::BTreeSet<&str> =
+                rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+            assert_eq!((rows.len(), ids.len()), (wanted, wanted), "{endpoint} of {many}");
+        }
     }
 }
