@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::http::Answer;
 use tests::media::{ffmpeg, settle};
-use tests::{Login, Options, Server, clients, eventually};
+use tests::{Login, Options, Server, clients, eventually, sound};
 
 const WITHIN: Duration = Duration::from_secs(120);
 const SECONDS: u32 = 3;
@@ -63,14 +63,17 @@ impl House {
         self.server.send(method, target, &fields, b"")
     }
 
-    /// Has the song taken apart and waits for it.
     fn split(&self, track: &str, count: usize) {
-        let mira = &self.server.mira;
-        let answer = self.ask(mira, "POST", &format!("/tracks/{track}/stems?stems={count}"), &[]);
+        self.split_by(&self.server.mira, track, count);
+    }
+
+    /// Has a song taken apart and waits for it.
+    fn split_by(&self, who: &Login, track: &str, count: usize) {
+        let answer = self.ask(who, "POST", &format!("/tracks/{track}/stems?stems={count}"), &[]);
         assert!(matches!(answer.status, 200 | 202), "{}", answer.text());
         let job = answer.json()["job_id"].as_str().expect("an id").to_owned();
         eventually("the job is done", WITHIN, || {
-            let status = self.ask(mira, "GET", &format!("/jobs/{job}/status"), &[]).json();
+            let status = self.ask(who, "GET", &format!("/jobs/{job}/status"), &[]).json();
             let word = status["job"]["status"].as_str().expect("a word").to_owned();
             assert!(!matches!(word.as_str(), "failed" | "cancelled"), "{status}");
             word == "completed"
@@ -266,6 +269,51 @@ fn p08_who_does_not_see_the_song_does_not_see_its_instrumental() {
         given["status"] == "failed" || by_tom("getSong", &format!("id={song}"))["error"]["code"] == 70,
         "{given}"
     );
+}
+
+#[test]
+fn p08_what_somebody_sent_has_an_instrumental_for_him_whatever_libraries_he_sees() {
+    let house = House::new();
+    let server = &house.server;
+    let tom = server.add_user("tom", &[]);
+    let talks = house.folders().into_iter().find(|(_, name)| name == "talks").expect("a library").0;
+    let given = server.subsonic("updateUser", &format!("username=tom&uploadRole=true&musicFolderId={talks}"));
+    assert_eq!(given["status"], "ok", "{given}");
+    let sent = server.send(
+        "PUT",
+        "/uploads?filename=Tide.wav",
+        &[("Authorization", &tom.bearer())],
+        &sound::wav(1, 60_000),
+    );
+    assert_eq!(sent.status, 201, "{}", sent.text());
+    let by = |who: &Login, endpoint: &str, query: &str| {
+        let answer = server.get(&format!("/rest/{endpoint}?{query}&{}", who.by_key()), &[]);
+        answer.json()["subsonic-response"].clone()
+    };
+    let found = |who: &Login, query: &str| {
+        let found = by(who, "search3", query);
+        let songs = found["searchResult3"]["song"].as_array().cloned().unwrap_or_default();
+        songs.iter().map(|song| song["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    let song = found(&tom, "query=tide").pop().expect("what he sent");
+    house.split_by(&tom, &song, 2);
+    let folders = by(&tom, "getMusicFolders", "");
+    let folders = folders["musicFolders"]["musicFolder"].as_array().cloned().unwrap_or_default();
+    let id =
+        folders.iter().find(|folder| folder["name"] == "Instrumentals").expect("the folder")["id"].clone();
+    let instrumental = found(&tom, &format!("query=tide&musicFolderId={id}"));
+    assert!(instrumental.len() == 1 && instrumental[0] != song, "{instrumental:?}");
+    let played = server.get(&format!("/rest/stream?id={}&{}", instrumental[0], tom.by_key()), &[]);
+    assert!(played.status == 200 && played.body.len() > 44, "{}", played.head());
+    // Whom the song is for is said of the song, and then its instrumental is for him alone too.
+    let hide = |track: &str| {
+        let fields = [("Content-Type", "application/json"), ("Authorization", &*tom.bearer())];
+        server.send("PATCH", &format!("/tracks/{track}"), &fields, br#"{"visibility":"private"}"#).status
+    };
+    assert_eq!(hide(&instrumental[0]), 403);
+    assert_eq!(found(&server.mira, "query=tide").len(), 2, "she sees all libraries");
+    assert_eq!(hide(&song), 200);
+    assert_eq!((found(&server.mira, "query=tide").len(), found(&tom, "query=tide").len()), (0, 2));
 }
 
 #[test]

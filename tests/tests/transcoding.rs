@@ -190,6 +190,41 @@ fn what_is_within_the_wish_is_the_file_itself() {
     assert!(house.server.get(&download, &[]).body == file("Low.mp3"));
 }
 
+/// The right to ask for renditions is about addresses of them; whoever may listen hears what his limit and his player want.
+#[test]
+fn who_may_not_ask_for_renditions_hears_songs_within_his_limit() {
+    let house = House::new();
+    let (server, mira) = (&house.server, &house.server.mira);
+    let change = format!("username={}&videoConversionRole=false&maxBitRate=64", mira.name);
+    server.subsonic("updateUser", &change);
+    // The file has 320 kbit/s. An MP3 has what it is told; Opus takes more of tones as pure as these.
+    for (query, content_type, kbps_max) in [
+        ("", "audio/mpeg", 65),
+        ("format=raw", "audio/mpeg", 65),
+        ("format=opus", "audio/ogg", 160),
+        ("format=opus&timeOffset=10", "audio/ogg", 160),
+    ] {
+        let answer = house.get("Low", query, &[]);
+        let kbps = answer.body.len() * 8 / 1_000 / SECONDS as usize;
+        assert_eq!((answer.status, answer.header("content-type")), (200, content_type), "{query}");
+        assert!(answer.whole && kbps <= kbps_max, "{query}: {kbps} kbit/s");
+    }
+    let id = server.track("Low");
+    let ask = |method: &str, target: &str, body: &[u8]| {
+        let fields = [("Content-Type", "application/json"), ("Authorization", &mira.bearer())];
+        server.send(method, &format!("{target}&{}", mira.by_key()), &fields, body)
+    };
+    let player = br#"{"transcodingProfiles":[{"container":"ogg","audioCodec":"opus","protocol":"http"}]}"#;
+    let decision =
+        ask("POST", &format!("/rest/getTranscodeDecision?mediaId={id}&mediaType=song"), player).json();
+    let params = &decision["subsonic-response"]["transcodeDecision"]["transcodeParams"];
+    assert_eq!(params, "1-opus-64", "{decision}");
+    let target = format!("/rest/getTranscodeStream?mediaId={id}&mediaType=song&transcodeParams=1-opus-64");
+    assert_eq!(ask("GET", &target, b"").header("content-type"), "audio/ogg");
+    let hls = ask("GET", &format!("/rest/hls.m3u8?id={id}"), b"").json();
+    assert_eq!(hls["subsonic-response"]["error"]["code"], 50, "its addresses would be worth nothing: {hls}");
+}
+
 /// Of a constant bitrate the length is known before anything is made, and so is where each second lies.
 #[test]
 fn an_mp3_in_the_making_has_its_length_and_ranges_at_the_first_play() {
@@ -235,8 +270,20 @@ fn a_time_offset_begins_at_that_second() {
             assert_second(&samples, second, offset + second as u32);
         }
     }
-    let behind = house.get("Scale", "format=mp3&timeOffset=61&f=json", &[]).json();
-    assert_eq!(behind["subsonic-response"]["error"]["code"], 70, "{behind}");
+    let made = "mediaType=song&transcodeParams=1-mp3-96&f=json";
+    let target = house.target("Scale", made).replace("stream?id=", "getTranscodeStream?mediaId=");
+    for (name, target) in [
+        ("timeOffset", house.target("Scale", "format=mp3&timeOffset=61&f=json")),
+        ("offset", target + "&offset=61"),
+    ] {
+        let behind = house.server.get(&target, &[]).json()["subsonic-response"]["error"].clone();
+        let words = format!("Parameter {name} is behind the end: it is 61 s, and the song has 60 s");
+        assert_eq!((&behind["code"], &behind["message"]), (&json!(70), &json!(words)));
+    }
+    assert!(
+        !house.server.output().contains("could not be made"),
+        "a listener's slip is no trouble of the server"
+    );
     let xml = house.get("Scale", "format=mp3&timeOffset=-1&f=xml", &[]);
     assert!(xml.status == 200 && xml.text().contains("code=\"0\""), "{}", xml.text());
     assert!(xml.header("content-type").starts_with("text/xml"), "a player must not take it for sound");
@@ -396,12 +443,17 @@ fn p06_a_player_leaves_some_transcodes_to_the_other_players_of_its_user() {
     let mira = &house.server.mira;
     let mut playing: Vec<(Connection, Answer)> = (1..=6).map(|n| begin(&house, mira, "greedy", n)).collect();
     assert!(playing.iter().all(|(_, answer)| answer.status == 200), "each player may have six");
-    let (_, seventh) = begin(&house, mira, "greedy", 7);
-    assert!(seventh.status == 429 && seventh.come_back(), "{}", seventh.head());
+    let refused = |app, second, limit: &str| {
+        let (mut connection, mut answer) = begin(&house, mira, app, second);
+        connection.read_rest(&mut answer, false).expect("the rest");
+        assert!(answer.status == 429 && answer.come_back(), "{}", answer.head());
+        assert!(answer.text().contains(limit), "the limit is named: {}", answer.text());
+    };
+    refused("greedy", 7, "your limit of transcodes_per_player");
     playing.extend((8..=9).map(|n| begin(&house, mira, "modest", n)));
     assert!(playing.iter().all(|(_, answer)| answer.status == 200), "its user has two more");
-    let (_, ninth) = begin(&house, mira, "modest", 10);
-    assert!(ninth.status == 429 && ninth.come_back(), "each user may have eight: {}", ninth.head());
+    // Each user may have eight.
+    refused("modest", 10, "your limit of renditions_per_user");
     drop(playing);
     house.await_rest(Duration::from_secs(10));
     // What was given back can be had again.

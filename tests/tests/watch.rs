@@ -142,6 +142,94 @@ fn what_happens_in_a_library_is_served_without_anybody_asking() {
     followed(&server);
 }
 
+/// A song that says its genre behind its sound.
+fn tagged(seconds: u32, genre: &str) -> Vec<u8> {
+    let mut bytes = wav(seconds);
+    let text = format!("{genre:<31}\0");
+    bytes.extend(b"LIST");
+    bytes.extend(44_u32.to_le_bytes());
+    bytes.extend(b"INFOIGNR");
+    bytes.extend(32_u32.to_le_bytes());
+    bytes.extend(text.as_bytes());
+    let whole = u32::try_from(bytes.len() - 8).expect("a short song");
+    bytes[4..8].copy_from_slice(&whole.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_file_that_moves_in_any_way_keeps_its_id_and_its_star() {
+    let music = Music::with(&[]);
+    let other = music.folder.path().join("other");
+    fs::create_dir(&other).expect("a folder");
+    // Each is as long as no other, in seconds; they come to the same folder of one library or of the other.
+    let moves: [(&str, fn(&Path, &Path)); 7] = [
+        ("renamed and touched", |from, to| {
+            fs::rename(from, to).expect("a move");
+            File::options().append(true).open(to).expect("a file").write_all(&[0; 2]).expect("bytes");
+        }),
+        ("tagged and renamed", |from, to| {
+            fs::write(from, tagged(3, "Jazz")).expect("a file");
+            fs::rename(from, to).expect("a move");
+        }),
+        ("written anew with tags elsewhere", |from, to| {
+            fs::write(to, tagged(4, "Jazz")).expect("a file");
+            fs::remove_file(from).expect("a file");
+        }),
+        ("copied and deleted", |from, to| {
+            fs::copy(from, to).expect("a copy");
+            fs::remove_file(from).expect("a file");
+        }),
+        ("moved to the other library", |from, to| {
+            fs::rename(from, to.parent().expect("a folder").join("../../other/moved/6.wav")).expect("a move");
+        }),
+        ("copied to the other library and deleted", |from, to| {
+            fs::copy(from, to.parent().expect("a folder").join("../../other/moved/7.wav")).expect("a copy");
+            fs::remove_file(from).expect("a file");
+        }),
+        ("deleted", |from, _| fs::remove_file(from).expect("a file")),
+    ];
+    for (seconds, _) in (2..).zip(&moves) {
+        music.put(&format!("old/{seconds}.wav"), seconds);
+    }
+    for to in [music.at("moved"), other.join("moved")] {
+        fs::create_dir(to).expect("a folder");
+    }
+    let options =
+        Options { libraries: vec![music.root(), other.clone()], tracks: moves.len(), ..Options::default() };
+    let server = Server::start(&options.config(""));
+    eventually("the first scan ends", WITHIN, || count(&server) == Some(moves.len() as u64));
+    // By their lengths, because a title is the name of a file.
+    let ids = || -> BTreeMap<u64, (String, bool)> {
+        let of = |song: &Value| {
+            let id = song["id"].as_str().expect("an id").to_owned();
+            (song["duration"].as_u64().expect("a length"), (id, song["starred"].is_string()))
+        };
+        songs(&server).values().map(of).collect()
+    };
+    for (id, _) in ids().values() {
+        server.subsonic("star", &format!("id={id}"));
+    }
+    let before = ids();
+    for (seconds, (_, change)) in (2..).zip(&moves) {
+        change(&music.at(&format!("old/{seconds}.wav")), &music.at(&format!("moved/{seconds}.wav")));
+    }
+    let is_elsewhere =
+        |seconds: u64, path: &Value| seconds == 8 || path.as_str().is_some_and(|path| path.contains("moved"));
+    eventually("all are where they are now", WITHIN, || {
+        let songs = songs(&server);
+        songs.len() == moves.len() - 1
+            && songs.values().all(|song| is_elsewhere(song["duration"].as_u64().unwrap_or(0), &song["path"]))
+    });
+    // What was deleted comes back to another place.
+    music.put("moved/8.wav", 8);
+    eventually("it comes back", WITHIN, || ids().contains_key(&8));
+    let after = ids();
+    for (seconds, (name, _)) in (2_u64..).zip(&moves) {
+        assert_eq!(after.get(&seconds), before.get(&seconds), "{name}");
+        assert!(after[&seconds].1, "{name}: it keeps its star");
+    }
+}
+
 /// A scan tells how far it is, and ends its events with itself.
 fn followed(server: &Server) {
     let bearer = server.admin.bearer();

@@ -1,6 +1,8 @@
 //! The one table of who may do what. Every route of every face names its [`Action`]; [`judge`] is asked before the
 //! handler runs. What a reader sees within a list is the [`Viewer`]'s, applied inside each query.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::model::{LibrarySet, Rights, Role, UPLOADS, User, UserId};
 
 /// What somebody wants to do.
@@ -80,22 +82,50 @@ pub struct Viewer {
     pub libraries: LibrarySet,
     /// Whether other people's private tracks are visible too: only to an admin who manages one track, never in lists.
     pub manages: bool,
+    /// By which of his apps he looks.
+    pub app: App,
+}
+
+/// One of the apps of a user, as far as one is told from another. It decides nothing of what he sees: two that page through
+/// one list at the same time have each a place in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct App(u64);
+
+impl App {
+    /// The app that calls itself so.
+    pub fn named(name: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        App(hasher.finish())
+    }
 }
 
 impl Viewer {
     /// The eyes of a listener, admins included.
     pub fn of(user: &User) -> Self {
-        Viewer { user: user.id, libraries: user.libraries.clone(), manages: false }
+        Viewer { user: user.id, libraries: user.libraries.clone(), manages: false, app: App::default() }
     }
 
     /// The eyes of everybody, whom nobody knows: what users sent and did not make private. No user has this id.
     pub fn everybody() -> Self {
-        Viewer { user: UserId(0), libraries: LibrarySet::Only(vec![UPLOADS]), manages: false }
+        let libraries = LibrarySet::Only(vec![UPLOADS]);
+        Viewer { user: UserId(0), libraries, manages: false, app: App::default() }
+    }
+
+    /// The eyes of the server itself and of who has its key, which see all that is in it. No user has this id.
+    pub fn server() -> Self {
+        Viewer { user: UserId(0), libraries: LibrarySet::All, manages: true, app: App::default() }
     }
 
     /// The eyes of somebody who manages a track: for an admin, private tracks of others exist.
     pub fn managing(user: &User) -> Self {
         Viewer { manages: user.role == Role::Admin, ..Self::of(user) }
+    }
+
+    /// The same eyes by the app of that name.
+    #[must_use]
+    pub fn by_app(self, name: &str) -> Self {
+        Viewer { app: App::named(name), ..self }
     }
 }
 

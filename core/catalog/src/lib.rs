@@ -22,7 +22,7 @@ pub mod sign_in;
 pub mod sqlite;
 mod weight;
 
-pub use access::{Access, Action, Verdict, Viewer};
+pub use access::{Access, Action, App, Verdict, Viewer};
 pub use database::{
     Annotations, Catalog, Credentials, Discovery, Feeds, Jobs, LeftOff, Library, Looks, Page, Playlists,
     Podcasts, Scrobbles, Shares, Stations, Stems, UnderWay, Uploads, Users,

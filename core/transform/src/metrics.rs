@@ -107,7 +107,7 @@ impl Metrics {
 
     /// Shows what can happen before it does, so that an alert sees the first time.
     fn begin(&self) {
-        for reason in ["queue", "wait", "memory", "never", "address"] {
+        for reason in ["queue", "wait", "memory", "never", "address", "user"] {
             drop(self.refusals.get_or_create(&Reason { reason }));
         }
         for outcome in ["made", "failed", "stalled", "source", "io", "no_ffmpeg"] {

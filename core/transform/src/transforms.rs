@@ -139,7 +139,9 @@ pub(crate) struct Inner {
     pub(crate) copies: Copies,
     pub(crate) stall: Duration,
     pub(crate) flights_max: usize,
-    askers: Slots<Asker>,
+    /// What each network may have in the making, and what each user.
+    of_networks: Slots<Asker>,
+    of_users: Slots<Asker>,
     /// What is being made. It is bounded by refusing what is new; nothing that runs is ever forgotten.
     flights: Mutex<HashMap<Key, Arc<Running>>>,
     tasks: TaskTracker,
@@ -174,7 +176,8 @@ impl Transforms {
             copies: Copies::default(),
             stall,
             flights_max: jobs_max + FLIGHTS_WAITING_MAX,
-            askers: Slots::new("renditions", "renditions_per_address", 0, FLIGHTS_PER_ADDRESS_MAX),
+            of_networks: asker_slots("renditions_of_networks", "renditions_per_address"),
+            of_users: asker_slots("renditions_of_users", "renditions_per_user"),
             flights: Mutex::default(),
             tasks,
             stop: CancellationToken::new(),
@@ -263,9 +266,9 @@ impl Transforms {
                 outcome = inner.make(&running, since, &material, &recipe) => outcome,
             };
             inner.metrics.ended(&recipe, &outcome);
-            // Clients who come and leave are not to fill the log.
+            // Clients who come and leave, or ask for what is behind the end, are not to fill the log.
             if let Err(e) = &outcome
-                && e.kind != ErrorKind::Gone
+                && !matches!(e.kind, ErrorKind::Gone | ErrorKind::BehindTheEnd)
             {
                 tracing::warn!(origin = %material.origin, path = %material.path, recipe = recipe.canonical(),
                     error = %e, words = %e.words, "a rendition could not be made");
@@ -343,7 +346,8 @@ impl Transforms {
     /// Adds the figures to the metrics.
     pub fn register(&self, registry: &mut Registry) {
         self.0.metrics.register(registry, &self.0);
-        self.0.askers.register(registry);
+        self.0.of_networks.register(registry);
+        self.0.of_users.register(registry);
         self.0.probes.register(registry);
         self.0.askings.register(registry);
         self.0.cache.register(registry);
@@ -363,12 +367,21 @@ impl Inner {
 
     /// One of those that an address or a user may have.
     pub(crate) fn slot(&self, asker: Asker) -> Result<Slot<Asker>, Error> {
-        Ok(self.askers.take(asker).inspect_err(|_| self.metrics.refused("address"))?)
+        let (slots, limit) = match asker {
+            Asker::Network(_) => (&self.of_networks, "address"),
+            Asker::User(_) => (&self.of_users, "user"),
+        };
+        Ok(slots.take(asker).inspect_err(|_| self.metrics.refused(limit))?)
     }
 
     pub(crate) fn flights(&self) -> MutexGuard<'_, HashMap<Key, Arc<Running>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As many for each of them; whoever is refused is told the limit by the name of what he is counted by.
+fn asker_slots(what: &'static str, limit: &'static str) -> Slots<Asker> {
+    Slots::new(what, limit, 0, FLIGHTS_PER_ADDRESS_MAX)
 }
 
 pub(crate) fn busy(why: &str) -> Error {

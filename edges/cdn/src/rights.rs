@@ -4,7 +4,7 @@
 //! A signed address acts as who signed it, for exactly that address: as the user, with the rights that he has now, or as
 //! the operator, who may everything. What is made already is given to whoever may see the source.
 
-use catalog::{Action, ErrorKind, Identity, LibrarySet, User, UserId, Verdict, Viewer, access};
+use catalog::{Action, ErrorKind, Identity, User, UserId, Verdict, Viewer, access};
 
 use crate::error::Refused;
 use crate::face::{Face, now_ms};
@@ -73,7 +73,7 @@ impl Face {
         who: Option<&Identity>,
     ) -> Result<Rights, Refused> {
         let checked = match self.parts.signer.check(path, query, now_ms()) {
-            Ok(Signed { by: None, .. }) => Ok(operator()),
+            Ok(Signed { by: None, .. }) => Ok(Viewer::server()),
             Ok(Signed { by: Some(user), .. }) => self.signer(user).await?,
             Err(BadSignature::Missing) => return Ok(Rights::of(who)),
             Err(bad) => Err(bad),
@@ -93,9 +93,4 @@ impl Face {
             Err(e) => Err(e.into()),
         }
     }
-}
-
-/// Who has the key of the installation sees all that is in it.
-fn operator() -> Viewer {
-    Viewer { user: UserId(0), libraries: LibrarySet::All, manages: true }
 }

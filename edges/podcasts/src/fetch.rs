@@ -6,8 +6,7 @@ use budget::limits::{PODCAST_RETRY_MS, PODCAST_TRIES_MAX, REMOTE_WHOLE_MS};
 use bytes::Bytes;
 use catalog::access::judge;
 use catalog::{
-    Action, Asked, EpisodeFetched, LibrarySet, Phase, TrackId, UploadId, UploadRow, User, Verdict, Viewer,
-    WantedEpisode,
+    Action, Asked, EpisodeFetched, Phase, TrackId, UploadId, UploadRow, User, Verdict, Viewer, WantedEpisode,
 };
 use futures_util::TryStreamExt;
 use http::header::{
@@ -226,8 +225,7 @@ impl Follower {
     /// What nobody wants any more is removed again, if it came all the same.
     async fn take_back(&self, fetched: &EpisodeFetched) {
         let EpisodeFetched::Completed(track) = fetched else { return };
-        let server = Viewer { user: catalog::UserId(0), libraries: LibrarySet::All, manages: true };
-        if let Err(error) = self.catalog.remove_track(&server, *track).await {
+        if let Err(error) = self.catalog.remove_track(&Viewer::server(), *track).await {
             tracing::warn!(%track, %error, "an episode that nobody wants any more could not be removed");
         }
         self.ingest.sweep_soon();

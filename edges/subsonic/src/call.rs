@@ -53,9 +53,10 @@ impl Call {
         self.user().map(Viewer::of)
     }
 
-    /// The catalog with the user's eyes.
+    /// The catalog with the user's eyes, by the app that he uses.
     pub(crate) fn reader(&self) -> Result<Reader, Error> {
-        Ok(Reader { catalog: self.catalog().clone(), viewer: Arc::new(self.viewer()?) })
+        let viewer = self.viewer()?.by_app(&self.params.get("c").unwrap_or_default());
+        Ok(Reader { catalog: self.catalog().clone(), viewer: Arc::new(viewer) })
     }
 
     /// The catalog.

@@ -9,7 +9,7 @@ mod profile;
 use catalog::Track;
 use transform::{Audio, Clip, Encoding};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::params::Params;
 
 pub(crate) use params::TranscodeParams;
@@ -92,6 +92,7 @@ impl Wish {
         if is_original {
             return Ok(None);
         }
+        before_the_end("timeOffset", self.start_ms, track)?;
         let encoding = match self.format {
             Format::Sound(wanted) => wanted,
             // The rest of a file stays what the file is, where that is made here.
@@ -106,6 +107,16 @@ impl Wish {
         let clip = Clip::new(self.start_ms, None).map_err(bad)?;
         Ok(Some(Audio { clip, encoding, bitrate: most.and_then(|kbps| encoding.bitrate(kbps)) }))
     }
+}
+
+/// Whether a song has something to be heard from there on. One whose length nobody knows is looked at when it is made.
+pub(crate) fn before_the_end(name: &str, start_ms: u64, track: &Track) -> Result<(), Error> {
+    if track.duration_ms == 0 || start_ms < track.duration_ms {
+        return Ok(());
+    }
+    let (start, whole) = (start_ms / 1_000, track.duration_ms.div_ceil(1_000));
+    let message = format!("Parameter {name} is behind the end: it is {start} s, and the song has {whole} s");
+    Err(Error::new(ErrorKind::NotFound, message))
 }
 
 /// How a file is encoded, if that is one of the ways in which sound is made here.

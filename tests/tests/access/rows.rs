@@ -27,6 +27,7 @@ const fn row(
 const OPEN: [u16; 5] = [200; 5];
 const OWN: [u16; 5] = [401, 401, 200, 200, 200];
 const MINE: [u16; 5] = [401, 401, 200, 404, 404];
+const HERS: [u16; 5] = [401, 401, 200, 403, 200];
 const ADMIN: [u16; 5] = [401, 401, 403, 403, 200];
 
 #[rustfmt::skip]
@@ -150,6 +151,10 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/audio/{file_id}", "/audio/{file}", "", OWN),
     row("GET", "/images/{file_id}", "/images/{picture}", "", MINE),
     row("GET", "/streams", "/streams", "", OWN),
+    // Whoever is named: oneself, and by an admin anybody. The plain user is `us-2`.
+    row("GET", "/uploads", "/uploads?user=us-2", "", HERS),
+    row("GET", "/jobs", "/jobs?user=us-2", "", HERS),
+    row("GET", "/streams", "/streams?user=us-2", "", HERS),
     row("DELETE", "/streams/{id}", "/streams/999999", "", [401, 401, 404, 404, 404]),
     row("GET", "/scan", "/scan", "", ADMIN),
     row("GET", "/scan/events", "/scan/events", "", ADMIN),
@@ -176,6 +181,7 @@ const LISTEN: [Told; 5] = [No(10), No(44), Yes, Yes, Yes];
 const PLAY: [Told; 5] = [No(10), No(44), Bytes, Bytes, Bytes];
 const READ_MINE: [Told; 5] = [No(10), No(44), Yes, No(70), No(70)];
 const PLAY_MINE: [Told; 5] = [No(10), No(44), Bytes, No(70), No(70)];
+const HERS_TO_ASK: [Told; 5] = [No(10), No(44), Yes, No(50), Yes];
 const MANAGE: [Told; 5] = [No(10), No(44), No(50), No(50), Yes];
 const REFUSED: [Told; 5] = [No(10), No(44), No(0), No(0), No(0)];
 
@@ -188,8 +194,12 @@ pub(crate) const SUBSONIC_ROWS: &[SubsonicRow] = &[
     ("getLicense", "", LISTEN),
     ("getOpenSubsonicExtensions", "", [Yes; 5]),
     ("tokenInfo", "", LISTEN),
-    ("getUser", "username={mira}", [No(10), No(44), Yes, No(50), Yes]),
-    ("changePassword", "username={mira}&password={password}", [No(10), No(44), Yes, No(50), Yes]),
+    // Whoever is named: oneself, and by an admin anybody. Others are not told who there is.
+    ("getUser", "username={mira}", HERS_TO_ASK),
+    ("getUser", "username=admin", [No(10), No(44), No(50), No(50), Yes]),
+    ("getUser", "username=nobody", [No(10), No(44), No(50), No(50), No(70)]),
+    ("changePassword", "username={mira}&password={password}", HERS_TO_ASK),
+    ("changePassword", "username=admin&password=short", [No(10), No(44), No(50), No(50), No(0)]),
     ("getUsers", "", MANAGE),
     ("createUser", "username=newcomer&password=a-pond-of-ones-own", MANAGE),
     ("updateUser", "username=newcomer&shareRole=true", MANAGE),
@@ -244,6 +254,7 @@ pub(crate) const SUBSONIC_ROWS: &[SubsonicRow] = &[
     ("search2", "query=ripple", LISTEN),
     ("search3", "query=ripple", LISTEN),
     ("getPlaylists", "", LISTEN),
+    ("getPlaylists", "username={mira}", HERS_TO_ASK),
     // Each makes one: the plain user `pl-1`, the other `pl-2`, the admin `pl-3`.
     ("createPlaylist", "name=kept&songId={shared}", LISTEN),
     ("createPlaylist", "name=kept&songId={private}", READ_MINE),

@@ -4,8 +4,10 @@
 pub const LISTS_REMEMBERED_MAX: usize = 32;
 /// How long they are.
 pub const LIST_REMEMBERED_MS: u64 = 10 * 60 * 1_000;
-/// Pages of one list that are remembered, each with the numbers of its rows.
+/// Pages of one list that are remembered for one app, each with the numbers of its rows.
 pub const LIST_PAGES_MAX: usize = 4;
+/// Apps of one viewer whose pages of one list are remembered, so that all of them together have at most 2 MiB.
+pub const LIST_APPS_MAX: usize = 4;
 /// From one remembered place of a list to the next there are so many rows.
 pub const LIST_STEP_ROWS: u64 = 1_000;
 /// Places that are remembered of one list; behind the last of them rows are walked.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use store::{FolderId, Place, RenditionKey};
 
 use super::house::{House, file, titles};
+use super::sent::send;
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{
     INSTRUMENTALS, Item, JobBounds, JobId, JobPriority, JobSource, LibrarySet, MadeSet, MaskExtension,
     NewJob, RandomFilter, StemCount, StemFile, StemFormat, StemName, StemsWish, Track, TrackChange, TrackId,
-    Visibility, WorkerId,
+    UPLOADS, Visibility, WorkerId,
 };
 
 const ME: WorkerId = WorkerId([1; 16]);
@@ -185,4 +186,114 @@ pub(super) async fn p08_an_instrumental_is_seen_by_who_sees_its_song(catalog: Ar
         let by_twin = house.catalog.search_tracks(&viewer, "", Some(twin), 0, 9).await.expect("a search");
         assert_eq!(by_twin.len(), 0, "{libraries:?}: a twin is no folder that anybody names");
     }
+}
+
+/// The ids of what a viewer finds without words in a folder, or everywhere.
+async fn found(house: &House, viewer: &Viewer, folder: Option<FolderId>) -> Vec<TrackId> {
+    let tracks = house.catalog.search_tracks(viewer, "", folder, 0, 500).await.expect("a search");
+    tracks.iter().map(|track| track.id).collect()
+}
+
+/// Whether a viewer finds a track: wherever he can look for it, he finds the same.
+async fn is_seen(house: &House, viewer: &Viewer, track: &Track, home: FolderId) -> bool {
+    let catalog = &house.catalog;
+    let seen = catalog.track(viewer, track.id).await.is_ok();
+    let what = format!("{} by {viewer:?}", track.title);
+    assert_eq!(catalog.playing(viewer, track.id).await.is_ok(), seen, "{what}");
+    assert_eq!(catalog.these_tracks(viewer, &[track.id]).await.expect("a list").len(), usize::from(seen));
+    for (folder, finds) in [
+        (None, seen),
+        (Some(house.music), seen && home == house.music),
+        (Some(house.talks), false),
+        (Some(UPLOADS), seen && home == UPLOADS),
+        (Some(INSTRUMENTALS), seen && home == INSTRUMENTALS),
+    ] {
+        assert_eq!(found(house, viewer, folder).await.contains(&track.id), finds, "{what} in {folder:?}");
+        let filter = RandomFilter { folder, ..RandomFilter::default() };
+        let drawn = catalog.random_tracks(viewer, &filter, 500).await.expect("a list");
+        assert_eq!(drawn.contains(&track.id), finds, "{what} drawn of {folder:?}");
+    }
+    let of_album = catalog.album_tracks(viewer, track.album_id, 0, 500).await.expect("a list");
+    assert_eq!(of_album.iter().any(|other| other.id == track.id), seen, "{what}");
+    let counted = catalog.album(viewer, track.album_id).await.map_or(0, |album| album.tracks);
+    assert_eq!(counted, of_album.len() as u64, "{what}: its album counts what is seen of it");
+    seen
+}
+
+pub(super) async fn p08_song_and_instrumental_are_seen_by_the_same(catalog: Arc<dyn Catalog>) {
+    let (house, open) = house(catalog).await;
+    let (catalog, ann, bob) = (&house.catalog, &house.ann(), &house.bob());
+    let hidden = house.hide_for_ann("Splash").await.id;
+    let (sent, kept) = (send(&house, &house.ann, 1, 1).await.id, send(&house, &house.ann, 2, 2).await.id);
+    catalog.change_track(ann, kept, &TrackChange::visibility(Visibility::Private)).await.expect("a change");
+    let managing = &Viewer::managing(&house.admin);
+    let songs = [(open, house.music), (hidden, house.music), (sent, UPLOADS), (kept, UPLOADS)];
+    let mut pairs = Vec::new();
+    for ((id, home), key) in songs.into_iter().zip([10, 20, 30, 40]) {
+        let before = found(&house, managing, Some(INSTRUMENTALS)).await;
+        split(&house, id, key).await;
+        let all = seen(&house, managing).await;
+        let twin = all.into_iter().find(|twin| !before.contains(&twin.id)).expect("an instrumental");
+        pairs.push((catalog.track(managing, id).await.expect("a song"), home, twin));
+    }
+    let admin = &Viewer::of(&house.admin);
+    let (music, talks) = (house.music, house.talks);
+    let only = |viewer: &Viewer, ids: &[FolderId]| {
+        let libraries = LibrarySet::Only(ids.to_vec());
+        Viewer { libraries, ..viewer.clone() }
+    };
+    for (viewer, sees) in [
+        // Of a library; of a library and Ann's alone; sent by Ann; sent by Ann and hers alone.
+        (ann.clone(), [true, true, true, true]),
+        (only(ann, &[music]), [true, true, true, true]),
+        (only(ann, &[music, UPLOADS]), [true, true, true, true]),
+        (only(ann, &[talks]), [false, false, true, true]),
+        (only(ann, &[UPLOADS]), [false, false, true, true]),
+        (only(ann, &[]), [false, false, true, true]),
+        (bob.clone(), [true, false, true, false]),
+        (only(bob, &[music]), [true, false, false, false]),
+        (only(bob, &[music, UPLOADS]), [true, false, true, false]),
+        (only(bob, &[talks]), [false, false, false, false]),
+        (only(bob, &[UPLOADS]), [false, false, true, false]),
+        (only(bob, &[]), [false, false, false, false]),
+        (admin.clone(), [true, false, true, false]),
+        (only(admin, &[music]), [true, false, false, false]),
+        (managing.clone(), [true, true, true, true]),
+        (only(managing, &[music]), [true, true, false, false]),
+        (only(managing, &[UPLOADS]), [false, false, true, true]),
+        (Viewer::everybody(), [false, false, true, false]),
+    ] {
+        for ((song, home, twin), sees) in pairs.iter().zip(sees) {
+            assert_eq!(is_seen(&house, &viewer, song, *home).await, sees, "{} by {viewer:?}", song.title);
+            assert_eq!(
+                is_seen(&house, &viewer, twin, INSTRUMENTALS).await,
+                sees,
+                "{} by {viewer:?}",
+                twin.title
+            );
+        }
+        let shown = folders(&house, &viewer).await;
+        let shown = shown.iter().find_map(|(name, tracks)| (name == "Instrumentals").then_some(*tracks));
+        let count = sees.into_iter().filter(|sees| *sees).count() as u64;
+        assert_eq!(shown, (count > 0).then_some(count), "the folder and how many are in it, by {viewer:?}");
+    }
+    is_hidden_with_its_song_alone(&house, &pairs[2].2, &pairs[3].2).await;
+}
+
+/// Neither the owner nor an admin hides or shows an instrumental by itself.
+async fn is_hidden_with_its_song_alone(house: &House, open: &Track, hidden: &Track) {
+    let (catalog, bob) = (&house.catalog, &house.bob());
+    for (twin, visibility, changes) in [
+        (open, Visibility::Library, false),
+        (open, Visibility::Private, true),
+        (hidden, Visibility::Private, false),
+        (hidden, Visibility::Library, true),
+    ] {
+        for viewer in [house.ann(), Viewer::managing(&house.admin)] {
+            let answer = catalog.change_track(&viewer, twin.id, &TrackChange::visibility(visibility)).await;
+            let refused = answer.err().map(|e| e.kind());
+            assert_eq!(refused, changes.then_some(ErrorKind::NotAllowed), "{} {visibility:?}", twin.title);
+        }
+    }
+    assert!(catalog.track(bob, open.id).await.is_ok() && catalog.track(bob, hidden.id).await.is_err());
 }

@@ -22,6 +22,7 @@ mod jobs;
 mod left_off;
 mod libraries;
 mod lists;
+mod moves;
 mod places;
 mod playing;
 mod playlists;
@@ -66,6 +67,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     lists::covers_are_found_for_everything(make().await).await;
 
     of_credits(&make).await;
+    of_moves(&make).await;
 
     discovery::a_genre_has_its_tracks_in_pages(make().await).await;
     discovery::what_everybody_plays_comes_first(make().await).await;
@@ -80,6 +82,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     search::pages_of_a_search_fit_together(make().await).await;
     places::a_page_is_the_same_wherever_it_is_asked_for(make().await).await;
     places::what_changes_between_two_pages_moves_nobody_else(make().await).await;
+    places::apps_of_one_user_have_each_a_place(make().await).await;
 
     rights::p08_private_tracks_do_not_exist_for_others(make().await).await;
     rights::p08_a_set_of_libraries_hides_the_rest(make().await).await;
@@ -150,6 +153,7 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     instrumentals::an_accompaniment_is_a_song_of_its_own(make().await).await;
     instrumentals::an_instrumental_follows_its_song(make().await).await;
     instrumentals::p08_an_instrumental_is_seen_by_who_sees_its_song(make().await).await;
+    instrumentals::p08_song_and_instrumental_are_seen_by_the_same(make().await).await;
 
     jobs::a_job_is_claimed_by_one_and_ends_once(make().await).await;
     jobs::a_try_that_failed_is_repeated_so_often_as_may_be(make().await).await;
@@ -165,6 +169,18 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     scrobbles::who_connected_anew_hears_nothing_of_the_old_account(make().await).await;
     scrobbles::p04_a_line_is_bounded_and_the_oldest_gives_way(make().await).await;
     scrobbles::what_was_heard_is_told_as_it_was_called(make().await).await;
+}
+
+/// Those of files that moved.
+async fn of_moves(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
+    moves::a_moved_file_is_the_same_track(make).await;
+    moves::a_file_moved_to_another_library_is_the_same_track(make).await;
+    moves::where_several_are_alike_nobody_is_taken_for_another(make().await).await;
+    moves::the_more_exact_claim_is_the_true_one(make().await).await;
+    moves::what_was_there_all_along_stays_what_it_is(make().await).await;
+    moves::p08_a_move_between_libraries_shows_nobody_more(make().await).await;
+    moves::p08_what_somebody_made_his_own_is_no_file_of_others(make().await).await;
+    moves::a_library_under_another_root_is_the_same_tracks(make().await).await;
 }
 
 /// Those of who took part in what, and of what tags tell of it.

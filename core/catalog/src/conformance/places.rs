@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use budget::limits::{LIST_APPS_MAX, LIST_PAGES_MAX};
+
 use super::house::{House, file, names, titles};
 use crate::access::Viewer;
 use crate::database::Catalog;
@@ -110,4 +112,34 @@ pub(super) async fn what_changes_between_two_pages_moves_nobody_else(catalog: Ar
     catalog.change_track(&Viewer::managing(&house.admin), hidden, &change).await.expect("a track is hidden");
     let behind = rest(&house, &ann, 10).await;
     assert!(!titles(&behind).contains(&"song 20"), "{:?}", titles(&behind));
+}
+
+pub(super) async fn apps_of_one_user_have_each_a_place(catalog: Arc<dyn Catalog>) {
+    let files: Vec<Found> =
+        (0..60).map(|n| file("A", &format!("Album {n:02}"), 1, &format!("song {n:02}"))).collect();
+    let house = House::with(catalog, &files).await;
+    let app = |name: &str| house.ann().by_app(name);
+    let page = async |viewer: &Viewer, from: u64| {
+        house.catalog.search_tracks(viewer, "", None, from, 10).await.expect("a page")
+    };
+    let apps = ["phone", "car", "desk"].map(app);
+    let first = page(&apps[0], 0).await;
+    // The others read more pages of that list than one app may have remembered, one of them as the library is afterwards.
+    page(&apps[1], 0).await;
+    for n in 0..LIST_PAGES_MAX as u64 {
+        page(&apps[1], 20 + 10 * n).await;
+    }
+    house.catalog.mark_missing(house.music, &[first[2].id, first[3].id]).await.expect("tracks go");
+    page(&apps[2], 0).await;
+    let [phone, car, desk] = apps.each_ref().map(|app| page(app, 10));
+    assert_eq!(titles(&phone.await)[0], "song 10", "none is passed over");
+    assert_eq!(titles(&car.await)[0], "song 12", "its page from the start is forgotten");
+    assert_eq!(titles(&desk.await)[0], "song 12", "it goes on behind what it saw");
+    // More apps than are told apart: the one that has read nothing for the longest time loses its place.
+    for n in 0..LIST_APPS_MAX - 1 {
+        page(&app(&format!("app {n}")), 30).await;
+    }
+    house.catalog.mark_missing(house.music, &[first[4].id]).await.expect("a track goes");
+    assert_eq!(titles(&page(&apps[2], 20).await)[0], "song 22", "it read last, and goes on");
+    assert_eq!(titles(&page(&apps[0], 20).await)[0], "song 23", "counted anew");
 }

@@ -13,6 +13,7 @@ use super::{Result, Scope, Sqlite, blobs, now, totals};
 use crate::access::Viewer;
 use crate::error::{Error, ErrorKind};
 use crate::fold;
+use crate::model::instrumentals::is_twin;
 use crate::model::{ImageChange, MediaKind, Track, TrackChange, TrackId, UPLOADS, UserId, Visibility};
 use crate::scan::{Person, clean};
 
@@ -21,14 +22,14 @@ const TARGET: &str = concat!(
     "WITH ",
     seen!(),
     " SELECT t.library_id, t.path, t.owner, t.artist, t.artist_id, t.album_id, al.name AS album,
-        ar.name AS album_artist, t.blob, t.cover_blob
+        ar.name AS album_artist, t.private, t.blob, t.cover_blob
     FROM tracks t CROSS JOIN albums al ON al.id = t.album_id CROSS JOIN artists ar ON ar.id = al.artist_id
     WHERE t.id = ?4 AND ",
     track_seen!()
 );
 const CHANGE: &str = "UPDATE tracks SET title_set = ifnull(?2, title_set), artist = ?3, artist_id = ?4,
         artist_set = ifnull(?5, artist_set), album_id = ?6, album_set = ifnull(?7, album_set), cover_blob = ?8,
-        owner = ?9, private = ifnull(?10, private)
+        owner = ?9, private = ?10
     WHERE id = ?1";
 /// Where a user said whose a track is, the file's artists are not shown. `?1` is the track.
 pub(super) const FORGET_ARTISTS: [&str; 2] = [
@@ -59,6 +60,7 @@ struct Target {
     album_id: i64,
     album: String,
     album_artist: String,
+    private: bool,
     blob: Option<Vec<u8>>,
     cover_blob: Option<Vec<u8>>,
 }
@@ -70,6 +72,16 @@ impl Target {
 
     fn image(&self) -> Result<Option<BlobId>> {
         self.cover_blob.as_deref().map(rows::digest).transpose()
+    }
+
+    /// Who sees it after the change. An instrumental is seen by who sees its song.
+    fn private_after(&self, change: Option<Visibility>) -> Result<bool> {
+        let private = change.map_or(self.private, |visibility| visibility == Visibility::Private);
+        if private != self.private && is_twin(FolderId(self.library_id)) {
+            let why = "an instrumental is seen by those who see its song; change who sees the song";
+            return Err(Error::new(ErrorKind::NotAllowed, why));
+        }
+        Ok(private)
     }
 
     /// What tells its album from others when nobody knows the artist.
@@ -158,8 +170,9 @@ impl Sqlite {
         let target = target(&mut tx, scope, id).await?;
         let image = image_after(&mut tx, scope, &target, change.image).await?;
         let names = names_after(&mut tx, &target, change).await?;
-        let private = change.visibility.map(|visibility| visibility == Visibility::Private);
-        let owner = target.owner.or_else(|| (private == Some(true)).then_some(scope.user));
+        let private = target.private_after(change.visibility)?;
+        let hides = change.visibility == Some(Visibility::Private);
+        let owner = target.owner.or_else(|| hides.then_some(scope.user));
         sqlx::query(CHANGE)
             .bind(id.0)
             .bind(&change.title)

@@ -23,6 +23,8 @@ const ALBUMS_OF: &str = "SELECT DISTINCT album_id FROM tracks
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const MARK: &str = "UPDATE tracks SET missing = ?3
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
+const LOSE: &str = "INSERT OR IGNORE INTO lost_tracks (track)
+    SELECT id FROM tracks WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND missing = 0";
 row! {
     struct KnownRow {
         id: i64,
@@ -62,6 +64,9 @@ impl Sqlite {
         let mut tx = self.write().await?;
         let albums: Vec<i64> =
             sqlx::query_scalar(ALBUMS_OF).bind(folder.0).bind(&ids).fetch_all(&mut *tx).await?;
+        if missing {
+            sqlx::query(LOSE).bind(folder.0).bind(&ids).execute(&mut *tx).await?;
+        }
         sqlx::query(MARK).bind(folder.0).bind(&ids).bind(missing).execute(&mut *tx).await?;
         totals::refresh(&mut tx, &albums).await?;
         sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
@@ -112,6 +117,6 @@ impl Inventory for Sqlite {
     }
 
     async fn follow_moves(&self, folder: FolderId) -> Result<()> {
-        self.reunite_moved(folder).await
+        self.reunite(folder).await
     }
 }

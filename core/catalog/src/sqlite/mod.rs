@@ -27,7 +27,7 @@ use sqlx::{ConnectOptions, Connection as _};
 use store::FolderId;
 
 use self::readers::{Query, Readers};
-use crate::access::Viewer;
+use crate::access::{App, Viewer};
 use crate::error::{Error, ErrorKind};
 use crate::model::instrumentals::{INSTRUMENTALS, twin_of};
 use crate::model::{LibrarySet, UPLOADS, UnixMs};
@@ -203,6 +203,8 @@ impl Sqlite {
 
 /// In the place of a library's id: what the viewer sent himself.
 const OWN_UPLOADS: i64 = -1;
+/// The same: the instrumentals of that. All small negative numbers are twins.
+const OWN_INSTRUMENTALS: i64 = i64::MIN;
 
 /// Whose eyes a statement looks through: its first three parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -211,6 +213,8 @@ struct Scope {
     /// A JSON array of library ids; `None` is all.
     libraries: Option<String>,
     manages: bool,
+    /// By which app; no statement asks for it.
+    app: App,
 }
 
 impl Scope {
@@ -226,7 +230,9 @@ impl Scope {
             (LibrarySet::All, Some(folder)) => Some(vec![folder.0]),
             (LibrarySet::Only(set), folder) => {
                 let asked = |id: FolderId| folder.is_none_or(|folder| folder == id);
-                let own = (asked(UPLOADS) && !set.contains(&UPLOADS)).then_some(OWN_UPLOADS);
+                let own = [(UPLOADS, OWN_UPLOADS), (INSTRUMENTALS, OWN_INSTRUMENTALS)];
+                let own = own.iter().filter(|(folder, _)| asked(*folder) && !set.contains(&UPLOADS));
+                let own = own.map(|(_, own)| *own);
                 // Only real libraries are given to anybody.
                 let set = || set.iter().filter(|id| id.0 >= 0);
                 let ids = set().filter(|id| asked(**id)).map(|id| id.0);
@@ -234,7 +240,12 @@ impl Scope {
                 Some(ids.chain(twins).chain(own).collect::<Vec<i64>>())
             }
         };
-        Scope { user: viewer.user.0, libraries: libraries.map(|ids| json_ids(&ids)), manages: viewer.manages }
+        Scope {
+            user: viewer.user.0,
+            libraries: libraries.map(|ids| json_ids(&ids)),
+            manages: viewer.manages,
+            app: viewer.app,
+        }
     }
 
     /// A statement that reads, its first three parameters bound.

@@ -1,5 +1,8 @@
-//! Files that were renamed: a track that vanished and a new one with the same stamp are one track, which keeps its id,
-//! stars, plays, bookmarks and place in playlists.
+//! Files that were moved: a track that vanished and a new one with the same stamp are one track, which keeps its id, stars,
+//! plays, bookmarks and place in playlists. So are two that are alike in another way, where there is one of each (`claims`).
+//! The track takes the library of its new place; what was private stays so.
+//!
+//! While nothing is missing, a scan ends with one short read and one short write, however much it found.
 //!
 //! Totals, covers and what is hidden need no step at the end of a scan: totals are counted with every write, covers
 //! are looked up through the viewer's eyes, and an album or artist without a visible track is in no answer.
@@ -8,33 +11,51 @@ use std::collections::BTreeSet;
 
 use store::FolderId;
 
+pub(super) mod claims;
+
 use super::changes::FORGET_ARTISTS;
 use super::library::TICK;
 use super::playing::Write;
+use super::readers::Query;
 use super::{Result, Sqlite, now, totals};
 
+/// Whether there is anything that a new track may be.
+pub(super) const ANY_GONE: &str = "SELECT
+    EXISTS (SELECT 1 FROM tracks INDEXED BY tracks_missing WHERE missing = 1 AND library_id > 0)
+    OR EXISTS (SELECT 1 FROM libraries WHERE hidden = 1 AND id > 0)";
 // Only tracks that came with the last two scans can be old ones under new names, so an unchanged folder costs two short
 // reads: two, because a file that is moved while its library is walked may be seen at its new place in one scan and missed at
 // its old one in the next. The inode tells renames; length and modification keep a reused inode from being taken for one.
-const MOVED: &str = "SELECT m.id, p.id FROM tracks p
+pub(super) const RENAMED: &str = "SELECT m.id, p.id FROM tracks p
     CROSS JOIN tracks m INDEXED BY tracks_missing ON m.library_id = p.library_id AND m.inode = p.inode
-    WHERE p.id > (SELECT settled_before FROM libraries WHERE id = ?1) AND p.library_id = ?1 AND p.missing = 0
-        AND p.inode <> 0 AND p.id > m.id AND m.missing = 1
+    WHERE p.id >= ?2 AND p.id > (SELECT settled_before FROM libraries WHERE id = ?1) AND p.library_id = ?1
+        AND p.missing = 0 AND p.inode <> 0 AND p.id > m.id AND m.missing = 1
         AND m.length_bytes = p.length_bytes AND m.modified_ns = p.modified_ns
     ORDER BY p.id LIMIT 500";
-const SETTLED: &str = "UPDATE libraries
-    SET settled_before = settled, settled = (SELECT ifnull(max(id), 0) FROM tracks) WHERE id = ?1";
+/// Claims that stand alone, on what is still gone. Behind them nothing is claimed.
+pub(super) const CLAIMED: &str = "SELECT c.old, c.new FROM claims c
+    CROSS JOIN tracks m ON m.id = c.old CROSS JOIN libraries l ON l.id = m.library_id
+    CROSS JOIN tracks p ON p.id = c.new
+    WHERE c.old > ?1 AND (m.missing = 1 OR l.hidden = 1) AND p.missing = 0 ORDER BY c.old LIMIT 500";
+const FORGET_CLAIMS: &str = "DELETE FROM claims";
+/// In this order, when everything is followed.
+const SETTLE: [&str; 3] = [
+    FORGET_CLAIMS,
+    "DELETE FROM lost_tracks",
+    "UPDATE libraries
+        SET settled_before = settled, settled = (SELECT ifnull(max(id), 0) FROM tracks) WHERE id = ?1",
+];
 const ALBUMS: &str = "SELECT album_id FROM tracks WHERE id IN (?1, ?2)";
 
 /// In this order, with `?1` the old track and `?2` the new one. No path begins with a slash, so the first step frees the
 /// new one's path for the old track.
-const MERGE: [&str; 15] = [
+const MERGE: [&str; 18] = [
     "UPDATE tracks SET path = '/' || path WHERE id = ?2 AND id <> ?1",
-    "UPDATE tracks AS o SET (path, missing, owner, private, length_bytes, modified_ns, changed_ns, inode, album_id,
+    "UPDATE tracks AS o SET (library_id, path, missing, owner, private, length_bytes, modified_ns, changed_ns, inode, album_id,
             artist_id, title, title_set, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps,
             sample_rate_hz, bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count,
             cover_type, cover_blob, artist_set, album_set, disc_title, release, details)
-        = (SELECT substr(n.path, 2), n.missing, ifnull(o.owner, n.owner), max(o.private, n.private), n.length_bytes,
+        = (SELECT n.library_id, substr(n.path, 2), n.missing, ifnull(o.owner, n.owner), max(o.private, n.private), n.length_bytes,
             n.modified_ns, n.changed_ns, n.inode, iif(o.artist_set IS NULL AND o.album_set IS NULL, n.album_id, o.album_id),
             iif(o.artist_set IS NULL, n.artist_id, o.artist_id), n.title, ifnull(n.title_set, o.title_set),
             iif(o.artist_set IS NULL, n.artist, o.artist), n.genres, n.track, n.track_total, n.disc, n.year, n.duration_ms, n.bitrate_kbps,
@@ -52,6 +73,9 @@ const MERGE: [&str; 15] = [
     "UPDATE playlist_tracks SET track_id = ?1 WHERE track_id = ?2",
     "UPDATE play_queue_tracks SET track_id = ?1 WHERE track_id = ?2",
     "UPDATE share_tracks SET track_id = ?1 WHERE track_id = ?2",
+    "UPDATE stem_sets SET track = ?1 WHERE track = ?2",
+    "UPDATE jobs SET track = ?1 WHERE track = ?2",
+    "UPDATE OR IGNORE instrumentals SET song = ?1, stale = 1 WHERE song = ?2",
     "UPDATE OR IGNORE bookmarks SET track_id = ?1 WHERE track_id = ?2",
     "INSERT INTO annotations (user_id, kind, item_id, starred, rating, plays, played)
         SELECT user_id, 1, ?1, starred, rating, plays, played FROM annotations WHERE kind = 1 AND item_id = ?2
@@ -72,30 +96,71 @@ async fn merge(tx: &mut Write, old: i64, new: i64) -> Result<Vec<i64>> {
     Ok(albums)
 }
 
+/// Makes one track of each of these, the old one. Hard links share an inode: each track is used once.
+async fn unite(tx: &mut Write, pairs: &[(i64, i64)]) -> Result<()> {
+    let (mut used, mut touched, mut moved) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for (old, new) in pairs {
+        if used.contains(old) || used.contains(new) {
+            continue;
+        }
+        used.extend([*old, *new]);
+        touched.extend(merge(tx, *old, *new).await?);
+        moved.push(*old);
+    }
+    totals::index_words(tx, &moved).await?;
+    totals::refresh(tx, &touched.into_iter().collect::<Vec<_>>()).await?;
+    sqlx::query(TICK).bind(now()).execute(&mut **tx).await?;
+    Ok(())
+}
+
 impl Sqlite {
-    /// Finds renamed files among the new ones, a batch in a transaction.
-    pub(super) async fn reunite_moved(&self, folder: FolderId) -> Result<()> {
+    /// Finds moved files among the new ones of a library, and those that it lost in others.
+    pub(super) async fn reunite(&self, folder: FolderId) -> Result<()> {
+        if self.readers.one::<bool>(Query::new(ANY_GONE)).await? {
+            self.unite_renamed(folder).await?;
+            self.forget_claims().await?;
+            self.gather_claims(folder).await?;
+            self.unite_claimed().await?;
+        }
+        let mut tx = self.write().await?;
+        for sql in SETTLE {
+            sqlx::query(sql).bind(folder.0).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Finds renamed files, a batch in a transaction.
+    async fn unite_renamed(&self, folder: FolderId) -> Result<()> {
+        let mut from = 0;
         loop {
             let mut tx = self.write().await?;
-            let pairs: Vec<(i64, i64)> = sqlx::query_as(MOVED).bind(folder.0).fetch_all(&mut *tx).await?;
-            if pairs.is_empty() {
-                sqlx::query(SETTLED).bind(folder.0).execute(&mut *tx).await?;
-                tx.commit().await?;
-                return Ok(());
-            }
-            // Hard links share an inode: each track is used once, and what is left over is seen in the next round.
-            let (mut used, mut touched, mut moved) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-            for (old, new) in pairs {
-                if used.contains(&old) || used.contains(&new) {
-                    continue;
-                }
-                used.extend([old, new]);
-                touched.extend(merge(&mut tx, old, new).await?);
-                moved.push(old);
-            }
-            totals::index_words(&mut tx, &moved).await?;
-            totals::refresh(&mut tx, &touched.into_iter().collect::<Vec<_>>()).await?;
-            sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
+            let query = sqlx::query_as(RENAMED).bind(folder.0).bind(from);
+            let pairs: Vec<(i64, i64)> = query.fetch_all(&mut *tx).await?;
+            let Some((_, last)) = pairs.last() else { return Ok(()) };
+            // It may have more pairs than there was room for.
+            from = *last;
+            unite(&mut tx, &pairs).await?;
+            tx.commit().await?;
+        }
+    }
+
+    /// Forgets what was claimed before a scan that broke off.
+    async fn forget_claims(&self) -> Result<()> {
+        let mut tx = self.write().await?;
+        sqlx::query(FORGET_CLAIMS).execute(&mut *tx).await?;
+        tx.commit().await
+    }
+
+    /// Lets the claims that stand alone be true, a batch in a transaction.
+    async fn unite_claimed(&self) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let query = sqlx::query_as(CLAIMED).bind(after);
+            let pairs: Vec<(i64, i64)> = query.fetch_all(&mut *tx).await?;
+            let Some((last, _)) = pairs.last() else { return Ok(()) };
+            after = *last;
+            unite(&mut tx, &pairs).await?;
             tx.commit().await?;
         }
     }

@@ -8,15 +8,17 @@
 //! - **Steps.** Of a list that somebody read deeply, the place of every thousandth row is kept, for as long as the clock of
 //!   the library stands still. They are found as they are needed, each from the one before.
 //!
-//! Both are kept per list and viewer, in bounded memory. Without either a page costs a walk from the list's beginning.
+//! Both are kept per list and viewer, in bounded memory; pages also per app, because two apps of one user that go through one
+//! list have each a place in it. Without either a page costs a walk from the list's beginning.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use budget::BoundedMap;
 use budget::limits::{
-    LIST_PAGES_MAX, LIST_PLACE_TEXT_BYTES_MAX, LIST_PLACES_MAX, LIST_REMEMBERED_MS, LIST_STEP_ROWS,
-    LISTS_REMEMBERED_MAX,
+    LIST_APPS_MAX, LIST_PAGES_MAX, LIST_PLACE_TEXT_BYTES_MAX, LIST_PLACES_MAX, LIST_REMEMBERED_MS,
+    LIST_STEP_ROWS, LISTS_REMEMBERED_MAX,
 };
 use prometheus_client::registry::Registry;
 use sha2::{Digest, Sha256};
@@ -25,6 +27,7 @@ use super::columns::{Part, row};
 use super::library::CHANGED;
 use super::readers::{Query, Reader};
 use super::{Result, Scope, Sqlite, limit, offset};
+use crate::access::App;
 use crate::error::Error;
 use crate::weight::Weight;
 
@@ -66,9 +69,10 @@ pub(super) struct List {
 
 type Name = [u8; 32];
 
-/// A page that was read: where it began, which rows it had, and the place of the last of them.
+/// A page that was read: by which app, where it began, which rows it had, and the place of the last of them.
 #[derive(Debug)]
 struct Read {
+    app: App,
     start: u64,
     ids: Box<[i64]>,
     last: Place,
@@ -102,14 +106,23 @@ impl Places {
         self.steps.register(registry);
     }
 
-    /// Remembers a page that was read, and forgets the oldest of too many, and any that began at the same row.
+    /// Remembers a page that was read, and forgets one of the same app that began at the same row, the oldest of too many, and
+    /// those of the app that has read nothing for the longest time where there are too many apps.
     fn keep(&self, name: Name, page: Read) {
         let before = self.read.get(&name).unwrap_or_else(|| Arc::new([]));
-        let others = before.iter().filter(|other| other.start != page.start).cloned();
-        let mut pages: Vec<Arc<Read>> = others.collect();
-        let surplus = (pages.len() + 1).saturating_sub(LIST_PAGES_MAX);
-        pages.drain(..surplus);
-        pages.push(Arc::new(page));
+        let is_replaced = |other: &&Arc<Read>| (other.app, other.start) == (page.app, page.start);
+        let others: Vec<_> = before.iter().rev().filter(|other| !is_replaced(other)).cloned().collect();
+        let mut pages = vec![Arc::new(page)];
+        // From the one that was read last to the first.
+        for other in others {
+            let of_app = pages.iter().filter(|page| page.app == other.app).count();
+            let apps: HashSet<App> = pages.iter().map(|page| page.app).collect();
+            let has_room = if of_app > 0 { of_app < LIST_PAGES_MAX } else { apps.len() < LIST_APPS_MAX };
+            if has_room {
+                pages.push(other);
+            }
+        }
+        pages.reverse();
         self.read.insert(name, pages.into());
     }
 }
@@ -180,7 +193,7 @@ impl Reading<'_> {
             && last.is_short()
         {
             let ids = rows.iter().map(id_of).collect();
-            self.places.keep(self.name, Read { start: skip, ids, last });
+            self.places.keep(self.name, Read { app: self.scope.app, start: skip, ids, last });
         }
         Ok(rows)
     }
@@ -188,7 +201,7 @@ impl Reading<'_> {
     /// Where a list goes on behind a page that was just read, if one ends there or goes beyond.
     fn place_behind_a_page(&self, skip: u64) -> Result<Option<Place>> {
         let Some(pages) = self.places.read.get(&self.name).filter(|_| skip > 0) else { return Ok(None) };
-        for page in pages.iter().rev() {
+        for page in pages.iter().rev().filter(|page| page.app == self.scope.app) {
             let passed = skip.checked_sub(page.start).and_then(|rows| usize::try_from(rows).ok());
             match passed {
                 Some(passed) if passed == page.ids.len() => return Ok(Some(page.last.clone())),

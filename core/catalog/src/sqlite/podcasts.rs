@@ -13,8 +13,7 @@ use crate::access::Viewer;
 use crate::database::Podcasts;
 use crate::error::{Error, ErrorKind};
 use crate::model::{
-    Channel, ChannelId, ChannelText, Episode, EpisodeId, EpisodeText, EpisodeTrack, LibrarySet, TrackId,
-    UserId,
+    Channel, ChannelId, ChannelText, Episode, EpisodeId, EpisodeText, EpisodeTrack, TrackId, UserId,
 };
 use crate::scan::CONTENT_TYPES;
 
@@ -179,15 +178,10 @@ impl TryFrom<EpisodeRow> for Episode {
     }
 }
 
-/// The eyes of the server itself, which may remove any track that an episode became.
-fn server() -> Viewer {
-    Viewer { user: UserId(0), libraries: LibrarySet::All, manages: true }
-}
-
 impl Sqlite {
     /// Removes the track of an episode, if it is still there.
     async fn remove_track_of_episode(&self, track: i64) -> Result<()> {
-        match self.remove_one_track(&server(), TrackId(track)).await {
+        match self.remove_one_track(&Viewer::server(), TrackId(track)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             removed => removed.map(drop),
         }

@@ -194,6 +194,6 @@ impl Sqlite {
 }
 
 fn name(scope: &Scope, playlist: PlaylistId, changed: UnixMs) -> Name {
-    let Scope { user, libraries, manages } = scope;
+    let Scope { user, libraries, manages, .. } = scope;
     Name { playlist, changed, user: *user, libraries: libraries.clone(), manages: *manages }
 }

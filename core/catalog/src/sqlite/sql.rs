@@ -2,21 +2,23 @@
 //!
 //! The first three parameters are the same everywhere: `?1` the viewer, `?2` his libraries as a JSON array or NULL for
 //! all, `?3` whether he sees private tracks of others. [`Scope`](super::Scope) binds them. A user who is limited to some
-//! libraries sees what he sent himself all the same: -1 in the array stands for that, and -2 for all
-//! instrumentals ([`INSTRUMENTALS`](crate::INSTRUMENTALS)).
+//! libraries sees what he sent himself all the same: -1 in the array stands for that, and the least number for the
+//! instrumentals of it, which are in the twin -3. All instrumentals are -2 ([`INSTRUMENTALS`](crate::INSTRUMENTALS)).
 //!
 //! A list is a `page` of at most 500 ids, found by a narrow index in the order of the list, and then the rows of these
 //! ids: `CROSS JOIN` keeps SQLite from choosing another order.
 
-/// The libraries that the viewer sees, as the table `seen`; the library of uploads, when he sees of it what is his alone,
-/// as the table `seen_own`.
+/// The libraries that the viewer sees, as the table `seen`; the library of uploads and its twin, where he sees of them what
+/// is his alone, as the table `seen_own`.
 macro_rules! seen {
     () => {
         "seen (id) AS MATERIALIZED (
             SELECT id FROM libraries
             WHERE hidden = 0 AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))
                 OR (id < -2 AND -2 IN (SELECT value FROM json_each(?2))))),
-        seen_own (id) AS MATERIALIZED (SELECT 0 WHERE -1 IN (SELECT value FROM json_each(?2)))"
+        seen_own (id) AS MATERIALIZED (
+            SELECT 0 WHERE -1 IN (SELECT value FROM json_each(?2)) UNION ALL
+            SELECT -3 WHERE -9223372036854775808 IN (SELECT value FROM json_each(?2)))"
     };
 }
 
@@ -33,7 +35,7 @@ macro_rules! track_seen {
 /// does not see. The first line has the words of the index `tracks_private`.
 macro_rules! private_seen {
     () => {
-        "((t.private = 1 OR t.library_id = 0) AND t.missing = 0 AND (
+        "((t.private = 1 OR t.library_id IN (0, -3)) AND t.missing = 0 AND (
             (t.private = 1 AND (t.owner = ?1 OR ?3) AND t.library_id IN (SELECT id FROM seen))
             OR (t.owner = ?1 AND t.library_id IN (SELECT id FROM seen_own))))"
     };

@@ -194,6 +194,34 @@ async fn what_refers_to_a_blob_is_found_by_indexes() {
 }
 
 #[tokio::test]
+async fn what_moved_is_found_by_indexes() {
+    let (_folder, database) = fresh().await;
+    let whole = [
+        ("what is gone", moves::ANY_GONE),
+        ("renamed tracks", moves::RENAMED),
+        ("claims", moves::CLAIMED),
+        ("new tracks", moves::claims::NEW),
+        ("tracks with evidence", moves::claims::WITH_EVIDENCE),
+        ("recent tracks", moves::claims::RECENT),
+        ("lost tracks", moves::claims::LOST),
+        ("tracks beside lost ones", moves::claims::BESIDE_LOST),
+        // The check can fail: nobody asks by these.
+        ("nothing", "SELECT id FROM tracks WHERE bitrate_kbps = ?1"),
+    ];
+    for (name, sql) in whole.into_iter().chain(moves::claims::EVIDENCE) {
+        let query = Query::put_together(format!("EXPLAIN QUERY PLAN {sql}"));
+        let lines: Vec<(i64, i64, i64, String)> = database.readers.all(query).await.unwrap();
+        // Libraries are few; JSON and what an index gave up to its limit are short.
+        let small = ["l", "j", "k", "a", "b", "m", "libraries", "(subquery-1)", "CONSTANT"];
+        let is_small = |line: &str| line.split(' ').nth(1).is_some_and(|table| small.contains(&table));
+        for (.., line) in &lines {
+            let walks = line.starts_with("SCAN ") && !is_small(line);
+            assert_eq!(walks, name == "nothing", "{name}: {line} in {lines:#?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn p12_the_database_of_the_first_release_becomes_one_of_this() {
     let folder = tempfile::tempdir().unwrap();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/tests/golden/data-v1/millpond.db");

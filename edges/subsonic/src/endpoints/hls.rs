@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use budget::limits::{HLS_CHOICES_MAX, HLS_SOUND_KBPS_MIN};
-use catalog::{Track, TrackId};
+use catalog::{Action, Track, TrackId};
 use transform::{
     Asker, Bitrate, Edge, Encoding, Material, PLAYLIST_TYPE, Probe, Size, Soundtrack, Variant, Video,
     VideoTrack, master,
@@ -30,6 +30,8 @@ const WIDTHS: [(u64, u32); 6] =
 pub(crate) async fn playlist(call: Call) -> Answer {
     let id: TrackId = call.params.id("id")?;
     let choices = Choice::all(&call.params)?;
+    // Its addresses are those of renditions, and are worth as much as the user's right to ask for them.
+    call.require(Action::Transform)?;
     let transforms = maker(&call)?;
     let user = call.user()?;
     let track = call.catalog().playing(&call.viewer()?, id).await?;

@@ -7,6 +7,7 @@ use budget::{Permit, Pool};
 use catalog::{Playlist, PlaylistChange, PlaylistId, SongsChange, Track, TrackId, Viewer};
 
 use crate::call::{Answer, Call, Reader};
+use crate::endpoints::users::anybody;
 use crate::error::Error;
 use crate::list::Pages;
 use crate::model::{Bare, Child, PlaylistHead};
@@ -14,13 +15,21 @@ use crate::model::{Bare, Child, PlaylistHead};
 /// The first version of the protocol whose `createPlaylist` answers with the playlist.
 const ANSWERS_SINCE: u32 = 14;
 
-/// `getPlaylists`: one's own and public ones.
+/// `getPlaylists`: one's own and public ones; for an admin who names another user, of these that user's.
 pub(crate) async fn playlists(call: Call) -> Answer {
     let (reader, user) = (call.reader()?, call.user()?.clone());
+    let named = match call.params.get("username") {
+        Some(name) => Some(anybody(&call, &name).await?.id),
+        None => None,
+    };
+    let owner = named.filter(|named| *named != user.id);
     let rows = Pages::all(
         &reader,
         |reader, offset, rows| async move { reader.catalog.playlists(&reader.viewer, offset, rows).await },
-        move |out, playlist: &Playlist| out.row(&PlaylistHead::of(playlist, &user)),
+        move |out, playlist: &Playlist| {
+            let wanted = owner.is_none_or(|owner| playlist.owner == owner);
+            if wanted { out.row(&PlaylistHead::of(playlist, &user)) } else { Ok(()) }
+        },
     );
     call.list("playlists", &Bare {})?.part("playlist", rows).answer().await
 }

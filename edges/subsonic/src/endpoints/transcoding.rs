@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
-use catalog::{Action, Track, TrackId};
+use catalog::{Track, TrackId};
 use store::Source;
 use stream::{Disposition, Held, Kind, Segment};
 use transform::{Asker, Clip, Material, Readable, Recipe, Transforms};
@@ -11,7 +11,7 @@ use transform::{Asker, Clip, Material, Readable, Recipe, Transforms};
 use super::media::{listener, media_id, send, send_original};
 use crate::call::{Answer, Call};
 use crate::error::Error;
-use crate::transcode::{ClientInfo, TranscodeParams, Wish};
+use crate::transcode::{ClientInfo, TranscodeParams, Wish, before_the_end};
 
 /// `stream`: the song to listen to, as its file is or made as `format`, `maxBitRate` and `timeOffset` want it. This does not
 /// count as a play; `scrobble` does.
@@ -23,7 +23,7 @@ pub(crate) async fn stream(call: Call) -> Answer {
     let track = call.catalog().playing(&call.viewer()?, id).await?;
     let audio = match maker(&call) {
         Ok(_) => wish.recipe(&track)?,
-        // What is not made for him is not missed where the file is something to listen to as well.
+        // What cannot be made is not missed where the file is something to listen to as well.
         Err(_) if wish.start_ms == 0 => None,
         Err(error) => return Err(error),
     };
@@ -56,13 +56,13 @@ pub(crate) async fn transcode_stream(call: Call) -> Answer {
     let clip = Clip::new(start_ms, None).map_err(|_| Error::bad("offset", "within a day"))?;
     let params = params.within(call.user()?.max_bitrate_kbps);
     let track = call.catalog().playing(&call.viewer()?, id).await?;
+    before_the_end("offset", start_ms, &track)?;
     let source = call.face.parts.shelf.open(&track.place()).await?;
     send_made(&call, &track, source, Recipe::Audio(params.recipe(clip))).await
 }
 
-/// What makes sound for this user.
+/// What makes sound, for everybody who may listen: the right to ask for renditions is about addresses of them.
 pub(super) fn maker(call: &Call) -> Result<&Transforms, Error> {
-    call.require(Action::Transform)?;
     let transforms = call.face.parts.transforms.as_ref();
     transforms.filter(|transforms| transforms.has_ffmpeg()).ok_or_else(Error::no_maker)
 }

@@ -108,7 +108,7 @@ impl ClientInfo {
         let made = made.filter_map(|profile| self.made(profile, track, limit_kbps)).next();
         let error_reason = match (can_direct_play, &made, can_make) {
             (true, ..) | (_, Some(_), _) => None,
-            (_, None, false) => Some("Nothing is made for this user here, so files come as they are"),
+            (_, None, false) => Some("Nothing is made here, so files come as they are"),
             (_, None, true) => Some("Nothing that is made here is what this client plays"),
         };
         let (params, transcode_stream) = made.unzip();

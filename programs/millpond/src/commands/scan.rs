@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use budget::limits;
 use catalog::scan::{Counts, Scanner, Status};
-use catalog::{LibraryRow, LibrarySet, UPLOADS, UserId, Viewer};
+use catalog::{LibraryRow, UPLOADS, Viewer};
 use clap::Command;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
@@ -62,8 +62,7 @@ async fn scan(home: &Home, named: &[PathBuf]) -> Result<()> {
 /// The libraries that the database knows, and those that were named: a scan adds libraries and never hides one.
 async fn libraries(home: &Home, named: &[PathBuf]) -> Result<Vec<LibraryRow>> {
     let failed = |e: catalog::Error| Error::failed(e.to_string());
-    let everything = Viewer { user: UserId(0), libraries: LibrarySet::All, manages: true };
-    let mut known = home.catalog.libraries(&everything).await.map_err(failed)?;
+    let mut known = home.catalog.libraries(&Viewer::server()).await.map_err(failed)?;
     // What was sent has no folder to look through.
     known.retain(|row| row.id != UPLOADS);
     let mut roots: Vec<String> = known.iter().map(|row| row.root.clone()).collect();

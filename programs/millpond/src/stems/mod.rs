@@ -182,9 +182,9 @@ pub(crate) fn worker_settings(settings: &Settings) -> WorkerSettings {
     WorkerSettings { sandbox, guard, args, reads: models }
 }
 
-/// The eyes of the server itself: what a job may be of was found when it was asked for.
+/// What a job may be of was found when it was asked for.
 fn server() -> Viewer {
-    Viewer { user: catalog::UserId(0), libraries: catalog::LibrarySet::All, manages: true }
+    Viewer::server()
 }
 
 fn now_ms() -> UnixMs {
