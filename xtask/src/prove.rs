@@ -40,8 +40,14 @@ pub const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "stems",
-        about: "songs taken apart: an hour needs no more memory than a minute, and networks give what Spleeter itself gives",
+        about: "songs taken apart: an hour needs no more memory than a minute, and networks give what Spleeter and PyTorch themselves \
+                give",
         run: stems::prove,
+    },
+    Proof {
+        name: "stems-htdemucs",
+        about: "of these, the whole network of Demucs beside PyTorch alone",
+        run: stems::htdemucs::prove,
     },
     Proof {
         name: "stems-quality",

@@ -1,9 +1,10 @@
 """What Spleeter gives, and how far another's stems are from it.
 
-parity.py noise FILE                               the noise of core/stems/scripts/spleeter_reference.py as a WAV of floats
+parity.py noise FILE SAMPLES                       the noise that the scripts of core/stems hear, as a WAV of floats
 parity.py spleeter PRETRAINED EXTENSION SONG FILE  Spleeter's own stems by Deezer's weights, as 32-bit floats behind each other
 parity.py unwoven FILE DIR STEM...                 such stems as a WAV of floats each
-parity.py compare FILE DIR STEM...                 for each stem a line: its name, the largest difference in 16-bit steps, the SNR in dB
+parity.py compare FILE DIR STEM...                 for each stem a line: its name, the largest difference and the largest sample, where 1 is
+                                                   full scale, and the SNR in dB
 """
 import os
 import sys
@@ -11,11 +12,9 @@ import sys
 import numpy as np
 import soundfile
 
-NOISE_SAMPLES = 30_000
 
-
-def noise(file):
-    number = np.arange(2 * NOISE_SAMPLES, dtype=np.uint64).reshape(NOISE_SAMPLES, 2)
+def noise(file, samples):
+    number = np.arange(2 * int(samples), dtype=np.uint64).reshape(-1, 2)
     hashed = (number * number * np.uint64(2_654_435_761) + number * np.uint64(40_503)) >> np.uint64(16)
     samples = (hashed & np.uint64(0xFFFF)).astype(np.float64) / 2**17 - .25
     soundfile.write(file, samples.astype("<f4"), 44_100, subtype="FLOAT")
@@ -41,8 +40,8 @@ def compare(file, folder, *stems):
     for stem, right in zip(stems, expected):
         ours = soundfile.read(f"{folder}/{stem}.wav", always_2d=True, dtype="float64")[0]
         assert ours.shape == right.shape, f"{stem}: {ours.shape}, but {right.shape}"
-        steps = np.abs(ours - right).max() * 32_768
-        print(stem, f"{steps:.4f}", f"{10 * np.log10((right**2).sum() / ((ours - right)**2).sum()):.2f}")
+        snr = 10 * np.log10((right**2).sum() / ((ours - right)**2).sum())
+        print(stem, f"{np.abs(ours - right).max():.3e}", f"{np.abs(right).max():.3e}", f"{snr:.2f}")
 
 
 {"noise": noise, "spleeter": spleeter, "unwoven": unwoven, "compare": compare}[sys.argv[1]](*sys.argv[2:])
