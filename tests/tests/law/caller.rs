@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use budget::limits::COVER_WAIT_MS;
 use load::{Findings, Spread};
-use tests::http::{Answer, Connection};
+use tests::http::{self, Answer, Connection};
 use tests::{Login, Server};
 
 use crate::metronome::Metronome;
 use crate::{Stage, TRIES_MAX};
 
-/// A page that waits for its covers is left no sooner than by browsers; the server has said long before that there are none.
-const ANSWER_WITHIN: Duration = Duration::from_secs(90);
+/// A page waits for its covers for as long as the server lets it, and then for the answer that says so: what takes longer hangs.
+const ANSWER_WITHIN: Duration = Duration::from_millis(COVER_WAIT_MS).saturating_add(http::ANSWER_WITHIN);
 /// Refusals come sooner than this.
 const REFUSED_WITHIN_MS: f64 = 100.0;
 
