@@ -93,6 +93,50 @@ export const listening = {
     return made.evaluate((video) => ({ width: video.videoWidth, source: video.src }))
   },
 
+  /** A server that has no room is asked again when it says so, and who waits is told why; what it refuses for good is tried again by hand. */
+  async busy() {
+    // Whoever reads what is painted is advised to say so before.
+    const page = await open({}, (what) => /503|readback/.test(what))
+    await signIn(page)
+    // What a server answers while its memory for children is taken: twice for each address, and then it has room.
+    const refused = new Map()
+    const refuse = (again) => (route) => {
+      const address = route.request().url()
+      refused.set(address, (refused.get(address) ?? 0) + 1)
+      if (refused.get(address) > again.length) return route.continue()
+      return route.fulfill({ status: 503, headers: again[refused.get(address) - 1], json: { error: { code: 'busy', message: told.words, hint: null } } })
+    }
+    const soon = { 'Retry-After': '1' }
+    await page.route(/\/cover\?|waveform\.json|audio\.mp3|width=320/, refuse([soon, soon]))
+    await page.route(/width=322/, refuse([{}]))
+    await go(page, 'videos')
+    const frame = page.locator('.wall img')
+    await until(() => frame.evaluateAll(([image]) => image?.naturalWidth > 0), 'the frame of the video')
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.song}` }).click()
+    // A line is three pixels high, and a shape as high as there is room.
+    await until(() => page.locator('section[aria-label=Player] .shape canvas').evaluate((canvas) => {
+      const row = canvas.getContext('2d').getImageData(0, Math.round(canvas.height / 4), canvas.width, 1).data
+      return row.some((value, at) => at % 4 === 3 && value > 0)
+    }), 'the shape of the song')
+    await page.getByRole('button', { name: 'Show what plays' }).click()
+    await page.getByLabel('Quality').selectOption('96')
+    const began = await place(page)
+    await until(async () => (await place(page)) > began + 1, 'the song, made smaller')
+    await page.keyboard.press('Escape')
+    await go(page, `video/${told.video}`)
+    await page.getByRole('slider', { name: /^Width/ }).fill('320')
+    await page.getByRole('button', { name: 'Make it' }).click()
+    const waits = await page.getByText('it is asked again by itself').textContent()
+    await page.getByLabel('The rendition').waitFor()
+    await page.getByRole('slider', { name: /^Width/ }).fill('322')
+    await page.getByRole('button', { name: 'Make it' }).click()
+    const refusal = await page.getByRole('alert').textContent()
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByLabel('The rendition').waitFor()
+    return { waits, refusal }
+  },
+
   /** Names full of script are text in every view. */
   async attack() {
     const page = await open()

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
-import { go, open, signIn, told, until, weight } from './page-window.mjs'
+import { WAIT_MS, go, open, place, signIn, told, until, weight } from './page-window.mjs'
 
 /** What lies over a view, and how somebody comes to it. */
 const OPENED = {
@@ -101,6 +101,55 @@ export const looks = {
           await page.keyboard.press('Escape')
         }
         await page.context().close()
+      }
+    }
+    return { seen }
+  },
+
+  /** The four pictures that README shows. */
+  async readme() {
+    const page = await open({ colorScheme: 'dark' })
+    await signIn(page)
+    fs.mkdirSync(told.pictures, { recursive: true })
+    const take = (name) => page.screenshot({ path: `${told.pictures}/${name}.png` })
+    const loaded = () => until(() => page.evaluate(() => [...document.images].every((image) => image.complete || image.loading === 'lazy')), 'pictures')
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.song}`, exact: true }).click()
+    await go(page, '')
+    await page.getByRole('heading', { name: 'Recently added' }).waitFor()
+    await loaded()
+    await take('library')
+    await page.getByRole('button', { name: 'Lyrics', exact: true }).click()
+    await page.locator('dialog .sung').getByText(told.sung).waitFor()
+    await take('player')
+    await page.keyboard.press('Escape')
+    await go(page, `stems/${told.track}`)
+    await page.getByRole('button', { name: 'Take it apart' }).click()
+    await page.getByRole('button', { name: 'Play the mix' }).click({ timeout: 3 * WAIT_MS })
+    await page.getByRole('button', { name: 'Solo vocals' }).click()
+    await until(async () => (await place(page, 'Place in the song')) > 2, 'the mix')
+    await take('stems')
+    await go(page, 'server')
+    await page.locator('.plot canvas').waitFor()
+    await take('server')
+    return { taken: fs.readdirSync(told.pictures).sort() }
+  },
+
+  /** A window may be as narrow as a small phone and as wide as a wall: everything fits, and lies in its middle. */
+  async widths() {
+    const page = await open()
+    await signIn(page)
+    const seen = []
+    for (const [width, height] of [[360, 740], [3840, 2160]]) {
+      await page.setViewportSize({ width, height })
+      for (const view of told.views) {
+        await go(page, view)
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        seen.push(await page.evaluate(({ view, width }) => {
+          const main = document.querySelector('main').getBoundingClientRect()
+          const [left, right] = [main.left - (document.querySelector('header').getBoundingClientRect().right % innerWidth), document.documentElement.clientWidth - main.right]
+          return { view, width, wide: document.documentElement.scrollWidth, share: main.width / innerWidth, beside: Math.round(left - right) }
+        }, { view, width }))
       }
     }
     return { seen }

@@ -1,4 +1,5 @@
 // What musicians do: songs taken apart, and their stems mixed.
+import fs from 'node:fs'
 import { WAIT_MS, TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
 
 export const stems = {
@@ -24,7 +25,11 @@ export const stems = {
       silent.push(name)
       await page.getByRole('button', { name: `Solo ${name}` }).click()
     }
-    return { all, names, alone, silent, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
+    // Whoever comes back later has them as a zip too.
+    await page.reload()
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'all as a zip' }).click()])
+    const zip = fs.readFileSync(await download.path()).subarray(0, 4).toString('latin1')
+    return { all, names, alone, silent, zip, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
   },
 
   /** Ten channels are five stems, each of which is heard alone. */

@@ -35,6 +35,31 @@ fn a_video_gets_another_size() {
 }
 
 #[test]
+fn a_server_without_room_is_asked_again() {
+    const WORDS: &str = "the server has enough to make at the moment";
+    let folder = tempfile::tempdir().expect("a folder");
+    video(&folder.path().join("Moving.mp4"), "1280x720", 4, &[]);
+    noise(&folder.path().join("Sung.wav"), 60);
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() }.config(CONFIG));
+    let id = server.track("Moving");
+    let (bearer, target) = (server.mira.bearer(), format!("/videos/{id}"));
+    eventually("somebody has looked at it", WITHIN, || {
+        server.get(&target, &[("Authorization", &bearer)]).json()["look"] == "told"
+    });
+    let more = json!({ "video": id, "song": "Sung", "words": WORDS });
+    let seen = play(server.address, &server.mira, "busy", more);
+    assert_eq!(
+        (&seen["waits"], &seen["refusal"]),
+        (
+            &json!("The server has enough to make at the moment; it is asked again by itself."),
+            &json!("The server has enough to make at the moment.")
+        ),
+        "{seen}"
+    );
+}
+
+#[test]
 fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let titles = ["One", "Two", "Three"];

@@ -131,3 +131,32 @@ fn whatever_can_be_pressed_is_come_to_by_keys() {
     let songs = show.library.songs.len() as u64 + 2;
     assert!(seen["reached"]["songs"].as_u64() > Some(songs), "each song is counted: {seen}");
 }
+
+#[test]
+fn a_window_is_as_narrow_as_a_phone_or_as_wide_as_a_wall() {
+    let show = Show::new();
+    let seen = play(show.server.address, &show.server.admin, "widths", json!({ "views": show.views }));
+    let seen = seen["seen"].as_array().expect("views");
+    assert_eq!(seen.len(), 2 * show.views.len());
+    for view in seen {
+        assert!(view["wide"].as_u64() <= view["width"].as_u64(), "it fits the window: {view}");
+        assert!(view["share"].as_f64() > Some(0.7), "it uses the window: {view}");
+        assert_eq!(view["beside"], 0, "it lies in the middle: {view}");
+    }
+}
+
+#[test]
+fn the_pictures_of_readme_are_taken() {
+    let music = xtask::files::target().join("tests/demo");
+    let tracks = xtask::demo::make(&music).expect("music");
+    let words = "[00:00.00]The water keeps the colour of the sky\n[00:03.00]And every reed is writing where it stands\n\
+        [00:06.00]I read a line before the wind goes by\n[00:09.00]And lose it to the current in my hands\n\
+        [00:12.00]Stay, little river, stay\n[00:15.00]The mill will turn without us for a day\n";
+    fs::write(music.join("Ada Lindqvist/Reeds (2022)/02 Vass.lrc"), words).expect("a file");
+    let server =
+        Server::start(&Options { libraries: vec![music], tracks, ..Options::default() }.config(CONFIG));
+    let pictures = xtask::files::target().join("tests/page/readme");
+    let more = json!({ "pictures": pictures, "song": "Vass", "sung": "And every reed is writing", "track": server.track("Vass") });
+    let seen = play(server.address, &server.admin, "readme", more);
+    assert_eq!(seen["taken"], json!(["library.png", "player.png", "server.png", "stems.png"]), "{seen}");
+}

@@ -14,6 +14,7 @@ fn apart(server: &Server, engine: &str, names: &[&str]) {
     let seen = play(server.address, &server.mira, "stems", more);
     assert!(seen["all"].as_f64() > Some(0.01), "{seen}");
     assert_eq!((&seen["names"], &seen["silent"]), (&json!(names), &json!(names)), "{seen}");
+    assert_eq!(seen["zip"], "PK\u{3}\u{4}", "{seen}");
     assert!(seen["by"].as_str().is_some_and(|text| text.contains(engine)), "{seen}");
 }
 

@@ -66,6 +66,31 @@ export async function asked<T>(answer: Promise<Answered<T>>): Promise<T> {
   return data as T
 }
 
+/** Statuses of a server that has no room now; beside them it says when to come again. */
+const NO_ROOM = new Set([429, 503])
+/** Less often than this nobody asks, unless the server wants it. */
+const AGAIN_MS_MAX = 30_000
+
+/** Asks until there is room, and hears each time why not: never before the server says, and less often each time. */
+export async function fetchPatiently(address: string, wish: RequestInit & { signal: AbortSignal }, waits: (why: Refused) => void = () => {}): Promise<Response> {
+  for (let least_ms = 0; ; ) {
+    const answer = await fetch(address, wish)
+    const told_ms = 1000 * Number(answer.headers.get('Retry-After'))
+    if (!NO_ROOM.has(answer.status) || !(told_ms > 0)) return answer
+    waits(refusal(answer.status, await answer.json().catch(() => null)))
+    const after_ms = Math.max(told_ms, Math.min(AGAIN_MS_MAX, least_ms))
+    least_ms = 2 * after_ms
+    await pause(after_ms, wish.signal)
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const wait = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => (clearTimeout(wait), reject(signal.reason)), { once: true })
+  })
+}
+
 /** One sentence for people. */
 export function said(error: unknown): string {
   if (error instanceof Refused) return error.hint ? `${upper(error.message)}: ${error.hint}` : upper(error.message)

@@ -1,5 +1,5 @@
 // What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
-import { api, asked, cover, ROOT, type OneTrack, type Track } from '../api/client'
+import { api, asked, cover, fetchPatiently, refusal, ROOT, said, type OneTrack, type Track } from '../api/client'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
 import { keepQueue, keptQueue } from './kept'
@@ -57,6 +57,8 @@ class Player {
   /** The order before it was shuffled. */
   #before: Track[] | null = null
   #retried: string | null = null
+  /** Ends what is asked for the track that plays, once another one does. */
+  #stop = new AbortController()
 
   get track(): Track | null {
     return this.queue[this.index] ?? null
@@ -81,6 +83,7 @@ class Player {
   /** He goes, and takes with him what he listened to. */
   leave(): void {
     clearTimeout(this.#sharing)
+    this.#stop.abort()
     this.#voices.forEach((voice) => voice.element.pause())
     ;[this.queue, this.index, this.position] = [[], -1, 0]
   }
@@ -96,7 +99,7 @@ class Player {
       element.addEventListener('pause', () => mine() && ((this.playing = false), this.#share(0)))
       element.addEventListener('waiting', () => mine() && (this.waiting = true))
       element.addEventListener('ended', () => mine() && this.next(true))
-      element.addEventListener('error', () => mine() && this.#broke())
+      element.addEventListener('error', () => mine() && void this.#broke())
       return { element, gain: null, track: null }
     })
     this.#keys()
@@ -243,6 +246,8 @@ class Player {
   #load(play: boolean): void {
     const track = this.track
     if (!track) return
+    this.#stop.abort()
+    this.#stop = new AbortController()
     const other = this.#voices[1 - this.#now]
     this.#voice?.element.pause()
     // The other one has it already when it was fetched ahead.
@@ -344,20 +349,28 @@ class Player {
     else this.playing = false
   }
 
-  /** A sign-in may have been renewed, or the network may be back: the same place is asked for once more. */
-  #broke(): void {
-    const [voice, track] = [this.#voice, this.track]
+  /** A sign-in may have been renewed, the network may be back, the server may have room by then: the same place is asked for once more. */
+  async #broke(): Promise<void> {
+    const [voice, track, { signal }] = [this.#voice, this.track, this.#stop]
     if (!voice || !track || !voice.element.src) return
-    const at = this.position
+    const [at, address] = [this.position, this.#address(track)]
+    let why = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED ? 'this browser cannot play it; choose another quality' : 'its bytes do not come'
     if (this.#retried !== `${track.id}@${Math.floor(at)}`) {
       this.#retried = `${track.id}@${Math.floor(at)}`
-      voice.element.src = this.#address(track)
-      voice.element.currentTime = at
-      if (this.playing || this.waiting) void this.#sound()
-      return
+      // An element does not tell what it was answered.
+      const answer = await fetchPatiently(address, { headers: { Range: 'bytes=0-0' }, signal }).catch(() => null)
+      if (signal.aborted) return
+      if (!answer || answer.ok) {
+        await answer?.body?.cancel()
+        const goesOn = !voice.element.paused
+        voice.element.src = address
+        voice.element.currentTime = at
+        if (goesOn) void this.#sound()
+        return
+      }
+      why = said(refusal(answer.status, await answer.json().catch(() => null)))
     }
     ;[this.playing, this.waiting] = [false, false]
-    const why = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED ? 'this browser cannot play it; choose another quality' : 'its bytes do not come'
     notices.say(`${track.title} does not play: ${why}`, true)
   }
 
