@@ -156,13 +156,16 @@ fn tagged(seconds: u32, genre: &str) -> Vec<u8> {
     bytes
 }
 
+/// What becomes of a file, from its old place to its new one.
+type Move = fn(&Path, &Path);
+
 #[test]
 fn a_file_that_moves_in_any_way_keeps_its_id_and_its_star() {
     let music = Music::with(&[]);
     let other = music.folder.path().join("other");
     fs::create_dir(&other).expect("a folder");
     // Each is as long as no other, in seconds; they come to the same folder of one library or of the other.
-    let moves: [(&str, fn(&Path, &Path)); 7] = [
+    let moves: [(&str, Move); 7] = [
         ("renamed and touched", |from, to| {
             fs::rename(from, to).expect("a move");
             File::options().append(true).open(to).expect("a file").write_all(&[0; 2]).expect("bytes");
