@@ -5,9 +5,16 @@
 //! from per-thread arenas, which keep them. The 19 MiB of one password check then stay behind in every thread that ever
 //! made one. Measured with 60 refused sign-ins, eight at a time: 746 MB resident afterwards as glibc has it, 5 MB with
 //! the size fixed.
+//!
+//! And glibc makes up to eight such arenas for each processor, of which each keeps what its threads freed. As many as
+//! processors are enough: they are locked for moments, and no more threads run at once. Measured on two processors with 24
+//! clients that page through lists: 18.9 MiB of anonymous memory afterwards instead of 27.6, and 14.2 s of CPU instead of
+//! 16.2 (medians of three turns each).
 
 /// Blocks from this size on are mappings of their own: glibc's initial value, which setting it makes final.
 const MMAP_THRESHOLD_BYTES: libc::c_int = 128 * 1024;
+/// Where there is one processor, a thread that waits for the disk keeps nobody from memory.
+const ARENAS_MIN: libc::c_int = 2;
 
 /// What the allocator holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,13 +27,17 @@ pub(crate) struct Held {
     pub(crate) retained_bytes: u64,
 }
 
-/// Fixes how memory is given back. Called once, before any other thread is there.
+/// Fixes how memory is given back, and how many arenas there are. Called once, before any other thread is there.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no safe way to be told")]
 pub(crate) fn settle() {
-    // SAFETY: mallopt takes two numbers, keeps no pointer, and is called while this is the only thread.
-    let settled = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) };
-    debug_assert!(settled == 1, "mallopt knows the parameter");
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arenas = libc::c_int::try_from(processors).unwrap_or(libc::c_int::MAX).max(ARENAS_MIN);
+    for (parameter, value) in [(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES), (libc::M_ARENA_MAX, arenas)] {
+        // SAFETY: mallopt takes two numbers, keeps no pointer, and is called while this is the only thread.
+        let settled = unsafe { libc::mallopt(parameter, value) };
+        debug_assert!(settled == 1, "mallopt knows the parameter");
+    }
 }
 
 /// Other C libraries return large blocks as they are.
