@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use budget::limits::SEPARATE_STRANGERS_MAX;
+use budget::limits::{SEPARATE_STRANGER_JOBS_MAX, SEPARATE_STRANGERS_MAX};
 use serde_json::{Value, json};
 use tests::http::Answer;
 use tests::media::ffmpeg;
@@ -21,6 +21,11 @@ const SAMPLES: usize = 66_150;
 
 fn song(seed: u64) -> Vec<u8> {
     sound::wav(seed, sound::WAV_HEAD_BYTES + SAMPLES * 4)
+}
+
+/// Minutes of work in a small file, so that nobody is done with it before somebody else cancels it, however busy this machine is.
+fn long(to: &Path) {
+    ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac"], to);
 }
 
 /// A form of these parts: name, file name, bytes.
@@ -128,6 +133,7 @@ fn a_song_comes_back_as_a_zip_of_its_stems() {
     assert_eq!(answer.header("content-length"), answer.body.len().to_string());
     assert_eq!(answer.header("accept-ranges"), "bytes");
     assert!(answer.has("x-process-time") && answer.has("etag"), "{}", answer.head());
+    assert_eq!((answer.header("x-stems-engine"), answer.has("x-stems-note")), ("spectral", false));
     let name = answer.header("content-disposition");
     assert!(
         name.starts_with("attachment; filename=\"separated_2stems_") && name.ends_with(".zip\""),
@@ -186,6 +192,7 @@ fn a_job_is_followed_to_its_end_and_its_zip_has_ranges() {
     let whole = house.ask(mira, "GET", &result, &[]);
     assert_eq!(whole.status, 200, "{}", whole.text());
     unzipped(&whole.body, &["vocals.wav", "accompaniment.wav"]);
+    assert_eq!(whole.header("x-stems-engine"), status["engine"].as_str().expect("an engine"));
     let head = house.ask(mira, "HEAD", &result, &[]);
     assert_eq!(head.header("content-length"), whole.body.len().to_string());
     let tag = whole.header("etag").to_owned();
@@ -240,6 +247,7 @@ fn what_cannot_be_taken_apart_is_refused_or_fails_and_says_why() {
     let good = song(4);
     let mut silent = sound::wav_head(0).to_vec();
     silent[22] = 0;
+    let claims = [&sound::wav_head(4_000_000_000)[..], &song(5)[44..]].concat();
     for (name, bytes, query, status, detail) in [
         ("song.mp3", &b"This is a text, and no song at all."[..], "", 400, "it is a text"),
         ("song.wav", b"", "", 400, "nothing in song.wav"),
@@ -248,8 +256,11 @@ fn what_cannot_be_taken_apart_is_refused_or_fails_and_says_why() {
         ("song.wav", &good, "?stems=3", 422, "stems must be 2, 4 or 5"),
         // Five stems need a model, and there is none here.
         ("song.wav", &good, "?stems=5", 422, "model"),
-        ("song.flac", &flac[..200], "", 422, ""),
-        ("song.wav", &silent, "", 422, ""),
+        ("song.flac", &flac[..200], "", 422, "no sound of a kind that is known"),
+        ("song.flac", &flac[..flac.len() / 2], "", 422, "its head promises 132300 samples, and "),
+        ("song.wav", &silent, "", 422, "the song has no channels"),
+        // A second and a half that claims a thousand million samples.
+        ("song.wav", &claims, "", 422, "its head promises 1000000000 samples, and 66150 are there"),
     ] {
         let answer = house.separate(mira, query, &[("file", Some(name), bytes)]);
         assert_eq!(answer.status, status, "{name} {query}: {}", answer.text());
@@ -267,14 +278,43 @@ fn what_cannot_be_taken_apart_is_refused_or_fails_and_says_why() {
 }
 
 #[test]
+fn a_song_whose_stems_can_never_fit_into_the_cache_is_refused_at_once() {
+    let house = House::new("[cache]\nbytes = \"2GiB\"\n");
+    let mira = &house.server.mira;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("long.flac");
+    long(&path);
+    let bytes = fs::read(&path).expect("a file");
+    let check = |answer: Answer| {
+        assert_eq!(answer.status, 507, "{}", answer.text());
+        let said = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+        for part in [
+            "the song is 7200 seconds long",
+            "its 2 stems need 2556953600 bytes",
+            "cache.bytes is 2147483648",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    };
+    check(house.separate(mira, "", &[("file", Some("long.flac"), &bytes)]));
+    let job = house.begin(mira, "", &bytes);
+    assert_eq!(house.ended(mira, &job)["status"], "failed");
+    check(house.ask(mira, "GET", &format!("{job}/result"), &[]));
+    assert_eq!(
+        house.server.metric_of("stems_jobs_retried_total", &[]),
+        0.0,
+        "no other try would end otherwise"
+    );
+}
+
+#[test]
 fn a_job_that_is_cancelled_stays_so_and_leaves_no_result() {
     let house = House::new("");
     let mira = &house.server.mira;
     let folder = tempfile::tempdir().expect("a folder");
-    let long = folder.path().join("song.flac");
-    // Minutes of work, so that it is not done before somebody cancels it, however busy this machine is.
-    ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac"], &long);
-    let job = house.begin(mira, "", &fs::read(&long).expect("a file"));
+    let path = folder.path().join("song.flac");
+    long(&path);
+    let job = house.begin(mira, "", &fs::read(&path).expect("a file"));
     let answer = house.ask(mira, "DELETE", &job, &[]);
     assert_eq!((answer.status, &answer.json()["job"]["status"]), (200, &json!("cancelled")));
     assert_eq!(house.ask(mira, "GET", &format!("{job}/result"), &[]).status, 404);
@@ -331,4 +371,38 @@ fn with_an_open_door_the_lines_of_the_splitters_users_run_as_written() {
     }
     let closed = House::new("");
     assert_eq!(closed.server.send("POST", "/separate", &[], b"").status, 401);
+}
+
+#[test]
+fn p05_one_address_of_strangers_does_not_fill_the_line_for_all_others() {
+    let house = House::new("[stems]\npublic = true\nworkers = 1\n");
+    let url = format!("http://{}", house.server.address);
+    let folder = tempfile::tempdir().expect("a folder");
+    long(&folder.path().join("long.flac"));
+    let send = |address: &str| {
+        let line = format!(
+            "curl -sS --interface {address} -F file=@long.flac -F async_mode=true -w '\\n%{{http_code}}' {url}/separate"
+        );
+        let said = shell(&line, folder.path());
+        let (body, status) = said.rsplit_once('\n').expect("two lines");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        (status.to_owned(), body)
+    };
+    let mut jobs = Vec::new();
+    for _ in 0..SEPARATE_STRANGER_JOBS_MAX {
+        let (status, said) = send("127.0.0.1");
+        assert_eq!(status, "202", "{said}");
+        jobs.push(said["job_id"].as_str().expect("an id").to_owned());
+    }
+    let (status, said) = send("127.0.0.1");
+    assert_eq!(status, "429", "{said}");
+    assert!(said["detail"].as_str().is_some_and(|why| why.contains("your address has 20 jobs")), "{said}");
+    let (status, said) = send("127.0.0.9");
+    assert_eq!(status, "202", "{said}");
+    // A job that has ended gives its turn back.
+    let turns = || house.server.metric_of("slots_used", &["what=\"stranger_jobs\""]);
+    assert_eq!(turns(), SEPARATE_STRANGER_JOBS_MAX as f64 + 1.0);
+    shell(&format!("curl -sSf -X DELETE {url}/jobs/{}", jobs[3]), folder.path());
+    eventually("its turn is given back", WITHIN, || turns() == SEPARATE_STRANGER_JOBS_MAX as f64);
+    assert_eq!(send("127.0.0.1").0, "202");
 }

@@ -1,9 +1,10 @@
 -- Files that were moved so that nothing of their stamps is left: copied to another disk and deleted here, or written anew by
 -- whoever changed their tags.
 
--- The last track that was there when the scan before the one that found this track had ended: the track may be any of those up
--- to it at another place, and none of those that were found beside it. Of tracks that are there already it may be none.
+-- The last track that was there when the scan that found this track began: the track may be any of those up to it at another
+-- place, and none of those that were found beside it, in whatever library. Of tracks that are there already it may be none.
 ALTER TABLE tracks ADD COLUMN came INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE library_clock ADD COLUMN scan_began INTEGER NOT NULL DEFAULT 0;
 
 -- What a missing track is known by, besides its inode. They are as small as what is missing.
 CREATE INDEX tracks_missing_by_length ON tracks (length_bytes, title) WHERE missing = 1;

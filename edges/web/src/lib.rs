@@ -27,6 +27,7 @@ mod annotations;
 mod artists;
 mod audio;
 mod browse;
+mod ended;
 mod events;
 mod form;
 mod front;

@@ -1,7 +1,8 @@
 //! `/events`: what happens, as it happens, on one connection for a whole page (the HTML standard, section 9.2).
 //!
-//! Everybody hears when what lists show has changed, when his session has ended, and what of his goes on. Admins hear what
-//! goes on of everybody's, and how the server stands. What did not change is not said again.
+//! Everybody hears when what lists show has changed, when his session has ended, what of his goes on, and how it ended. Admins
+//! hear what goes on of everybody's, and how the server stands. What did not change is not said again, and nothing is kept for
+//! whoever is slow: each look tells how things are then.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use utoipa::ToSchema;
 
 use crate::caller::{self, Caller};
+use crate::ended::EndedAnswer;
 use crate::error::Error;
 use crate::events::{HEARTBEAT, X_ACCEL_BUFFERING, text};
 use crate::scan::ScanAnswer;
@@ -114,11 +116,13 @@ pub(crate) struct LibraryChangedAnswer {
 /// Follow what happens
 ///
 /// Server-sent events, one connection for everything: `library` when what lists show has changed, `signed_out` when the
-/// session of whoever listens is over, `under_way` when what goes on of his changes, of everybody's for admins, and for admins
-/// `server` every second. It ends when the server stops.
+/// session of whoever listens is over, `under_way` when what goes on of his changes, of everybody's for admins, `ended` when
+/// there is another end among his own newest uploads and jobs, and for admins `server` every second. The first look tells
+/// both as they are then, so whoever connects again has missed nothing. It ends when the server stops.
 #[utoipa::path(get, path = "/events", tag = "server",
     responses((status = 200, description = "events",
-        content((ServerAnswer = "text/event-stream"), (UnderWayAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
+        content((ServerAnswer = "text/event-stream"), (UnderWayAnswer = "text/event-stream"),
+            (EndedAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -128,8 +132,10 @@ pub(crate) async fn follow(
     let listening = Listening {
         session: caller::session_token(&head.headers).map(Box::from),
         from: caller::client(&head).address,
+        user: user.id,
         whose: whose(user),
-        under_way: 0,
+        under_way: Said::default(),
+        ended: Said::default(),
         changed: app.catalog.changed().await?,
         next: Instant::now(),
         quiet_since: Instant::now(),
@@ -151,10 +157,11 @@ struct Listening {
     /// What proved who he is, if a session did; it is asked for anew.
     session: Option<Box<str>>,
     from: IpAddr,
+    user: UserId,
     /// Whose work he sees; everybody's if nobody is named.
     whose: Option<UserId>,
-    /// What was said last of what goes on.
-    under_way: u64,
+    under_way: Said,
+    ended: Said,
     /// When the lists changed that he knows.
     changed: UnixMs,
     next: Instant,
@@ -185,11 +192,20 @@ async fn next(mut listening: Listening) -> Option<(Result<Bytes, Infallible>, Li
     None
 }
 
-/// By which an event is known again.
-fn print_of(event: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    event.hash(&mut hasher);
-    hasher.finish()
+/// By which an event is known again that was said last of its kind.
+#[derive(Default)]
+struct Said(u64);
+
+impl Said {
+    /// Adds an event, unless it is the one that was said last.
+    fn say(&mut self, event: &[u8], events: &mut Vec<u8>) {
+        let mut hasher = DefaultHasher::new();
+        event.hash(&mut hasher);
+        let print = hasher.finish();
+        if std::mem::replace(&mut self.0, print) != print {
+            events.extend_from_slice(event);
+        }
+    }
 }
 
 impl Listening {
@@ -209,12 +225,11 @@ impl Listening {
         }
         // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
         let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else { return };
+        if let Ok(ended) = EndedAnswer::of(&self.app, self.user).await {
+            self.ended.say(&text(Some("ended"), &ended), events);
+        }
         if let Ok(under_way) = UnderWayAnswer::of(&self.app, self.whose, limits::LIVE_ROWS_MAX).await {
-            let event = text(Some("under_way"), &under_way);
-            let print = print_of(&event);
-            if std::mem::replace(&mut self.under_way, print) != print {
-                events.extend_from_slice(&event);
-            }
+            self.under_way.say(&text(Some("under_way"), &under_way), events);
         }
         if self.whose.is_none() {
             events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));

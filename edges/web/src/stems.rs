@@ -19,7 +19,7 @@ mod zip;
 pub(crate) use asker::Asker;
 pub use asker::Strangers;
 pub(crate) use jobs::{
-    __path_cancel, __path_events, __path_result, __path_status, cancel, events, result, status,
+    __path_cancel, __path_events, __path_result, __path_status, JobAnswer, cancel, events, result, status,
 };
 pub(crate) use models::{
     __path_clear_models, __path_list_models, ModelAnswer, clear_models, list_models, loaded,

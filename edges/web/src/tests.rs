@@ -9,6 +9,7 @@ mod accounts;
 mod answers;
 mod forms;
 mod links;
+mod live;
 mod media;
 mod sessions;
 mod shares;

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
 use axum::response::{IntoResponse, Response};
-use catalog::{Asked, UploadId, UploadRow, User};
+use catalog::{Asked, Phase, UploadId, UploadRow, User};
 use ingest::{Answer, Content, ErrorKind, PROBLEM, Progress, Refusal, draft, plain, tus};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -85,10 +85,22 @@ impl UploadAnswer {
 
     /// Of an upload that has all its bytes.
     fn whole(row: &UploadRow) -> Self {
+        Self::known(row, row.length.unwrap_or(0))
+    }
+
+    /// Of an upload that has ended. Of one that did not become ready no bytes are kept.
+    pub(crate) fn ended(row: &UploadRow) -> Self {
+        match row.phase {
+            Phase::Ready => Self::whole(row),
+            _ => Self::known(row, 0),
+        }
+    }
+
+    fn known(row: &UploadRow, received_bytes: u64) -> Self {
         UploadAnswer {
             upload_id: row.id.to_string(),
             phase: row.phase.word(),
-            received_bytes: row.length.unwrap_or(0),
+            received_bytes,
             length: row.length,
             file_id: row.blob.map(|blob| blob.file_id().to_string()),
             sha256: row.blob.map(|blob| blob.to_string()),

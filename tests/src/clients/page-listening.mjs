@@ -63,6 +63,55 @@ export const listening = {
     return { list, focused, queue, kept, elsewhere, at: await place(other) }
   },
 
+  /** Two songs as loud as others, the last one first, round and round: no moment is louder, and the first one is there before the last one ends. */
+  async even() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    await page.addInitScript(() => {
+      const samples = new Float32Array(2048)
+      globalThis.most = 0
+      const look = () => {
+        for (const analyser of globalThis.heard ?? []) {
+          analyser.getFloatTimeDomainData(samples)
+          for (const sample of samples) globalThis.most = Math.max(globalThis.most, Math.abs(sample))
+        }
+        requestAnimationFrame(look)
+      }
+      look()
+    })
+    // A line on which what is known of a track takes longer than its first bytes.
+    await page.route(/\/tracks\/[\w-]+$/, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      await route.continue()
+    })
+    await signIn(page)
+    await go(page, `playlist/${told.playlist}`)
+    await page.getByRole('button', { name: `Play ${told.last}` }).click()
+    await page.getByRole('button', { name: 'Repeat' }).first().click()
+    await until(async () => (await place(page)) > 1, 'the last song')
+    const title = page.locator('section[aria-label=Player] .title')
+    const ahead = page.waitForRequest((request) => request.url().includes(`/tracks/${told.first_id}/audio`)).then(() => title.textContent())
+    const slider = page.getByLabel('Place in the track').first()
+    await slider.evaluate((slider) => { slider.value = slider.max - 5; slider.dispatchEvent(new Event('input', { bubbles: true })) })
+    const during = await ahead
+    await until(async () => (await title.textContent()) === told.first && (await place(page)) > 1, 'the first song')
+    return { during, heard: await loudest(page), most: await page.evaluate(() => globalThis.most) }
+  },
+
+  /** A playlist gets another name. */
+  async rename() {
+    const page = await open()
+    await signIn(page)
+    await go(page, `playlist/${told.playlist}`)
+    await page.getByRole('button', { name: 'Rename' }).click()
+    await page.getByLabel('Name', { exact: true }).fill(` ${told.next} `)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: told.next, exact: true }).waitFor()
+    await go(page, 'playlists')
+    await page.getByRole('link', { name: told.next }).waitFor()
+    return { names: await page.locator('#main .name').allTextContents() }
+  },
+
   /** A letter leads to the first name that begins with it, also where nothing of the list was read before. */
   async letters() {
     const page = await open()

@@ -1,6 +1,6 @@
 // What musicians do: songs taken apart, and their stems mixed.
 import fs from 'node:fs'
-import { WAIT_MS, TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
+import { WAIT_MS, TAP, go, loudest, open, place, signIn, streams, told, until, weight } from './page-window.mjs'
 
 export const stems = {
   /** A song is taken apart by this engine, and each of its parts is heard alone. */
@@ -30,6 +30,24 @@ export const stems = {
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'all as a zip' }).click()])
     const zip = fs.readFileSync(await download.path()).subarray(0, 4).toString('latin1')
     return { all, names, alone, silent, zip, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
+  },
+
+  /** A song is taken apart while files are sent, and the page hears of all that on the connection that it has anyway. */
+  async together() {
+    const page = await open()
+    const seen = streams(page)
+    await signIn(page)
+    await go(page, 'uploads')
+    await page.getByText('Drop files or folders').waitFor()
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.files)
+    await go(page, `stems/${told.track}`)
+    await page.getByLabel('By').selectOption('spectral')
+    await page.getByRole('button', { name: 'Take it apart' }).click()
+    await page.getByRole('button', { name: 'Play the mix' }).waitFor({ timeout: 3 * WAIT_MS })
+    await go(page, 'uploads')
+    const kept = page.getByText('in your library')
+    await until(async () => (await kept.count()) === told.files.length, 'all files')
+    return { streams: seen.most, kept: await kept.count() }
   },
 
   /** Ten channels are five stems, each of which is heard alone. */

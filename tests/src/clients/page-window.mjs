@@ -39,6 +39,19 @@ export async function signIn(page, name = told.name, password = told.password) {
   await page.getByRole('heading', { level: 1, name: `Hello, ${name}` }).waitFor()
 }
 
+/** Counts the connections over which a page is told what happens: the most at once, from here on. */
+export function streams(page) {
+  const [open, seen] = [new Set(), { most: 0 }]
+  const begin = (request) => {
+    open.add(request)
+    seen.most = Math.max(seen.most, open.size)
+  }
+  page.on('request', (request) => request.headers().accept === 'text/event-stream' && begin(request))
+  page.on('response', (answer) => answer.headers()['content-type'] === 'text/event-stream' && begin(answer.request()))
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => open.delete(request))
+  return seen
+}
+
 export const go = (page, view) => page.evaluate((view) => (location.hash = `/${view}`), view)
 
 /** The loudest sample of what goes to the loudspeaker in the next half of a second. Every node that is connected to it is heard. */

@@ -1,10 +1,18 @@
 //! Listeners play, keep, sort and find.
 
-use serde_json::json;
-use tests::media::{noise, video};
+use serde_json::{Value, json};
+use tests::media::{ffmpeg, noise, video};
 use tests::{Options, Server, eventually, sound};
 
 use super::{CONFIG, LONG, Music, SCRIPT, WITHIN, has_page, play};
+
+/// Makes a playlist of Mira's, and gives its id.
+fn playlist(server: &Server, name: &str, titles: &[&str]) -> Value {
+    let tracks: Vec<_> = titles.iter().map(|title| server.track(title)).collect();
+    let made = json!({ "name": name, "tracks": tracks }).to_string();
+    let fields = [("Authorization", &*server.mira.bearer()), ("Content-Type", "application/json")];
+    server.send("POST", "/playlists", &fields, made.as_bytes()).json()["id"].clone()
+}
 
 #[test]
 fn a_listener_plays_seeks_searches_and_keeps() {
@@ -68,10 +76,7 @@ fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
     }
     let libraries = vec![folder.path().to_owned()];
     let server = Server::start(&Options { libraries, tracks: 3, ..Options::default() }.config(CONFIG));
-    let made = json!({ "name": "ordered", "tracks": titles.map(|title| server.track(title)) }).to_string();
-    let fields = [("Authorization", &*server.mira.bearer()), ("Content-Type", "application/json")];
-    let list = server.send("POST", "/playlists", &fields, made.as_bytes()).json();
-    let more = json!({ "playlist": list["id"], "titles": titles });
+    let more = json!({ "playlist": playlist(&server, "ordered", &titles), "titles": titles });
     let seen = play(server.address, &server.mira, "order", more);
     assert_eq!(seen["list"], json!(["Two", "One", "Three"]), "{seen}");
     assert_eq!(seen["focused"], "Play One", "the focus goes with the song: {seen}");
@@ -82,6 +87,33 @@ fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
     );
     assert_eq!(seen["elsewhere"], "Two", "{seen}");
     assert!(seen["at"].as_f64() > Some(0.9), "{seen}");
+}
+
+#[test]
+fn songs_are_as_loud_as_their_tags_say_from_the_first_sound_and_follow_each_other_round() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [first, last] = ["First", "Last"];
+    for title in [first, last] {
+        let tone = "aevalsrc=0.5*sin(2*PI*440*t):duration=40";
+        let (title_tag, gain_tag) = (format!("title={title}"), "REPLAYGAIN_TRACK_GAIN=-20.00 dB");
+        let words = ["-f", "lavfi", "-i", tone, "-metadata", &title_tag, "-metadata", gain_tag];
+        ffmpeg(words, &folder.path().join(format!("{title}.flac")));
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() }.config(CONFIG));
+    let list = playlist(&server, "Round", &[first, last]);
+    let more = json!({ "playlist": list, "first": first, "first_id": server.track(first), "last": last });
+    let seen = play(server.address, &server.mira, "even", more);
+    assert_eq!(seen["during"], last, "it is there before it is needed: {seen}");
+    // Half of full scale, 20 dB lower.
+    assert!(seen["heard"].as_f64() > Some(0.03) && seen["most"].as_f64() < Some(0.08), "{seen}");
+}
+
+#[test]
+fn a_playlist_gets_another_name() {
+    let server = Server::start(&Options::default().config(CONFIG));
+    let more = json!({ "playlist": playlist(&server, "Pond", &[]), "next": "Pond at night" });
+    assert_eq!(play(server.address, &server.mira, "rename", more)["names"], json!(["Pond at night"]));
 }
 
 #[test]

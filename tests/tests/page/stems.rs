@@ -34,6 +34,19 @@ fn a_song_is_taken_apart_and_each_part_is_heard_alone() {
 }
 
 #[test]
+fn one_connection_tells_of_uploads_and_of_songs_taken_apart() {
+    let (_folder, server) = song(20);
+    let sent = tempfile::tempdir().expect("a folder");
+    let files = ["One.wav", "Two.wav"].map(|name| sent.path().join(name));
+    for (seconds, file) in (11..).zip(&files) {
+        noise(file, seconds);
+    }
+    let more = json!({ "track": server.track("Apart"), "files": files });
+    let seen = play(server.address, &server.mira, "together", more);
+    assert_eq!(seen, json!({ "streams": 1, "kept": 2 }));
+}
+
+#[test]
 fn a_song_is_taken_apart_into_five_by_a_model() {
     let (_folder, server) = song(10);
     // As wide as it need be for this; Spleeter itself made it with random numbers.

@@ -73,3 +73,21 @@ fn p04_a_song_that_can_never_fit_is_refused_by_name() {
     assert!(detail.contains("spectral") && detail.contains("memory.limit"), "{detail}");
     assert_eq!(house.workers(), Vec::<u32>::new());
 }
+
+#[test]
+fn a_song_waits_for_room_of_the_cache_that_another_has_and_no_try_is_lost() {
+    let songs = [("long", 600), ("short", 180)];
+    let house = House::new(&songs, &["--cache-bytes", "256MiB", "--stems-workers", "2"]);
+    let long = house.split("long");
+    house.await_progress(&long);
+    // Both begin; but when it is known how long the other one is, there is no room for all of it.
+    let short = house.split("short");
+    eventually("it is refused room", DONE_WITHIN, || {
+        house.server.metric_of("rendition_room_refused_total", &[]) >= 2.0
+    });
+    assert_eq!((house.state(&long), house.state(&short)), ("processing".to_owned(), "processing".to_owned()));
+    assert_eq!(house.ask("DELETE", &format!("/jobs/{long}")).status, 200);
+    house.await_state(&short, "completed");
+    assert_eq!(house.server.metric_of("stems_jobs_retried_total", &[]), 0.0, "{}", house.server.output());
+    house.check_stems("short");
+}

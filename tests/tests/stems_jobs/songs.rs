@@ -30,6 +30,28 @@ fn stems_are_those_of_the_command_line_and_are_made_once() {
 }
 
 #[test]
+fn what_is_wished_of_a_track_is_not_heard_from_a_body_and_that_is_said() {
+    let house = House::new(&[("brook", 2)], &[]);
+    let target = format!("/tracks/{}/stems", house.server.track("brook"));
+    let bearer = house.server.mira.bearer();
+    for (kind, body) in [
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=\"stems\"\r\n\r\n4\r\n--x--\r\n",
+        ),
+        ("application/x-www-form-urlencoded", "stems=4"),
+        ("application/json", "{}"),
+    ] {
+        let fields = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        let refused = house.server.send("POST", &target, &fields, body.as_bytes());
+        assert_eq!(refused.status, 422, "{kind}: {}", refused.text());
+        let said = refused.json();
+        assert!(said["detail"].as_str().is_some_and(|why| why.contains("?stems=4")), "{kind}: {said}");
+    }
+    assert_eq!(house.ask("GET", "/jobs").json()["jobs"], serde_json::json!([]), "nothing was begun");
+}
+
+#[test]
 fn a_file_that_is_no_song_fails_with_its_reason_and_the_child_lives_on() {
     let house = House::with(&["--stems-workers", "1"], 3, |root| {
         crate::house::song(&root.join("first.wav"), 1, 3);

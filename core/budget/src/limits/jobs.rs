@@ -4,7 +4,7 @@ use super::{KIB, MIB};
 
 /// How often a job is begun with before it has failed for good.
 pub const JOB_ATTEMPTS_MAX: u32 = 3;
-/// `stems.jobs_per_user`: jobs of one user that have not ended; those without a user count as one user's.
+/// `stems.jobs_per_user`: jobs of one user that have not ended.
 pub const JOBS_PER_USER_MAX: u64 = 20;
 /// Jobs of everybody that have not ended.
 pub const JOBS_OPEN_MAX: u64 = 500;
@@ -41,6 +41,8 @@ pub const STEMS_MESSAGE_BYTES_MAX: usize = 64 * KIB as usize;
 pub const STEMS_DESCRIPTORS_MAX: usize = 16;
 /// Room on the disk is always so far ahead of what a child has written to one file.
 pub const STEMS_ROOM_AHEAD_BYTES: u64 = 8 * MIB;
+/// How long a job waits for room of the cache that others have, before the try has failed.
+pub const STEMS_ROOM_WAIT_MS: u64 = 10 * 60 * 1_000;
 /// Sets of stems that are looked at together, whether their files are still there…
 pub const STEM_SETS_PAGE_ROWS: usize = 100;
 /// …and how often all of them are.
@@ -56,6 +58,10 @@ pub const SEPARATE_STRANGER_BYTES_MAX: u64 = 100 * MIB;
 pub const SEPARATE_STRANGER_PER_MINUTE_MAX: u32 = 30;
 /// Requests of one network of strangers at once that send a song, wait for its stems or fetch them.
 pub const SEPARATE_STRANGER_AT_ONCE_MAX: usize = 4;
+/// Jobs of one network of strangers that have not ended…
+pub const SEPARATE_STRANGER_JOBS_MAX: usize = 20;
+/// …and those of all strangers: half of [`JOBS_OPEN_MAX`], so that the other half is left to users.
+pub const SEPARATE_STRANGERS_JOBS_MAX: usize = JOBS_OPEN_MAX as usize / 2;
 /// Networks of strangers that are remembered.
 pub const SEPARATE_STRANGERS_MAX: usize = 10_000;
 /// Such a song that nobody claims goes after this, as renditions do that are old.

@@ -211,6 +211,8 @@ pub const EVENT_HEARTBEAT_MS: u64 = 15_000;
 pub const LIVE_EVENT_MS: u64 = 1_000;
 /// …of so many streams, uploads and jobs that go on at most, each…
 pub const LIVE_ROWS_MAX: usize = 50;
+/// …and of those that have ended among so many of his newest uploads and jobs, each…
+pub const LIVE_ENDED_ROWS_MAX: usize = 16;
 /// …in a text that is made within so much memory.
 pub const LIVE_EVENT_BYTES: u64 = 128 * KIB;
 /// Uploads or jobs under way that are listed at once.

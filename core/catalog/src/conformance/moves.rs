@@ -149,7 +149,6 @@ async fn settled(catalog: Arc<dyn Catalog>) -> (House, Found, Track) {
     other.tags.duration_ms = 99_999;
     let house = House::with(catalog, &[song.clone(), other]).await;
     house.catalog.follow_moves(house.music).await.expect("a scan");
-    house.catalog.follow_moves(house.talks).await.expect("a scan");
     let track = house.track("song").await;
     house.catalog.star(&house.ann(), &[Item::Track(track.id)], Some(7)).await.expect("a star");
     house.catalog.play(&house.ann(), &[(track.id, 8)]).await.expect("a play");
@@ -157,6 +156,7 @@ async fn settled(catalog: Arc<dyn Catalog>) -> (House, Found, Track) {
 }
 
 async fn scan(house: &House, library: FolderId, found: &[Found], missing: &[TrackId]) {
+    house.catalog.begin_scan().await.expect("the beginning of a scan");
     house.catalog.record(library, found).await.expect("files are recorded");
     house.catalog.mark_missing(house.music, missing).await.expect("a mark");
     house.catalog.follow_moves(library).await.expect("the end of a scan");
@@ -362,6 +362,7 @@ pub(super) async fn a_library_under_another_root_is_the_same_tracks(catalog: Arc
         let library = catalog.set_libraries(&roots).await.expect("libraries")[0].id;
         let mut copies = files.clone();
         copies.iter_mut().for_each(|found| found.stamp.inode += library.0.unsigned_abs());
+        catalog.begin_scan().await.expect("the beginning of a scan");
         catalog.record(library, &copies).await.expect("files are recorded");
         catalog.follow_moves(library).await.expect("a scan");
         assert_eq!(places(house.tracks(&house.ann()).await), before, "{root}");

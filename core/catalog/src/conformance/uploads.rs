@@ -63,9 +63,10 @@ pub(super) async fn an_upload_is_its_owners_alone(catalog: Arc<dyn Catalog>) {
         assert_eq!(catalog.add_upload(&bad).await.expect_err("too much").kind(), ErrorKind::Invalid);
     }
     catalog.add_upload(&longer).await.expect("another upload");
-    let hers = catalog.uploads_of(house.ann.id).await.expect("a list");
+    let hers = catalog.uploads_of(house.ann.id, 500).await.expect("a list");
     assert_eq!(hers, [longer, row], "the last one first");
-    assert_eq!(catalog.uploads_of(house.bob.id).await.expect("a list"), []);
+    assert_eq!(catalog.uploads_of(house.ann.id, 1).await.expect("a list"), hers[..1]);
+    assert_eq!(catalog.uploads_of(house.bob.id, 500).await.expect("a list"), []);
     assert_eq!(catalog.open_uploads_of(house.ann.id).await.expect("a number"), 2);
     assert_eq!(catalog.bytes_of_user(house.ann.id).await.expect("bytes"), 2_000, "what is to come counts");
     let none = catalog.upload(None, UploadId(SpoolId::from_bytes([9; 16]))).await.expect_err("none");
@@ -167,7 +168,7 @@ pub(super) async fn what_is_over_is_found_and_forgotten(catalog: Arc<dyn Catalog
     assert_eq!(catalog.forget_uploads(1_000, 500).await.expect("a number"), 0, "they ended just now");
     assert_eq!(catalog.forget_uploads(LATER, 2).await.expect("a number"), 2);
     assert_eq!(catalog.forget_uploads(LATER, 500).await.expect("a number"), 1);
-    assert_eq!(numbers(catalog.uploads_of(house.ann.id).await.expect("a list")), [5, 4]);
+    assert_eq!(numbers(catalog.uploads_of(house.ann.id, 500).await.expect("a list")), [5, 4]);
 }
 
 pub(super) async fn an_upload_becomes_a_track(catalog: Arc<dyn Catalog>) {

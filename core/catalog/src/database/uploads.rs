@@ -25,8 +25,8 @@ pub trait Uploads: Send + Sync + 'static {
     async fn add_upload_within(&self, row: &UploadRow, bytes_max: u64) -> Result<()>;
     /// One upload. `NotFound` also when it is not that owner's; `None` is the server itself.
     async fn upload(&self, owner: Option<UserId>, id: UploadId) -> Result<UploadRow>;
-    /// A user's uploads, ended ones too, last begun first; at most a page.
-    async fn uploads_of(&self, owner: UserId) -> Result<Vec<UploadRow>>;
+    /// A user's uploads, ended ones too, last begun first; at most so many, and at most a page.
+    async fn uploads_of(&self, owner: UserId, rows_max: usize) -> Result<Vec<UploadRow>>;
     /// How many uploads of a user are under way.
     async fn open_uploads_of(&self, owner: UserId) -> Result<u64>;
     /// Uploads under way, of everybody, by id behind `after`. There may be more unless there are none.

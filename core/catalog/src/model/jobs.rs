@@ -269,12 +269,14 @@ pub struct JobError {
 pub enum JobFault {
     /// The song's: no other try would end otherwise.
     Song,
-    /// What was wished cannot be had here: there is no such model, or not so much memory.
+    /// What was wished cannot be had here: there is no such model.
     Wish,
+    /// Nobody's: it needs more memory, or more of the disk, than it may ever have here.
+    Room,
     /// The server's.
     Server,
 }
-words!(JobFault: Song "song", Wish "wish", Server "server");
+words!(JobFault: Song "song", Wish "wish", Room "room", Server "server");
 
 /// What becomes of a job whose worker could not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

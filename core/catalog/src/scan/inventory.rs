@@ -120,6 +120,8 @@ pub trait Inventory: Send + Sync + 'static {
         after: Option<&RelPath>,
         rows_max: usize,
     ) -> Result<Vec<Known>>;
+    /// Begins a scan, of one folder or several: what it finds may be a track that was there before, at another place.
+    async fn begin_scan(&self) -> Result<()>;
     /// Adds or replaces tracks by their paths, with album, artists, genres and search text, in one transaction. A
     /// recorded track is there: it is no longer missing.
     async fn record(&self, folder: FolderId, found: &[Found]) -> Result<()>;

@@ -189,6 +189,7 @@ impl Scanner {
     async fn by_library(&self, wanted: Wanted) -> Result<Report, Error> {
         let (started, is_everything) = (Instant::now(), wanted.is_everything());
         let permit = self.0.permit(SCAN_BYTES).await?;
+        self.0.inventory.begin_scan().await?;
         let mut failure = None;
         let mut report = Report::default();
         for (folder, parts) in wanted.by_library(&self.0.folders.ids()) {

@@ -26,7 +26,7 @@ const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modifi
         bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created, disc_title, release,
         details, came)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, (SELECT settled FROM libraries WHERE id = ?1))
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, (SELECT scan_began FROM library_clock))
     ON CONFLICT (library_id, path) DO UPDATE SET missing = 0, length_bytes = excluded.length_bytes,
         modified_ns = excluded.modified_ns, changed_ns = excluded.changed_ns, inode = excluded.inode,
         album_id = excluded.album_id, artist_id = excluded.artist_id, title = excluded.title,

@@ -23,6 +23,9 @@ const ALBUMS_OF: &str = "SELECT DISTINCT album_id FROM tracks
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
 const MARK: &str = "UPDATE tracks SET missing = ?3
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
+// A scan that finds nothing writes nothing.
+const BEGAN: &str = "SELECT scan_began = (SELECT ifnull(max(id), 0) FROM tracks) FROM library_clock";
+const BEGIN: &str = "UPDATE library_clock SET scan_began = (SELECT ifnull(max(id), 0) FROM tracks)";
 const LOSE: &str = "INSERT OR IGNORE INTO lost_tracks (track)
     SELECT id FROM tracks WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND missing = 0";
 row! {
@@ -92,6 +95,15 @@ impl Inventory for Sqlite {
         let query =
             Query::new(KNOWN).bind(folder.0).bind(after).bind(limit(rows_max)).bind(end).bind(name_at);
         self.readers.page::<KnownRow, _>(query).await
+    }
+
+    async fn begin_scan(&self) -> Result<()> {
+        if self.readers.one::<bool>(Query::new(BEGAN)).await? {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        sqlx::query(BEGIN).execute(&mut *tx).await?;
+        tx.commit().await
     }
 
     async fn record(&self, folder: FolderId, found: &[Found]) -> Result<()> {

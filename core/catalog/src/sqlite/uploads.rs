@@ -325,8 +325,8 @@ impl Uploads for Sqlite {
         self.readers.noun::<UploadTableRow, _>(query, "upload").await
     }
 
-    async fn uploads_of(&self, owner: UserId) -> Result<Vec<UploadRow>> {
-        self.rows_of_uploads(Query::new(OF_OWNER).bind(owner.0).bind(limit(usize::MAX))).await
+    async fn uploads_of(&self, owner: UserId, rows_max: usize) -> Result<Vec<UploadRow>> {
+        self.rows_of_uploads(Query::new(OF_OWNER).bind(owner.0).bind(limit(rows_max))).await
     }
 
     async fn open_uploads_of(&self, owner: UserId) -> Result<u64> {

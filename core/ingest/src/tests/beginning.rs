@@ -25,7 +25,7 @@ async fn what_cannot_be_taken_is_refused_by_name_and_leaves_nothing() {
         assert_eq!(house.ingest.create(&house.ann, ask).await.unwrap_err().kind, expected);
     }
     house.is_clean();
-    assert_eq!(house.catalog.uploads_of(house.ann.id).await.unwrap(), []);
+    assert_eq!(house.catalog.uploads_of(house.ann.id, 500).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ impl House {
         let mut spooled = self.spool.create(id).unwrap();
         spooled.write(bytes).unwrap();
         let whole = spooled.finish().unwrap();
-        let row = self.catalog.uploads_of(self.ann.id).await.unwrap().remove(0);
+        let row = self.catalog.uploads_of(self.ann.id, 1).await.unwrap().remove(0);
         let job = store::Publication { spool: id, ..crate::complete::publication(&row, None) };
         let key = self.blobs.publish(&job, &whole).await.unwrap();
         drop(spooled);
@@ -134,7 +134,7 @@ async fn p02_a_bad_track_that_is_removed_and_sent_again_at_once_is_sound() {
     std::fs::write(&file, &rotten).unwrap();
     assert_eq!(house.ingest.scrub_once().await.unwrap(), 1);
     let (_, track) = {
-        let row = house.catalog.uploads_of(house.ann.id).await.unwrap().remove(0);
+        let row = house.catalog.uploads_of(house.ann.id, 1).await.unwrap().remove(0);
         (row.id, row.track.unwrap())
     };
     house.ingest.remove_track(&Viewer::of(&house.ann), track).await.unwrap();

@@ -11,10 +11,10 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request;
 use budget::limits::{
-    SEPARATE_STRANGER_AT_ONCE_MAX, SEPARATE_STRANGER_BYTES_MAX, SEPARATE_STRANGER_PER_MINUTE_MAX,
-    SEPARATE_STRANGERS_MAX,
+    SEPARATE_STRANGER_AT_ONCE_MAX, SEPARATE_STRANGER_BYTES_MAX, SEPARATE_STRANGER_JOBS_MAX,
+    SEPARATE_STRANGER_PER_MINUTE_MAX, SEPARATE_STRANGERS_JOBS_MAX, SEPARATE_STRANGERS_MAX,
 };
-use budget::{BoundedMap, Slot, Slots, network_of};
+use budget::{BoundedMap, Fault, Slot, Slots, network_of};
 use catalog::{Job, Role, UserId};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
@@ -105,6 +105,8 @@ pub struct Strangers {
     /// How many songs came in the minute that began with the first.
     sent: BoundedMap<IpAddr, Arc<AtomicU32>>,
     at_once: Slots<IpAddr>,
+    /// Their jobs that have not ended, since the start of the server.
+    jobs: Slots<IpAddr>,
     songs: Counter,
     songs_refused: Counter,
 }
@@ -118,9 +120,16 @@ impl Default for Strangers {
             SEPARATE_STRANGERS_MAX,
             SEPARATE_STRANGER_AT_ONCE_MAX,
         );
+        let jobs = Slots::new(
+            "stranger_jobs",
+            "stranger_jobs_per_address",
+            SEPARATE_STRANGERS_JOBS_MAX,
+            SEPARATE_STRANGER_JOBS_MAX,
+        );
         Strangers {
             sent: BoundedMap::new("strangers", SEPARATE_STRANGERS_MAX, MINUTE),
             at_once,
+            jobs,
             songs: Counter::default(),
             songs_refused: Counter::default(),
         }
@@ -129,11 +138,12 @@ impl Default for Strangers {
 
 impl Strangers {
     /// Shows `stems_stranger_songs_total` and `stems_stranger_songs_refused_total`, the networks that are remembered
-    /// (`map_entries{map="strangers"}`), and the requests at work for them (`slots_used{what="strangers"}`, and those refused
-    /// as `strangers` or `strangers_per_address`).
+    /// (`map_entries{map="strangers"}`), the requests at work for them (`slots_used{what="strangers"}`, and those refused
+    /// as `strangers` or `strangers_per_address`), and their jobs in line (`stranger_jobs`, in the same way).
     pub fn register(&self, registry: &mut Registry) {
         self.sent.register(registry);
         self.at_once.register(registry);
+        self.jobs.register(registry);
         let help = "Songs that strangers were let send";
         registry.register("stems_stranger_songs", help, self.songs.clone());
         let help = "Songs of strangers that were refused, because their address had sent as many within the minute as it may";
@@ -144,6 +154,21 @@ impl Strangers {
     pub(super) fn place(&self, asker: &Asker) -> Result<Option<Slot<IpAddr>>, Error> {
         let Asker::Stranger(network) = asker else { return Ok(None) };
         Ok(Some(self.at_once.take(*network)?))
+    }
+
+    /// A turn in the line for a job, to be kept until it has ended; a user's are counted in the catalog.
+    pub(super) fn turn(&self, asker: &Asker) -> Result<Option<Slot<IpAddr>>, Error> {
+        let Asker::Stranger(network) = asker else { return Ok(None) };
+        let turn = self.jobs.take(*network).map_err(|refused| match refused.fault {
+            Fault::Caller => {
+                let text = format!(
+                    "your address has {SEPARATE_STRANGER_JOBS_MAX} jobs in line: wait until one is done"
+                );
+                Error::new(Code::TooMany, text).retry_after(refused.retry_after)
+            }
+            _ => refused.into(),
+        })?;
+        Ok(Some(turn))
     }
 
     /// Counts a song that is sent.
@@ -180,6 +205,13 @@ mod tests {
         assert!(strangers.place(&other).unwrap().is_some());
         drop(places);
         strangers.place(&one).unwrap();
+        let turns: Vec<_> = (0..SEPARATE_STRANGER_JOBS_MAX).map(|_| strangers.turn(&one).unwrap()).collect();
+        let refused = strangers.turn(&one).unwrap_err();
+        assert_eq!(refused.status().as_u16(), 429);
+        assert!(format!("{refused:?}").contains("your address has 20 jobs in line"), "{refused:?}");
+        assert!(strangers.turn(&other).unwrap().is_some());
+        drop(turns);
+        strangers.turn(&one).unwrap();
         assert_ne!(one.account().number, other.account().number);
         assert!(one.account().number > 1 << 61, "no user has it");
     }

@@ -91,6 +91,13 @@ impl JobAnswer {
     }
 }
 
+impl From<&Job> for JobAnswer {
+    /// Without the address of its stems, which may be gone by now.
+    fn from(job: &Job) -> JobAnswer {
+        JobAnswer::of(job, None, None)
+    }
+}
+
 /// What there is of a job that has no stems yet.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NotReadyAnswer {
@@ -142,11 +149,14 @@ pub(crate) async fn status(
 ///
 /// A zip with a length and with ranges. Of a job that goes on, 202; of one that failed, why.
 #[utoipa::path(get, path = "/jobs/{id}/result", tag = "stems", params(("id" = String, Path)),
-    responses((status = 200, description = "the stems", body = Vec<u8>, content_type = "application/zip"),
+    responses((status = 200, description = "the stems", body = Vec<u8>, content_type = "application/zip", headers(
+            ("x-stems-engine" = String, description = "what took it apart: spectral, spleeter or htdemucs"),
+            ("x-stems-note" = String, description = "what else is to be said about how; once for each note"))),
         (status = 206, description = "a part of it", body = Vec<u8>, content_type = "application/zip"),
         (status = 202, description = "not yet", body = NotReadyAnswer),
         (status = 404, description = "there is no such job, or its stems are gone"),
-        (status = 422, description = "it failed, and why")))]
+        (status = 422, description = "it failed, and why"),
+        (status = 507, description = "it failed because it needs more room than it may ever have")))]
 pub(crate) async fn result(
     State(app): State<Arc<App>>,
     asker: Asker,

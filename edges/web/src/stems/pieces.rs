@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
-use axum::http::{HeaderValue, request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, request};
 use axum::response::Response;
 use budget::Slot;
 use bytes::Bytes;
-use catalog::{Job, JobState, StemFile, StemFormat, StemName, StemSet};
+use catalog::{Job, JobState, MadeSet, StemFile, StemFormat, StemName, StemSet};
 use store::{Run, Source};
 use stream::{Disposition, Held, Kind, Segment};
 
@@ -26,6 +26,9 @@ const RATE_HZ: u32 = 44_100;
 // format: the head of [`wave`], and that of one with numbers of 64 bits
 const HEAD_BYTES: u64 = 68;
 const LONG_HEAD_BYTES: u64 = HEAD_BYTES + 36;
+
+const X_STEMS_ENGINE: HeaderName = HeaderName::from_static("x-stems-engine");
+const X_STEMS_NOTE: HeaderName = HeaderName::from_static("x-stems-note");
 
 /// The stems of a set, without a file that has them all.
 pub(super) fn stems(set: &StemSet) -> impl Iterator<Item = &StemFile> {
@@ -65,11 +68,23 @@ pub(super) async fn send_zip(
     let name = format!("separated_{}stems_{}.zip", set.count(), &id[..8]);
     let kind = HeaderValue::from_static("application/zip");
     let segment = Segment::whole(source, kind, Disposition::Attachment(name));
-    let answer = send(app, &asker.account(), head, segment, Kind::Media, format!("stems of {id}"))?;
+    let mut answer = send(app, &asker.account(), head, segment, Kind::Media, format!("stems of {id}"))?;
+    name_engine(&set.made, answer.headers_mut());
     Ok(match place {
         Some(place) => answer.map(|body| Body::new(Held::new(body, place))),
         None => answer,
     })
+}
+
+/// The file has no place to say what took the song apart, so its head does, in ASCII (RFC 9110 section 5.5).
+fn name_engine(made: &MadeSet, headers: &mut HeaderMap) {
+    let notes = made.notes.iter().map(|note| (X_STEMS_NOTE, note));
+    for (name, said) in [(X_STEMS_ENGINE, &made.engine)].into_iter().chain(notes) {
+        let plain = said.replace(|letter: char| !matches!(letter, ' '..='~'), "?");
+        if let Ok(value) = HeaderValue::try_from(plain) {
+            headers.append(name, value);
+        }
+    }
 }
 
 /// A set as a zip, its files at the root.
@@ -170,6 +185,23 @@ mod tests {
 
     fn number(bytes: &[u8]) -> u64 {
         bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    #[test]
+    fn the_head_of_a_zip_names_the_engine_and_every_note() {
+        let notes = vec!["vocals by the network".to_owned(), "\"größer\"\nthan that".to_owned()];
+        let made = MadeSet {
+            source_tag: String::new(),
+            engine: "spleeter".to_owned(),
+            notes,
+            samples: 1,
+            files: Vec::new(),
+        };
+        let mut headers = HeaderMap::new();
+        name_engine(&made, &mut headers);
+        assert_eq!(headers[X_STEMS_ENGINE], "spleeter");
+        let said: Vec<_> = headers.get_all(X_STEMS_NOTE).iter().collect();
+        assert_eq!(said, ["vocals by the network", "\"gr??er\"?than that"]);
     }
 
     #[test]

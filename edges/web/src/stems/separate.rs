@@ -1,11 +1,13 @@
 //! `POST /separate`: a song in, its stems out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LOCATION, LOCATION};
 use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
+use budget::Slot;
 use catalog::{Job, JobError, JobFault, JobId, JobPriority, JobState};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -58,7 +60,9 @@ pub(crate) struct AcceptedAnswer {
     request_body(content = SeparateForm, content_type = "multipart/form-data"),
     params(("stems" = Option<u8>, Query, description = "as in the form"),
         ("async_mode" = Option<bool>, Query, description = "as in the form")),
-    responses((status = 200, description = "the stems", body = Vec<u8>, content_type = "application/zip"),
+    responses((status = 200, description = "the stems", body = Vec<u8>, content_type = "application/zip", headers(
+            ("x-stems-engine" = String, description = "what took it apart: spectral, spleeter or htdemucs"),
+            ("x-stems-note" = String, description = "what else is to be said about how; once for each note"))),
         (status = 202, description = "a job does it", body = AcceptedAnswer),
         (status = 400, description = "the name, or the file, is none of a song"),
         (status = 413, description = "too large"),
@@ -75,7 +79,7 @@ pub(crate) async fn separate(
 
 async fn take_apart(app: &Arc<App>, asker: &Asker, request: Request) -> Result<Response, Error> {
     app.strangers.count(asker)?;
-    let place = app.strangers.place(asker)?;
+    let (place, turn) = (app.strangers.place(asker)?, app.strangers.turn(asker)?);
     let (head, body) = request.into_parts();
     // The body is read with a head of its own, because this one is needed for the answer.
     let mut form = Request::new(body);
@@ -86,6 +90,9 @@ async fn take_apart(app: &Arc<App>, asker: &Asker, request: Request) -> Result<R
     let asked = Submit { owner: asker.user(), source, wish: wish.whole(), priority };
     let job = app.splitter.submit(asked).await?;
     if wish.is_async() {
+        if let Some(turn) = turn {
+            keep_turn(app, job.id, turn);
+        }
         return Ok(accepted(app, &head, &job));
     }
     let waiting = Waiting { app: Arc::clone(app), job: Some(job.id) };
@@ -97,6 +104,18 @@ async fn take_apart(app: &Arc<App>, asker: &Asker, request: Request) -> Result<R
         answer.headers_mut().insert(CONTENT_LOCATION, address);
     }
     Ok(answer)
+}
+
+/// A stranger's turn is his until his job has ended.
+fn keep_turn(app: &Arc<App>, job: JobId, turn: Slot<IpAddr>) {
+    let Some(transforms) = &app.transforms else { return };
+    let app = Arc::clone(app);
+    transforms.beside(async move {
+        if let Err(error) = wait(&app, job).await {
+            tracing::debug!(%job, ?error, "nobody knows when a stranger's job ends");
+        }
+        drop(turn);
+    });
 }
 
 /// 202 with the job's addresses.
@@ -177,6 +196,9 @@ pub(super) fn failure(job: &Job) -> Error {
         _ if job.state == JobState::Cancelled => Error::new(Code::NotFound, "the job was cancelled"),
         Some(JobError { reason, fault: JobFault::Song | JobFault::Wish }) => {
             Error::new(Code::Missing, format!("the job failed: {reason}"))
+        }
+        Some(JobError { reason, fault: JobFault::Room }) => {
+            Error::new(Code::NeverFits, format!("the job failed: {reason}"))
         }
         Some(JobError { reason, fault: JobFault::Server }) => {
             Error::new(Code::Broken, format!("the job failed: {reason}"))

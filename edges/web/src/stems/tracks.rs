@@ -3,7 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::body::HttpBody as _;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
 use catalog::{JobPriority, JobSource, JobState, StemName, StemSet, Track, TrackId};
@@ -80,16 +81,21 @@ pub(crate) struct StemAnswer {
     responses((status = 200, description = "the stems are there", body = JobAnswer),
         (status = 202, description = "a job makes them", body = super::separate::AcceptedAnswer),
         (status = 404, description = "there is no such track"),
-        (status = 422, description = "it cannot be had: there is no such model"),
+        (status = 422, description = "it cannot be had: there is no such model; or there is a body, where none is read"),
         (status = 429, description = "too many jobs"),
         (status = 507, description = "there is no room for it")))]
 pub(crate) async fn split(
     State(app): State<Arc<App>>,
     caller: Caller,
     id: Result<Id<TrackId>, Error>,
-    head: request::Parts,
+    request: Request,
 ) -> Result<Response, Detail> {
     let Id(id) = id?;
+    let (head, body) = request.into_parts();
+    if !body.is_end_stream() {
+        let text = "what is wished of a track stands in the address, as in ?stems=4; the body must be empty";
+        return Err(Error::new(Code::Missing, text).into());
+    }
     let track = app.catalog.track(&caller.identity.viewer(), id).await?;
     let mut wish = Wish::default();
     for name in NAMES {

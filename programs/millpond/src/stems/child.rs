@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use ::stems::engine::{EngineName, MaskExtension};
 use ::stems::models::{Cache, Choice, Folder, Wish};
-use ::stems::{Depth, Encoding, Error, ErrorKind, Progress, Separated};
+use ::stems::{Depth, Encoding, Error, ErrorKind, Separated};
 use budget::limits::{STEMS_PROGRESS_MS, STEMS_SUM_READ_BYTES};
 
 use super::line::Line;
-use super::message::{Order, Said, Why, Written};
+use super::message::{GO_ON, Order, Said, Why, Written};
 
 /// The first argument with which this program is started as a child.
 pub(crate) const WORD: &str = "stems-worker";
@@ -54,6 +54,28 @@ fn serve(folder: &Folder, models: &Cache) -> io::Result<()> {
 
 fn say(line: &mut Line, said: &Said) -> io::Result<()> {
     line.say(&serde_json::to_string(said).map_err(io::Error::other)?)
+}
+
+/// What is said now and then of how far it is; the next step is made when the server has room for it.
+struct Telling<'a> {
+    line: &'a mut Line,
+    told: Instant,
+}
+
+impl Telling<'_> {
+    fn far(&mut self, samples: u64, of: Option<u64>) -> io::Result<()> {
+        if self.told.elapsed() < Duration::from_millis(STEMS_PROGRESS_MS) {
+            return Ok(());
+        }
+        say(self.line, &Said::Far { samples, of })?;
+        match self.line.hear()? {
+            Some((word, _)) if word == GO_ON => {
+                self.told = Instant::now();
+                Ok(())
+            }
+            _ => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
 }
 
 fn why(error: &Error) -> Why {
@@ -99,7 +121,7 @@ fn carry_out(
         _ => Encoding::Wav(Depth::Bits16),
     };
     let mut next = outputs.iter();
-    let mut told = Instant::now();
+    let mut telling = Telling { line, told: Instant::now() };
     let separated = ::stems::separate(
         sound.as_mut(),
         &choice,
@@ -110,34 +132,29 @@ fn carry_out(
             let file = file.ok_or_else(|| Error::new(ErrorKind::Write, "a stem has no file"))?;
             encoding.sink(BufWriter::new(file), expected)
         },
-        &mut |Progress { samples, expected_samples }| {
-            if told.elapsed() < Duration::from_millis(STEMS_PROGRESS_MS) {
-                return ControlFlow::Continue(());
-            }
-            told = Instant::now();
-            // Whoever does not hear it any more does not want it either.
-            match say(line, &Said::Far { samples, of: expected_samples }) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
+        // Whoever does not hear it any more does not want it either.
+        &mut |progress| match telling.far(progress.samples, progress.expected_samples) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
         },
     )?;
-    done(separated, &outputs)
+    done(separated, &outputs, &mut telling)
 }
 
-fn done(separated: Separated, outputs: &[File]) -> ::stems::Result<Said> {
+fn done(separated: Separated, outputs: &[File], telling: &mut Telling<'_>) -> ::stems::Result<Said> {
     let Separated { notes, stems, summary, .. } = separated;
-    let mut files = Vec::new();
+    let (samples, mut files) = (summary.samples, Vec::new());
     for (file, stem) in outputs.iter().zip(stems) {
-        let (length_bytes, crc32) = sum(file)
+        let (length_bytes, crc32) = sum(file, || telling.far(samples, Some(samples)))
             .map_err(|e| Error::new(ErrorKind::Write, format!("a stem cannot be read again: {e}")))?;
         files.push(Written { stem: stem.name().to_owned(), length_bytes, crc32 });
     }
-    Ok(Said::Done { notes, samples: summary.samples, files })
+    Ok(Said::Done { notes, samples, files })
 }
 
-/// The length and the CRC-32 of a file. What is at its front was written last, so it is read when it is whole.
-fn sum(file: &File) -> io::Result<(u64, u32)> {
+/// The length and the CRC-32 of a file. What is at its front was written last, so it is read when it is whole. With each
+/// piece that was read it is `further`: a slow disk is no child that stands still.
+fn sum(file: &File, mut further: impl FnMut() -> io::Result<()>) -> io::Result<(u64, u32)> {
     let (mut hasher, mut buffer, mut at) = (crc32fast::Hasher::new(), vec![0; STEMS_SUM_READ_BYTES], 0);
     loop {
         match file.read_at(&mut buffer, at)? {
@@ -145,6 +162,7 @@ fn sum(file: &File) -> io::Result<(u64, u32)> {
             count => {
                 hasher.update(buffer.get(..count).unwrap_or_default());
                 at += count as u64;
+                further()?;
             }
         }
     }
@@ -173,5 +191,25 @@ impl Seek for Song {
         };
         self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sums_up_a_stem_says_with_each_piece_that_it_goes_on() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"123456789", 3 * STEMS_SUM_READ_BYTES as u64).unwrap();
+        let mut pieces = 0;
+        let (length, _) = sum(&file, || {
+            pieces += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!((length, pieces), (3 * STEMS_SUM_READ_BYTES as u64 + 9, 4));
+        let gone = sum(&file, || Err(io::ErrorKind::BrokenPipe.into())).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::BrokenPipe, "nobody wants it any more");
     }
 }

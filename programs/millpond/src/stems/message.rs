@@ -19,6 +19,9 @@ pub(super) struct Order {
     pub(super) format: String,
 }
 
+/// What a child is told after each [`Said::Far`]: that there is room for what it writes until the next. It waits for that.
+pub(super) const GO_ON: &str = "go on";
+
 /// What a child says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]

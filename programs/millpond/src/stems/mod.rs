@@ -6,7 +6,7 @@
 //!
 //! **Flow.** A face submits through [`web::Splitter`] (`service`) → a row in the catalog → the line (`queue`) takes the one that
 //! comes next, chooses its engine, waits for its memory or takes a warm child (`warm`), and claims it → `work` gives the
-//! child the song and open files, hears how far it is, and publishes what it wrote through the cache of renditions → `upkeep`
+//! child the song and open files, hears how far it is, lets it go on when there is room for that (`room`), and publishes what it wrote through the cache of renditions → `upkeep`
 //! forgets what ended long ago. The child itself is this program once more (`child`), which is spoken to in the messages
 //! of `message`.
 //!
@@ -18,6 +18,7 @@ mod line;
 mod message;
 mod plan;
 mod queue;
+mod room;
 mod running;
 mod service;
 mod taking;

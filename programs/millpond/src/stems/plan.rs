@@ -45,8 +45,10 @@ pub(super) enum Unfit {
 
 impl From<Unfit> for JobError {
     fn from(unfit: Unfit) -> JobError {
-        let (Unfit::NoModel(reason) | Unfit::NeverFits(reason)) = unfit;
-        JobError { reason, fault: JobFault::Wish }
+        match unfit {
+            Unfit::NoModel(reason) => JobError { reason, fault: JobFault::Wish },
+            Unfit::NeverFits(reason) => JobError { reason, fault: JobFault::Room },
+        }
     }
 }
 

@@ -229,7 +229,7 @@ impl Inner {
     async fn after_trouble(&self, seat: Seat, error: &JobError) {
         match error.fault {
             JobFault::Song => self.put_back(seat).await,
-            JobFault::Wish | JobFault::Server => {
+            JobFault::Wish | JobFault::Room | JobFault::Server => {
                 seat.end().await;
             }
         }

@@ -1,7 +1,7 @@
 //! What faces may do with jobs.
 
 use async_trait::async_trait;
-use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER};
+use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER, SEPARATE_STRANGERS_JOBS_MAX};
 use catalog::{
     Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemName, StemSet, TrackId,
 };
@@ -119,12 +119,17 @@ impl Splitter for Stems {
         if let JobSource::Track(track) = asked.source {
             inner.source_of(track).await?;
         }
-        let bounds = JobBounds { of_owner_max: inner.rules.jobs_per_user, all_max: JOBS_OPEN_MAX };
+        // Strangers are counted by address where they come in; here they are one, who must leave room for users.
+        let (who, of_owner_max) = match owner {
+            Some(_) => ("you have", inner.rules.jobs_per_user),
+            None => ("strangers have", SEPARATE_STRANGERS_JOBS_MAX as u64),
+        };
+        let bounds = JobBounds { of_owner_max, all_max: JOBS_OPEN_MAX };
         let id = match inner.catalog.add_job(&new, bounds).await.map_err(of_catalog)? {
             JobAdded::Queued => new.id,
             JobAdded::Known(id) => id,
             JobAdded::TooManyOfOwner => {
-                let said = format!("you have {} jobs in line: wait until one is done", bounds.of_owner_max);
+                let said = format!("{who} {of_owner_max} jobs in line: wait until one is done");
                 return Err(SplitError::new(SplitErrorKind::TooMany { retry_after: RETRY_AFTER }, said));
             }
             JobAdded::TooMany => {

@@ -5,24 +5,17 @@ use std::time::{Duration, Instant};
 
 use ::stems::Stem;
 use budget::limits::{
-    JOB_BEAT_MS, JOB_CLAIM_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS, STEMS_KEPT_MS,
-    STEMS_ROOM_AHEAD_BYTES, STEMS_STALL_MS,
+    JOB_BEAT_MS, JOB_CLAIM_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS, STEMS_KEPT_MS, STEMS_STALL_MS,
 };
 use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile};
 use store::Source;
 use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker, Workers};
 
-use super::message::{Said, Why, Written};
+use super::message::{GO_ON, Said, Why, Written};
 use super::plan::Plan;
+use super::room::{Far, PATIENCE, Rooms, is_taken};
 use super::warm::Seat;
 use super::{Inner, in_ms, server};
-
-/// Bytes of one sample of both sides.
-// format: 16 bit, stereo
-const SAMPLE_BYTES: u64 = 4;
-/// What a file has beside its samples at most.
-// format: the heads of WAV and FLAC
-const HEAD_BYTES: u64 = 8 * 1024;
 
 /// What renditions are purged by that are stems.
 const MODE: &str = "stem";
@@ -58,7 +51,7 @@ fn again(reason: impl Into<String>) -> Trouble {
     Trouble::Again(JobError { reason: reason.into(), fault: JobFault::Server })
 }
 
-fn never(reason: impl Into<String>, fault: JobFault) -> Trouble {
+pub(super) fn never(reason: impl Into<String>, fault: JobFault) -> Trouble {
     Trouble::Never(JobError { reason: reason.into(), fault })
 }
 
@@ -66,7 +59,7 @@ impl From<transform::Error> for Trouble {
     fn from(error: transform::Error) -> Trouble {
         let fault = match error.kind {
             ErrorKind::Unsupported | ErrorKind::NoSound | ErrorKind::BehindTheEnd => JobFault::Song,
-            ErrorKind::TooLarge => JobFault::Wish,
+            ErrorKind::TooLarge => JobFault::Room,
             _ => return again(error.to_string()),
         };
         never(error.to_string(), fault)
@@ -85,13 +78,14 @@ impl Inner {
         let Song { material, suffix } = self.song(job).await?;
         let mut at_hand = self.transforms.at_hand(&material.source).await?;
         let (mut suffix, mut is_decoded) = (suffix, false);
+        // One that was sent is in the cache too, and stays there as long as its job.
+        let song_bytes = match job.source {
+            JobSource::Track(_) => 0,
+            JobSource::Blob { .. } => material.source.len(),
+        };
         loop {
-            let mut fillings = Vec::new();
-            for _ in plan.stems() {
-                let room = self.transforms.cache().reserve(STEMS_ROOM_AHEAD_BYTES).await?;
-                fillings.push(room.begin().await?);
-            }
-            let said = self.by_child(job, plan, seat, &at_hand, suffix.as_deref(), &mut fillings).await?;
+            let mut rooms = self.rooms(job, plan, song_bytes).await?;
+            let said = self.by_child(job, plan, seat, &at_hand, suffix.as_deref(), &mut rooms).await?;
             match said {
                 Said::Done { notes, samples, files } => {
                     self.transforms.unchanged(&material.source).await?;
@@ -102,7 +96,7 @@ impl Inner {
                         samples,
                         files: Vec::new(),
                     };
-                    return filled(plan, &material, fillings, files, set).await;
+                    return filled(plan, &material, rooms.fillings, files, set).await;
                 }
                 // What our decoders lack ffmpeg may know. What it makes of the song is one of its renditions.
                 Said::Failed { why: Why::Coding, reason } if !is_decoded => {
@@ -184,20 +178,20 @@ impl Inner {
         seat: &mut Seat,
         song: &AtHand,
         suffix: Option<&str>,
-        fillings: &mut [Filling],
+        rooms: &mut Rooms,
     ) -> Result<Said, Trouble> {
         let order = serde_json::to_string(&plan.order(suffix)).map_err(|e| again(e.to_string()))?;
         let worker = match &mut seat.worker {
             Some(worker) => worker,
             none => none.insert(self.started(plan).await?),
         };
-        let outputs = fillings.iter().map(Filling::child_file).collect::<Result<Vec<_>, _>>()?;
+        let outputs = rooms.fillings.iter().map(Filling::child_file).collect::<Result<Vec<_>, _>>()?;
         let files: Vec<BorrowedFd<'_>> =
             std::iter::once(song.file()).chain(outputs.iter().map(|(file, _)| file.as_fd())).collect();
         worker.tell(&order, &files).await?;
         drop(files);
         drop(outputs);
-        match self.heard(job, worker, fillings).await {
+        match self.heard(job, worker, rooms).await {
             Ok(Some(said)) => Ok(said),
             // It is gone, and says how.
             Ok(None) => {
@@ -217,49 +211,61 @@ impl Inner {
         Ok(worker)
     }
 
-    /// Hears a child until it is done or has failed; none when it says nothing more.
+    /// Hears a child until it is done or has failed; none when it says nothing more. Whenever it says how far it is, it is
+    /// let go on as soon as there is room for more.
     async fn heard(
         &self,
         job: &Job,
         worker: &mut Worker,
-        fillings: &mut [Filling],
+        rooms: &mut Rooms,
     ) -> Result<Option<Said>, Trouble> {
         let mut beats = tokio::time::interval(Duration::from_millis(JOB_BEAT_MS));
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut far = (0, None);
+        let mut does_wait = false;
         let mut heard = Instant::now();
         loop {
-            let line = tokio::select! {
+            tokio::select! {
                 biased;
-                line = worker.hear() => line?,
-                _ = beats.tick() => {
-                    let beat = self.catalog.beat_job(self.me, job.id, far, in_ms(JOB_CLAIM_MS)).await;
-                    // A database that is busy is asked again; the claim lasts for many beats.
-                    if matches!(beat, Ok(false)) {
-                        return Err(Trouble::Lost);
+                line = worker.hear() => {
+                    let Some(line) = line? else { return Ok(None) };
+                    heard = Instant::now();
+                    match serde_json::from_str(&line) {
+                        Ok(Said::Far { samples, of }) => (far, does_wait) = ((samples, of), true),
+                        Ok(said) => return Ok(Some(said)),
+                        Err(e) => return Err(again(format!("the child said what it should not: {e}"))),
                     }
-                    if heard.elapsed() >= Duration::from_millis(STEMS_STALL_MS) {
+                    self.running.tell(job.id, |job| (job.done, job.of) = far);
+                    rooms.check(far)?;
+                }
+                _ = beats.tick() => {
+                    self.beat(job, far).await?;
+                    if !does_wait && heard.elapsed() >= Duration::from_millis(STEMS_STALL_MS) {
                         return Err(again("the child came no further for too long"));
                     }
-                    continue;
                 }
-            };
-            heard = Instant::now();
-            let Some(line) = line else { return Ok(None) };
-            match serde_json::from_str(&line) {
-                Ok(Said::Far { samples, of }) => {
-                    far = (samples, of);
-                    self.running.tell(job.id, |job| (job.done, job.of) = far);
-                    let expected_bytes = of.unwrap_or(0).saturating_mul(SAMPLE_BYTES);
-                    let ahead_bytes =
-                        samples.saturating_mul(SAMPLE_BYTES).saturating_add(STEMS_ROOM_AHEAD_BYTES);
-                    for filling in fillings.iter_mut() {
-                        filling.reach(expected_bytes.max(ahead_bytes).saturating_add(HEAD_BYTES)).await?;
-                    }
-                }
-                Ok(said) => return Ok(Some(said)),
-                Err(e) => return Err(again(format!("the child said what it should not: {e}"))),
             }
+            if !does_wait {
+                continue;
+            }
+            match rooms.reach(far).await {
+                Ok(()) => {
+                    (does_wait, heard) = (false, Instant::now());
+                    // One that is gone by now is heard of next.
+                    let _ = worker.tell(GO_ON, &[]).await;
+                }
+                Err(error) if is_taken(&error) && heard.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// A sign of life of whoever works for a job.
+    pub(super) async fn beat(&self, job: &Job, far: Far) -> Result<(), Trouble> {
+        // A database that is busy is asked again; the claim lasts for many beats.
+        match self.catalog.beat_job(self.me, job.id, far, in_ms(JOB_CLAIM_MS)).await {
+            Ok(false) => Err(Trouble::Lost),
+            Ok(true) | Err(_) => Ok(()),
         }
     }
 
@@ -270,7 +276,7 @@ impl Inner {
             "a child that takes songs apart ended by itself");
         match ended.outcome {
             Outcome::OutOfMemory => again("it needs more memory than was reserved for it"),
-            Outcome::OutOfRoom => never("its stems are longer than the disk may hold", JobFault::Wish),
+            Outcome::OutOfRoom => never("its stems are longer than the disk may hold", JobFault::Room),
             Outcome::OutOfTime => never("it takes more processor time than a song may", JobFault::Song),
             Outcome::Unguarded => never("a child cannot be kept apart here", JobFault::Server),
             _ => again("the child that worked for it was killed or broke off"),

@@ -103,6 +103,10 @@ impl Inventory for Memory {
         Ok(behind.take(rows_max).map(known).collect())
     }
 
+    async fn begin_scan(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn record(&self, _: FolderId, found: &[Found]) -> Result<(), Error> {
         self.called(format!("record {}", found.len()))?;
         let mut rows = self.rows.lock().unwrap();

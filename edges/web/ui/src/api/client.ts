@@ -18,6 +18,7 @@ export type ServerState = Schemas['ServerAnswer']
 export type Credential = Schemas['CredentialAnswer']
 export type UnderWay = Schemas['UnderWayAnswer']
 export type OpenJob = Schemas['OpenJobAnswer']
+export type Ended = Schemas['EndedAnswer']
 export type OneSession = Schemas['OneSessionAnswer']
 export type Letter = Schemas['LetterAnswer']
 
@@ -72,7 +73,7 @@ const NO_ROOM = new Set([429, 503])
 const AGAIN_MS_MAX = 30_000
 
 /** Asks until there is room, and hears each time why not: never before the server says, and less often each time. */
-export async function fetchPatiently(address: string, wish: RequestInit & { signal: AbortSignal }, waits: (why: Refused) => void = () => {}): Promise<Response> {
+export async function fetchPatiently(address: string | Request, wish: RequestInit & { signal: AbortSignal }, waits: (why: Refused) => void = () => {}): Promise<Response> {
   for (let least_ms = 0; ; ) {
     const answer = await fetch(address, wish)
     const told_ms = 1000 * Number(answer.headers.get('Retry-After'))
@@ -84,7 +85,10 @@ export async function fetchPatiently(address: string, wish: RequestInit & { sign
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** What makes a request of `api` wait until there is room for it. */
+export const patiently = (signal: AbortSignal) => ({ signal, fetch: (request: Request) => fetchPatiently(request, { signal }) })
+
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const wait = setTimeout(resolve, ms)
     signal.addEventListener('abort', () => (clearTimeout(wait), reject(signal.reason)), { once: true })

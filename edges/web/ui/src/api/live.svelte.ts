@@ -1,10 +1,22 @@
 // What happens, as it happens: one connection for the whole page.
-import { ROOT, type ServerState, type UnderWay } from './client'
+import { type Ended, pause, Refused, ROOT, type ServerState, type UnderWay } from './client'
 import { session } from './session.svelte'
 
 /** Moments of the picture of the memory that are kept: ten minutes. */
 const MOMENTS_MAX = 600
 const AGAIN_MS = 3_000
+
+interface UploadFar {
+  phase: string
+  track_id?: string | null
+  reason?: string | null
+}
+
+interface JobFar {
+  status: string
+  progress?: number | null
+  error?: string | null
+}
 
 class Live {
   connected = $state(false)
@@ -13,9 +25,14 @@ class Live {
   moments = $state.raw<ServerState[]>([])
   /** What goes on: one's own, or for admins everybody's. */
   underWay = $state.raw<UnderWay | null>(null)
+  /** What has ended among one's own newest uploads and jobs. */
+  ended = $state.raw<Ended | null>(null)
   /** Bytes per second of each upload, measured from one event to the next. */
   speeds = $state.raw<Map<string, number>>(new Map())
   #heard = 0
+  /** How often one of the two was told. */
+  #told = 0
+  #news = new EventTarget()
   #source: EventSource | null = null
 
   get server(): ServerState | undefined {
@@ -29,6 +46,10 @@ class Live {
     source.onopen = () => (this.connected = true)
     source.addEventListener('library', (event) => (this.library = JSON.parse(event.data).changed))
     source.addEventListener('under_way', (event) => this.#hear(JSON.parse(event.data)))
+    source.addEventListener('ended', (event) => {
+      this.ended = JSON.parse(event.data)
+      this.#tell()
+    })
     source.addEventListener('server', (event) => {
       this.moments = [...this.moments.slice(1 - MOMENTS_MAX), JSON.parse(event.data)]
     })
@@ -52,6 +73,48 @@ class Live {
     this.speeds = new Map(told.uploads.uploads.map((one) => [one.id, Math.max(0, one.received_bytes - (before.get(one.id) ?? one.received_bytes)) / seconds]))
     this.#heard = now
     this.underWay = told
+    this.#tell()
+  }
+
+  upload(id: string): UploadFar | undefined {
+    return this.ended?.uploads.find((one) => one.upload_id === id) ?? this.underWay?.uploads.uploads.find((one) => one.id === id)
+  }
+
+  job(id: string): JobFar | undefined {
+    return this.ended?.jobs.find((one) => one.job_id === id) ?? this.underWay?.jobs.jobs.find((one) => one.job_id === id)
+  }
+
+  /**
+   * How far one thing is: read at first, then told whenever what goes on or what has ended is another. What is not among what is
+   * told, which are first pages, is read then too. An end makes another of both or of one of them, so none is missed.
+   */
+  async *follow<Far extends object>(told: () => Far | undefined, read: () => Promise<Far>, signal: AbortSignal): AsyncGenerator<Far> {
+    for (let far: Far | undefined; ; ) {
+      const before = this.#told
+      const now = (far && told()) ?? (await read().catch(unlessAway))
+      signal.throwIfAborted()
+      if (now) yield (far = now)
+      // Nobody answered. If this connection is gone too, it tells how things are when it is back.
+      else if (this.connected) {
+        await pause(AGAIN_MS, signal)
+        continue
+      }
+      if (this.#told === before) await this.#next(signal)
+    }
+  }
+
+  #tell(): void {
+    this.#told++
+    this.#news.dispatchEvent(new Event('told'))
+  }
+
+  async #next(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const heard = new AbortController()
+    await new Promise<void>((resolve, reject) => {
+      this.#news.addEventListener('told', () => resolve(), { signal: heard.signal })
+      signal.addEventListener('abort', () => reject(signal.reason), { signal: heard.signal })
+    }).finally(() => heard.abort())
   }
 
   close(): void {
@@ -60,7 +123,12 @@ class Live {
     this.connected = false
     this.moments = []
     this.underWay = null
+    this.ended = null
   }
+}
+
+function unlessAway(error: unknown): undefined {
+  if (!(error instanceof Refused) || error.status) throw error
 }
 
 export const live = new Live()

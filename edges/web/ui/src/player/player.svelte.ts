@@ -17,10 +17,22 @@ const COUNTS_AFTER_S = 240
 const kept = () => `millpond.player.${session.user?.id}`
 /** So many tracks are remembered over a reload. */
 const KEPT_TRACKS_MAX = 500
+/** Longer than this no track waits for its loudness; it plays as it is then. */
+const LOUDNESS_MS_MAX = 2_000
 const KEEP_EVERY_MS = 3_000
 /** The server is told now and then while something plays, and soon after something else does. */
 const SHARE_EVERY_MS = 30_000
 const SHARE_SOON_MS = 1_000
+
+/** One that plays, or will play next. */
+interface Voice {
+  element: HTMLAudioElement
+  gain: GainNode | null
+  track: Track | null
+  /** What its tags say of how loud its track is; undefined while nobody knows. */
+  loudness: OneTrack['gain']
+  known: Promise<void>
+}
 
 interface Kept {
   queue: Track[]
@@ -49,9 +61,11 @@ class Player {
   quality = $state<Quality>('original')
   loudness = $state<Loudness>('track')
 
-  #voices: { element: HTMLAudioElement; gain: GainNode | null; track: Track | null }[] = []
+  #voices: Voice[] = []
   #now = 0
   #context: AudioContext | null = null
+  /** A play that waits until it is known how loud it is. */
+  #begins: object | null = null
   #counted = false
   #keptAt = 0
   /** The order before it was shuffled. */
@@ -84,7 +98,7 @@ class Player {
   leave(): void {
     clearTimeout(this.#sharing)
     this.#stop.abort()
-    this.#voices.forEach((voice) => voice.element.pause())
+    this.#hush()
     ;[this.queue, this.index, this.position] = [[], -1, 0]
   }
 
@@ -100,7 +114,7 @@ class Player {
       element.addEventListener('waiting', () => mine() && (this.waiting = true))
       element.addEventListener('ended', () => mine() && this.next(true))
       element.addEventListener('error', () => mine() && void this.#broke())
-      return { element, gain: null, track: null }
+      return { element, gain: null, track: null, loudness: undefined, known: Promise.resolve() }
     })
     this.#keys()
     addEventListener('pagehide', () => (this.#keep(), this.#share(0)))
@@ -152,8 +166,13 @@ class Player {
     else this.stop()
   }
 
-  stop(): void {
+  #hush(): void {
+    this.#begins = null
     this.#voices.forEach((voice) => voice.element.pause())
+  }
+
+  stop(): void {
+    this.#hush()
     this.queue = []
     this.index = -1
     this.#keep()
@@ -162,8 +181,9 @@ class Player {
   toggle(): void {
     const element = this.#voice?.element
     if (!element || !this.track) return
-    if (element.paused) void this.#sound()
-    else element.pause()
+    if (element.paused && !this.#begins) return void this.#sound()
+    this.#hush()
+    this.waiting = false
   }
 
   next(ended = false): void {
@@ -249,7 +269,7 @@ class Player {
     this.#stop.abort()
     this.#stop = new AbortController()
     const other = this.#voices[1 - this.#now]
-    this.#voice?.element.pause()
+    this.#hush()
     // The other one has it already when it was fetched ahead.
     if (other?.track?.id === track.id) this.#now = 1 - this.#now
     const voice = this.#voice
@@ -257,11 +277,10 @@ class Player {
     const address = this.#address(track)
     if (voice.track?.id !== track.id || !voice.element.src.endsWith(address)) voice.element.src = address
     else voice.element.currentTime = 0
-    voice.track = track
+    this.#take(voice, track)
     this.#counted = false
     ;[this.position, this.duration] = [0, track.duration_ms / 1000]
     this.#tell(track)
-    void this.#gains(track)
     if (play) void this.#sound()
     this.#keep()
   }
@@ -272,6 +291,11 @@ class Player {
     this.#wire()
     void this.#context?.resume()
     this.waiting = true
+    const begins = (this.#begins = {})
+    if (this.loudness !== 'off') await voice.known
+    // Another one is to play by now, or none.
+    if (begins !== this.#begins) return
+    this.#begins = null
     try {
       await voice.element.play()
     } catch (error) {
@@ -292,26 +316,33 @@ class Player {
     this.#loud()
   }
 
-  #gain = 1
-
-  async #gains(track: Track): Promise<void> {
-    this.#gain = 1
+  /** A voice gets a track, and how loud it is, which is known before its first sound: nobody is to hear it change. */
+  #take(voice: Voice, track: Track): void {
+    if (voice.track?.id === track.id && voice.loudness !== undefined) return
+    ;[voice.track, voice.loudness] = [track, undefined]
     this.#loud()
-    const one: OneTrack | null = await asked(api.GET('/tracks/{id}', { params: { path: { id: track.id } } })).catch(() => null)
-    if (!one?.gain || this.track?.id !== track.id) return
-    const { track_db, album_db, track_peak, album_peak } = one.gain
+    const wish = { params: { path: { id: track.id } }, signal: AbortSignal.timeout(LOUDNESS_MS_MAX) }
+    const know = (one: OneTrack) => {
+      if (voice.track !== track) return
+      voice.loudness = one.gain ?? null
+      this.#loud()
+    }
+    voice.known = asked(api.GET('/tracks/{id}', wish)).then(know, () => {})
+  }
+
+  #level({ loudness }: Voice): number {
+    if (!loudness || this.loudness === 'off') return 1
+    const { track_db, album_db, track_peak, album_peak } = loudness
     const album = this.loudness === 'album' && album_db !== null && album_db !== undefined
     const [db, peak] = album ? [album_db, album_peak] : [track_db ?? album_db, track_peak ?? album_peak]
     // Nothing is made so loud that it would be cut.
-    if (typeof db === 'number') this.#gain = Math.min(10 ** (db / 20), peak ? 1 / peak : 1)
-    this.#loud()
+    return typeof db === 'number' ? Math.min(10 ** (db / 20), peak ? 1 / peak : 1) : 1
   }
 
   #loud(): void {
-    const gain = this.loudness === 'off' ? 1 : this.#gain
     for (const voice of this.#voices) {
       voice.element.volume = this.muted ? 0 : this.volume
-      if (voice.gain) voice.gain.gain.value = gain
+      if (voice.gain) voice.gain.gain.value = this.#level(voice)
     }
   }
 
@@ -329,10 +360,10 @@ class Player {
   }
 
   #ahead(): void {
-    const next = this.queue[this.index + 1]
+    const next = this.queue[this.index + 1] ?? (this.repeat === 'all' ? this.queue[0] : undefined)
     const other = this.#voices[1 - this.#now]
-    if (!next || !other || other.track?.id === next.id) return
-    other.track = next
+    if (this.repeat === 'one' || !next || !other || other.track?.id === next.id) return
+    this.#take(other, next)
     other.element.src = this.#address(next)
     other.element.load()
   }

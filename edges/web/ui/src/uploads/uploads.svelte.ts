@@ -1,6 +1,7 @@
 // Files on their way to the server: counted, sent, resumed. What the server has is what it has acknowledged.
 import type { DetailedError, Upload, UploadOptions } from 'tus-js-client'
-import { refusal, ROOT, said } from '../api/client'
+import { api, asked, patiently, refusal, ROOT, said } from '../api/client'
+import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { digestOf } from './digest'
 import { type Chosen, fileOf, forget, type Remembered, remember, remembered } from './files'
@@ -18,6 +19,8 @@ const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000, 20_000, 30_000]
 const SPEED_MS = 5_000
 /** Statuses after which asking again may help. */
 const WORTH_RETRYING = new Set([0, 408, 409, 423, 425, 429, 500, 502, 503, 504])
+/** Phases in which an upload ends that is in no library. */
+const LOST = new Set(['failed', 'cancelled', 'expired'])
 const MEDIA = /\.(mp3|flac|wav|aiff?|ogg|oga|opus|m4a|m4b|mp4|m4v|mov|webm|mkv|mka|jpe?g|png|webp|gif)$/i
 
 export class Sending {
@@ -261,21 +264,14 @@ class Uploads {
   /** What became of the bytes: the server looks at them, keeps them, and says which track they are. */
   async #finished(one: Sending, signal: AbortSignal): Promise<void> {
     const id = one.tus?.url?.split('/').at(-1) ?? ''
-    await new Promise<void>((resolve, reject) => {
-      const source = new EventSource(`${ROOT}/uploads/${encodeURIComponent(id)}/events`)
-      const end = (act: () => void) => (source.close(), act())
-      signal.addEventListener('abort', () => end(() => reject(signal.reason)), { once: true })
-      source.addEventListener('progress', (event) => {
-        const told = JSON.parse(event.data) as { phase: string; track_id: string | null; reason: string | null }
-        if (told.phase === 'ready') {
-          one.track = told.track_id
-          end(resolve)
-        } else if (['failed', 'cancelled', 'expired'].includes(told.phase)) {
-          end(() => reject(new Error(told.reason ?? `the upload is ${told.phase}`)))
-        }
-      })
-      source.onerror = () => source.readyState === EventSource.CLOSED && end(() => reject(new TypeError(OFFLINE)))
-    })
+    const read = () => asked(api.GET('/uploads/{id}', { params: { path: { id } }, ...patiently(signal) }))
+    for await (const far of live.follow(() => live.upload(id), read, signal)) {
+      if (far.phase === 'ready') {
+        one.track = far.track_id ?? null
+        return
+      }
+      if (LOST.has(far.phase)) throw new Error(far.reason ?? `the upload is ${far.phase}`)
+    }
   }
 }
 
