@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What Spleeter 2.4.2 itself makes of random networks: spleeter_reference.py DIR [--full]
 
-For four and for five stems writes DIR/4stems and DIR/5stems: a checkpoint as TensorFlow itself writes it (model.index,
+For two, four and five stems writes DIR/2stems, DIR/4stems and DIR/5stems: in each a checkpoint as TensorFlow itself writes it (model.index,
 model.data-00000-of-00001), and what Spleeter makes with it of the noise below under `zeros` and `average` (zeros.f32, average.f32: 32-bit
 floats, left and right of each 61st sample, every stem behind the other in the order of its own list). The networks are seeded, so that
 the same files come out each time, and narrow, so that they are small; --full makes them as wide as Deezer's, and their results whole.
@@ -21,7 +21,11 @@ import tensorflow as tf
 
 NOISE_SAMPLES = 30_000
 NARROW = [2, 3, 3, 4, 4, 5]
-STEMS = {"4stems": ["vocals", "drums", "bass", "other"], "5stems": ["vocals", "piano", "drums", "bass", "other"]}
+STEMS = {
+    "2stems": ["vocals", "accompaniment"],
+    "4stems": ["vocals", "drums", "bass", "other"],
+    "5stems": ["vocals", "piano", "drums", "bass", "other"],
+}
 
 
 def noise(samples):

@@ -1,8 +1,9 @@
 //! Signals for tests.
 
 use std::f64::consts::TAU;
+use std::ops::ControlFlow;
 
-use crate::{Format, RATE_HZ, Result, Sink, Sound, Stereo, Written};
+use crate::{Engine, Format, RATE_HZ, Result, Sink, Sound, Stereo, Written, split};
 
 /// A tone of half of full scale on both sides.
 pub(crate) fn sine(hertz: f64, rate_hz: u32, samples: usize) -> Stereo {
@@ -54,6 +55,24 @@ impl Sink for Kept {
     fn finish(&mut self) -> Result<Written> {
         Ok(Written { samples: self.0.len() as u64, ..Written::default() })
     }
+}
+
+/// What an engine makes of a song that comes in pieces: each stem, as long as the song.
+pub(crate) fn apart(song: &Stereo, piece: usize, engine: &mut dyn Engine) -> Vec<Stereo> {
+    let mut kept: Vec<Kept> = engine.stems().iter().map(|_| Kept::default()).collect();
+    let mut sinks: Vec<&mut dyn Sink> = kept.iter_mut().map(|kept| kept as &mut dyn Sink).collect();
+    let mut sound = Given::new(song.clone(), piece);
+    let summary = split(&mut sound, engine, &mut sinks, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(summary.samples, song.len() as u64);
+    kept.into_iter().map(|kept| kept.0).collect()
+}
+
+/// All of them together.
+pub(crate) fn sum(stems: &[Stereo]) -> Stereo {
+    let mut sum = Stereo::default();
+    sum.resize(stems.first().map_or(0, Stereo::len));
+    stems.iter().for_each(|stem| sum.add(stem));
+    sum
 }
 
 /// How much louder `expected` is than the difference to `made`, in decibels.

@@ -27,15 +27,18 @@ const NOISE_SAMPLES: u32 = 30_000;
 /// One engine with the model that it needs.
 struct Engine {
     name: &'static str,
+    stems: &'static str,
     minutes: u32,
     peak_max_mib: Option<f64>,
 }
 
 const ENGINES: &[Engine] = &[
-    Engine { name: "spectral", minutes: 60, peak_max_mib: Some(48.0) },
-    Engine { name: "spleeter", minutes: 60, peak_max_mib: Some(280.0) },
+    Engine { name: "spectral", stems: "2", minutes: 60, peak_max_mib: Some(48.0) },
+    Engine { name: "spleeter", stems: "2", minutes: 60, peak_max_mib: Some(280.0) },
+    Engine { name: "spleeter", stems: "4", minutes: 60, peak_max_mib: Some(280.0) },
+    Engine { name: "spleeter", stems: "5", minutes: 60, peak_max_mib: Some(280.0) },
     // Demucs' networks are so large that an hour of it would be hours.
-    Engine { name: "htdemucs", minutes: 5, peak_max_mib: None },
+    Engine { name: "htdemucs", stems: "2", minutes: 5, peak_max_mib: None },
 ];
 
 /// The ground of the proof.
@@ -166,29 +169,30 @@ impl Ground {
 
     /// The most memory that a minute and a long song need.
     fn memory(&self, engine: &Engine, findings: &mut Findings) -> Result<()> {
-        let Engine { name, minutes, peak_max_mib } = *engine;
-        println!("{name}: one minute, and {minutes}");
+        let Engine { name, stems, minutes, peak_max_mib } = *engine;
+        let what = format!("{name}, {stems} stems");
+        println!("{what}: one minute, and {minutes}");
         let usage = |minutes: u32| {
             let (song, out) = (self.folder.join("long.wav"), self.folder.join("long"));
             sound(&song, 60 * minutes)?;
-            let used = run::measured(&self.split(&song, &out, &["--engine", name]))?;
+            let used = run::measured(&self.split(&song, &out, &["--engine", name, "--stems", stems]))?;
             files::remove_folder(&out)?;
             Ok::<_, Error>(used)
         };
         let (short, long) = (usage(1)?, usage(minutes)?);
         let mib = |kib: u64| kib as f64 / 1_024.0;
-        findings.note(format!("{name}: peak at one minute"), format!("{:.1} MiB", mib(short.peak_kib)));
+        findings.note(format!("{what}: peak at one minute"), format!("{:.1} MiB", mib(short.peak_kib)));
         match peak_max_mib {
             Some(max) => {
-                findings.at_most(format!("{name}: peak at {minutes} minutes"), mib(long.peak_kib), max, "MiB")
+                findings.at_most(format!("{what}: peak at {minutes} minutes"), mib(long.peak_kib), max, "MiB")
             }
             None => findings
-                .note(format!("{name}: peak at {minutes} minutes"), format!("{:.1} MiB", mib(long.peak_kib))),
+                .note(format!("{what}: peak at {minutes} minutes"), format!("{:.1} MiB", mib(long.peak_kib))),
         }
         let growth = mib(long.peak_kib) - mib(short.peak_kib);
-        findings.at_most(format!("{name}: {minutes} minutes over one"), growth, GROWTH_MAX_MIB, "MiB");
+        findings.at_most(format!("{what}: {minutes} minutes over one"), growth, GROWTH_MAX_MIB, "MiB");
         let per_second = (long.cpu_s - short.cpu_s) / f64::from(60 * (minutes - 1));
-        findings.note(format!("{name}: CPU for a further second"), format!("{per_second:.4} s"));
+        findings.note(format!("{what}: CPU for a further second"), format!("{per_second:.4} s"));
         Ok(())
     }
 }

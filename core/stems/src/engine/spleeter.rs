@@ -57,9 +57,7 @@ pub struct Spleeter {
     threads: ThreadPool,
     room: Room,
     extension: MaskExtension,
-    /// How loud each frequency of the block is: side, frame, frequency.
-    mix: Vec<f32>,
-    /// The squares of how loud it is in each stem, in the same order.
+    /// The squares of how loud each frequency of the block is in each stem: side, frame, frequency.
     powers: Vec<Vec<f32>>,
 }
 
@@ -70,9 +68,25 @@ impl Spleeter {
             threads: ThreadPool::with_num_threads(threads.max(1)),
             room: networks.room(),
             extension,
-            mix: vec![0.0; 2 * FRAMES * HEARD_BINS],
             powers: vec![vec![0.0; 2 * FRAMES * HEARD_BINS]; networks.stems().len()],
             networks,
+        }
+    }
+}
+
+/// What the networks listen to at a time. How loud it is costs less to say again than to keep.
+#[derive(Clone, Copy)]
+struct Block<'a>(&'a [Frame]);
+
+impl Block<'_> {
+    /// Says how loud each frequency of a row is; the rows are the frames of one side, then those of the other.
+    fn loudness(self, row: usize, to: &mut [f32]) {
+        let (side, at) = (row / FRAMES, row % FRAMES);
+        // A block that the song does not fill ends with silence.
+        let Some(frame) = self.0.get(at) else { return to.fill(0.0) };
+        for (to, number) in to.iter_mut().zip(&frame.sides[side]) {
+            // Samples are within bounds, so that no square is infinite.
+            *to = number.norm_sqr().sqrt();
         }
     }
 }
@@ -95,18 +109,7 @@ impl MaskEngine for Spleeter {
     }
 
     fn block(&mut self, frames: &[Frame]) -> Result<()> {
-        // A block that the song does not fill ends with silence.
-        self.mix.fill(0.0);
-        for (at, frame) in frames.iter().enumerate() {
-            for (side, spectrum) in frame.sides.iter().enumerate() {
-                let row = &mut self.mix[(side * FRAMES + at) * HEARD_BINS..][..HEARD_BINS];
-                for (to, number) in row.iter_mut().zip(spectrum) {
-                    // Samples are within bounds, so that no square is infinite.
-                    *to = number.norm_sqr().sqrt();
-                }
-            }
-        }
-        self.networks.powers(&self.mix, &mut self.room, &self.threads, &mut self.powers)
+        self.networks.powers(Block(frames), &mut self.room, &self.threads, &mut self.powers)
     }
 
     fn masks(&self, frame: usize, masks: &mut [Mask]) {

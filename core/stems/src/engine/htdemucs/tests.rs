@@ -1,9 +1,6 @@
-use std::ops::ControlFlow;
-
 use super::*;
-use crate::engine::Engine;
-use crate::signals::{Given, Kept, hashed, noise, sine};
-use crate::{FRAME_SAMPLES, split};
+use crate::FRAME_SAMPLES;
+use crate::signals::{self, hashed, noise, sine};
 
 /// A narrow network that PyTorch made and was asked, which `scripts/export_htdemucs.py --small` wrote.
 fn graph() -> Arc<HtdemucsGraph> {
@@ -13,13 +10,7 @@ fn graph() -> Arc<HtdemucsGraph> {
 }
 
 fn apart(song: &Stereo, piece: usize, graph: &Arc<HtdemucsGraph>) -> Vec<Stereo> {
-    let mut engine = Htdemucs::new(Arc::clone(graph), 1);
-    let mut kept: Vec<Kept> = engine.stems().iter().map(|_| Kept::default()).collect();
-    let mut sinks: Vec<&mut dyn crate::Sink> =
-        kept.iter_mut().map(|kept| kept as &mut dyn crate::Sink).collect();
-    let mut sound = Given::new(song.clone(), piece);
-    split(&mut sound, &mut engine, &mut sinks, &mut |_| ControlFlow::Continue(())).unwrap();
-    kept.into_iter().map(|kept| kept.0).collect()
+    signals::apart(song, piece, &mut Htdemucs::new(Arc::clone(graph), 1))
 }
 
 #[test]
@@ -60,7 +51,7 @@ fn spectra_there_and_back_are_the_segment_again() {
         spectra.add_back(&numbers, &mut back).unwrap();
         // At both ends frames are missing that Demucs leaves out, too; there its segments overlap.
         let inside = FRAME_SAMPLES..samples - FRAME_SAMPLES;
-        let error = crate::signals::snr_db(&song.left()[inside.clone()], &back.left()[inside]);
+        let error = signals::snr_db(&song.left()[inside.clone()], &back.left()[inside]);
         assert!(error > 60.0, "{samples}: {error:.1} dB");
     }
 }

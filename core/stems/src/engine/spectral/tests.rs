@@ -2,28 +2,15 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::engine::{Engine, Masking};
-use crate::signals::{Given, Kept, distance, noise, sine, snr_db};
-use crate::{HOP_SAMPLES, Sink, Stereo, split};
+use crate::signals::{self, Given, Kept, distance, noise, sine, snr_db, sum};
+use crate::{HOP_SAMPLES, Stereo, split};
 
 fn apart(song: &Stereo, piece: usize, mut engine: Masking<Spectral>) -> Vec<Stereo> {
-    let mut kept: Vec<Kept> = engine.stems().iter().map(|_| Kept::default()).collect();
-    let mut sinks: Vec<&mut dyn Sink> = kept.iter_mut().map(|kept| kept as &mut dyn Sink).collect();
-    let mut sound = Given::new(song.clone(), piece);
-    let summary = split(&mut sound, &mut engine, &mut sinks, &mut |_| ControlFlow::Continue(())).unwrap();
-    assert_eq!(summary.samples, song.len() as u64);
-    kept.into_iter().map(|kept| kept.0).collect()
+    signals::apart(song, piece, &mut engine)
 }
 
 fn spectral(stems: usize, threads: usize) -> Masking<Spectral> {
     Masking::new(Spectral::new(stems, threads).unwrap())
-}
-
-fn sum(stems: &[Stereo]) -> Stereo {
-    let side = |side: usize| {
-        let samples = 0..stems[0].len();
-        samples.map(|at| stems.iter().map(|stem| stem.sides()[side][at]).sum()).collect()
-    };
-    Stereo::of(side(0), side(1))
 }
 
 /// A bar of music that repeats every half second, low on one side and high on the other, with a click on each beat.

@@ -7,6 +7,7 @@ use rten_simd::SimdUnaryOp;
 use rten_vecmath::Sigmoid;
 
 use super::unet::{Room, Unet, channels};
+use super::{Block, HEARD_BINS};
 use crate::models::{Checkpoint, Networks};
 use crate::{Result, Stem};
 
@@ -54,7 +55,7 @@ impl SpleeterNetworks {
     /// Puts the squares of how loud each frequency of a block is in each stem into `powers`: side, frame, frequency.
     pub(super) fn powers(
         &self,
-        mix: &[f32],
+        mix: Block<'_>,
         room: &mut Room,
         threads: &ThreadPool,
         powers: &mut [Vec<f32>],
@@ -75,16 +76,25 @@ impl SpleeterNetworks {
 }
 
 /// Gives a stem its part of the mix, whatever the others get.
-fn masked(made: &mut [f32], mix: &[f32]) {
+fn masked(made: &mut [f32], mix: Block<'_>) {
     Sigmoid {}.map_mut(made);
-    for (number, loudness) in made.iter_mut().zip(mix) {
-        *number *= loudness;
+    let mut loudness = [0.0; HEARD_BINS];
+    for (at, row) in made.chunks_exact_mut(HEARD_BINS).enumerate() {
+        mix.loudness(at, &mut loudness);
+        for (number, loudness) in row.iter_mut().zip(&loudness) {
+            *number *= loudness;
+        }
     }
 }
 
 /// Gives each stem its part of the mix by one softmax over all.
-fn shared(stems: &mut [Vec<f32>], mix: &[f32]) {
-    for (at, loudness) in mix.iter().enumerate() {
+fn shared(stems: &mut [Vec<f32>], mix: Block<'_>) {
+    let mut loudness = [0.0; HEARD_BINS];
+    for at in 0..stems.first().map_or(0, Vec::len) {
+        let bin = at % HEARD_BINS;
+        if bin == 0 {
+            mix.loudness(at / HEARD_BINS, &mut loudness);
+        }
         let most = stems.iter().map(|stem| stem[at]).fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0;
         for stem in &mut *stems {
@@ -92,7 +102,7 @@ fn shared(stems: &mut [Vec<f32>], mix: &[f32]) {
             sum += stem[at];
         }
         for stem in &mut *stems {
-            stem[at] *= loudness / sum;
+            stem[at] *= loudness[bin] / sum;
         }
     }
 }

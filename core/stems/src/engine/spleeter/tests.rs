@@ -1,11 +1,10 @@
 use std::io::Cursor;
-use std::ops::ControlFlow;
 
 use super::*;
 use crate::engine::{Engine, Folded, Masking};
 use crate::models::{Checkpoint, Networks};
-use crate::signals::{Given, Kept, hashed, noise};
-use crate::{HOP_SAMPLES, Stereo, split};
+use crate::signals::{self, hashed, noise, sum};
+use crate::{HOP_SAMPLES, Stereo};
 
 /// Networks as wide as those that Spleeter itself was asked, which `scripts/spleeter_reference.py` wrote.
 macro_rules! reference {
@@ -24,6 +23,10 @@ macro_rules! networks {
 
 const FIVE: &[Stem] = &[Stem::Vocals, Stem::Piano, Stem::Drums, Stem::Bass, Stem::Other];
 
+fn two() -> Arc<SpleeterNetworks> {
+    networks!("2stems", Networks::Rectified, Stem::set(2).unwrap())
+}
+
 fn four() -> Arc<SpleeterNetworks> {
     networks!("4stems", Networks::Exponential, Stem::set(4).unwrap())
 }
@@ -41,12 +44,7 @@ fn thinned(stems: &[Stereo]) -> Vec<f32> {
 }
 
 fn apart(song: &Stereo, piece: usize, mut engine: Box<dyn Engine>) -> Vec<Stereo> {
-    let mut kept: Vec<Kept> = engine.stems().iter().map(|_| Kept::default()).collect();
-    let mut sinks: Vec<&mut dyn crate::Sink> =
-        kept.iter_mut().map(|kept| kept as &mut dyn crate::Sink).collect();
-    let mut sound = Given::new(song.clone(), piece);
-    split(&mut sound, &mut *engine, &mut sinks, &mut |_| ControlFlow::Continue(())).unwrap();
-    kept.into_iter().map(|kept| kept.0).collect()
+    signals::apart(song, piece, &mut *engine)
 }
 
 fn engine(networks: &Arc<SpleeterNetworks>, extension: MaskExtension, threads: usize) -> Box<dyn Engine> {
@@ -54,9 +52,11 @@ fn engine(networks: &Arc<SpleeterNetworks>, extension: MaskExtension, threads: u
 }
 
 #[test]
-fn four_and_five_stems_are_those_of_spleeter_itself() {
+fn stems_are_those_of_spleeter_itself() {
     let song = hashed(30_000);
     for (name, networks, extension, expected) in [
+        ("two", two(), MaskExtension::Zeros, reference!("2stems", "zeros.f32")),
+        ("two", two(), MaskExtension::Average, reference!("2stems", "average.f32")),
         ("four", four(), MaskExtension::Zeros, reference!("4stems", "zeros.f32")),
         ("four", four(), MaskExtension::Average, reference!("4stems", "average.f32")),
         ("five", five(), MaskExtension::Zeros, reference!("5stems", "zeros.f32")),
@@ -67,7 +67,7 @@ fn four_and_five_stems_are_those_of_spleeter_itself() {
             expected.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         assert_eq!(made.len(), expected.len(), "{name}");
         let far = made.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        let error = crate::signals::snr_db(&expected, &made);
+        let error = signals::snr_db(&expected, &made);
         assert!(far < 1.0 / 32_768.0 && error > 75.0, "{name} {extension:?}: {far} apart, {error:.1} dB");
     }
 }
@@ -75,12 +75,9 @@ fn four_and_five_stems_are_those_of_spleeter_itself() {
 #[test]
 fn the_stems_add_up_to_the_mix_when_no_frequency_is_left_out() {
     let song = noise(3, 60_000);
-    for networks in [four(), five()] {
+    for networks in [two(), four(), five()] {
         let stems = apart(&song, 60_000, engine(&networks, MaskExtension::Average, 1));
-        let mut sum = Stereo::default();
-        sum.resize(song.len());
-        stems.iter().for_each(|stem| sum.add(stem));
-        assert!(crate::signals::distance(&song, &sum) < 1e-5);
+        assert!(signals::distance(&song, &sum(&stems)) < 1e-5);
     }
 }
 
@@ -117,7 +114,7 @@ fn silence_stays_silence_and_a_smaller_set_is_made_of_a_larger_one() {
     let mut rest = four[3].clone();
     rest.add(&four[1]);
     rest.add(&four[2]);
-    assert!(crate::signals::distance(&rest, &two[1]) < 1e-6);
+    assert!(signals::distance(&rest, &two[1]) < 1e-6);
 }
 
 #[test]

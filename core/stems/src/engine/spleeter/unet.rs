@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use super::layers::{Activation, Columns, Convolution, KERNEL, LAST_KERNEL, Last, Normal, Transposed, part};
-use super::{FRAMES, HEARD_BINS};
+use super::{Block, FRAMES, HEARD_BINS};
 use crate::models::{Checkpoint, Networks};
 use crate::{Error, ErrorKind, Result};
 
@@ -26,30 +26,34 @@ pub(super) struct Unet {
 }
 
 /// What one song needs to go through networks whose layers have so many channels on the way down.
+///
+/// Nothing waits that is not needed any more: what the next convolution sees stands where the last numbers that come up will be, and
+/// the level of the mix where the second level was.
 pub(super) struct Room {
-    /// How many of the numbers of each level came down; the rest comes up. The level of the mix has one channel, which comes up.
+    /// How many of the numbers of each level below the mix came down.
     came_down: Vec<usize>,
+    /// Of each such level: what came down, and behind it what comes up, except on the lowest. On the way down, the first has behind it what the
+    /// next convolution sees.
     levels: Vec<Vec<f32>>,
-    /// What the next convolution sees.
-    parted: Vec<f32>,
     columns: Columns,
 }
 
 impl Room {
     pub(super) fn new(channels: &[usize]) -> Self {
         let places = |level: usize| (FRAMES * HEARD_BINS) >> (2 * level);
-        let mut came_down = vec![0];
-        came_down.extend(channels.iter().enumerate().map(|(at, channels)| channels * places(at + 1)));
-        let level = |(level, down): (usize, &usize)| match level {
-            0 => places(0),
-            LAYERS => *down,
+        let came_down: Vec<usize> =
+            channels.iter().enumerate().map(|(at, channels)| channels * places(at + 1)).collect();
+        // The mix has two sides.
+        let seen = came_down[..LAYERS - 1].iter().copied().fold(2 * places(0), usize::max);
+        let numbers = |(at, down): (usize, &usize)| match at {
+            0 => down + seen,
+            1 => places(0).max(2 * down),
+            at if at == LAYERS - 1 => *down,
             _ => 2 * down,
         };
-        let parted = came_down[..LAYERS].iter().copied().max().unwrap_or(0).max(2 * places(0));
         Room {
-            levels: came_down.iter().enumerate().map(|at| vec![0.0; level(at)]).collect(),
+            levels: came_down.iter().enumerate().map(|at| vec![0.0; numbers(at)]).collect(),
             came_down,
-            parted: vec![0.0; parted],
             columns: Columns::default(),
         }
     }
@@ -86,34 +90,58 @@ impl Unet {
         Ok(Unet { down, normals, activation, up, last: read.last()? })
     }
 
-    /// Listens to a block, (side, frame, frequency), and writes what it makes of each number of it, in the same order.
+    /// Listens to a block and writes what it makes of each frequency of it: side, frame, frequency.
     ///
     /// # Errors
     /// [`ErrorKind::Engine`].
-    pub(super) fn run(&self, mix: &[f32], room: &mut Room, made: &mut [f32]) -> Result<()> {
-        let size = |level: usize| [FRAMES >> level, HEARD_BINS >> level];
-        for (row, parted) in mix.chunks_exact(HEARD_BINS).zip(room.parted.chunks_exact_mut(HEARD_BINS)) {
-            part(row, parted);
+    pub(super) fn run(&self, mix: Block<'_>, room: &mut Room, made: &mut [f32]) -> Result<()> {
+        self.go_down(mix, room)?;
+        self.go_up(room, made)
+    }
+
+    fn go_down(&self, mix: Block<'_>, room: &mut Room) -> Result<()> {
+        let Room { came_down, levels, columns } = room;
+        let (first, deeper) = levels.split_at_mut(1);
+        let (first, parted) = first[0].split_at_mut(came_down[0]);
+        let mut heard = 2 * FRAMES * HEARD_BINS;
+        let mut row = [0.0; HEARD_BINS];
+        for (at, parted) in parted[..heard].chunks_exact_mut(HEARD_BINS).enumerate() {
+            mix.loudness(at, &mut row);
+            part(&row, parted);
         }
-        let mut heard = mix.len();
-        for (layer, convolution) in self.down.iter().enumerate() {
-            let level = layer + 1;
-            let came_down = &mut room.levels[level][..room.came_down[level]];
-            convolution.apply(&room.parted[..heard], size(level), &mut room.columns, came_down)?;
+        let below = std::iter::once(first).chain(deeper.iter_mut().map(Vec::as_mut_slice));
+        for (layer, (convolution, level)) in self.down.iter().zip(below).enumerate() {
+            let comes_down = &mut level[..came_down[layer]];
+            convolution.apply(&parted[..heard], size(layer + 1), columns, comes_down)?;
             if let Some(normal) = self.normals.get(layer) {
-                normal.apply(came_down, size(level)[1], self.activation, &mut room.parted);
-                heard = came_down.len();
+                normal.apply(comes_down, size(layer + 1)[1], self.activation, parted);
+                heard = comes_down.len();
             }
         }
-        for (layer, transposed) in self.up.iter().enumerate() {
-            let level = LAYERS - layer;
-            let (above, below) = room.levels.split_at_mut(level);
-            let comes_up = &mut above[level - 1][room.came_down[level - 1]..];
-            transposed.apply(&below[0], size(level), &mut room.columns, comes_up)?;
-        }
-        self.last.apply(&room.levels[0], HEARD_BINS, made);
         Ok(())
     }
+
+    fn go_up(&self, room: &mut Room, made: &mut [f32]) -> Result<()> {
+        let Room { came_down, levels, columns } = room;
+        let mut heard = came_down[LAYERS - 1];
+        for (transposed, at) in self.up.iter().zip((1..LAYERS).rev()) {
+            let (above, below) = levels.split_at_mut(at);
+            let down = came_down[at - 1];
+            let comes_up = &mut above[at - 1][down..2 * down];
+            transposed.apply(&below[0][..heard], size(at + 1), columns, comes_up)?;
+            heard = 2 * down;
+        }
+        let (first, deeper) = levels.split_at_mut(1);
+        let image = &mut deeper[0][..FRAMES * HEARD_BINS];
+        self.up[LAYERS - 1].apply(&first[0][..heard], size(1), columns, image)?;
+        self.last.apply(image, HEARD_BINS, made);
+        Ok(())
+    }
+}
+
+/// How high and how wide a level is; that of the mix is 0.
+fn size(level: usize) -> [usize; 2] {
+    [FRAMES >> level, HEARD_BINS >> level]
 }
 
 /// How many channels each layer on the way down has, which the checkpoint says.
