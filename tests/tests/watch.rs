@@ -231,6 +231,10 @@ fn a_file_that_moves_in_any_way_keeps_its_id_and_its_star() {
     // What was deleted comes back to another place.
     music.put("moved/8.wav", 8);
     eventually("it comes back", WITHIN, || ids().contains_key(&8));
+    // It is there a moment before it is known who it is.
+    eventually("the scan ends", WITHIN, || {
+        server.subsonic("getScanStatus", "")["scanStatus"]["scanning"] == false
+    });
     let after = ids();
     for (seconds, (name, _)) in (2_u64..).zip(&moves) {
         assert_eq!(after.get(&seconds), before.get(&seconds), "{name}");
