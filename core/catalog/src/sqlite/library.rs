@@ -38,9 +38,7 @@ pub(super) const LIBRARIES: &str = concat!(
 );
 const HIDE_LIBRARIES: &str = "UPDATE libraries SET hidden = 1
     WHERE hidden = 0 AND id > 0 AND root NOT IN (SELECT value FROM json_each(?1))";
-// All tracks of others were there before those of a library that comes.
-const SHOW_LIBRARY: &str = "INSERT INTO libraries (root, name, position, settled, settled_before)
-    SELECT ?1, ?2, ?3, last.id, last.id FROM (SELECT ifnull(max(id), 0) AS id FROM tracks) last WHERE true
+const SHOW_LIBRARY: &str = "INSERT INTO libraries (root, name, position) VALUES (?1, ?2, ?3)
     ON CONFLICT (root) DO UPDATE SET position = excluded.position, hidden = 0";
 const ALL_FOLDERS: &str = "SELECT l.id, l.name, l.root,
         (SELECT ifnull(sum(n.tracks), 0) FROM album_totals n WHERE n.library_id = l.id) AS tracks

@@ -93,10 +93,7 @@ pub(crate) async fn random_songs(call: Call) -> Answer {
     };
     let wanted = draws(call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX));
     // Reading the rows tells which of the guesses are tracks that the user sees: of a large library it need not be asked twice.
-    let guesses = match filter.is_all() {
-        true => reader.catalog.guess_tracks(2 * wanted).await?,
-        false => Vec::new(),
-    };
+    let guesses = if filter.is_all() { reader.catalog.guess_tracks(2 * wanted).await? } else { Vec::new() };
     let show = move |out: &mut Writer, track: &Track| out.row(&Child::of(track));
     let drawing = reader.clone();
     let drawn = async move { drawing.catalog.random_tracks(&drawing.viewer, &filter, wanted).await };

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use budget::Budget;
-use catalog::{Catalog, UnixMs, Viewer, WorkerId};
+use catalog::{Catalog, UnixMs, WorkerId};
 use prometheus_client::registry::Registry;
 use store::Shelf;
 use tokio::sync::{Notify, OnceCell};
@@ -181,11 +181,6 @@ pub(crate) fn worker_settings(settings: &Settings) -> WorkerSettings {
     let models = settings.models();
     let args = vec![WORD.into(), models.clone().into()];
     WorkerSettings { sandbox, guard, args, reads: models }
-}
-
-/// What a job may be of was found when it was asked for.
-fn server() -> Viewer {
-    Viewer::server()
 }
 
 fn now_ms() -> UnixMs {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER, SEPARATE_STRANGERS_JOBS_MAX};
 use catalog::{
     Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemName, StemSet, TrackId,
+    Viewer,
 };
 use store::Source;
 use tokio::sync::watch;
@@ -11,7 +12,7 @@ use transform::Key;
 use web::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 use super::plan::Unfit;
-use super::{Inner, Stems, server};
+use super::{Inner, Stems};
 
 type Result<T> = std::result::Result<T, SplitError>;
 
@@ -53,7 +54,8 @@ impl From<Unfit> for SplitError {
 impl Inner {
     /// The file of a track as it is now.
     async fn source_of(&self, track: TrackId) -> Result<Source> {
-        let track = self.catalog.track(&server(), track).await.map_err(of_catalog)?;
+        // The face has judged whose song it is: what a job may be of was found when it was asked for.
+        let track = self.catalog.track(&Viewer::server(), track).await.map_err(of_catalog)?;
         let gone = |e: store::Error| match e.kind {
             store::ErrorKind::NotFound | store::ErrorKind::NotAFile => {
                 not_found("the track's file is not there")

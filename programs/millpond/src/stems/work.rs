@@ -7,7 +7,7 @@ use ::stems::Stem;
 use budget::limits::{
     JOB_BEAT_MS, JOB_CLAIM_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS, STEMS_KEPT_MS, STEMS_STALL_MS,
 };
-use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile};
+use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile, Viewer};
 use store::Source;
 use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker, Workers};
 
@@ -15,7 +15,7 @@ use super::message::{GO_ON, Said, Why, Written};
 use super::plan::Plan;
 use super::room::{Far, PATIENCE, Rooms, is_taken};
 use super::warm::Seat;
-use super::{Inner, in_ms, server};
+use super::{Inner, in_ms};
 
 /// What renditions are purged by that are stems.
 const MODE: &str = "stem";
@@ -119,7 +119,7 @@ impl Inner {
     async fn song(&self, job: &Job) -> Result<Song, Trouble> {
         match &job.source {
             JobSource::Track(id) => {
-                let track = self.catalog.track(&server(), *id).await.map_err(|e| match e.kind() {
+                let track = self.catalog.track(&Viewer::server(), *id).await.map_err(|e| match e.kind() {
                     catalog::ErrorKind::NotFound => never("the track is gone", JobFault::Song),
                     _ => e.into(),
                 })?;
