@@ -3,6 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
+#[path = "instrumentals/sets.rs"]
+mod sets;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -169,7 +172,11 @@ fn stems_of_a_track_come_by_name_in_every_form() {
         .flat_map(|i| stems.iter().flat_map(move |stem| stem[44 + 4 * i..48 + 4 * i].to_vec()))
         .collect();
     assert!(pcm(&all.body) == woven, "eight channels, each its own");
-    assert!(house.stem("accompaniment.wav").body == rest.body, "the set of two is still there");
+    let beside = house.stem("accompaniment.wav").body;
+    assert!(
+        sets::apart(&[&beside, &stems[0]], &[&rest.body, &vocals.body]) <= 2,
+        "of one set with the vocals"
+    );
 }
 
 #[test]

@@ -148,3 +148,48 @@ fn p08_rules_find_for_each_reader_what_he_likes() {
     assert_eq!(ask(&server, &mira, "DELETE", &format!("/playlists/{list}"), None).status, 204);
     assert_eq!(ask(&server, &mira, "GET", &format!("/playlists/{list}"), None).status, 404);
 }
+
+#[test]
+fn songs_are_changed_by_their_places_and_what_is_wrong_is_named() {
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let mira = server.mira.clone();
+    let all = server.get("/tracks?limit=4", &[("Authorization", &mira.bearer())]).json();
+    let ids: Vec<_> = all["tracks"].as_array().expect("tracks").iter().map(|t| t["id"].clone()).collect();
+    let made = make(&server, &mira, &json!({"name": "By places", "tracks": ids[..3]}));
+    let target = format!("/playlists/{}/tracks", id(&made));
+    let change = |body: &Value| {
+        let body = body.to_string();
+        ask(&server, &mira, "PATCH", &target, Some(("application/json", body.as_bytes())))
+    };
+    let songs = || {
+        let page = ask(&server, &mira, "GET", &format!("{target}?limit=500"), None).json();
+        let tracks = page["tracks"].as_array().expect("a page").iter().map(|track| track["id"].clone());
+        let place = |song| ids.iter().position(|id| *id == song).expect("one of them");
+        tracks.map(place).collect::<Vec<usize>>()
+    };
+    let before = made["changed"].clone();
+    let cases = [
+        (json!({"known": before, "move": {"from": 2, "to": 0}}), 200, "", vec![2, 0, 1]),
+        (json!({"known": before, "move": {"from": 2, "to": 0}}), 409, "changed meanwhile", vec![2, 0, 1]),
+        (json!({"add": [ids[3]], "at": 1}), 200, "", vec![2, 3, 0, 1]),
+        (json!({"add": [ids[3]]}), 200, "", vec![2, 3, 0, 1, 3]),
+        (json!({"remove": [1, 4]}), 200, "", vec![2, 0, 1]),
+        (json!({"remove": [3]}), 404, "there is no such thing", vec![2, 0, 1]),
+        (json!({"move": {"from": 0, "to": 3}}), 404, "there is no such thing", vec![2, 0, 1]),
+        (json!({"add": ["tr-999999"]}), 404, "there is no such thing", vec![2, 0, 1]),
+        (json!({"add": vec![&ids[0]; 10_001]}), 400, "at most 10000 songs", vec![2, 0, 1]),
+        (json!({"known": "yesterday", "remove": [0]}), 400, "known is not", vec![2, 0, 1]),
+        (json!({"at": 1, "remove": [0]}), 400, "name one of remove, move and add", vec![2, 0, 1]),
+        (json!({"at": 1}), 400, "it goes with add", vec![2, 0, 1]),
+        (json!({}), 400, "name one of remove, move and add", vec![2, 0, 1]),
+        (json!({"drop": [0]}), 400, "known are: known, remove, move, add, at", vec![2, 0, 1]),
+    ];
+    for (body, status, said, after) in cases {
+        let answer = change(&body);
+        let short: String = body.to_string().chars().take(80).collect();
+        assert_eq!(answer.status, status, "{short}: {}", answer.text());
+        assert!(answer.text().contains(said), "{short}: {}", answer.text());
+        assert_eq!(songs(), after, "{short}");
+    }
+}

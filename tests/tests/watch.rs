@@ -242,6 +242,79 @@ fn a_file_that_moves_in_any_way_keeps_its_id_and_its_star() {
     }
 }
 
+/// Songs that take the names of others: the file, where its song is afterwards and how long that is, in seconds.
+const RENAMED: [(&str, &str, u32); 9] = [
+    ("s/one.wav", "s/two.wav", 2),
+    ("s/two.wav", "s/one.wav", 3),
+    ("a/three.wav", "b/four.wav", 4),
+    ("b/four.wav", "a/three.wav", 5),
+    ("t/five.wav", "t/six.wav", 6),
+    ("t/six.wav", "t/seven.wav", 7),
+    ("t/seven.wav", "t/five.wav", 8),
+    ("o/eight.wav", "o/nine.wav", 9),
+    ("w/ten.wav", "w/ten.wav", 10),
+];
+/// How long the song is that takes the name of the last one that left it.
+const NEW: u32 = 11;
+
+#[test]
+fn a_song_keeps_its_id_and_its_star_where_files_take_the_names_of_others() {
+    for config in ["", "[scan]\nwatch = false\nrescan_ms = 500\n"] {
+        let music = Music::with(&[]);
+        RENAMED.iter().for_each(|(file, _, seconds)| music.put(file, *seconds));
+        let server = music.serve(RENAMED.len(), config);
+        eventually("the first scan ends", WITHIN, || count(&server) == Some(RENAMED.len() as u64));
+        // By their lengths: the title of each, its id, and whether it has a star.
+        let by_length = || -> BTreeMap<u64, (String, String, bool)> {
+            let of = |(title, song): (&String, &Value)| {
+                let id = song["id"].as_str().expect("an id").to_owned();
+                (
+                    song["duration"].as_u64().expect("a length"),
+                    (title.clone(), id, song["starred"].is_string()),
+                )
+            };
+            songs(&server).iter().map(of).collect()
+        };
+        for (_, id, _) in by_length().values() {
+            server.subsonic("star", &format!("id={id}"));
+        }
+        let before = by_length();
+
+        let aside = |file: &str| music.folder.path().join(file.replace('/', " "));
+        let renamed = RENAMED.iter().filter(|(from, to, _)| from != to);
+        for (from, ..) in renamed.clone() {
+            fs::rename(music.at(from), aside(from)).expect("a move");
+        }
+        for (from, to, _) in renamed {
+            fs::rename(aside(from), music.at(to)).expect("a move");
+        }
+        music.put("o/eight.wav", NEW);
+        // A tagger that writes a file anew and puts it in the place of the old one.
+        fs::write(aside("w/ten.wav"), tagged(10, "Jazz")).expect("a file");
+        fs::rename(aside("w/ten.wav"), music.at("w/ten.wav")).expect("a move");
+
+        let title = |file: &str| file[2..].trim_end_matches(".wav").to_owned();
+        eventually("all are where they are now", WITHIN, || {
+            let now = by_length();
+            now.get(&u64::from(NEW)).is_some_and(|song| song.0 == "eight")
+                && songs(&server)["ten"]["genre"] == "Jazz"
+                && RENAMED.iter().all(|(_, to, seconds)| {
+                    now.get(&u64::from(*seconds)).is_some_and(|song| song.0 == title(to))
+                })
+        });
+        eventually("the scan ends", WITHIN, || count(&server) == Some(RENAMED.len() as u64 + 1));
+        let after = by_length();
+        for (from, to, seconds) in RENAMED {
+            let seconds = u64::from(seconds);
+            assert_eq!(before[&seconds].0, title(from));
+            let expected = (title(to), before[&seconds].1.clone(), true);
+            assert_eq!(after[&seconds], expected, "{from}, {config:?}");
+        }
+        let (_, new, has_star) = &after[&u64::from(NEW)];
+        assert!(!has_star && before.values().all(|(_, id, _)| id != new), "a song of its own, {config:?}");
+    }
+}
+
 /// A scan tells how far it is, and ends its events with itself.
 fn followed(server: &Server) {
     let bearer = server.admin.bearer();

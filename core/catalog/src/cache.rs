@@ -18,6 +18,7 @@ use crate::model::UnixMs;
 
 mod answers;
 mod file;
+mod kinds;
 mod purges;
 mod rows;
 mod select;
@@ -25,6 +26,7 @@ mod select;
 mod tests;
 
 pub use answers::{Answer, Answers};
+pub use kinds::Kind;
 pub use purges::AskedPurge;
 pub use rows::{ByFile, ByUse, Row, slot_of};
 use rows::{FORMER, GET, PUT, RawRow, bytes_of, signed, unwritable};

@@ -11,6 +11,8 @@ pub enum ErrorKind {
     NotFound,
     /// A name or a path is taken.
     Exists,
+    /// It is not what the caller knows any more: somebody changed it meanwhile.
+    Changed,
     /// A short id fits more than one thing that the viewer may see.
     Ambiguous,
     /// The caller sent what can never be right: a bad name, a rating of 6.
@@ -77,6 +79,7 @@ impl Error {
         match self.kind {
             ErrorKind::NotFound
             | ErrorKind::Exists
+            | ErrorKind::Changed
             | ErrorKind::Ambiguous
             | ErrorKind::Invalid
             | ErrorKind::NotAllowed
@@ -95,6 +98,7 @@ impl Error {
         match self.kind {
             ErrorKind::NotFound => "not found",
             ErrorKind::Exists
+            | ErrorKind::Changed
             | ErrorKind::Ambiguous
             | ErrorKind::Invalid
             | ErrorKind::NotAllowed
@@ -110,6 +114,7 @@ impl fmt::Display for Error {
         let what = match self.kind {
             ErrorKind::NotFound => "not found",
             ErrorKind::Exists => "exists already",
+            ErrorKind::Changed => "changed meanwhile",
             ErrorKind::Ambiguous => "ambiguous",
             ErrorKind::Invalid => "invalid",
             ErrorKind::NotAllowed => "not allowed",

@@ -30,5 +30,5 @@ pub use database::{
 pub use error::{Error, ErrorKind};
 pub use fold::ARTICLES;
 pub use model::*;
-pub use sign_in::{How, Identity, Refusal, Seal, SignIn, Visit};
+pub use sign_in::{How, Identity, Opened, Refusal, Seal, SignIn, Visit};
 pub use weight::{Weight, is_cut};

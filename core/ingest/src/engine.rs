@@ -167,6 +167,12 @@ impl Ingest {
         Some(Far { received_bytes: entry.offset(), is_held: entry.is_held() })
     }
 
+    /// A number that is another one when an open upload of this user, or of anybody, has come further, has begun to be sent, or
+    /// is sent no longer. It asks nobody but memory.
+    pub fn print(&self, whose: Option<UserId>) -> u64 {
+        self.0.table.print(whose)
+    }
+
     /// Takes an upload, alone, to send bytes for it. A request that has it now is ended: what it received is synced
     /// first, which takes a second at most.
     ///

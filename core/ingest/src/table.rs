@@ -6,6 +6,7 @@
 //! moment: then the thread parks it when its work is done.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -396,6 +397,19 @@ impl Table {
             if open { progress.received_bytes } else { 0 }
         };
         lock(&self.entries).values().map(bytes).sum()
+    }
+
+    /// Changes whenever an open upload of this user, or of anybody, comes further, begins to be sent or is sent no longer.
+    pub(crate) fn print(&self, whose: Option<UserId>) -> u64 {
+        let entries = lock(&self.entries);
+        let seen = entries.values().filter(|entry| whose.is_none_or(|owner| entry.owner == owner));
+        let print = |entry: &Arc<Entry>| {
+            let mut hasher = DefaultHasher::new();
+            (entry.id, entry.offset(), entry.is_held()).hash(&mut hasher);
+            hasher.finish()
+        };
+        // Their order in the table means nothing.
+        seen.map(print).fold(0, u64::wrapping_add)
     }
 
     /// All entries at this moment.

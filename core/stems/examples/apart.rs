@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use stems::engine::{EngineName, MaskExtension};
-use stems::models::{Cache, Folder, Wish};
+use stems::models::{Folder, Wish};
 use stems::{Depth, Encoding, Error, ErrorKind};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,19 +19,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let folder = Folder::new(word(2));
     let choice = folder.choose(&wish)?;
-    let cache = Cache::new(folder, u64::MAX, Duration::MAX, Vec::new());
     println!("{} bytes reserved", choice.reserve_bytes());
     std::fs::create_dir_all(word(1))?;
     let threads = word(6).parse().unwrap_or(1);
+    let mut weights = None;
     for _ in 0..word(7).parse().unwrap_or(1) {
         let began = Instant::now();
-        let weights = cache.weights(&choice, began)?;
+        if weights.is_none() {
+            weights = choice.weights(&folder)?;
+        }
         println!("loaded in {:?}", began.elapsed());
         let mut sound = stems::open(File::open(word(0))?, None)?;
         let done = stems::separate(
             sound.as_mut(),
             &choice,
-            weights,
+            weights.clone(),
             threads,
             &mut |stem, expected| {
                 let file = File::create(format!("{}/{stem}.wav", word(1)))

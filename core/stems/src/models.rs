@@ -1,9 +1,8 @@
 //! Models: which there are, the folder they are in, and what reads them.
 //!
 //! [`MODELS`] is the list of those that are known. A [`Folder`] has those that are installed and chooses one for a [`Wish`]; the
-//! [`Choice`] says what it will need before anything is loaded. A [`Cache`] keeps loaded ones between songs.
+//! [`Choice`] says what it will need before anything is loaded, and loads its [`Weights`], which any number of songs may use.
 
-mod cache;
 mod checkpoint;
 mod choice;
 mod folder;
@@ -13,7 +12,6 @@ mod source;
 mod tests;
 mod weights;
 
-pub use cache::Cache;
 pub use checkpoint::{Checkpoint, Tensor};
 pub use choice::{Choice, Wish};
 pub use folder::{Consent, Folder, Installed};

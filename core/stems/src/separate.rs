@@ -21,7 +21,7 @@ pub struct Separated {
     pub summary: Summary,
 }
 
-/// Takes a song apart as was chosen, with the weights that the choice needs ([`Cache::weights`](crate::models::Cache::weights)).
+/// Takes a song apart as was chosen, with the weights that the choice needs ([`Choice::weights`]).
 ///
 /// `sink` is asked once for each stem where it goes, with the number of samples that it will have if the song says how long it is;
 /// [`Encoding::sink`](crate::Encoding::sink) makes one of anything that can be written. `watch` is as in [`split()`]. Nothing is whole before this

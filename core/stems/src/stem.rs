@@ -42,6 +42,16 @@ impl Stem {
             _ => None,
         }
     }
+
+    /// A set, and behind it the accompaniment where it has none: everything of it but the vocals.
+    pub(crate) fn with_accompaniment(set: &'static [Stem]) -> &'static [Stem] {
+        use Stem::{Accompaniment, Bass, Drums, Other, Piano, Vocals};
+        match set.len() {
+            4 => &[Vocals, Drums, Bass, Other, Accompaniment],
+            5 => &[Vocals, Drums, Bass, Piano, Other, Accompaniment],
+            _ => set,
+        }
+    }
 }
 
 impl fmt::Display for Stem {

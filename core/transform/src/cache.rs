@@ -21,8 +21,8 @@ use budget::limits::{
 };
 use budget::{BoundedMap, Budget, Permit, Pool};
 use catalog::UnixMs;
-pub use catalog::cache::Select;
 use catalog::cache::{Index, Row, slot_of};
+pub use catalog::cache::{Kind, Select};
 use store::{DataFolder, Hold as AnyHold, RenditionId, Renditions, Source};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -290,6 +290,14 @@ impl Cache {
     pub fn taken(&self) -> (u64, usize) {
         let books = self.books();
         (books.taken_bytes(), books.entries())
+    }
+
+    /// How much is kept of each kind, as it was written down last.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn kinds(&self) -> Result<Vec<Kind>, Error> {
+        Ok(self.0.index.kinds().await?)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {

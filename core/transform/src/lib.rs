@@ -36,7 +36,7 @@ mod worker;
 
 pub use argv::{Argv, Input, Light};
 pub use cache::{
-    Cache, CacheSettings, Entry, Filling, Lifetimes, Made, OnPurge, Purged, Room, Select, ask_to_purge,
+    Cache, CacheSettings, Entry, Filling, Kind, Lifetimes, Made, OnPurge, Purged, Room, Select, ask_to_purge,
     purge_unserved,
 };
 pub use child::{

@@ -112,6 +112,12 @@ impl Part {
         done.map_err(|_| Error::new(ErrorKind::Gone, "the server stops"))?
     }
 
+    /// Whether it is no larger than this, as far as its head tells.
+    fn is_within(&self, edge: Edge) -> Result<bool, Error> {
+        let edge = u32::from(edge.pixels());
+        Ok(self.told().is_ok_and(|((width, height), ..)| width.max(height) <= edge))
+    }
+
     /// How wide and high it is, how many bytes are decoded of it, and how many more the decoder gathers before.
     fn told(&self) -> Result<((u32, u32), u64, u64), Error> {
         let reader = self.reader()?;

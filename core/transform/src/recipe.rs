@@ -25,7 +25,7 @@ pub use stem::Stem;
 
 /// How renditions are encoded. It is part of every key: another number makes what was kept under the old one unfindable.
 // format: part of each key in the cache
-const PROFILE: u32 = 2;
+const PROFILE: u32 = 3;
 
 /// A derivation of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -22,7 +22,7 @@ use crate::answer;
 use crate::error::Refused;
 use crate::face::{Face, now_ms};
 use crate::jobs::JobAnswer;
-use crate::purge::{Purge, PurgeAnswer};
+use crate::purge::{CacheAnswer, Purge, PurgeAnswer};
 use crate::sign::{Signed, is_lifetime};
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
@@ -41,6 +41,7 @@ pub struct Route {
 enum What {
     Sign,
     Purge,
+    Cache,
     Job,
     Events,
 }
@@ -53,6 +54,7 @@ pub(crate) const JOBS: &str = "/renditions/";
 pub const ROUTES: &[Route] = &[
     Route { method: Method::POST, path: "/cdn/sign", action: Action::Transform, what: What::Sign },
     Route { method: Method::POST, path: "/cdn/purge", action: Action::Administer, what: What::Purge },
+    Route { method: Method::GET, path: "/cdn/cache", action: Action::Administer, what: What::Cache },
     Route { method: Method::GET, path: "/renditions/{key}", action: Action::Knock, what: What::Job },
     Route {
         method: Method::GET,
@@ -128,6 +130,7 @@ impl Face {
         match what {
             What::Sign => sign(self, &self.form(head, body).await?, who),
             What::Purge => purge(self, &self.form(head, body).await?).await,
+            What::Cache => kept(self).await,
             What::Job => job(self, key_of(head)?).await,
             What::Events => events(self, key_of(head)?, head).await,
         }
@@ -187,6 +190,19 @@ async fn purge(face: &Face, purge: &Purge) -> Result<Response, Refused> {
         purged += face.parts.transforms.cache().purge(&select).await?;
     }
     Ok(answer::json(StatusCode::OK, &PurgeAnswer::from(purged)))
+}
+
+/// See what the cache keeps
+///
+/// How much room it has and takes, and how much is kept of each kind.
+#[utoipa::path(get, path = "/cdn/cache", tag = "renditions",
+    responses((status = 200, description = "what it keeps", body = CacheAnswer)))]
+async fn kept(face: &Face) -> Result<Response, Refused> {
+    let cache = face.parts.transforms.cache();
+    Ok(answer::json(
+        StatusCode::OK,
+        &CacheAnswer::of(cache.limit_bytes(), cache.taken(), cache.kinds().await?),
+    ))
 }
 
 /// How the making of a rendition stands

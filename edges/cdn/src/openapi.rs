@@ -21,7 +21,7 @@ pub fn openapi() -> OpenApi {
 }
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(api::sign, api::purge, api::job, api::events), modifiers(&Renditions))]
+#[openapi(paths(api::sign, api::purge, api::kept, api::job, api::events), modifiers(&Renditions))]
 struct Description;
 
 struct Renditions;

@@ -5,7 +5,7 @@ use std::fmt;
 use budget::limits::{PURGE_NAMES_MAX, RENDITION_WORD_BYTES_MAX};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use transform::{Key, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Purged, Select};
+use transform::{Key, Kind, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Purged, Select};
 use utoipa::ToSchema;
 
 use crate::address::MEDIA;
@@ -50,6 +50,44 @@ impl From<Purged> for PurgeAnswer {
     fn from(Purged { renditions, bytes }: Purged) -> Self {
         PurgeAnswer { renditions, bytes }
     }
+}
+
+/// What the cache keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct CacheAnswer {
+    /// What it may take of the disk: `cache.bytes`, or less where the disk has no room for that.
+    limit_bytes: u64,
+    /// What it takes, those in the making included.
+    taken_bytes: u64,
+    /// How many things it keeps.
+    entries: usize,
+    /// Of each kind that it keeps something of.
+    kinds: Vec<KindAnswer>,
+}
+
+/// What is kept of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct KindAnswer {
+    /// `video`, `frame`, `spritesheet`, `audio`, `waveform`, `hls`, `cover`, `captions`, `stem`, or `answer` of an origin.
+    #[schema(example = "cover")]
+    mode: String,
+    entries: u64,
+    bytes: u64,
+    /// The tag by which all of it is purged.
+    #[schema(example = "mode:cover")]
+    tag: String,
+}
+
+impl CacheAnswer {
+    pub(crate) fn of(limit_bytes: u64, (taken_bytes, entries): (u64, usize), kinds: Vec<Kind>) -> Self {
+        let shown = |Kind { mode, entries, bytes }| KindAnswer { tag: mode_tag(&mode), mode, entries, bytes };
+        CacheAnswer { limit_bytes, taken_bytes, entries, kinds: kinds.into_iter().map(shown).collect() }
+    }
+}
+
+/// By what everything of a kind is purged.
+pub(crate) fn mode_tag(mode: &str) -> String {
+    format!("mode:{mode}")
 }
 
 impl Purge {

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, header};
-use catalog::{Identity, Refusal, SignIn};
+use catalog::{Identity, Opened, Refusal, SignIn, UnixMs, UserId};
 use data_encoding::HEXLOWER_PERMISSIVE;
+use jiff::Timestamp;
 
 use crate::error::{Error, ErrorKind};
-use crate::params::Params;
+use crate::params::{self, Params};
 
 /// What a request brings as proof.
 #[derive(PartialEq, Eq)]
@@ -36,6 +37,26 @@ pub(crate) async fn identify(
             other => other.into(),
         }),
     }
+}
+
+/// Proves by a signed link, to the picture of `id`, in whose name it is asked for.
+pub(crate) async fn by_link(sign_in: &SignIn, params: &Params, signature: &str) -> Result<Identity, Error> {
+    let wrong = || {
+        Error::new(
+            ErrorKind::WrongLogin,
+            "This link has expired, or is not one that we signed; ask for a new one",
+        )
+    };
+    let item = params::item(&params.text("id")?).ok_or_else(wrong)?;
+    let user: UserId = params.text("user")?.parse().map_err(|_| wrong())?;
+    let expires: UnixMs = params.text("expires")?.parse().map_err(|_| wrong())?;
+    let now = Timestamp::now().as_millisecond();
+    sign_in.link(Opened::Picture(item), user, expires, signature, now).await.map_err(
+        |refusal| match refusal {
+            Refusal::Wrong => wrong(),
+            other => other.into(),
+        },
+    )
 }
 
 /// Which of the three ways the parameters take; two at once is error 43.

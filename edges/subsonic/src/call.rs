@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Response, Uri};
+use budget::limits::LINK_MS;
 use catalog::access::judge;
-use catalog::{Action, Catalog, Identity, User, Verdict, Viewer};
+use catalog::{Action, Catalog, Identity, Item, Opened, User, Verdict, Viewer};
+use jiff::Timestamp;
 use serde::Serialize;
 use store::FolderId;
 use stream::{Client, Peer};
@@ -64,12 +66,19 @@ impl Call {
         &self.face.parts.catalog
     }
 
-    /// The address of a cover, with what this request signed in with, so that whoever reads the answer can show it.
-    /// There is none when the request said nothing of that in its query, or not whom it asked.
-    pub(crate) fn picture(&self, id: &str, pixels: u32) -> Option<String> {
-        let address = Some(self.address()).filter(|address| address.contains("://"))?;
-        let signed = Some(self.params.signed_query()).filter(|signed| !signed.is_empty())?;
-        Some(format!("{address}/rest/getCoverArt?id={id}&size={pixels}&{signed}"))
+    /// The address of a cover, signed in the user's name, so that whoever reads the answer can show it and learns no secret. It
+    /// is the same for half of its time, for those who keep pictures by their addresses. There is none when the request does not
+    /// say whom it asked.
+    pub(crate) fn picture(&self, item: Item, pixels: u32) -> Result<Option<String>, Error> {
+        let user = self.user()?.id;
+        let Some(address) = Some(self.address()).filter(|address| address.contains("://")) else {
+            return Ok(None);
+        };
+        let half = i64::try_from(LINK_MS / 2).unwrap_or(i64::MAX);
+        let expires = (Timestamp::now().as_millisecond() / half).saturating_add(2).saturating_mul(half);
+        let signature = self.face.parts.sign_in.sign_link(Opened::Picture(item), user, expires);
+        let query = format!("id={item}&size={pixels}&user={user}&expires={expires}&signature={signature}");
+        Ok(Some(format!("{address}/rest/getCoverArt?{query}")))
     }
 
     /// What addresses of ours begin with in this client's eyes.

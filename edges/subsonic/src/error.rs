@@ -11,6 +11,9 @@ use axum::http::StatusCode;
 use budget::Fault;
 use catalog::Refusal;
 
+/// How much of a value that is wrong is shown to whoever sent it.
+const VALUE_CHARS_SHOWN: usize = 32;
+
 /// The error codes of the protocol: 1.16.1 and the additions of OpenSubsonic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -82,6 +85,13 @@ impl Error {
     /// A parameter says something that it cannot mean.
     pub(crate) fn bad(name: &str, wanted: &str) -> Self {
         Self::new(ErrorKind::Generic, format!("Parameter {name} must be {wanted}"))
+    }
+
+    /// The same, of a parameter that says this.
+    pub(crate) fn bad_value(name: &str, value: &str, wanted: &str) -> Self {
+        let start: String = value.chars().take(VALUE_CHARS_SHOWN).collect();
+        let more = if start.len() < value.len() { "…" } else { "" };
+        Self::new(ErrorKind::Generic, format!("Parameter {name} must be {wanted}, and is {start:?}{more}"))
     }
 
     /// Something is not there, or not for this user's eyes.
@@ -191,7 +201,7 @@ impl From<catalog::Error> for Error {
         match error.kind() {
             Kind::NotFound => Self::not_found("Not found"),
             Kind::NotAllowed => Self::new(ErrorKind::NotAllowed, error.public().to_owned()),
-            Kind::Exists | Kind::Ambiguous | Kind::Invalid | Kind::Quota => {
+            Kind::Exists | Kind::Changed | Kind::Ambiguous | Kind::Invalid | Kind::Quota => {
                 Self::new(ErrorKind::Generic, error.public().to_owned())
             }
             Kind::Busy => Error {

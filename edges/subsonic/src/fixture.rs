@@ -325,6 +325,7 @@ impl House {
                 part(Part::Performer, "Newt", Some("oboe")),
             ],
             disc_title: Some("Night".into()),
+            audio_md5: None,
             track: TrackDetails {
                 bpm: Some(128),
                 comment: Some("two & two".into()),

@@ -71,6 +71,7 @@ const NAMES: &[&str] = &[
     "rating",
     "s",
     "shareRole",
+    "signature",
     "size",
     "songCount",
     "songId",
@@ -91,13 +92,11 @@ const NAMES: &[&str] = &[
     "u",
     "uploadRole",
     "url",
+    "user",
     "username",
     "v",
     "videoConversionRole",
 ];
-
-/// The parameters that say who asks.
-const SIGNING: &[&str] = &["apiKey", "c", "p", "s", "t", "u", "v"];
 
 /// What a request asks with: the texts as they came. They are read anew for each parameter, so that nothing is held
 /// beside them, however many pairs they have.
@@ -119,13 +118,6 @@ impl Params {
     #[cfg(test)]
     pub(crate) fn parse(query: &str) -> Self {
         Params { target: Some(format!("/?{query}").parse().unwrap()), ..Params::default() }
-    }
-
-    /// What the query signs in with, as it came; nothing of a form.
-    pub(crate) fn signed_query(&self) -> String {
-        let query = self.target.as_ref().and_then(PathAndQuery::query).unwrap_or_default();
-        let signs = |pair: &&str| SIGNING.iter().any(|name| is_named(name_of(pair.as_bytes()), name));
-        query.split('&').filter(signs).collect::<Vec<_>>().join("&")
     }
 
     /// Adds the pairs of a form, without those that nobody reads.
@@ -197,7 +189,9 @@ impl Params {
     /// The same without a default.
     pub(crate) fn optional_number(&self, name: &str) -> Result<Option<u64>, Error> {
         self.get(name)
-            .map(|text| text.parse::<u64>().map_err(|_| Error::bad(name, "a whole number of 0 or more")))
+            .map(|text| {
+                text.parse::<u64>().map_err(|_| Error::bad_value(name, &text, "a whole number of 0 or more"))
+            })
             .transpose()
             .map(|number| number.map(|n| n.min(i64::MAX as u64)))
     }
@@ -224,7 +218,7 @@ impl Params {
             None => Ok(None),
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
-            Some(_) => Err(Error::bad(name, "true or false")),
+            Some(other) => Err(Error::bad_value(name, other, "true or false")),
         }
     }
 
@@ -247,7 +241,9 @@ impl Params {
     pub(crate) fn folder(&self) -> Result<Option<FolderId>, Error> {
         self.get("musicFolderId")
             .map(|text| {
-                text.parse().map(FolderId).map_err(|_| Error::bad("musicFolderId", "the number of a library"))
+                text.parse()
+                    .map(FolderId)
+                    .map_err(|_| Error::bad_value("musicFolderId", &text, "the number of a library"))
             })
             .transpose()
     }

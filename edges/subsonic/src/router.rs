@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use stream::{Client, Peer};
 
 use crate::Parts;
-use crate::auth::identify;
+use crate::auth::{by_link, identify};
 use crate::call::{Answer, Call, allow, unknown_client};
 use crate::endpoints::{
     account, annotate, bookmarks, browse, captions, discovery, hls, lists, lyrics, media, not_offered,
@@ -33,6 +33,8 @@ pub struct Route {
     pub action: Action,
     /// Why it is answered with an error by this server, if it is: what is not offered has a row all the same.
     pub refusal: Option<&'static str>,
+    /// Whether a signed link in the query may stand for a sign-in.
+    pub by_link: bool,
     handler: Handler,
 }
 
@@ -43,6 +45,7 @@ macro_rules! route {
             name: $name,
             action: Action::$action,
             refusal: None,
+            by_link: false,
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -55,6 +58,7 @@ macro_rules! refused {
             name: $name,
             action: Action::$action,
             refusal: Some($refusal),
+            by_link: false,
             handler: |call| Box::pin(not_offered::refuse(call, $refusal)),
         }
     };
@@ -143,7 +147,7 @@ pub const ROUTES: &[Route] = &[
     route!("getTranscodeDecision", Listen, transcoding::decision),
     route!("getTranscodeStream", Listen, transcoding::transcode_stream),
     route!("download", Listen, media::download),
-    route!("getCoverArt", Listen, media::cover_art),
+    Route { by_link: true, ..route!("getCoverArt", Listen, media::cover_art) },
     route!("scrobble", Listen, annotate::scrobble),
     route!("star", Listen, annotate::star),
     route!("unstar", Listen, annotate::unstar),
@@ -191,17 +195,15 @@ async fn serve(face: Arc<Face>, route: &'static Route, request: Request<Body>) -
     if request.method() == Method::OPTIONS {
         return options();
     }
-    let is_head = request.method() == Method::HEAD;
     let (params, request) = match read(&face.parts, request).await {
         Ok((params, request)) => (Arc::new(params), request),
         Err((params, error)) => return refuse(route.name, &params, &error),
     };
-    let answer = match attempt(face, route, &params, request).await {
+    // The media endpoints know HEAD themselves; of all others the router takes the head.
+    match attempt(face, route, &params, request).await {
         Ok(answer) => answer,
         Err(error) => refuse(route.name, &params, &error),
-    };
-    // The media endpoints know HEAD themselves; of all others it gets the head.
-    if is_head { answer.map(|_| Body::empty()) } else { answer }
+    }
 }
 
 /// Who asks, may he, and what is the answer.
@@ -219,7 +221,11 @@ async fn attempt(
     let identity = if route.action == Action::Knock {
         None
     } else {
-        Some(identify(&face.parts.sign_in, params, &head.headers, client.address).await?)
+        let sign_in = &face.parts.sign_in;
+        Some(match params.get("signature").filter(|_| route.by_link) {
+            Some(signature) => by_link(sign_in, params, &signature).await?,
+            None => identify(sign_in, params, &head.headers, client.address).await?,
+        })
     };
     allow(identity.as_ref(), route.action)?;
     let call = Call {

@@ -18,10 +18,16 @@ pub(crate) use profile::ClientInfo;
 /// What a player plays that wants fewer bits and says no more.
 const USUAL: Encoding = Encoding::Mp3;
 
+/// Formats that other servers make and apps let people choose. Who asks for one gets what he can play by his bitrate.
+const NOT_MADE: [&str; 16] = [
+    "aiff", "alac", "ape", "avi", "flv", "mka", "mkv", "mov", "mp2", "mp4", "mpc", "wav", "webm", "wma",
+    "wmv", "wv",
+];
+
 /// How a player wants it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Anything that it can play; words that we do not know say no more.
+    /// Anything that it can play.
     #[default]
     Any,
     /// `raw`: the file as it is, whatever else is said.
@@ -31,8 +37,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    fn read(word: &str) -> Format {
-        match &*word.to_ascii_lowercase() {
+    /// A format is a preference in the protocol: one that others make and we do not is not worth a song that does not play. What
+    /// is no format at all is a mistake, of which its author hears.
+    fn read(word: &str) -> Result<Format, Error> {
+        Ok(match &*word.to_ascii_lowercase() {
             "raw" => Format::Raw,
             "mp3" => Format::Sound(Encoding::Mp3),
             "opus" => Format::Sound(Encoding::Opus),
@@ -40,8 +48,9 @@ impl Format {
             "aac" => Format::Sound(Encoding::Aac),
             "m4a" => Format::Sound(Encoding::M4a),
             "flac" => Format::Sound(Encoding::Flac),
-            _ => Format::Any,
-        }
+            other if NOT_MADE.contains(&other) => Format::Any,
+            _ => return Err(Error::bad_value("format", word, "raw, mp3, opus, ogg, aac, m4a or flac")),
+        })
     }
 }
 
@@ -55,10 +64,10 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// What `format`, `maxBitRate` and `timeOffset` say. A bitrate that is no number limits nothing.
+    /// What `format`, `maxBitRate` and `timeOffset` say.
     pub(crate) fn read(params: &Params) -> Result<Wish, Error> {
-        let format = params.get("format").map_or(Format::Any, |word| Format::read(&word));
-        let kbps_max = params.optional_number("maxBitRate").ok().flatten().unwrap_or(0);
+        let format = params.get("format").map_or(Ok(Format::Any), |word| Format::read(&word))?;
+        let kbps_max = params.number("maxBitRate", 0)?;
         let start_ms = params.number("timeOffset", 0)?.saturating_mul(1_000);
         Ok(Wish { format, kbps_max, start_ms })
     }

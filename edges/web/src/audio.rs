@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header, request};
 use axum::response::Response;
 use budget::limits;
-use catalog::{Item, TrackId, Viewer};
+use catalog::{Item, Opened, TrackId, Viewer};
 use serde::{Deserialize, Serialize};
 use stream::{Disposition, Kind, Listener, Peer, Segment};
 use transform::Shown;
@@ -200,7 +200,7 @@ pub(crate) async fn link(
     let track = app.catalog.track(&caller.identity.viewer(), id).await?;
     let user = caller.identity.user.id;
     let expires = json::now().saturating_add_unsigned(limits::LINK_MS);
-    let signature = app.sign_in.sign_link(track.id, user, expires);
+    let signature = app.sign_in.sign_link(Opened::Track(track.id), user, expires);
     let base = app.base_url.seen_by(&caller::client(&head), &head);
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("user", &user.to_string())

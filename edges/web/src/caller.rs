@@ -8,7 +8,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, request};
 use axum::response::{IntoResponse, Response};
 use budget::limits;
-use catalog::{Identity, Refusal, SignIn, TrackId, UnixMs, UserId};
+use catalog::{Identity, Opened, Refusal, SignIn, TrackId, UnixMs, UserId};
 use data_encoding::BASE64;
 use stream::Client;
 
@@ -188,9 +188,11 @@ async fn by_link(app: &App, head: &mut request::Parts) -> Result<Identity, Error
     if expires <= now {
         return Err(Error::new(Code::LinkExpired, "this link has expired").hint(ASK_AGAIN));
     }
-    app.sign_in.link(track, user, expires, &signature, now).await.map_err(|refusal| match refusal {
-        Refusal::Wrong => wrong(),
-        other => other.into(),
+    app.sign_in.link(Opened::Track(track), user, expires, &signature, now).await.map_err(|refusal| {
+        match refusal {
+            Refusal::Wrong => wrong(),
+            other => other.into(),
+        }
     })
 }
 

@@ -22,7 +22,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Range, Content-Le
 /// The same, and what our own API and renditions say in headers.
 const EXPOSED_LISTED: HeaderValue = HeaderValue::from_static(
     "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time, Cache-Status, \
-     Location, X-Derivative, X-Param-Warnings",
+     Location, X-Derivative, X-Param-Warnings, X-Stems-Engine, X-Stems-Note",
 );
 /// The same, and what the protocols of uploads say in headers.
 const EXPOSED_UPLOADS: HeaderValue = HeaderValue::from_static(

@@ -34,6 +34,7 @@ pub(crate) enum Code {
     BodyStalled,
     TooSlow,
     Exists,
+    Changed,
     Ambiguous,
     OffsetConflict,
     TakenOver,
@@ -72,6 +73,7 @@ impl Code {
             Code::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Code::BodyStalled => (StatusCode::REQUEST_TIMEOUT, "body_stalled"),
             Code::Exists => (StatusCode::CONFLICT, "exists"),
+            Code::Changed => (StatusCode::CONFLICT, "changed"),
             Code::Ambiguous => (StatusCode::CONFLICT, "ambiguous"),
             Code::OffsetConflict => (StatusCode::CONFLICT, "offset_conflict"),
             Code::TakenOver => (StatusCode::CONFLICT, "taken_over"),
@@ -251,6 +253,9 @@ impl From<catalog::Error> for Error {
                 Error::new(Code::NotFound, "there is no such thing here, or it is not yours to see")
             }
             ErrorKind::Exists => Error::new(Code::Exists, shown),
+            ErrorKind::Changed => {
+                Error::new(Code::Changed, shown).hint("read it again, and change what it is now")
+            }
             ErrorKind::Ambiguous => Error::new(Code::Ambiguous, shown),
             ErrorKind::Invalid => Error::new(Code::Invalid, shown),
             ErrorKind::NotAllowed => Error::new(Code::NotAllowed, shown),

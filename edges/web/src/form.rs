@@ -357,6 +357,15 @@ pub(crate) fn boundary(headers: &HeaderMap) -> Result<String, Error> {
     })
 }
 
-pub(crate) fn broken(_: multer::Error) -> Error {
-    Error::new(Code::Invalid, "the form is broken, or broke off")
+pub(crate) fn broken(error: multer::Error) -> Error {
+    let text = match error {
+        multer::Error::ReadHeaderFailed(_)
+        | multer::Error::DecodeHeaderName { .. }
+        | multer::Error::DecodeHeaderValue { .. } => {
+            "the head of a part cannot be read: neither a file name nor anything else in it may contain a control character or \
+             a line break"
+        }
+        _ => "the form is broken, or broke off",
+    };
+    Error::new(Code::Invalid, text)
 }

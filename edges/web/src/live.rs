@@ -2,7 +2,8 @@
 //!
 //! Everybody hears when what lists show has changed, when his session has ended, what of his goes on, and how it ended. Admins
 //! hear what goes on of everybody's, and how the server stands. What did not change is not said again, and nothing is kept for
-//! whoever is slow: each look tells how things are then.
+//! whoever is slow: each look tells how things are then. The database is asked only after somebody wrote to it: a thousand
+//! pages on which nothing happens cost it nothing.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -29,8 +30,8 @@ use crate::error::Error;
 use crate::events::{HEARTBEAT, X_ACCEL_BUFFERING, text};
 use crate::scan::ScanAnswer;
 use crate::stems::{self, ModelAnswer};
-use crate::under_way::{UnderWayAnswer, whose};
-use crate::{App, json};
+use crate::under_way::{UnderWayAnswer, Wanted, whose};
+use crate::{App, json, streams};
 
 /// How the server stands: the memory that it may have, and who has it.
 #[derive(Serialize, ToSchema)]
@@ -137,6 +138,9 @@ pub(crate) async fn follow(
         under_way: Said::default(),
         ended: Said::default(),
         changed: app.catalog.changed().await?,
+        known: None,
+        going: (0, 0),
+        moved: None,
         next: Instant::now(),
         quiet_since: Instant::now(),
         over: false,
@@ -164,6 +168,12 @@ struct Listening {
     ended: Said,
     /// When the lists changed that he knows.
     changed: UnixMs,
+    /// The number of the news that he has, and since when; none when he has yet to be told how things are.
+    known: Option<(u64, Instant)>,
+    /// How many uploads and jobs go on of what he sees.
+    going: (u64, u64),
+    /// By which it is known again how far what goes on was, as far as memory tells.
+    moved: Option<u64>,
     next: Instant,
     quiet_since: Instant,
     over: bool,
@@ -192,6 +202,13 @@ async fn next(mut listening: Listening) -> Option<(Result<Bytes, Infallible>, Li
     None
 }
 
+/// By which something is known again.
+fn print(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// By which an event is known again that was said last of its kind.
 #[derive(Default)]
 struct Said(u64);
@@ -199,9 +216,7 @@ struct Said(u64);
 impl Said {
     /// Adds an event, unless it is the one that was said last.
     fn say(&mut self, event: &[u8], events: &mut Vec<u8>) {
-        let mut hasher = DefaultHasher::new();
-        event.hash(&mut hasher);
-        let print = hasher.finish();
+        let print = print(&event);
         if std::mem::replace(&mut self.0, print) != print {
             events.extend_from_slice(event);
         }
@@ -210,29 +225,53 @@ impl Said {
 
 impl Listening {
     async fn look(&mut self, events: &mut Vec<u8>) {
-        if self.is_signed_out().await {
+        // Taken before anything is read: what is written meanwhile is news at the next look.
+        let news = self.app.catalog.news();
+        let anew = Duration::from_millis(limits::LIVE_ANEW_MS);
+        let is_news = self.known.is_none_or(|(known, since)| known != news || since.elapsed() >= anew);
+        if is_news && self.is_signed_out().await {
             self.over = true;
             events.extend_from_slice(b"event: signed_out\ndata: {}\n\n");
             return;
         }
-        // A database that is busy is asked again at the next look.
-        if let Ok(changed) = self.app.catalog.changed().await
-            && changed != self.changed
-        {
+        // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
+        let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else { return };
+        if is_news {
+            // A database that is busy is asked again at the next look.
+            self.known = self.hear(events).await.ok().map(|()| (news, Instant::now()));
+        }
+        self.follow(is_news, events).await;
+        if self.whose.is_none() {
+            events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
+        }
+    }
+
+    /// What the database tells.
+    async fn hear(&mut self, events: &mut Vec<u8>) -> Result<(), Error> {
+        let changed = self.app.catalog.changed().await?;
+        if changed != self.changed {
             self.changed = changed;
             let answer = LibraryChangedAnswer { changed: json::moment(changed) };
             events.extend_from_slice(&text(Some("library"), &answer));
         }
-        // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
-        let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else { return };
-        if let Ok(ended) = EndedAnswer::of(&self.app, self.user).await {
-            self.ended.say(&text(Some("ended"), &ended), events);
+        self.going = self.app.catalog.under_way(self.whose).await?;
+        let ended = EndedAnswer::of(&self.app, self.user).await?;
+        self.ended.say(&text(Some("ended"), &ended), events);
+        Ok(())
+    }
+
+    /// What goes on, if anything of it is another than before.
+    async fn follow(&mut self, is_news: bool, events: &mut Vec<u8>) {
+        let wanted = Wanted { whose: self.whose, after: None, rows: limits::LIVE_ROWS_MAX };
+        let streams = text(None, &streams::page(&self.app, &wanted));
+        let moved = Some(print(&(streams, self.app.ingest.print(self.whose))));
+        if !is_news && moved == self.moved {
+            return;
         }
-        if let Ok(under_way) = UnderWayAnswer::of(&self.app, self.whose, limits::LIVE_ROWS_MAX).await {
+        let told = UnderWayAnswer::of(&self.app, self.whose, self.going, limits::LIVE_ROWS_MAX).await;
+        self.moved = moved.filter(|_| told.is_ok());
+        if let Ok(under_way) = told {
             self.under_way.say(&text(Some("under_way"), &under_way), events);
-        }
-        if self.whose.is_none() {
-            events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
         }
     }
 

@@ -45,7 +45,7 @@ use crate::{
         stems::separate, stems::status, stems::result, stems::events, stems::cancel,
         stems::list, stems::split, stems::file, stems::list_models, stems::clear_models,
         playlists::list, playlists::create, playlists::read, playlists::change, playlists::remove, playlists::songs,
-        playlists::export,
+        playlists::change_songs, playlists::export,
         streams::list, streams::end, scan::status, scan::follow, scan::start,
     ),
     components(schemas(ErrorAnswer, ErrorWords)),

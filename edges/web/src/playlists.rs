@@ -3,6 +3,7 @@
 mod export;
 mod import;
 mod m3u;
+mod songs;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +23,13 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::json::{self, Asked, Fields, Form, Id};
-use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
+use crate::tracks::{self, PageQuery};
 
 pub(crate) use export::{__path_export, export};
 pub(crate) use import::ImportAnswer;
+pub(crate) use songs::{
+    __path_change as __path_change_songs, __path_list as __path_songs, change as change_songs, list as songs,
+};
 
 /// A playlist.
 #[derive(Serialize, ToSchema)]
@@ -103,26 +107,6 @@ pub(crate) async fn list(
 ) -> Result<Response, Error> {
     let read = async |viewer: &Viewer, offset, rows| app.catalog.playlists(viewer, offset, rows).await;
     tracks::page_by_offset("playlists", &app, &caller, &query, read, PlaylistAnswer::of).await
-}
-
-/// List the songs of a playlist
-///
-/// One page of them, in their order: those that the caller sees, or that its rules find for him.
-#[utoipa::path(get, path = "/playlists/{id}/tracks", tag = "playlists",
-    params(("id" = String, Path, example = "pl-3"), PageQuery),
-    responses((status = 200, description = "a page", body = TracksAnswer)))]
-pub(crate) async fn songs(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Id(id): Id<PlaylistId>,
-    Asked(query): Asked<PageQuery>,
-) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, offset, rows| {
-        // A list that the caller does not see has no songs either, and is not found.
-        app.catalog.playlist_rules(viewer, id).await?;
-        app.catalog.playlist_tracks(viewer, id, offset, rows).await
-    };
-    tracks::page_by_offset("tracks", &app, &caller, &query, read, TrackAnswer::from).await
 }
 
 /// Read a playlist
@@ -246,7 +230,7 @@ pub(crate) struct PlaylistForm {
     comment: Option<String>,
     /// Whether everyone sees it.
     public: Option<bool>,
-    /// Songs in the place of those that are in it. A playlist with rules has none of its own.
+    /// Songs in the place of those that are in it, at most 10,000; `PATCH /playlists/{id}/tracks` changes some of them. A playlist with rules has none of its own.
     #[schema(value_type = Option<Vec<String>>)]
     tracks: Option<Vec<Song>>,
     /// Rules in the place of those that it has. A playlist with songs of its own has none.
@@ -278,6 +262,7 @@ pub(crate) async fn change(
         public: form.public,
         songs: form.tracks.map_or(SongsChange::Keep, |songs| SongsChange::Replace(ids(songs))),
         rules: form.rules,
+        known: None,
     };
     app.catalog.change_playlist(&caller.identity.managing(), id, &change).await?;
     one(&app, &caller.identity.viewer(), id, StatusCode::OK).await

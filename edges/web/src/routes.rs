@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Method;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use catalog::Action;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Detail, Error};
 use crate::gate::Gate;
 use crate::{
     App, account, albums, annotations, artists, audio, browse, events, form, front, health, letters, live,
@@ -25,7 +26,7 @@ pub struct Route {
     pub action: Action,
     /// Whether a signed link in the query may stand for a sign-in.
     pub by_link: bool,
-    /// Whether it is the audio platform's own path, whose errors are `{"detail"}`.
+    /// Whether it is the audio platform's or the splitter's own path, whose errors are `{"detail"}`.
     pub platforms: bool,
     /// Whether it is one of the splitter's own, which `stems.public` opens to strangers.
     pub strangers: bool,
@@ -165,6 +166,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(PATCH, "/playlists/{id}", LISTEN, |m| on(m, playlists::change)),
     Route::new(DELETE, "/playlists/{id}", LISTEN, |m| on(m, playlists::remove)),
     Route::new(GET, "/playlists/{id}/tracks", LISTEN, |m| on(m, playlists::songs)),
+    Route::new(PATCH, "/playlists/{id}/tracks", LISTEN, |m| on(m, playlists::change_songs)),
     Route::new(GET, "/playlists/{id}/m3u8", LISTEN, |m| on(m, playlists::export)),
     Route::of_platform(POST, "/tracks/", UPLOAD, |m| on(m, form::upload)),
     Route::of_platform(GET, "/tracks/uploads/{id}/progress", UPLOAD, |m| on(m, events::progress)),
@@ -187,7 +189,7 @@ pub static ROUTES: &[Route] = &[
     Route::of_platform(GET, "/tracks/{id}/stems", LISTEN, |m| on(m, stems::list)),
     Route::of_platform(POST, "/tracks/{id}/stems", TRANSFORM, |m| on(m, stems::split)),
     Route::of_platform(GET, "/tracks/{id}/stems/{file}", LISTEN, |m| on(m, stems::file)),
-    Route::new(GET, "/models/cache", ADMIN, |m| on(m, stems::list_models)),
+    Route::of_platform(GET, "/models/cache", ADMIN, |m| on(m, stems::list_models)),
     Route::of_platform(DELETE, "/models/cache", ADMIN, |m| on(m, stems::clear_models)),
     Route::new(GET, "/audio/{file_id}", LISTEN, |m| on(m, media::audio)),
     Route::new(GET, "/images/{file_id}", LISTEN, |m| on(m, media::image)),
@@ -222,11 +224,24 @@ fn filter(method: &Method) -> MethodFilter {
 }
 
 /// Nothing is there.
-async fn unknown_path() -> Error {
-    Error::new(Code::NotFound, "nothing is here").hint("the API is described at /openapi.json")
+async fn unknown_path(uri: Uri) -> Response {
+    let error = Error::new(Code::NotFound, "nothing is here").hint("the API is described at /openapi.json");
+    in_words_of(&uri, error)
 }
 
 /// Something is there, but not for this method; axum adds `Allow`.
-async fn wrong_method() -> Error {
-    Error::new(Code::MethodNotAllowed, "this path has no such method; the header Allow names those it has")
+async fn wrong_method(uri: Uri) -> Response {
+    let text = "this path has no such method; the header Allow names those it has";
+    in_words_of(&uri, Error::new(Code::MethodNotAllowed, text))
+}
+
+/// An error that no route of the table gave, in the words of those at or above this path.
+fn in_words_of(uri: &Uri, error: Error) -> Response {
+    let is_at_or_below = |route: &Route| {
+        let mut parts = uri.path().split('/');
+        let mut expected = route.path.split('/');
+        expected.all(|part| parts.next().is_some_and(|found| part == found || part.starts_with('{')))
+    };
+    let is_platforms = ROUTES.iter().filter(|route| route.platforms).any(is_at_or_below);
+    if is_platforms { Detail::from(error).into_response() } else { error.into_response() }
 }

@@ -1,5 +1,5 @@
 // What listeners do: play, keep, sort, find.
-import { TAP, go, loudest, open, place, signIn, told, until } from './page-window.mjs'
+import { TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
 
 export const listening = {
   /** A listener signs in, plays, seeks to the end of a long song, searches, stars, and works with a playlist by keys alone. */
@@ -98,6 +98,53 @@ export const listening = {
     return { during, heard: await loudest(page), most: await page.evaluate(() => globalThis.most) }
   },
 
+  /** A playlist of many thousands is scrolled through, and a song of it moved, without the rest being held or sent. */
+  async endless() {
+    const page = await open({}, (what) => /409/.test(what))
+    const tools = await page.context().newCDPSession(page)
+    await tools.send('Network.enable')
+    const weigh = await weight(page)
+    await signIn(page)
+    await go(page, `playlist/${told.playlist}`)
+    await page.locator('.track').first().waitFor()
+    const before = await weigh(true)
+    const high = await page.evaluate(() => document.documentElement.scrollHeight)
+    let rows = 0
+    for (const share of [0.1, 0.25, 0.5, 0.75, 1]) {
+      await page.evaluate((top) => scrollTo(0, top), share * high)
+      await until(() => page.evaluate(() => [...document.querySelectorAll('[role=listitem]')].every((row) => row.querySelector('.track'))), `the rows at ${share}`)
+      rows = Math.max(rows, await page.locator('.track').count())
+    }
+    const after = await weigh(true)
+    // The last one goes up by one, and a remark of the server's is all that comes back.
+    const last = page.locator(`[data-at="${told.songs - 1}"]`)
+    const sizes = { sent: 0, received: 0 }
+    tools.on('Network.requestWillBeSent', ({ request }) => (sizes.sent += request.postData?.length ?? 0))
+    const bytes = new Map()
+    tools.on('Network.responseReceived', ({ requestId, type }) => type === 'Fetch' && bytes.set(requestId, 0))
+    tools.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => bytes.has(requestId) && (sizes.received += encodedDataLength))
+    await last.getByRole('button').first().focus()
+    const answered = page.waitForResponse((answer) => answer.request().method() === 'PATCH')
+    await page.keyboard.press('Alt+ArrowUp')
+    await (await answered).finished()
+    await until(() => page.evaluate((at) => document.activeElement?.closest('[data-at]')?.dataset.at === `${at}`, told.songs - 2), 'the focus')
+    const shown = await page.locator('[data-at] .title').evaluateAll((titles) => titles.slice(-2).map((title) => title.textContent))
+    // One goes, and the list is shorter.
+    await page.locator(`[data-at="${told.songs - 1}"]`).getByRole('button', { name: /^More/ }).click()
+    const gone = page.waitForResponse((answer) => answer.request().method() === 'PATCH')
+    await page.getByRole('menuitem', { name: 'Remove from playlist' }).click()
+    await (await gone).finished()
+    await page.getByText(`${(told.songs - 1).toLocaleString()} songs`).waitFor()
+    const moved = { ...sizes }
+    // Somebody else changes it meanwhile: what this page means is not done, and it shows what there is.
+    await page.evaluate((list) => fetch(`/playlists/${list}/tracks`, { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"remove":[0]}' }), told.playlist)
+    await page.locator(`[data-at="${told.songs - 2}"]`).getByRole('button').first().focus()
+    await page.keyboard.press('Alt+ArrowUp')
+    const refused = await page.getByText('was changed meanwhile').innerText()
+    await page.getByText(`${(told.songs - 2).toLocaleString()} songs`).waitFor()
+    return { before, after, rows, shown, moved, refused }
+  },
+
   /** A playlist gets another name. */
   async rename() {
     const page = await open()
@@ -134,6 +181,10 @@ export const listening = {
     await go(page, `video/${told.video}`)
     await page.getByRole('button', { name: 'Play video' }).click()
     await until(async () => (await place(page, 'Place in the video')) > 0.5, 'the video')
+    // Keys show the picture of where they lead, as the pointer does.
+    await page.getByLabel('Place in the video').focus()
+    await page.keyboard.press('Home')
+    await until(async () => (await page.locator('.tile .picture').count()) || (await page.keyboard.press('ArrowRight'), false), 'the picture of that moment')
     await page.getByRole('slider', { name: /^Width/ }).fill('320')
     await page.getByRole('button', { name: 'Make it' }).click()
     const made = page.getByLabel('The rendition')

@@ -4,6 +4,9 @@ import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 import { WAIT_MS, go, open, place, signIn, told, until, weight } from './page-window.mjs'
 
+/** What an upload may be told when it is refused: that it is no media. */
+const REFUSED = (what) => /415/.test(what)
+
 /** What lies over a view, and how somebody comes to it. */
 const OPENED = {
   async player(page) {
@@ -34,6 +37,30 @@ const OPENED = {
     await go(page, 'songs')
     await page.getByRole('button', { name: `More for ${told.played}`, exact: true }).click()
     await page.getByRole('menu').waitFor()
+  },
+  /** Uploads as they come to be: one is done, one was refused, one rests, and one goes on. */
+  async sending(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'uploads')
+    const send = (file) => page.getByLabel('Files', { exact: true }).setInputFiles(file)
+    const [done, refused, rests, goes] = told.files
+    // Those of the window before, which is closed, wait at the server: nobody may have many.
+    await page.evaluate(async (files) => {
+      for (const { id, name } of (await (await fetch('/uploads')).json()).uploads) {
+        if (files.some((file) => file.endsWith(`/${name}`))) await fetch(`/uploads/${id}`, { method: 'DELETE', headers: { 'Tus-Resumable': '1.0.0' } })
+      }
+    }, told.files)
+    await send([done, refused])
+    await page.getByText(/in your library|had already/).waitFor()
+    await page.getByRole('button', { name: 'Try again' }).waitFor()
+    const tools = await page.context().newCDPSession(page)
+    await tools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 300_000 })
+    await send(rests)
+    await until(async () => (await page.getByText(/[1-9][\d.]* .iB of .* are safe/).count()) === 1, 'some of it')
+    await page.getByRole('button', { name: /^Pause ./ }).click()
+    await page.getByText(/^Paused, /).waitFor()
+    await send(goes)
+    await page.getByText(/are safe, .*\/s/).waitFor()
   },
   async adding(page) {
     await page.keyboard.press('Escape')
@@ -72,7 +99,7 @@ export const looks = {
     fs.mkdirSync(told.pictures, { recursive: true })
     for (const colorScheme of ['light', 'dark']) {
       for (const [width, height] of [[1440, 900], [390, 844]]) {
-        const page = await open({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
+        const page = await open({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce', bypassCSP: true }, REFUSED)
         await page.goto(`${told.origin}/`)
         await page.locator('[name=name]').waitFor()
         const look = async (name) => {

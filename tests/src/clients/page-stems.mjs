@@ -32,6 +32,37 @@ export const stems = {
     return { all, names, alone, silent, zip, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
   },
 
+  /** A song that was taken apart is taken apart again into more: the mixer has the new ones, and each is heard alone. */
+  async again() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    await signIn(page)
+    await go(page, `stems/${told.track}`)
+    const sets = []
+    for (const count of told.counts) {
+      await page.getByLabel('Into').selectOption(count)
+      await page.getByLabel('By').selectOption('spectral')
+      await page.getByRole('button', { name: 'Take it apart' }).click()
+      const names = page.getByRole('region', { name: 'Mixer' }).locator('h2')
+      await until(async () => (await names.count()) === Number(count), `${count} stems`)
+      await page.getByRole('button', { name: 'Play the mix' }).click()
+      await until(() => loudest(page), 'the mix')
+      const heard = []
+      for (const name of await names.allTextContents()) {
+        await page.getByRole('button', { name: `Solo ${name}` }).click()
+        await page.getByLabel('Place in the song').fill('0')
+        heard.push([name, await until(() => loudest(page), `${name} alone`)])
+        await page.getByRole('slider', { name: `Level of ${name}` }).fill('0')
+        await until(async () => (await loudest(page)) < 0.001, `silence of ${name}`)
+        await page.getByRole('slider', { name: `Level of ${name}` }).fill('1')
+        await page.getByRole('button', { name: `Solo ${name}` }).click()
+      }
+      await page.getByRole('button', { name: 'Pause the mix' }).click()
+      sets.push(heard.map(([name]) => name))
+    }
+    return { sets }
+  },
+
   /** A song is taken apart while files are sent, and the page hears of all that on the connection that it has anyway. */
   async together() {
     const page = await open()
@@ -65,9 +96,9 @@ export const stems = {
       for (let channel = 0; channel < 2 * pairs; channel++) wav.writeInt16LE(Math.round(5000 * Math.sin((2 * Math.PI * tone(channel >> 1) * at) / rate)), 68 + 2 * (at * 2 * pairs + channel))
     }
     const names = ['vocals', 'drums', 'bass', 'piano', 'other']
-    const set = { engine: 'spleeter', notes: [], created_at: null, duration_seconds: seconds, stems: names.map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
+    const set = { set: 7, engine: 'spleeter', notes: [], created_at: null, duration_seconds: seconds, stems: names.map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
     await page.route(/\/stems$/, (route) => route.fulfill({ json: set }))
-    await page.route(/\/stems\/all\.wav$/, (route) => route.fulfill({ body: wav, contentType: 'audio/wav', headers: { 'Accept-Ranges': 'bytes' } }))
+    await page.route(/\/stems\/all\.wav\?set=7$/, (route) => route.fulfill({ body: wav, contentType: 'audio/wav', headers: { 'Accept-Ranges': 'bytes' } }))
     await signIn(page)
     await go(page, `stems/${told.track}`)
     await page.getByRole('button', { name: 'Play the mix' }).click()

@@ -121,6 +121,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/playlists/{id}/tracks", "/playlists/pl-1/tracks", "", MINE),
     row("GET", "/playlists/{id}/m3u8", "/playlists/pl-1/m3u8", "", MINE),
     row("PATCH", "/playlists/{id}", "/playlists/pl-1", r#"{"comment":"slow"}"#, MINE),
+    row("PATCH", "/playlists/{id}/tracks", "/playlists/pl-1/tracks", r#"{"remove":[]}"#, MINE),
     row("DELETE", "/playlists/{id}", "/playlists/pl-1", "", [401, 401, 204, 404, 404]),
     row("POST", "/tracks/", "/tracks/", "", [401, 401, 400, 400, 400]),
     row("GET", "/tracks/uploads/{id}/progress", "/tracks/uploads/{sent}/progress", "", MINE),
@@ -161,6 +162,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("POST", "/scan", "/scan", "", [401, 401, 403, 403, 202]),
     row("POST", "/cdn/sign", "/cdn/sign", r#"{"url":"/media/{shared}/waveform.png"}"#, OWN),
     row("POST", "/cdn/purge", "/cdn/purge", r#"{"tags":["of-nothing"]}"#, ADMIN),
+    row("GET", "/cdn/cache", "/cdn/cache", "", ADMIN),
     // Whoever has the key of a job was told it; of one that is none everybody learns the same.
     row("GET", "/renditions/{key}", "/renditions/0", "", [404; 5]),
     row("GET", "/renditions/{key}/events", "/renditions/0/events", "", [404; 5]),

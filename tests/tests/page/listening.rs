@@ -110,6 +110,33 @@ fn songs_are_as_loud_as_their_tags_say_from_the_first_sound_and_follow_each_othe
 }
 
 #[test]
+fn a_playlist_of_many_thousands_is_read_and_changed_in_parts() {
+    const SONGS: usize = 20_000;
+    let music = Music::new();
+    let server = music.serve();
+    let (long, other) = (server.track(LONG), server.track(SCRIPT));
+    let list = playlist(&server, "Endless", &[]);
+    let bearer = server.mira.bearer();
+    let fields = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+    let part = json!({ "add": vec![&long; SONGS / 4] }).to_string();
+    let target = format!("/playlists/{}/tracks", list.as_str().expect("an id"));
+    for _ in 0..4 {
+        assert_eq!(server.send("PATCH", &target, &fields, part.as_bytes()).status, 200);
+    }
+    let changed = json!({ "remove": [SONGS - 1] }).to_string();
+    assert_eq!(server.send("PATCH", &target, &fields, changed.as_bytes()).status, 200);
+    let changed = json!({ "add": [other] }).to_string();
+    assert_eq!(server.send("PATCH", &target, &fields, changed.as_bytes()).status, 200);
+    let seen = play(server.address, &server.mira, "endless", json!({ "playlist": list, "songs": SONGS }));
+    assert_eq!(seen["shown"], json!([SCRIPT, LONG]), "{seen}");
+    let more = seen["after"].as_f64().expect("bytes") - seen["before"].as_f64().expect("bytes");
+    assert!(more < 8e6 && seen["rows"].as_u64() < Some(60), "{seen}");
+    let (sent, received) = (seen["moved"]["sent"].as_u64(), seen["moved"]["received"].as_u64());
+    assert!(sent < Some(400) && received < Some(4_000), "two changes of {SONGS} songs: {seen}");
+    println!("{seen}");
+}
+
+#[test]
 fn a_playlist_gets_another_name() {
     let server = Server::start(&Options::default().config(CONFIG));
     let more = json!({ "playlist": playlist(&server, "Pond", &[]), "next": "Pond at night" });

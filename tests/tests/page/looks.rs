@@ -1,6 +1,7 @@
 //! How the page looks, in every form, and whether a browser would install it.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,7 +27,7 @@ fn a_browser_would_install_the_page() {
 struct Show {
     server: Server,
     library: Library,
-    _more: TempDir,
+    more: TempDir,
     views: Vec<String>,
     video: String,
     stems: String,
@@ -64,7 +65,21 @@ impl Show {
         let [video, stems] = [format!("video/{}", server.track("Moving")), format!("stems/{sung}")];
         let views = VIEWS.iter().map(|view| (*view).to_owned());
         let views = views.chain([format!("playlist/{list}"), video.clone(), stems.clone()]).collect();
-        Show { server, library, _more: more, views, video, stems }
+        Show { server, library, more, views, video, stems }
+    }
+}
+
+impl Show {
+    /// Files to be sent: one that is done soon, one that is none of sound, and two that take their time.
+    fn files(&self) -> [PathBuf; 4] {
+        let files = ["Done.wav", "No sound.wav", "Paused.wav", "On its way.wav"];
+        let files = files.map(|name| self.more.path().join("sent").join(name));
+        fs::create_dir(self.more.path().join("sent")).expect("a folder");
+        for (seconds, file) in [(5, &files[0]), (60, &files[2]), (61, &files[3])] {
+            noise(file, seconds);
+        }
+        fs::write(&files[1], "This is a letter, and no sound at all.\n".repeat(100)).expect("a file");
+        files
     }
 }
 
@@ -103,11 +118,11 @@ fn looked_at(server: &Server, mut more: Value, forms: usize) {
 #[test]
 fn every_view_is_for_everybody() {
     let show = Show::new();
-    // With the door, what plays, its queue and words, a solo, the keys, a menu and a form.
-    let forms = show.views.len() + 8;
+    // With the door, what plays, its queue and words, a solo, the keys, a menu, uploads and a form.
+    let forms = show.views.len() + 9;
     looked_at(
         &show.server,
-        json!({ "named": "", "views": show.views, "played": "Sung", "sung": "The mill turns", "stems": show.stems }),
+        json!({ "named": "", "views": show.views, "played": "Sung", "sung": "The mill turns", "stems": show.stems, "files": show.files() }),
         forms,
     );
 }

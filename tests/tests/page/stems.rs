@@ -34,6 +34,15 @@ fn a_song_is_taken_apart_and_each_part_is_heard_alone() {
 }
 
 #[test]
+fn a_song_that_was_taken_apart_is_taken_apart_into_more() {
+    let (_folder, server) = song(20);
+    let more = json!({ "track": server.track("Apart"), "counts": ["2", "4"] });
+    let seen = play(server.address, &server.mira, "again", more);
+    let sets = json!([["vocals", "accompaniment"], ["vocals", "drums", "bass", "other"]]);
+    assert_eq!(seen["sets"], sets, "{seen}");
+}
+
+#[test]
 fn one_connection_tells_of_uploads_and_of_songs_taken_apart() {
     let (_folder, server) = song(20);
     let sent = tempfile::tempdir().expect("a folder");

@@ -1,6 +1,6 @@
 //! Purges: who may, what goes, by the API and by the command, with a server and without one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use tests::media;
 
@@ -71,6 +71,34 @@ fn a_purge_takes_what_it_names_and_nothing_else() {
         assert_eq!(house.kept_targets(), left, "{body}");
         house.keep_targets();
     }
+}
+
+#[test]
+fn what_is_kept_of_each_kind_is_told_and_goes_by_its_tag() {
+    let house = stocked();
+    let admin = house.server.admin.bearer();
+    let kept = || {
+        let answer = house.server.get("/cdn/cache", &[("Authorization", &admin)]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    };
+    let modes = |told: &Value| {
+        let kinds = told["kinds"].as_array().expect("kinds").iter();
+        kinds.map(|kind| (kind["mode"].to_string(), kind["entries"].as_u64())).collect::<Vec<_>>()
+    };
+    let told = kept();
+    let [frame, video] = ["\"frame\"", "\"video\""].map(str::to_owned);
+    assert_eq!(modes(&told), [(frame, Some(2)), (video.clone(), Some(3))], "{told}");
+    let bytes: u64 =
+        told["kinds"].as_array().expect("kinds").iter().filter_map(|kind| kind["bytes"].as_u64()).sum();
+    assert_eq!((told["taken_bytes"].as_u64(), &told["entries"]), (Some(bytes), &json!(5)), "{told}");
+    assert!(told["limit_bytes"].as_u64() > Some(bytes), "{told}");
+    let purge = json!({ "tags": [told["kinds"][0]["tag"]] }).to_string();
+    let purged = house.post("/cdn/purge", &admin, &purge).json();
+    assert_eq!((&purged["renditions"], &purged["bytes"]), (&json!(2), &told["kinds"][0]["bytes"]));
+    let after = kept();
+    assert_eq!(modes(&after), [(video, Some(3))], "{after}");
+    assert_eq!(after["taken_bytes"].as_u64(), told["kinds"][1]["bytes"].as_u64(), "{after}");
 }
 
 #[test]

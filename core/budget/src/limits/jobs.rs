@@ -41,6 +41,9 @@ pub const STEMS_MESSAGE_BYTES_MAX: usize = 64 * KIB as usize;
 pub const STEMS_DESCRIPTORS_MAX: usize = 16;
 /// Room on the disk is always so far ahead of what a child has written to one file.
 pub const STEMS_ROOM_AHEAD_BYTES: u64 = 8 * MIB;
+/// Who stops a song that is taken apart by hand waits so long for the end of the piece at hand; then what is written goes all
+/// the same.
+pub const SPLIT_STOP_MS: u64 = 500;
 /// How long a job waits for room of the cache that others have, before the try has failed.
 pub const STEMS_ROOM_WAIT_MS: u64 = 10 * 60 * 1_000;
 /// Sets of stems that are looked at together, whether their files are still there…

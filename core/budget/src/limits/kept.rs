@@ -2,7 +2,9 @@
 
 /// Playlists of one user.
 pub const PLAYLISTS_PER_USER_MAX: usize = 1_000;
-/// Songs of one playlist.
+/// Songs of one playlist, which come in several changes.
+pub const PLAYLIST_LENGTH_MAX: usize = 50_000;
+/// Songs that one change brings into a playlist, and of one that is found by rules.
 pub const PLAYLIST_TRACKS_MAX: usize = 10_000;
 /// Playlists of one user whose songs are found by rules.
 pub const SMART_PLAYLISTS_PER_USER_MAX: usize = 100;

@@ -260,6 +260,13 @@ pub(super) async fn stems_are_there_all_together(catalog: Arc<dyn Catalog>) {
     assert_eq!(all, sets);
     assert_eq!(catalog.stem_sets(Some(sets[0].id), 10).await.expect("a page"), []);
 
+    // What was made in another way stands beside it, the newest first, and goes alone.
+    let other = run(4, &MadeSet { engine: "spleeter".to_owned(), ..two(6) }).await;
+    let both = catalog.stems_of(track).await.expect("a look");
+    assert_eq!(both.iter().map(|set| set.job).collect::<Vec<_>>(), [other, second]);
+    assert_eq!(catalog.drop_stem_set(both[0].id).await.expect("gone"), [[6; 32], [7; 32]]);
+    assert_eq!(catalog.stems_of(track).await.expect("a look"), sets);
+
     assert_eq!(catalog.drop_stem_set(sets[0].id).await.expect("gone"), [[11; 32], [12; 32]]);
     assert_eq!(catalog.drop_stem_set(sets[0].id).await.expect("gone"), Vec::<[u8; 32]>::new());
     assert_eq!(catalog.stems_of(track).await.expect("a look"), []);

@@ -14,6 +14,7 @@ mod blobs;
 mod credentials;
 mod credits;
 mod discovery;
+mod displaced;
 mod doomed;
 mod house;
 mod instrumentals;
@@ -122,6 +123,8 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     shares::a_share_made_before_the_end_of_a_scan_keeps_a_renamed_song(make().await).await;
 
     playlists::songs_come_and_go_by_their_places(make().await).await;
+    playlists::songs_move_and_come_between_others(make().await).await;
+    playlists::a_change_of_what_has_changed_meanwhile_is_refused(make().await).await;
     playlists::a_change_is_made_whole_or_not_at_all(make().await).await;
     playlists::p04_lists_and_their_songs_are_bounded(make().await).await;
     playlists::p08_a_playlist_shows_each_viewer_what_he_may_see(make().await).await;
@@ -181,6 +184,8 @@ async fn of_moves(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     moves::p08_a_move_between_libraries_shows_nobody_more(make().await).await;
     moves::p08_what_somebody_made_his_own_is_no_file_of_others(make().await).await;
     moves::a_library_under_another_root_is_the_same_tracks(make().await).await;
+    displaced::a_song_keeps_its_track_where_files_take_the_names_of_others(make).await;
+    displaced::p08_what_is_private_stays_so_where_files_change_places(make().await).await;
 }
 
 /// Those of who took part in what, and of what tags tell of it.

@@ -10,6 +10,8 @@ use crate::database::Catalog;
 use crate::model::{Item, LibrarySet, Track, TrackChange, TrackId, Visibility};
 use crate::scan::Found;
 
+/// The checksum of its samples, where the file says it.
+const SAMPLES: [u8; 16] = [7; 16];
 const RECORDING: &str = "5b11f4ce-a62d-471e-81fc-a69a8278c7da";
 
 /// When the old file was missed.
@@ -38,6 +40,7 @@ struct Move {
 /// A new file: other bytes under another number, by somebody who knows nothing of MusicBrainz.
 fn anew(found: &mut Found) {
     found.tags.details.track.musicbrainz = None;
+    found.tags.details.audio_md5 = None;
     found.stamp.inode += 1;
     found.stamp.length += 77;
     found.stamp.modified_ns += 1_000_000_007;
@@ -114,6 +117,26 @@ const MOVES: &[Move] = &[
         same: &[Before, Together],
     },
     Move {
+        name: "all its words changed, and known by its samples",
+        change: |found| {
+            anew(found);
+            found.tags.title = "Another title".to_owned();
+            found.tags.album = "Another album".to_owned();
+            found.tags.artist = "Another artist".to_owned();
+            found.tags.details.audio_md5 = Some(SAMPLES);
+        },
+        same: &[Before, Together],
+    },
+    Move {
+        name: "another song with the words of one that has other samples, and of its length",
+        change: |found| {
+            anew(found);
+            found.tags.album = "Another album".to_owned();
+            found.tags.details.audio_md5 = Some([8; 16]);
+        },
+        same: &[],
+    },
+    Move {
         name: "another recording of the song",
         change: |found| {
             anew(found);
@@ -145,6 +168,7 @@ const MOVES: &[Move] = &[
 async fn settled(catalog: Arc<dyn Catalog>) -> (House, Found, Track) {
     let mut song = file("A", "One", 1, "song");
     song.tags.details.track.musicbrainz = Some(RECORDING.to_owned());
+    song.tags.details.audio_md5 = Some(SAMPLES);
     let mut other = file("A", "One", 2, "other");
     other.tags.duration_ms = 99_999;
     let house = House::with(catalog, &[song.clone(), other]).await;

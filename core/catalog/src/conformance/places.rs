@@ -106,6 +106,12 @@ pub(super) async fn what_changes_between_two_pages_moves_nobody_else(catalog: Ar
     catalog.search_tracks(&ann, "", None, 0, 10).await.expect("a page");
     let second = catalog.search_tracks(&ann, "", None, 4, 2).await.expect("a page");
     assert_eq!(titles(&second), ["song 07", "song 08"]);
+    let rock = async |viewer: &Viewer, from| {
+        house.catalog.genre_tracks(viewer, "rock", None, from, 5).await.expect("a page")
+    };
+    assert_eq!(titles(&rock(&ann, 0).await)[4], "song 07");
+    catalog.mark_missing(house.music, &[first[0].id, first[1].id]).await.expect("tracks go");
+    assert_eq!(titles(&rock(&ann, 5).await)[0], "song 08", "none of a genre is passed over");
     // What the viewer may no longer see is not there behind a remembered place either.
     let hidden = house.track("song 20").await.id;
     let change = TrackChange::visibility(Visibility::Private);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use budget::limits::{
-    KEPT_COMMENT_BYTES_MAX, KEPT_NAME_CHARS_MAX, PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX,
+    KEPT_COMMENT_BYTES_MAX, KEPT_NAME_CHARS_MAX, PLAYLIST_LENGTH_MAX, PLAYLIST_TRACKS_MAX,
+    PLAYLISTS_PER_USER_MAX,
 };
 
 use super::house::{House, file, titles};
@@ -88,6 +89,53 @@ pub(super) async fn songs_come_and_go_by_their_places(catalog: Arc<dyn Catalog>)
     assert_eq!(kind(catalog.remove_playlist(&ann, id).await), ErrorKind::NotFound);
 }
 
+pub(super) async fn songs_move_and_come_between_others(catalog: Arc<dyn Catalog>) {
+    let (house, [a, b, c, d]) = four(catalog).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let moved = |from, to| SongsChange::Move { from, to };
+    let insert = |at, tracks: &[TrackId]| SongsChange::Insert { at, tracks: tracks.to_vec() };
+    let rows = [
+        (moved(0, 3), Some("bcda")),
+        (moved(3, 0), Some("dabc")),
+        (moved(1, 2), Some("acbd")),
+        (moved(2, 2), Some("abcd")),
+        (moved(0, 4), None),
+        (moved(u64::MAX, 0), None),
+        (insert(0, &[d, d]), Some("ddabcd")),
+        (insert(2, &[a]), Some("abacd")),
+        (insert(4, &[c, b]), Some("abcdcb")),
+        (insert(5, &[a]), None),
+        (insert(1, &[a, TrackId(999)]), None),
+    ];
+    for (change, after) in rows {
+        let id = catalog.add_playlist(&ann, "Four", &[a, b, c, d]).await.expect("a playlist");
+        let change = with_songs(change);
+        let done = catalog.change_playlist(&ann, id, &change).await;
+        assert_eq!(done.as_ref().err().map(Error::kind), after.is_none().then_some(ErrorKind::NotFound));
+        assert_eq!(songs(&house, &ann, id).await, after.unwrap_or("abcd"), "{change:?}");
+        let front = with_songs(insert(0, &[d]));
+        catalog.change_playlist(&ann, id, &front).await.expect("the next change finds it whole");
+        assert_eq!(songs(&house, &ann, id).await, format!("d{}", after.unwrap_or("abcd")), "{change:?}");
+    }
+    let empty = catalog.add_playlist(&ann, "None", &[]).await.expect("a playlist");
+    catalog.change_playlist(&ann, empty, &with_songs(insert(0, &[b]))).await.expect("a change");
+    assert_eq!(songs(&house, &ann, empty).await, "b");
+}
+
+pub(super) async fn a_change_of_what_has_changed_meanwhile_is_refused(catalog: Arc<dyn Catalog>) {
+    let (house, [a, b, ..]) = four(catalog).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    let id = catalog.add_playlist(&ann, "Two", &[a, b]).await.expect("a playlist");
+    let known = Some(catalog.playlist(&ann, id).await.expect("it").changed);
+    let turned = PlaylistChange { known, ..with_songs(SongsChange::Move { from: 0, to: 1 }) };
+    catalog.change_playlist(&ann, id, &turned).await.expect("it is what she knows");
+    assert_eq!(kind(catalog.change_playlist(&ann, id, &turned).await), ErrorKind::Changed);
+    assert_eq!(songs(&house, &ann, id).await, "ba");
+    let known = Some(catalog.playlist(&ann, id).await.expect("it").changed);
+    catalog.change_playlist(&ann, id, &PlaylistChange { known, ..turned }).await.expect("she looked again");
+    assert_eq!(songs(&house, &ann, id).await, "ab");
+}
+
 pub(super) async fn a_change_is_made_whole_or_not_at_all(catalog: Arc<dyn Catalog>) {
     let (house, [a, b, c, _]) = four(catalog).await;
     let (catalog, ann) = (&house.catalog, house.ann());
@@ -124,10 +172,15 @@ pub(super) async fn p04_lists_and_their_songs_are_bounded(catalog: Arc<dyn Catal
     let (house, [a, b, ..]) = four(catalog).await;
     let (catalog, ann) = (&house.catalog, house.ann());
     let many = vec![a; PLAYLIST_TRACKS_MAX];
-    let id = catalog.add_playlist(&ann, "long", &many).await.expect("as long as it may be");
-    assert_eq!(kind(catalog.change_playlist(&ann, id, &edit(&[], &[b])).await), ErrorKind::Invalid);
+    let id = catalog.add_playlist(&ann, "long", &many).await.expect("as many as may come at once");
+    for _ in 1..PLAYLIST_LENGTH_MAX / PLAYLIST_TRACKS_MAX {
+        catalog.change_playlist(&ann, id, &edit(&[], &many)).await.expect("as long as it may be");
+    }
+    for one_more in [edit(&[], &[b]), with_songs(SongsChange::Insert { at: 5, tracks: vec![b] })] {
+        assert_eq!(kind(catalog.change_playlist(&ann, id, &one_more).await), ErrorKind::Invalid);
+    }
     catalog.change_playlist(&ann, id, &edit(&[7], &[b])).await.expect("one goes and one comes");
-    let last = PLAYLIST_TRACKS_MAX as u64 - 1;
+    let last = PLAYLIST_LENGTH_MAX as u64 - 1;
     assert_eq!(titles(&catalog.playlist_tracks(&ann, id, last, 5).await.expect("a page")), ["b"]);
     let too_many = [many, vec![b]].concat();
     assert_eq!(kind(catalog.add_playlist(&ann, "longer", &too_many).await), ErrorKind::Invalid);

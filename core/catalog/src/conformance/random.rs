@@ -43,6 +43,24 @@ pub(super) async fn random_lists_hold_what_was_asked_for_once_each(catalog: Arc<
     assert_ne!(one, other, "two draws of 50 of 300 differ");
     let rare = draw(RandomFilter { genre: Some("rare".to_owned()), ..all.clone() }, 100).await;
     assert_eq!(rare.len(), 6);
+    let mut drawn = BTreeSet::new();
+    for _ in 0..200 {
+        let few = draw(RandomFilter { genre: Some("rare".to_owned()), ..all.clone() }, 2).await;
+        drawn.extend(few.into_iter().map(|track| track.title));
+    }
+    assert_eq!(drawn.len(), 6, "each comes up sooner or later");
+    let both = RandomFilter {
+        genre: Some("rare".to_owned()),
+        from_year: Some(1940),
+        to_year: Some(1960),
+        ..all.clone()
+    };
+    assert!(draw(both, 100).await.iter().all(|track| track.year == Some(1950)));
+    let (one, other) = (
+        RandomFilter { to_year: Some(1949), ..all.clone() },
+        RandomFilter { to_year: Some(1949), ..all.clone() },
+    );
+    assert_ne!(draw(one, 100).await, draw(other, 100).await, "two draws of 100 of 150 differ");
     let years = draw(RandomFilter { from_year: Some(1950), to_year: Some(1951), ..all.clone() }, 100).await;
     assert!(years.len() == 6 && years.iter().all(|track| matches!(track.year, Some(1950 | 1951))));
     assert_eq!(draw(RandomFilter { folder: Some(house.talks), ..all }, 10).await, []);

@@ -45,6 +45,7 @@ pub trait Playlists: Send + Sync + 'static {
     /// Changes a playlist, at once or not at all.
     ///
     /// # Errors
+    /// `Changed` when it is not as the viewer knows it;
     /// `NotFound` when the viewer does not see the playlist, one of the tracks that come, or one in a place that is named;
     /// `NotAllowed` when the list is somebody else's and the viewer does not manage, when tracks are to come or go although
     /// they are found by rules, or rules are given to a list with tracks of its own; `Invalid` when a text is none, rules

@@ -17,6 +17,20 @@ pub enum SongsChange {
         /// What is put behind the rest.
         add: Vec<TrackId>,
     },
+    /// Some come before the one in this place, or behind the last one.
+    Insert {
+        /// A place in the list as the viewer sees it, from 0; the one behind the last is the end.
+        at: u64,
+        /// What is put there.
+        tracks: Vec<TrackId>,
+    },
+    /// One goes elsewhere, and those between move up.
+    Move {
+        /// Its place as the viewer sees it, from 0.
+        from: u64,
+        /// Its place afterwards.
+        to: u64,
+    },
 }
 
 /// What is to become of a playlist; what is `None` stays.
@@ -32,6 +46,8 @@ pub struct PlaylistChange {
     pub songs: SongsChange,
     /// Its rules, if it has rules in their place.
     pub rules: Option<Rules>,
+    /// When it was changed last, as far as the viewer knows: places mean what he saw. It is changed only if that is so.
+    pub known: Option<UnixMs>,
 }
 
 /// A queue to be kept in the place of the one before.

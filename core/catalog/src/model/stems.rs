@@ -87,6 +87,17 @@ impl StemSet {
         self.wish.format
     }
 
+    /// The files of the stems that were wished, in the set's order. The accompaniment that is made beside four or five, as the
+    /// song's instrumental, is none of them.
+    pub fn stems(&self) -> impl Iterator<Item = &StemFile> {
+        let is_beside = |file: &&StemFile| match file.stem {
+            StemName::Accompaniment => self.wish.count != StemCount::Two,
+            StemName::All => true,
+            _ => false,
+        };
+        self.made.files.iter().filter(move |file| !is_beside(file))
+    }
+
     /// The file of a stem, if the set has it.
     pub fn file(&self, stem: StemName) -> Option<&StemFile> {
         self.made.files.iter().find(|file| file.stem == stem)

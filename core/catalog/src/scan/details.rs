@@ -18,6 +18,8 @@ pub struct Details {
     pub contributors: Vec<Contribution>,
     /// What the disc is called that the track is on.
     pub disc_title: Option<String>,
+    /// The MD5 of all samples, where the file says it: nobody sees it, but it tells the song from all others.
+    pub audio_md5: Option<[u8; 16]>,
     /// What the song shows.
     pub track: TrackDetails,
     /// What its album shows.
@@ -85,6 +87,7 @@ impl Details {
             album_artists,
             contributors,
             disc_title,
+            audio_md5: None,
             track: track(words),
             release: release(words),
         }

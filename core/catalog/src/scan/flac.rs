@@ -30,7 +30,9 @@ pub(super) fn read<B: Bytes>(
         let end = start + bytes;
         match kind & 0x7f {
             STREAM_INFO if sound.is_none() && bytes >= 18 => {
-                sound = Some(stream_info(window.array_at(start)?))
+                let told = stream_info(window.array_at(start)?);
+                let md5 = if bytes >= 34 { checksum(window.array_at(start + 18)?) } else { None };
+                sound = Some(Sound { md5, ..told });
             }
             _ if sound.is_none() => return Err(invalid("its first block is not STREAMINFO")),
             COMMENTS => comments::read(&mut Block { window, at: start, end }, words)?,
@@ -60,7 +62,13 @@ fn stream_info(block: [u8; 18]) -> Sound {
         bit_depth: Some(1 + u32::try_from(packed >> 36 & 0x1f).unwrap_or(0)),
         duration_ms: (samples * 1_000).checked_div(rate).unwrap_or(0),
         bitrate_kbps: 0,
+        md5: None,
     }
+}
+
+/// The MD5 of all samples; an encoder that does not know it writes zeros (RFC 9639 section 8.2).
+fn checksum(md5: [u8; 16]) -> Option<[u8; 16]> {
+    (md5 != [0; 16]).then_some(md5)
 }
 
 /// Finds the picture's bytes in its block (RFC 9639 section 8.8). The length of the block is believed only as far as

@@ -40,6 +40,7 @@ pub(super) fn read<B: Bytes>(window: &mut Window<B>, words: &mut Words) -> io::R
         sample_rate_hz: codec.rate_hz,
         bit_depth: None,
         channels: u32::from(codec.channels),
+        md5: None,
     };
     Ok(sound.with_bitrate_of(sound_bytes))
 }

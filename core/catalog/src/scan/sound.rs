@@ -8,6 +8,8 @@ pub(super) struct Sound {
     pub(super) sample_rate_hz: u32,
     pub(super) bit_depth: Option<u32>,
     pub(super) channels: u32,
+    /// The MD5 of all samples, where the file says it.
+    pub(super) md5: Option<[u8; 16]>,
 }
 
 impl Sound {

@@ -263,6 +263,7 @@ fn sound_of(file: &TaggedFile) -> Sound {
         sample_rate_hz: properties.sample_rate().unwrap_or(0),
         bit_depth: properties.bit_depth().map(u32::from),
         channels: properties.channels().map_or(0, u32::from),
+        md5: None,
     }
 }
 
@@ -308,7 +309,7 @@ fn named(
         suffix: path.extension().unwrap_or_default(),
         content_type,
         cover,
-        details: Details::of(&words),
+        details: Details { audio_md5: sound.md5, ..Details::of(&words) },
     }
 }
 

@@ -10,10 +10,10 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 
 use super::failures::Tried;
-use super::{How, Identity, KEY_PREFIX, Parts, Refusal, SignIn, digest, now};
+use super::{How, Identity, KEY_PREFIX, Opened, Parts, Refusal, SignIn, digest, now};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
-use crate::model::{AppPasswordId, TrackId, UnixMs, UserId};
+use crate::model::{AppPasswordId, UnixMs, UserId};
 
 impl SignIn {
     pub(super) async fn check_password(
@@ -153,13 +153,13 @@ impl SignIn {
 
     pub(super) async fn check_link(
         &self,
-        track: TrackId,
+        opened: Opened,
         user: UserId,
         expires: UnixMs,
         signature: &str,
         now: UnixMs,
     ) -> Result<Identity, Refusal> {
-        if now >= expires || !self.0.links.verify(track, user, expires, signature) {
+        if now >= expires || !self.0.links.verify(opened, user, expires, signature) {
             return Err(Refusal::Wrong);
         }
         let print = self.0.remembered.fingerprint_of(user);

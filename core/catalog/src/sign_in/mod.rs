@@ -30,7 +30,7 @@ use store::Secret;
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::Error;
-use crate::model::{AppPasswordId, CredentialRow, KeyId, SessionId, ShareId, TrackId, UnixMs, User, UserId};
+use crate::model::{AppPasswordId, CredentialRow, KeyId, SessionId, ShareId, UnixMs, User, UserId};
 
 mod check;
 mod failures;
@@ -46,6 +46,7 @@ mod tests;
 use failures::Failures;
 use keyed::Keyed;
 use link::Links;
+pub use link::Opened;
 use password::Passwords;
 use remembered::Remembered;
 pub use sealed::Seal;
@@ -85,7 +86,7 @@ pub enum How {
     Key,
     /// A session's token.
     Session,
-    /// A signed link; it opens one track and nothing else.
+    /// A signed link; it opens one track or one picture and nothing else.
     Link,
 }
 
@@ -212,13 +213,13 @@ impl SignIn {
     /// Checks a signed link at the moment `now`.
     pub async fn link(
         &self,
-        track: TrackId,
+        opened: Opened,
         user: UserId,
         expires: UnixMs,
         signature: &str,
         now: UnixMs,
     ) -> Result<Identity, Refusal> {
-        let checked = self.check_link(track, user, expires, signature, now).await;
+        let checked = self.check_link(opened, user, expires, signature, now).await;
         match &checked {
             Ok(_) => self.0.links_ok.inc(),
             refused => self.0.sign_ins.get_or_create(&[("how", "link"), ("outcome", outcome(refused))]).inc(),
@@ -289,9 +290,9 @@ impl SignIn {
         self.0.passwords.hash(password).await
     }
 
-    /// The signature that lets `user`'s link play a track until `expires`.
-    pub fn sign_link(&self, track: TrackId, user: UserId, expires: UnixMs) -> String {
-        self.0.links.sign(track, user, expires)
+    /// The signature that lets `user`'s link open this until `expires`.
+    pub fn sign_link(&self, opened: Opened, user: UserId, expires: UnixMs) -> String {
+        self.0.links.sign(opened, user, expires)
     }
 
     /// Forgets every credential that was checked. What is remembered again is checked anew.

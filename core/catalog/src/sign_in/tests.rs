@@ -8,7 +8,7 @@ use budget::limits::{LINK_MS, MIB, SIGN_IN_FAILURES_MAX};
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::Role;
+use crate::model::{AlbumId, ArtistId, Item, Role, TrackId};
 use crate::sqlite::Sqlite;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -145,7 +145,7 @@ async fn keys_and_sessions_open_until_they_are_taken_back() {
 #[tokio::test]
 async fn p09_a_signed_link_opens_one_track_for_one_user_until_its_time() {
     let door = Door::new().await;
-    let (track, ann, expires) = (TrackId(5), door.ann.id, 1_000_000 + LINK_MS as i64);
+    let (track, ann, expires) = (Opened::Track(TrackId(5)), door.ann.id, 1_000_000 + LINK_MS as i64);
     let signature = door.sign_in.sign_link(track, ann, expires);
     let open = async |track, user, expires, signature: &str, now| {
         door.sign_in.link(track, user, expires, signature, now).await
@@ -156,7 +156,8 @@ async fn p09_a_signed_link_opens_one_track_for_one_user_until_its_time() {
     changed[0] ^= 1;
     let changed = String::from_utf8(changed).unwrap();
     let wrong = [
-        open(TrackId(6), ann, expires, &signature, 0).await,
+        open(Opened::Track(TrackId(6)), ann, expires, &signature, 0).await,
+        open(Opened::Picture(Item::Track(TrackId(5))), ann, expires, &signature, 0).await,
         open(track, UserId(9), expires, &signature, 0).await,
         open(track, ann, expires + 1, &signature, 0).await,
         open(track, ann, expires, &changed, 0).await,
@@ -165,6 +166,14 @@ async fn p09_a_signed_link_opens_one_track_for_one_user_until_its_time() {
     ];
     for (n, answer) in wrong.into_iter().enumerate() {
         assert!(matches!(answer, Err(Refusal::Wrong)), "{n}");
+    }
+    let picture = Opened::Picture(Item::Album(AlbumId(5)));
+    let signature_of_it = door.sign_in.sign_link(picture, ann, expires);
+    assert!(open(picture, ann, expires, &signature_of_it, 0).await.is_ok());
+    for other in [Opened::Picture(Item::Artist(ArtistId(5))), Opened::Picture(Item::Track(TrackId(5))), track]
+    {
+        let opened = open(other, ann, expires, &signature_of_it, 0).await;
+        assert!(matches!(opened, Err(Refusal::Wrong)), "{other:?}");
     }
     door.catalog.add_user("root", Role::Admin, "hash").await.unwrap();
     door.catalog.remove_user(ann).await.unwrap();

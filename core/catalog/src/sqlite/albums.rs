@@ -58,15 +58,15 @@ pub(super) static BY_YEAR_BACKWARDS: Statements = in_order!(
      WHERE (al.year, al.sort_name, al.id) < (?8, ?11, ?12) AND al.year >= ?6 AND ", album_seen!(), "
      ORDER BY al.year DESC, al.sort_name DESC, al.id DESC"
 );
+// An album is there once for each library that has songs of it.
 pub(super) static BY_GENRE: Statements = in_order!(
     ["0", "''", "0", "al.sort_name"]
-    "albums al INDEXED BY albums_by_name
-     WHERE (al.sort_name, al.id) > (?11, ?12)
-        AND (EXISTS (SELECT 1 FROM genre_totals g WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6)
-                AND g.album_id = al.id AND g.library_id IN (SELECT id FROM seen))
+    "genre_totals g CROSS JOIN albums al ON al.id = g.album_id
+     WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6) AND (g.sort_name, g.album_id) > (?11, ?12)
+        AND ((g.tracks > 0 AND g.library_id IN (SELECT id FROM seen))
             OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private CROSS JOIN track_genres tg ON tg.track_id = t.id
-                WHERE t.album_id = al.id AND tg.genre_id = (SELECT id FROM genres WHERE key = ?6) AND ", private_seen!(), "))
-     ORDER BY al.sort_name, al.id"
+                WHERE t.album_id = al.id AND tg.genre_id = g.genre_id AND ", private_seen!(), "))
+     GROUP BY g.sort_name, g.album_id ORDER BY g.sort_name, g.album_id"
 );
 
 /// Albums that the viewer did something with, by what he did.
@@ -132,10 +132,9 @@ pub(super) const DRAWN: &str = concat!(
 const NARROW: &str = concat!(
     "WITH ",
     seen!(),
-    " SELECT al.id FROM albums al
-    WHERE ?4 IS NULL AND ",
+    " SELECT al.id FROM albums al WHERE ",
     album_seen!(),
-    " ORDER BY random() LIMIT ?5"
+    " ORDER BY random() LIMIT ?4"
 );
 const THESE: &str = album_rows!(
     "SELECT al.id FROM json_each(?4) j CROSS JOIN albums al ON al.id = j.value WHERE ",
@@ -213,18 +212,16 @@ impl Sqlite {
 
     pub(super) async fn albums_at_random(&self, scope: &Scope, ids_max: usize) -> Result<Vec<AlbumId>> {
         let wanted = ids_max.min(PAGE_ROWS_MAX);
-        let found = self.drawn(LAST_ID, wanted, |drawn| self.find_albums(scope, drawn, wanted)).await?;
+        let drawn = |ids| self.readers.all(scope.query(DRAWN).bind(ids).bind(limit(wanted)));
+        let mut found = self.drawn(LAST_ID, wanted, drawn).await?;
+        if found.len() < wanted {
+            found = self.readers.all(scope.query(NARROW).bind(limit(wanted))).await?;
+        }
         Ok(found.into_iter().map(AlbumId).collect())
     }
 
     pub(super) async fn albums_in_hand(&self, scope: &Scope, ids: &[AlbumId]) -> Result<Vec<Album>> {
         let ids: Vec<i64> = ids.iter().take(PAGE_ROWS_MAX).map(|id| id.0).collect();
         self.readers.page::<AlbumRow, _>(scope.query(THESE).bind(json_ids(&ids))).await
-    }
-
-    /// Those of the drawn ids that are seen; without ids, as many of all.
-    async fn find_albums(&self, scope: &Scope, drawn: Option<String>, wanted: usize) -> Result<Vec<i64>> {
-        let sql = if drawn.is_some() { DRAWN } else { NARROW };
-        self.readers.all(scope.query(sql).bind(drawn).bind(limit(wanted))).await
     }
 }

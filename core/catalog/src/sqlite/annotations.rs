@@ -54,7 +54,7 @@ const PLAY_ALBUM: &str = play!("2", "t.album_id");
 impl Annotations for Sqlite {
     async fn star(&self, viewer: &Viewer, items: &[Item], at: Option<UnixMs>) -> Result<()> {
         let scope = Scope::of(viewer);
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         for item in items {
             let (sql, id, what) = match item {
                 Item::Track(id) => (STAR_TRACK, id.0, "track"),
@@ -80,7 +80,7 @@ impl Annotations for Sqlite {
             Item::Artist(id) => (RATE_ARTIST, id.0, "artist"),
         };
         let scope = Scope::of(viewer);
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         let done = scope.change(sql).bind(id).bind(i64::from(rating)).execute(&mut *tx).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found(what));
@@ -90,7 +90,7 @@ impl Annotations for Sqlite {
 
     async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()> {
         let scope = Scope::of(viewer);
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         for (id, at) in plays {
             let done = scope.change(PLAY_TRACK).bind(id.0).bind(at).execute(&mut *tx).await?;
             if done.rows_affected() == 0 {

@@ -35,7 +35,7 @@ const GENRES: &str = concat!(
     "WITH ",
     seen!(),
     ", parts (genre_id, album_id, tracks) AS (
-        SELECT genre_id, album_id, tracks FROM genre_totals WHERE library_id IN (SELECT id FROM seen)
+        SELECT genre_id, album_id, tracks FROM genre_totals WHERE tracks > 0 AND library_id IN (SELECT id FROM seen)
         UNION ALL
         SELECT tg.genre_id, t.album_id, 1 FROM tracks t INDEXED BY tracks_private
         CROSS JOIN track_genres tg ON tg.track_id = t.id WHERE ",

@@ -24,9 +24,9 @@ pub(super) const RENAMED: &str = "SELECT path, artist_set, album_set FROM tracks
 const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modified_ns, changed_ns, inode, album_id,
         artist_id, title, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps, sample_rate_hz,
         bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created, disc_title, release,
-        details, came)
+        details, audio_md5, came)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, (SELECT scan_began FROM library_clock))
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, (SELECT scan_began FROM library_clock))
     ON CONFLICT (library_id, path) DO UPDATE SET missing = 0, length_bytes = excluded.length_bytes,
         modified_ns = excluded.modified_ns, changed_ns = excluded.changed_ns, inode = excluded.inode,
         album_id = excluded.album_id, artist_id = excluded.artist_id, title = excluded.title,
@@ -39,7 +39,8 @@ const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modifi
         sample_rate_hz = excluded.sample_rate_hz, bit_depth = excluded.bit_depth, channels = excluded.channels,
         suffix = excluded.suffix, content_type = excluded.content_type, cover_path = excluded.cover_path,
         cover_offset = excluded.cover_offset, cover_count = excluded.cover_count, cover_type = excluded.cover_type,
-        disc_title = excluded.disc_title, release = excluded.release, details = excluded.details
+        disc_title = excluded.disc_title, release = excluded.release, details = excluded.details,
+        audio_md5 = excluded.audio_md5
     RETURNING id";
 const FIND_GENRE: &str = "SELECT id FROM genres WHERE key = ?1";
 const ADD_GENRE: &str = "INSERT INTO genres (name, key) VALUES (?1, ?2) RETURNING id";
@@ -130,6 +131,11 @@ impl<'t> Batch<'t> {
         }
     }
 
+    /// Takes note of albums that lose tracks.
+    pub(super) fn touch(&mut self, albums: &BTreeSet<i64>) {
+        self.touched.extend(albums);
+    }
+
     /// Looks up what the catalog has of these files already: their albums, and the names that users gave.
     pub(super) async fn remember(&mut self, found: &[Found]) -> Result<()> {
         let paths: Vec<&str> = found.iter().map(|file| file.path.as_str()).collect();
@@ -209,6 +215,7 @@ impl<'t> Batch<'t> {
             .bind(&details.disc_title)
             .bind(credits.release.text())
             .bind(credits.details.text())
+            .bind(details.audio_md5.as_ref().map(|md5| &md5[..]))
             .fetch_one(&mut **self.tx)
             .await?;
         self.credits

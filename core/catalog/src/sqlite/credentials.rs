@@ -128,6 +128,7 @@ impl Sqlite {
     }
 
     async fn revoke(&self, sql: &'static str, user: UserId, id: i64, what: &'static str) -> Result<()> {
+        let _news = self.changes();
         let removed = sqlx::query(sql).bind(user.0).bind(id).execute(&self.writer).await?;
         if removed.rows_affected() == 0 { Err(Error::not_found(what)) } else { Ok(()) }
     }
@@ -245,11 +246,13 @@ impl Credentials for Sqlite {
 
     async fn end_session(&self, id: UserId, session: SessionId) -> Result<()> {
         let end = sqlx::query(END_SESSION).bind(id.0).bind(session.0.to_vec());
+        let _news = self.changes();
         let ended = end.execute(&self.writer).await?;
         if ended.rows_affected() == 0 { Err(Error::not_found("session")) } else { Ok(()) }
     }
 
     async fn remove_session(&self, hash: [u8; 32]) -> Result<Option<UserId>> {
+        let _news = self.changes();
         let whose = sqlx::query_scalar(REMOVE_SESSION).bind(&hash[..]).fetch_optional(&self.writer).await?;
         Ok(whose.map(UserId))
     }

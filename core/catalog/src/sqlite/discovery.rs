@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use budget::limits::{PAGE_ROWS_MAX, SIMILAR_GENRES_MAX, SIMILAR_POOL_ROWS};
 use store::FolderId;
 
+use super::places::{List, Place, Statements};
 use super::readers::Query;
 use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
@@ -16,13 +17,28 @@ use crate::database::Discovery;
 use crate::fold;
 use crate::model::{Artist, ArtistId, Item, Track, TrackId};
 
-pub(super) const OF_GENRE: &str = track_rows!(
-    "SELECT t.id FROM track_genres g INDEXED BY track_genres_by_genre
-     CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = g.track_id
-     WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?4) AND ",
-    track_seen!(),
-    " ORDER BY g.track_id LIMIT ?5 OFFSET ?6"
-);
+/// What makes the tracks of a genre a list by their ids.
+macro_rules! of_genre {
+    () => {
+        concat!(
+            " FROM track_genres g INDEXED BY track_genres_by_genre
+             CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = g.track_id
+             WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6) AND g.track_id > ?12 AND ",
+            track_seen!(),
+            " ORDER BY g.track_id LIMIT ?4 OFFSET ?5"
+        )
+    };
+}
+pub(super) static OF_GENRE: Statements = Statements {
+    rows: track_rows!("SELECT t.id", of_genre!()),
+    step: concat!(
+        "WITH ",
+        seen!(),
+        " SELECT 0 AS number, '' AS artist, 0 AS artist_id, '' AS name, t.id AS id",
+        of_genre!()
+    ),
+    place: "SELECT 0 AS number, '' AS artist, 0 AS artist_id, '' AS name, ?8 AS id",
+};
 const NAMED: &str = "SELECT id FROM artists WHERE key = ?1";
 // The sorter keeps no more rows than the page and what is before it: an artist has so many tracks and no more.
 const TOP: &str = track_rows!(
@@ -111,9 +127,10 @@ impl Discovery for Sqlite {
         skip: u64,
         rows_max: usize,
     ) -> Result<Vec<Track>> {
+        let about = [Some(fold::key(genre)), None];
+        let list = List { statements: &OF_GENRE, about, first: Place::default() };
         let scope = Scope::within(viewer, folder);
-        let query = scope.query(OF_GENRE).bind(fold::key(genre)).bind(limit(rows_max)).bind(offset(skip));
-        self.readers.page::<TrackRow, _>(query).await
+        self.page_of::<TrackRow, Track>(list, &scope, skip, rows_max, |track| track.id.0).await
     }
 
     async fn artist_named(&self, viewer: &Viewer, name: &str) -> Result<Option<Artist>> {

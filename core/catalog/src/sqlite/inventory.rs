@@ -6,6 +6,7 @@ use store::{FolderId, Part, RelPath, Stamp};
 use super::batch::Batch;
 use super::columns::row;
 use super::library::TICK;
+use super::moves::{self, displaced::Displaced};
 use super::readers::Query;
 use super::rows::{self, unsigned};
 use super::{Result, Sqlite, json_ids, limit, now, totals};
@@ -14,10 +15,12 @@ use crate::model::TrackId;
 use crate::scan::{Found, Inventory, Known};
 
 // Every path is greater than the empty text, which stands for "from the start", and less than the empty blob, which stands
-// for "to the end". ?5 is the character at which the rest of a path begins that must be a name alone.
+// for "to the end". ?5 is the character at which the rest of a path begins that must be a name alone. What begins
+// with a slash is no file's: its track gave up its name.
 pub(super) const KNOWN: &str =
     "SELECT id, path, length_bytes, modified_ns, changed_ns, inode, missing, nullif(cover_path, path) AS picture FROM tracks
     WHERE library_id = ?1 AND path > ?2 AND path < ifnull(?4, x'') AND (?5 IS NULL OR instr(substr(path, ?5), '/') = 0)
+        AND path NOT GLOB '/*'
     ORDER BY path LIMIT ?3";
 const ALBUMS_OF: &str = "SELECT DISTINCT album_id FROM tracks
     WHERE library_id = ?1 AND id IN (SELECT value FROM json_each(?2))";
@@ -111,12 +114,17 @@ impl Inventory for Sqlite {
             return Ok(());
         }
         let mut tx = self.write().await?;
+        let displaced = Displaced::by(&mut tx, folder, found).await?;
         let mut batch = Batch::begin(&mut tx, folder);
+        batch.touch(&displaced.albums);
         batch.remember(found).await?;
+        let mut tracks = Vec::with_capacity(found.len());
         for file in found {
-            batch.add(file).await?;
+            tracks.push(batch.add(file).await?);
         }
         batch.finish().await?;
+        displaced.keep(&mut tx, folder, found, &tracks).await?;
+        moves::unite_recorded(&mut tx, folder, &tracks).await?;
         tx.commit().await
     }
 

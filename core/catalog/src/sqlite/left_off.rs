@@ -146,7 +146,7 @@ impl LeftOff for Sqlite {
         let changed_by: String =
             changed_by.chars().filter(|c| !c.is_control()).take(CLIENT_NAME_CHARS_MAX).collect();
         let scope = Scope::of(viewer);
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         sqlx::query(FORGET_QUEUE).bind(viewer.user.0).execute(&mut *tx).await?;
         sqlx::query(KEEP_QUEUE)
             .bind(viewer.user.0)
@@ -175,7 +175,7 @@ impl LeftOff for Sqlite {
     ) -> Result<()> {
         check_comment(comment)?;
         let scope = Scope::of(viewer);
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         let others: i64 =
             sqlx::query_scalar(COUNT).bind(viewer.user.0).bind(track.0).fetch_one(&mut *tx).await?;
         if others >= BOOKMARKS_PER_USER_MAX as i64 {
@@ -189,7 +189,7 @@ impl LeftOff for Sqlite {
     }
 
     async fn remove_bookmark(&self, viewer: &Viewer, track: TrackId) -> Result<()> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         let gone = sqlx::query(REMOVE).bind(viewer.user.0).bind(track.0).execute(&mut *tx).await?;
         if gone.rows_affected() == 0 {
             return Err(Error::not_found("bookmark"));

@@ -317,4 +317,8 @@ impl Library for Sqlite {
     async fn changed(&self) -> Result<UnixMs> {
         self.readers.one(Query::new(CHANGED)).await
     }
+
+    fn news(&self) -> u64 {
+        self.written_news()
+    }
 }

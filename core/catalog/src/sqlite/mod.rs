@@ -55,6 +55,7 @@ mod places;
 mod playing;
 mod playlists;
 mod podcasts;
+mod ranks;
 mod readers;
 mod rows;
 mod scrobbles;
@@ -85,6 +86,7 @@ pub struct Sqlite {
     playing: playing::Playing,
     places: places::Places,
     letters: letters::Letters,
+    ranks: ranks::Ranks,
     line: line::Line,
     smart: smart::Smart,
 }
@@ -124,6 +126,7 @@ impl Sqlite {
             playing: playing::Playing::new(),
             places: places::Places::new(),
             letters: letters::Letters::new(),
+            ranks: ranks::Ranks::new(),
             line: line::Line::new(),
             smart: smart::Smart::new(),
         })
@@ -192,11 +195,19 @@ impl Sqlite {
         self.writer.close().await;
     }
 
-    /// Shows how many rows are kept for players.
+    /// How often something was read since it was opened.
+    pub fn readings(&self) -> u64 {
+        self.readers.readings().get()
+    }
+
+    /// Shows how often something is read, and how many rows are kept for players.
     pub fn register(&self, registry: &mut Registry) {
+        let help = "Readings of the database: one or more statements on one connection";
+        registry.register("database_readings", help, self.readers.readings().clone());
         self.playing.register(registry);
         self.places.register(registry);
         self.letters.register(registry);
+        self.ranks.register(registry);
         self.smart.register(registry);
     }
 }
@@ -308,13 +319,13 @@ fn now() -> UnixMs {
 }
 
 impl Sqlite {
-    /// Draws numbers up to that which `last` tells, and takes the rows that have them, each once. Only where that finds too
-    /// little, because few match, all of those that match are looked at: `find` gets the drawn ids as a JSON array, or none.
+    /// Draws numbers up to that which `last` tells, and takes the rows that have them, each once: `find` gets numbers as a JSON
+    /// array. They are too few where few rows are found by chance.
     async fn drawn<Finding>(
         &self,
         last: &'static str,
         wanted: usize,
-        find: impl Fn(Option<String>) -> Finding,
+        find: impl Fn(String) -> Finding,
     ) -> Result<Vec<i64>>
     where
         Finding: Future<Output = Result<Vec<i64>>>,
@@ -325,11 +336,8 @@ impl Sqlite {
             if chosen.len() >= wanted {
                 break;
             }
-            let found = find(Some(json_ids(&random_ids(last, 2 * wanted)?))).await?;
+            let found = find(json_ids(&random_ids(last, 2 * wanted)?)).await?;
             chosen.extend(found.into_iter().filter(|id| seen.insert(*id)));
-        }
-        if chosen.len() < wanted {
-            chosen = find(None).await?;
         }
         chosen.truncate(wanted);
         Ok(chosen)

@@ -12,36 +12,58 @@ use std::collections::BTreeSet;
 use store::FolderId;
 
 pub(super) mod claims;
+pub(super) mod displaced;
 
 use super::changes::FORGET_ARTISTS;
 use super::library::TICK;
 use super::playing::Write;
 use super::readers::Query;
-use super::{Result, Sqlite, now, totals};
+use super::{Result, Sqlite, json_ids, now, totals};
 
 /// Whether there is anything that a new track may be.
 pub(super) const ANY_GONE: &str = "SELECT
     EXISTS (SELECT 1 FROM tracks INDEXED BY tracks_missing WHERE missing = 1 AND library_id > 0)
     OR EXISTS (SELECT 1 FROM libraries WHERE hidden = 1 AND id > 0)";
+/// Whether a library misses anything. In a first scan it does not.
+pub(super) const MISSES: &str =
+    "SELECT EXISTS (SELECT 1 FROM tracks INDEXED BY tracks_missing WHERE library_id = ?1 AND missing = 1)";
 // Only tracks that came with the last two scans can be old ones under new names, so an unchanged folder costs two short
 // reads: two, because a file that is moved while its library is walked may be seen at its new place in one scan and missed at
 // its old one in the next. The inode tells renames; length and modification keep a reused inode from being taken for one.
-pub(super) const RENAMED: &str = "SELECT m.id, p.id FROM tracks p
-    CROSS JOIN tracks m INDEXED BY tracks_missing ON m.library_id = p.library_id AND m.inode = p.inode
-    WHERE p.id >= ?2 AND p.id > (SELECT settled_before FROM libraries WHERE id = ?1) AND p.library_id = ?1
-        AND p.missing = 0 AND p.inode <> 0 AND p.id > m.id AND m.missing = 1
-        AND m.length_bytes = p.length_bytes AND m.modified_ns = p.modified_ns
-    ORDER BY p.id LIMIT 500";
+macro_rules! renamed {
+    ($new:literal) => {
+        concat!(
+            "SELECT m.id, p.id FROM ",
+            $new,
+            " CROSS JOIN tracks m INDEXED BY tracks_missing ON m.library_id = p.library_id AND m.inode = p.inode
+            WHERE p.id > (SELECT settled_before FROM libraries WHERE id = ?1) AND p.library_id = ?1
+                AND p.missing = 0 AND p.inode <> 0 AND p.id > m.id AND m.missing = 1
+                AND m.length_bytes = p.length_bytes AND m.modified_ns = p.modified_ns
+                AND p.id >= ?2 ORDER BY p.id LIMIT 500"
+        )
+    };
+}
+pub(super) const RENAMED: &str = renamed!("tracks p");
+/// The same of these tracks alone.
+pub(super) const RECORDED: &str = renamed!("json_each(?3) j CROSS JOIN tracks p ON p.id = j.value");
 /// Claims that stand alone, on what is still gone. Behind them nothing is claimed.
 pub(super) const CLAIMED: &str = "SELECT c.old, c.new FROM claims c
     CROSS JOIN tracks m ON m.id = c.old CROSS JOIN libraries l ON l.id = m.library_id
     CROSS JOIN tracks p ON p.id = c.new
-    WHERE c.old > ?1 AND (m.missing = 1 OR l.hidden = 1) AND p.missing = 0 ORDER BY c.old LIMIT 500";
+    WHERE c.old >= ?2 AND (m.missing = 1 OR l.hidden = 1) AND p.missing = 0 ORDER BY c.old LIMIT 500";
+/// Tracks that were displaced and found nowhere else: they are what has their names. What somebody made his own meanwhile
+/// is no other's.
+pub(super) const DISPLACED: &str = "SELECT d.track, d.taken_by
+    FROM displaced_tracks d INDEXED BY displaced_tracks_by_library
+    CROSS JOIN tracks m ON m.id = d.track CROSS JOIN tracks p ON p.id = d.taken_by
+    WHERE d.library_id = ?1 AND d.track >= ?2 AND m.missing = 1 AND p.missing = 0
+        AND (p.owner IS NULL OR p.owner IS m.owner) ORDER BY d.track LIMIT 500";
 const FORGET_CLAIMS: &str = "DELETE FROM claims";
 /// In this order, when everything is followed.
-const SETTLE: [&str; 3] = [
+const SETTLE: [&str; 4] = [
     FORGET_CLAIMS,
     "DELETE FROM lost_tracks",
+    "DELETE FROM displaced_tracks WHERE library_id = ?1",
     "UPDATE libraries
         SET settled_before = settled, settled = (SELECT ifnull(max(id), 0) FROM tracks) WHERE id = ?1",
 ];
@@ -54,14 +76,14 @@ const MERGE: [&str; 18] = [
     "UPDATE tracks AS o SET (library_id, path, missing, owner, private, length_bytes, modified_ns, changed_ns, inode, album_id,
             artist_id, title, title_set, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps,
             sample_rate_hz, bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count,
-            cover_type, cover_blob, artist_set, album_set, disc_title, release, details)
+            cover_type, cover_blob, artist_set, album_set, disc_title, release, details, audio_md5)
         = (SELECT n.library_id, substr(n.path, 2), n.missing, ifnull(o.owner, n.owner), max(o.private, n.private), n.length_bytes,
             n.modified_ns, n.changed_ns, n.inode, iif(o.artist_set IS NULL AND o.album_set IS NULL, n.album_id, o.album_id),
             iif(o.artist_set IS NULL, n.artist_id, o.artist_id), n.title, ifnull(n.title_set, o.title_set),
             iif(o.artist_set IS NULL, n.artist, o.artist), n.genres, n.track, n.track_total, n.disc, n.year, n.duration_ms, n.bitrate_kbps,
             n.sample_rate_hz, n.bit_depth, n.channels, n.suffix, n.content_type, n.cover_path, n.cover_offset,
             n.cover_count, n.cover_type, ifnull(o.cover_blob, n.cover_blob), ifnull(o.artist_set, n.artist_set),
-            ifnull(o.album_set, n.album_set), n.disc_title, n.release, n.details
+            ifnull(o.album_set, n.album_set), n.disc_title, n.release, n.details, n.audio_md5
         FROM tracks n WHERE n.id = ?2)
         WHERE o.id = ?1",
     "DELETE FROM track_genres WHERE track_id = ?1",
@@ -113,14 +135,28 @@ async fn unite(tx: &mut Write, pairs: &[(i64, i64)]) -> Result<()> {
     Ok(())
 }
 
+/// Settles at once which of these tracks, just recorded, are missing ones under other names, where their stamps say it all.
+pub(super) async fn unite_recorded(tx: &mut Write, folder: FolderId, tracks: &[i64]) -> Result<()> {
+    if !sqlx::query_scalar::<_, bool>(MISSES).bind(folder.0).fetch_one(&mut **tx).await? {
+        return Ok(());
+    }
+    let query = sqlx::query_as(RECORDED).bind(folder.0).bind(0).bind(json_ids(tracks));
+    let pairs: Vec<(i64, i64)> = query.fetch_all(&mut **tx).await?;
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    unite(tx, &pairs).await
+}
+
 impl Sqlite {
     /// Finds moved files among the new ones of a library, and those that it lost in others.
     pub(super) async fn reunite(&self, folder: FolderId) -> Result<()> {
         if self.readers.one::<bool>(Query::new(ANY_GONE)).await? {
-            self.unite_renamed(folder).await?;
+            self.unite_all(RENAMED, folder, |(_, new)| *new).await?;
             self.forget_claims().await?;
             self.gather_claims(folder).await?;
-            self.unite_claimed().await?;
+            self.unite_all(CLAIMED, folder, |(old, _)| *old).await?;
+            self.unite_all(DISPLACED, folder, |(old, _)| *old).await?;
         }
         let mut tx = self.write().await?;
         for sql in SETTLE {
@@ -129,16 +165,21 @@ impl Sqlite {
         tx.commit().await
     }
 
-    /// Finds renamed files, a batch in a transaction.
-    async fn unite_renamed(&self, folder: FolderId) -> Result<()> {
+    /// Makes one track of each of the pairs that a statement gives in the order of `key`, a batch in a transaction.
+    async fn unite_all(
+        &self,
+        pairs: &'static str,
+        folder: FolderId,
+        key: fn(&(i64, i64)) -> i64,
+    ) -> Result<()> {
         let mut from = 0;
         loop {
             let mut tx = self.write().await?;
-            let query = sqlx::query_as(RENAMED).bind(folder.0).bind(from);
+            let query = sqlx::query_as(pairs).bind(folder.0).bind(from);
             let pairs: Vec<(i64, i64)> = query.fetch_all(&mut *tx).await?;
-            let Some((_, last)) = pairs.last() else { return Ok(()) };
+            let Some(last) = pairs.last() else { return Ok(()) };
             // It may have more pairs than there was room for.
-            from = *last;
+            from = key(last);
             unite(&mut tx, &pairs).await?;
             tx.commit().await?;
         }
@@ -149,19 +190,5 @@ impl Sqlite {
         let mut tx = self.write().await?;
         sqlx::query(FORGET_CLAIMS).execute(&mut *tx).await?;
         tx.commit().await
-    }
-
-    /// Lets the claims that stand alone be true, a batch in a transaction.
-    async fn unite_claimed(&self) -> Result<()> {
-        let mut after = 0;
-        loop {
-            let mut tx = self.write().await?;
-            let query = sqlx::query_as(CLAIMED).bind(after);
-            let pairs: Vec<(i64, i64)> = query.fetch_all(&mut *tx).await?;
-            let Some((last, _)) = pairs.last() else { return Ok(()) };
-            after = *last;
-            unite(&mut tx, &pairs).await?;
-            tx.commit().await?;
-        }
     }
 }

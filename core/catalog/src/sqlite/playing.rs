@@ -24,13 +24,20 @@ use crate::model::{Track, TrackId};
 #[derive(Clone, Debug)]
 pub(super) struct Playing {
     age: Arc<AtomicU64>,
+    /// As the age, but of writes that pages are told of alone.
+    news: Arc<AtomicU64>,
     rows: BoundedMap<(TrackId, Viewer), (u64, Arc<Track>)>,
 }
 
 impl Playing {
     pub(super) fn new() -> Self {
         let rows = BoundedMap::new("playing", PLAYING_TRACKS_MAX, Duration::from_millis(PLAYING_MS));
-        Playing { age: Arc::default(), rows }
+        Playing { age: Arc::default(), news: Arc::default(), rows }
+    }
+
+    /// A write that begins: both ages end with it.
+    fn changes(&self) -> Changes {
+        Changes { age: Arc::clone(&self.age), news: Some(Arc::clone(&self.news)) }
     }
 
     pub(super) fn age(&self) -> u64 {
@@ -43,11 +50,17 @@ impl Playing {
 }
 
 /// A new age of the rows begins when it goes.
-struct Changes(Arc<AtomicU64>);
+pub(super) struct Changes {
+    age: Arc<AtomicU64>,
+    news: Option<Arc<AtomicU64>>,
+}
 
 impl Drop for Changes {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.age.fetch_add(1, Ordering::SeqCst);
+        if let Some(news) = &self.news {
+            news.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -59,6 +72,12 @@ pub(super) struct Write {
 }
 
 impl Write {
+    /// The same for what one person keeps for himself, which no page is told of by itself.
+    pub(super) fn without_news(mut self) -> Self {
+        self.changes.news = None;
+        self
+    }
+
     /// Makes it last. When this has returned, nothing older is played. If its caller goes away meanwhile, which of the
     /// two comes first is open, and the clock alone ends older rows.
     pub(super) async fn commit(mut self) -> Result<()> {
@@ -91,7 +110,16 @@ impl Sqlite {
         let place = self.line.place()?;
         let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         drop(place);
-        Ok(Write { transaction, changes: Changes(Arc::clone(&self.playing.age)) })
+        Ok(Write { transaction, changes: self.playing.changes() })
+    }
+
+    /// What a single statement changes without a transaction: it is news when this goes.
+    pub(super) fn changes(&self) -> Changes {
+        self.playing.changes()
+    }
+
+    pub(super) fn written_news(&self) -> u64 {
+        self.playing.news.load(Ordering::SeqCst)
     }
 
     pub(super) async fn playing_track(&self, viewer: &Viewer, id: TrackId) -> Result<Arc<Track>> {
@@ -114,7 +142,7 @@ mod tests {
     #[test]
     fn an_age_ends_with_its_write_and_not_before() {
         let playing = Playing::new();
-        let changes = Changes(Arc::clone(&playing.age));
+        let changes = playing.changes();
         assert_eq!(playing.age(), 0);
         drop(changes);
         assert_eq!(playing.age(), 1);

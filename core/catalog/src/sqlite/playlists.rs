@@ -3,7 +3,9 @@
 use std::slice;
 
 use async_trait::async_trait;
-use budget::limits::{PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX, SMART_PLAYLISTS_PER_USER_MAX};
+use budget::limits::{
+    PLAYLIST_LENGTH_MAX, PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX, SMART_PLAYLISTS_PER_USER_MAX,
+};
 
 use super::playing::Write;
 use super::rows::{PlaylistRow, TrackRow};
@@ -13,7 +15,9 @@ use super::{Result, Scope, Sqlite, json_ids, limit, now, offset};
 use crate::access::Viewer;
 use crate::database::Playlists;
 use crate::error::{Error, ErrorKind};
-use crate::model::{Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, Wanted};
+use crate::model::{
+    Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, UnixMs, Wanted,
+};
 
 /// The rows of a page of playlists. What is totalled of a list looks like a track to whoever asks who sees it.
 macro_rules! playlist_rows {
@@ -62,8 +66,10 @@ const ADD: &str = "INSERT INTO playlists (owner, name, created, changed, rules)
     WHERE u.id = ?1 AND (SELECT count(*) FROM playlists WHERE owner = ?1) < ?4
         AND (?5 IS NULL OR (SELECT count(*) FROM playlists WHERE owner = ?1 AND rules IS NOT NULL) < ?6)
     RETURNING id";
-const OWNER: &str =
-    concat!("SELECT p.owner, p.rules IS NOT NULL FROM playlists p WHERE p.id = ?4 AND ", playlist_seen!());
+const OWNER: &str = concat!(
+    "SELECT p.owner, p.rules IS NOT NULL, p.changed FROM playlists p WHERE p.id = ?4 AND ",
+    playlist_seen!()
+);
 const CHANGE: &str = "UPDATE playlists SET name = ifnull(?2, name), comment = ifnull(?3, comment),
         public = ifnull(?4, public), rules = ifnull(?6, rules), changed = max(changed + 1, ?5)
     WHERE id = ?1";
@@ -83,24 +89,44 @@ const REMOVE_AT: &str = concat!(
     DELETE FROM playlist_tracks WHERE playlist_id = ?4
         AND position IN (SELECT position FROM shown WHERE place IN (SELECT value FROM json_each(?5)))"
 );
-/// Two steps, because no two tracks may be in one position in between: below 0 there are none.
-const CLOSE_GAPS: [&str; 2] = [
-    "UPDATE playlist_tracks AS i SET position = -1 - n.place
+/// The position of the track that the viewer sees in place `?5`.
+const POSITION: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT i.position FROM playlist_tracks i CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = i.track_id
+    WHERE i.playlist_id = ?4 AND ",
+    track_seen!(),
+    " ORDER BY i.position LIMIT 1 OFFSET ?5"
+);
+/// Positions change in two steps, because no two tracks may be in one position in between: below 0 there are none. Those
+/// that stay where they are are not written.
+const CLOSE_GAPS: &str = "UPDATE playlist_tracks AS i SET position = -1 - n.place
         FROM (SELECT position, row_number() OVER (ORDER BY position) - 1 AS place
             FROM playlist_tracks WHERE playlist_id = ?1) AS n
-        WHERE i.playlist_id = ?1 AND i.position = n.position",
-    "UPDATE playlist_tracks SET position = -1 - position WHERE playlist_id = ?1",
-];
+        WHERE i.playlist_id = ?1 AND i.position = n.position AND n.position <> n.place";
+/// Makes room for `?3` tracks from the position `?2` on.
+const MAKE_ROOM: &str = "UPDATE playlist_tracks SET position = -1 - (position + ?3)
+    WHERE playlist_id = ?1 AND position >= ?2";
+/// The one at `?2` goes to `?3`.
+const MOVE: &str = "UPDATE playlist_tracks
+    SET position = -1 - CASE WHEN position = ?2 THEN ?3 WHEN ?2 < ?3 THEN position - 1 ELSE position + 1 END
+    WHERE playlist_id = ?1 AND position BETWEEN min(?2, ?3) AND max(?2, ?3)";
+/// The second step.
+const SETTLE: &str =
+    "UPDATE playlist_tracks SET position = -1 - position WHERE playlist_id = ?1 AND position < 0";
 
-/// The list is there for the viewer, and his to change. Whether its songs are found by rules.
-async fn may_change(tx: &mut Write, viewer: &Viewer, id: PlaylistId) -> Result<bool> {
+/// The list is there for the viewer, his to change, and what he knows. Whether its songs are found by rules.
+async fn may_change(tx: &mut Write, viewer: &Viewer, id: PlaylistId, known: Option<UnixMs>) -> Result<bool> {
     let scope = eyes(viewer);
-    let found: Option<(i64, bool)> = scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
-    match found {
-        None => Err(Error::not_found("playlist")),
-        Some((owner, is_smart)) if owner == viewer.user.0 || viewer.manages => Ok(is_smart),
-        Some(_) => Err(Error::new(ErrorKind::NotAllowed, "this playlist is somebody else's")),
+    let found: Option<(i64, bool, UnixMs)> = scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
+    let (owner, is_smart, changed) = found.ok_or_else(|| Error::not_found("playlist"))?;
+    if owner != viewer.user.0 && !viewer.manages {
+        return Err(Error::new(ErrorKind::NotAllowed, "this playlist is somebody else's"));
     }
+    if known.is_some_and(|known| known != changed) {
+        return Err(Error::new(ErrorKind::Changed, "this playlist was changed meanwhile"));
+    }
+    Ok(is_smart)
 }
 
 /// A list has songs of its own or rules, and stays with what it has.
@@ -129,7 +155,51 @@ async fn change_songs(tx: &mut Write, scope: &Scope, id: PlaylistId, change: &So
             put(tx, scope, APPEND, id.0, 0, tracks).await
         }
         SongsChange::Edit { remove, add } => edit(tx, scope, id, remove, add).await,
+        SongsChange::Insert { at, tracks } => insert(tx, scope, id, *at, tracks).await,
+        SongsChange::Move { from, to } => {
+            let [from, to] = [position(tx, scope, id, *from).await?, position(tx, scope, id, *to).await?];
+            let query = sqlx::query(MOVE).bind(id.0).bind(from).bind(to);
+            query.execute(&mut **tx).await?;
+            settle(tx, id).await
+        }
     }
+}
+
+/// Where the track is that the viewer sees in this place.
+async fn position(tx: &mut Write, scope: &Scope, id: PlaylistId, place: u64) -> Result<i64> {
+    let query = scope.rows::<(i64,)>(POSITION).bind(id.0).bind(offset(place));
+    let found = query.fetch_optional(&mut **tx).await?;
+    found.map(|(position,)| position).ok_or_else(|| Error::not_found("place in the playlist"))
+}
+
+/// The second step of a change of positions.
+async fn settle(tx: &mut Write, id: PlaylistId) -> Result<()> {
+    sqlx::query(SETTLE).bind(id.0).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// How many tracks the list has, after so many more are found to fit.
+async fn length(tx: &mut Write, id: PlaylistId, more: usize) -> Result<i64> {
+    let length: i64 = sqlx::query_scalar(LENGTH).bind(id.0).fetch_one(&mut **tx).await?;
+    check_length(more, PLAYLIST_TRACKS_MAX)?;
+    check_length(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(more), PLAYLIST_LENGTH_MAX)?;
+    Ok(length)
+}
+
+async fn insert(tx: &mut Write, scope: &Scope, id: PlaylistId, at: u64, tracks: &[TrackId]) -> Result<()> {
+    length(tx, id, tracks.len()).await?;
+    // Behind the last one there is nothing to be put before; the one before it tells where that is.
+    let first = match position(tx, scope, id, at).await {
+        Err(error) if error.kind() == ErrorKind::NotFound && at > 0 => {
+            position(tx, scope, id, at - 1).await?.saturating_add(1)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => 0,
+        found => found?,
+    };
+    let query = sqlx::query(MAKE_ROOM).bind(id.0).bind(first).bind(tracks.len() as i64);
+    query.execute(&mut **tx).await?;
+    settle(tx, id).await?;
+    put(tx, scope, APPEND, id.0, first, tracks).await
 }
 
 async fn edit(tx: &mut Write, scope: &Scope, id: PlaylistId, remove: &[u64], add: &[TrackId]) -> Result<()> {
@@ -141,14 +211,9 @@ async fn edit(tx: &mut Write, scope: &Scope, id: PlaylistId, remove: &[u64], add
         return Err(Error::not_found("place in the playlist"));
     }
     // Tracks that went for good left gaps too.
-    for sql in CLOSE_GAPS {
-        sqlx::query(sql).bind(id.0).execute(&mut **tx).await?;
-    }
-    let length: i64 = sqlx::query_scalar(LENGTH).bind(id.0).fetch_one(&mut **tx).await?;
-    check_length(
-        usize::try_from(length).unwrap_or(usize::MAX).saturating_add(add.len()),
-        PLAYLIST_TRACKS_MAX,
-    )?;
+    sqlx::query(CLOSE_GAPS).bind(id.0).execute(&mut **tx).await?;
+    settle(tx, id).await?;
+    let length = length(tx, id, add.len()).await?;
     put(tx, scope, APPEND, id.0, length, add).await
 }
 
@@ -162,7 +227,7 @@ impl Sqlite {
     ) -> Result<PlaylistId> {
         check_name(name)?;
         check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write().await?.without_news();
         let added: Option<i64> = sqlx::query_scalar(ADD)
             .bind(viewer.user.0)
             .bind(name)
@@ -234,8 +299,8 @@ impl Playlists for Sqlite {
         change.name.as_deref().map_or(Ok(()), check_name)?;
         change.comment.as_deref().map_or(Ok(()), check_comment)?;
         let rules = change.rules.as_ref().map(Rules::text).transpose()?;
-        let mut tx = self.write().await?;
-        check_kind(may_change(&mut tx, viewer, id).await?, change)?;
+        let mut tx = self.write().await?.without_news();
+        check_kind(may_change(&mut tx, viewer, id, change.known).await?, change)?;
         change_songs(&mut tx, &eyes(viewer), id, &change.songs).await?;
         sqlx::query(CHANGE)
             .bind(id.0)
@@ -250,8 +315,8 @@ impl Playlists for Sqlite {
     }
 
     async fn remove_playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<()> {
-        let mut tx = self.write().await?;
-        may_change(&mut tx, viewer, id).await?;
+        let mut tx = self.write().await?.without_news();
+        may_change(&mut tx, viewer, id, None).await?;
         sqlx::query(REMOVE).bind(id.0).execute(&mut *tx).await?;
         tx.commit().await
     }

@@ -14,6 +14,7 @@ use budget::limits::{
     DATABASE_CACHE_BYTES, DATABASE_IDLE_MS, DATABASE_READERS_MAX, DATABASE_STATEMENTS_MAX, DATABASE_STEPS,
     DATABASE_WAIT_MS, LISTING_ROWS_BYTES_MAX,
 };
+use prometheus_client::metrics::counter::Counter;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -58,6 +59,7 @@ impl Query {
 pub(super) struct Readers {
     file: Arc<PathBuf>,
     turns: Arc<Semaphore>,
+    readings: Counter,
     /// Those that nobody reads with, and since when, in that order.
     idle: Arc<Mutex<Vec<(Instant, Reader)>>>,
 }
@@ -68,8 +70,14 @@ impl Readers {
         Readers {
             file: Arc::new(file.to_owned()),
             turns: Arc::new(Semaphore::new(DATABASE_READERS_MAX as usize)),
+            readings: Counter::default(),
             idle: Arc::default(),
         }
+    }
+
+    /// Readings so far.
+    pub(super) fn readings(&self) -> &Counter {
+        &self.readings
     }
 
     /// Does a piece of work with one connection. When the caller goes away, the statement that runs then fails.
@@ -80,6 +88,7 @@ impl Readers {
         &self,
         work: impl FnOnce(&Reader) -> Result<Found> + Send + 'static,
     ) -> Result<Found> {
+        self.readings.inc();
         let turn = self.turn().await?;
         let left = CancellationToken::new();
         let _leaves = left.clone().drop_guard();
@@ -193,7 +202,7 @@ impl Reader {
     }
 
     /// Shows each row to `see`, until it has seen enough.
-    fn each<Row: Part>(&self, query: Query, see: impl FnMut(Row) -> Result<Seen>) -> Result<()> {
+    pub(super) fn each<Row: Part>(&self, query: Query, see: impl FnMut(Row) -> Result<Seen>) -> Result<()> {
         match &query.sql {
             Cow::Borrowed(sql) => show(&mut *self.connection.prepare_cached(sql)?, &query.values, see),
             Cow::Owned(sql) => show(&mut self.connection.prepare(sql)?, &query.values, see),
@@ -252,7 +261,7 @@ impl Reader {
 }
 
 /// Whether whoever looks at rows wants another one.
-enum Seen {
+pub(super) enum Seen {
     More,
     Enough,
 }

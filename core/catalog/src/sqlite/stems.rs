@@ -41,7 +41,7 @@ pub(super) const AFTER: &str = set_rows!(
     ORDER BY s.id, f.position"
 );
 const FORMER: &str =
-    "DELETE FROM stem_sets WHERE track = ?1 AND count = ?2 AND wished IS ?3 AND extension = ?4
+    "DELETE FROM stem_sets WHERE track = ?1 AND count = ?2 AND engine = ?3 AND extension = ?4
     AND format = ?5";
 const PUT: &str =
     "INSERT INTO stem_sets (job, track, source_tag, count, wished, extension, format, engine, notes,
@@ -117,7 +117,8 @@ fn sets(found: Vec<SetRow>) -> Result<Vec<StemSet>> {
     Ok(sets)
 }
 
-/// Keeps what a job made, in the place of what the same wish made of the same track before.
+/// Keeps what a job made, in the place of what was made of the same track in the same way before: no two sets have a file in
+/// common.
 pub(super) async fn put(tx: &mut SqliteConnection, job: &Job, made: &MadeSet) -> Result<()> {
     let track = match job.source {
         JobSource::Track(id) => Some(id.0),
@@ -125,7 +126,7 @@ pub(super) async fn put(tx: &mut SqliteConnection, job: &Job, made: &MadeSet) ->
     };
     let StemsWish { count, engine, extension, format } = job.wish;
     let (count, wished) = (count.number() as i64, engine.map(|engine| engine.word()));
-    let query = sqlx::query(FORMER).bind(track).bind(count).bind(wished);
+    let query = sqlx::query(FORMER).bind(track).bind(count).bind(&made.engine);
     query.bind(extension.word()).bind(format.word()).execute(&mut *tx).await?;
     let has_accompaniment = made.files.iter().any(|file| file.stem == StemName::Accompaniment);
     let id: i64 = sqlx::query_scalar(PUT)

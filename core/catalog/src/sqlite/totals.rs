@@ -23,11 +23,12 @@ const COUNT_ALBUMS: &str =
     FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
     WHERE t.missing = 0 AND t.private = 0 GROUP BY t.album_id, t.library_id";
 const FORGET_GENRES: &str = "DELETE FROM genre_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
-const COUNT_GENRES: &str = "INSERT INTO genre_totals (genre_id, album_id, library_id, tracks)
-    SELECT g.genre_id, t.album_id, t.library_id, count(*)
-    FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
+const COUNT_GENRES: &str = "INSERT INTO genre_totals (genre_id, album_id, library_id, tracks, sort_name)
+    SELECT g.genre_id, t.album_id, t.library_id, sum(t.private = 0), al.sort_name
+    FROM json_each(?1) j CROSS JOIN albums al ON al.id = j.value
+    CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = al.id
     CROSS JOIN track_genres g ON g.track_id = t.id
-    WHERE t.missing = 0 AND t.private = 0 GROUP BY g.genre_id, t.album_id, t.library_id";
+    WHERE t.missing = 0 GROUP BY g.genre_id, t.album_id, t.library_id";
 const DATE_ALBUMS: &str = "UPDATE albums AS al
     SET year = (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)
     WHERE al.id IN (SELECT value FROM json_each(?1))

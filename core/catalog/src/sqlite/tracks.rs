@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use budget::limits::PAGE_ROWS_MAX;
 
 use super::columns::Part;
+use super::ranks::Choice;
 use super::readers::Query;
 use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
@@ -36,58 +37,16 @@ pub(super) const WITH_STAR: &str = track_rows!(
      ORDER BY s.starred DESC, s.item_id DESC LIMIT ?4 OFFSET ?5"
 );
 
-/// What a random list may be narrowed to: `?5` a genre's key, `?6` and `?7` the first and last year.
-macro_rules! wanted {
-    () => {
-        "(?6 IS NULL OR t.year >= ?6) AND (?7 IS NULL OR t.year <= ?7)"
-    };
-}
 const LAST_ID: &str = "SELECT ifnull(max(id), 0) FROM tracks";
-pub(super) const DRAWN: &str = concat!(
-    "WITH ",
-    seen!(),
-    " SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value
-    WHERE ",
-    track_seen!(),
-    " AND ",
-    wanted!(),
-    "
-        AND (?5 IS NULL OR EXISTS (SELECT 1 FROM track_genres g
-            WHERE g.track_id = t.id AND g.genre_id = (SELECT id FROM genres WHERE key = ?5)))
-    LIMIT ?8"
-);
 // The index says who sees a track, in a fifth of the pages that the tracks themselves take: of a large library they are
 // seldom in memory.
-pub(super) const DRAWN_OF_ALL: &str = concat!(
+pub(super) const DRAWN: &str = concat!(
     "WITH ",
     seen!(),
     " SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = j.value
     WHERE ",
     track_seen!(),
-    " LIMIT ?8"
-);
-// For choices so narrow that drawing numbers finds too little: the sorter keeps no more rows than the limit.
-const NARROW: &str = concat!(
-    "WITH ",
-    seen!(),
-    " SELECT t.id FROM tracks t INDEXED BY tracks_seen
-    WHERE ?4 IS NULL AND ?5 IS NULL AND ",
-    track_seen!(),
-    " AND ",
-    wanted!(),
-    " ORDER BY random() LIMIT ?8"
-);
-const NARROW_IN_GENRE: &str = concat!(
-    "WITH ",
-    seen!(),
-    " SELECT t.id FROM track_genres g INDEXED BY track_genres_by_genre
-    CROSS JOIN tracks t ON t.id = g.track_id
-    WHERE ?4 IS NULL AND g.genre_id = (SELECT id FROM genres WHERE key = ?5) AND ",
-    track_seen!(),
-    " AND ",
-    wanted!(),
-    "
-    ORDER BY random() LIMIT ?8"
+    " LIMIT ?5"
 );
 const THESE: &str = track_rows!(
     "SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value WHERE ",
@@ -163,38 +122,25 @@ impl Sqlite {
         ids_max: usize,
     ) -> Result<Vec<TrackId>> {
         let wanted = ids_max.min(PAGE_ROWS_MAX);
-        let found =
-            self.drawn(LAST_ID, wanted, |drawn| self.find_tracks(scope, filter, drawn, wanted)).await?;
+        let RandomFilter { genre, from_year, to_year, folder: _ } = filter;
+        let choice = Choice {
+            scope: scope.clone(),
+            genre: genre.as_deref().map(fold::key),
+            years: [*from_year, *to_year],
+        };
+        // Whoever sees most of the library is served by chance, which needs no look at all of it.
+        let is_all = choice.genre.is_none() && choice.years == [None, None];
+        let drawn = |ids| self.readers.all(scope.query(DRAWN).bind(ids).bind(limit(wanted)));
+        let mut found = if is_all { self.drawn(LAST_ID, wanted, drawn).await? } else { Vec::new() };
+        if found.len() < wanted {
+            let ranks = self.ranks.clone();
+            found = self.readers.read(move |reader| ranks.draw(reader, &choice, wanted)).await?;
+        }
         Ok(found.into_iter().map(TrackId).collect())
     }
 
     pub(super) async fn tracks_in_hand(&self, scope: &Scope, ids: &[TrackId]) -> Result<Vec<Track>> {
         let ids: Vec<i64> = ids.iter().take(PAGE_ROWS_MAX).map(|id| id.0).collect();
         self.readers.page::<TrackRow, _>(scope.query(THESE).bind(json_ids(&ids))).await
-    }
-
-    /// Those of the drawn ids that are wanted; without ids, as many of all.
-    async fn find_tracks(
-        &self,
-        scope: &Scope,
-        filter: &RandomFilter,
-        drawn: Option<String>,
-        wanted: usize,
-    ) -> Result<Vec<i64>> {
-        let RandomFilter { genre, from_year, to_year, folder: _ } = filter;
-        let sql = match (&drawn, genre) {
-            (Some(_), None) if from_year.or(*to_year).is_none() => DRAWN_OF_ALL,
-            (Some(_), _) => DRAWN,
-            (None, None) => NARROW,
-            (None, Some(_)) => NARROW_IN_GENRE,
-        };
-        let query = scope
-            .query(sql)
-            .bind(drawn)
-            .bind(genre.as_deref().map(fold::key))
-            .bind(*from_year)
-            .bind(*to_year)
-            .bind(limit(wanted));
-        self.readers.all(query).await
     }
 }

@@ -1,37 +1,46 @@
-//! A set of stems made of a larger one.
+//! A set of stems made of another.
 
 use super::{Engine, Give};
 use crate::{Result, Stem, Stereo};
 
-/// An engine whose stems are brought into another order, or added up to fewer.
+/// An engine whose stems are brought into another order, or added up to others.
 pub struct Folded {
     engine: Box<dyn Engine>,
     stems: &'static [Stem],
-    /// For each stem that is made, the one it becomes a part of.
-    places: Vec<usize>,
+    /// For each stem, those that it is the sum of.
+    parts: Vec<Vec<usize>>,
     sums: Vec<Stereo>,
 }
 
 impl Folded {
-    /// Stems that are in the other set under their own names stay what they are; the rest becomes a part of the accompaniment, or of
-    /// what is left, whichever the set has: it has one.
+    /// Stems that are in the other set under their own names stay what they are, and what it has no name for is a part of what is
+    /// left. The accompaniment is all but the vocals.
     pub fn new(engine: Box<dyn Engine>, stems: &'static [Stem]) -> Self {
-        let rest = stems.len() - 1;
-        let place = |stem: &Stem| stems.iter().position(|other| other == stem).unwrap_or(rest);
-        let places = engine.stems().iter().map(place).collect();
-        Folded { engine, stems, places, sums: vec![Stereo::default(); stems.len()] }
+        let made = engine.stems();
+        let parts = |stem: &Stem| (0..made.len()).filter(|at| is_part(made[*at], *stem, stems)).collect();
+        let parts = stems.iter().map(parts).collect();
+        Folded { engine, stems, parts, sums: vec![Stereo::default(); stems.len()] }
+    }
+}
+
+/// Whether what is made is a part of a stem of this set.
+fn is_part(made: Stem, stem: Stem, set: &[Stem]) -> bool {
+    match stem {
+        Stem::Accompaniment => made != Stem::Vocals,
+        Stem::Other => made == stem || !set.contains(&made),
+        _ => made == stem,
     }
 }
 
 /// Adds the stems of a piece up.
-fn fold(pieces: &[Stereo], places: &[usize], sums: &mut [Stereo]) {
+fn fold(pieces: &[Stereo], parts: &[Vec<usize>], sums: &mut [Stereo]) {
     let samples = pieces.first().map_or(0, Stereo::len);
-    for sum in &mut *sums {
+    for (sum, parts) in sums.iter_mut().zip(parts) {
         sum.clear();
         sum.resize(samples);
-    }
-    for (piece, place) in pieces.iter().zip(places) {
-        sums[*place].add(piece);
+        for part in parts {
+            sum.add(&pieces[*part]);
+        }
     }
 }
 
@@ -49,17 +58,17 @@ impl Engine for Folded {
     }
 
     fn push(&mut self, mix: &Stereo, give: &mut Give<'_>) -> Result<()> {
-        let (places, sums) = (&self.places, &mut self.sums);
+        let (parts, sums) = (&self.parts, &mut self.sums);
         self.engine.push(mix, &mut |pieces| {
-            fold(pieces, places, sums);
+            fold(pieces, parts, sums);
             give(sums)
         })
     }
 
     fn finish(&mut self, give: &mut Give<'_>) -> Result<()> {
-        let (places, sums) = (&self.places, &mut self.sums);
+        let (parts, sums) = (&self.parts, &mut self.sums);
         self.engine.finish(&mut |pieces| {
-            fold(pieces, places, sums);
+            fold(pieces, parts, sums);
             give(sums)
         })
     }

@@ -30,43 +30,57 @@ pub struct Choice {
     pub installed: Option<Installed>,
     /// What it makes, in this order.
     pub stems: &'static [Stem],
+    /// The set that was wished, which is all of that or its beginning.
+    set: &'static [Stem],
     extension: MaskExtension,
 }
 
 impl Folder {
-    /// Chooses an engine for a wish among those whose models are here.
+    /// Chooses an engine for a wish among those whose models are here, the best one.
+    ///
+    /// # Errors
+    /// As [`Folder::choose_within`].
+    pub fn choose(&self, wish: &Wish) -> Result<Choice> {
+        self.choose_within(wish, u64::MAX)
+    }
+
+    /// Chooses the best of those that need no more memory than that ([`Choice::reserve_bytes`]). Where none does, the best
+    /// of all is given, so that whoever has not as much memory can say what that would need.
     ///
     /// # Errors
     /// [`ErrorKind::Stems`] when no engine makes so many stems, or not the one that is named; [`ErrorKind::ModelAbsent`] when one would, if its
     /// model were installed: it names the model and how it is added.
-    pub fn choose(&self, wish: &Wish) -> Result<Choice> {
-        let stems = Stem::set(wish.stems).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Stems,
-                format!("a song is taken apart into 2, 4 or 5 stems, not {}", wish.stems),
-            )
+    pub fn choose_within(&self, wish: &Wish, reserve_bytes_max: u64) -> Result<Choice> {
+        let Wish { stems: count, engine, extension } = *wish;
+        let stems = Stem::set(count).ok_or_else(|| {
+            Error::new(ErrorKind::Stems, format!("a song is taken apart into 2, 4 or 5 stems, not {count}"))
         })?;
-        let choice = |engine, installed| Choice { engine, installed, stems, extension: wish.extension };
-        let candidates = candidates(stems, wish.engine);
-        let found = candidates.iter().find_map(|model| self.installed(model));
-        match (found, wish.engine) {
-            (Some(installed), _) => Ok(choice(installed.model.engine, Some(installed))),
-            (None, None | Some(EngineName::Spectral)) if Spectral::makes(stems) => {
-                Ok(choice(EngineName::Spectral, None))
-            }
-            (None, Some(EngineName::Spectral)) => Err(Error::new(
-                ErrorKind::Stems,
-                format!("the spectral engine makes 2 or 4 stems, not {}", wish.stems),
-            )),
-            (None, engine) => match advised(&candidates) {
-                Some(model) => Err(needed(model, wish.stems)),
-                None => {
-                    let name = engine.map_or("known", EngineName::name);
-                    Err(Error::new(ErrorKind::Stems, format!("no {name} engine makes {} stems", wish.stems)))
-                }
-            },
+        let choice = |engine, installed| Choice { engine, installed, stems, set: stems, extension };
+        let candidates = candidates(stems, engine);
+        let installed = candidates.iter().filter_map(|model| self.installed(model));
+        let by_model = installed.map(|installed| choice(installed.model.engine, Some(installed)));
+        let may_be_spectral =
+            engine.is_none_or(|engine| engine == EngineName::Spectral) && Spectral::makes(stems);
+        let mut choices = by_model.chain(may_be_spectral.then(|| choice(EngineName::Spectral, None)));
+        let Some(best) = choices.next() else { return Err(unmade(wish, &candidates)) };
+        if best.reserve_bytes() <= reserve_bytes_max {
+            return Ok(best);
         }
+        Ok(choices.find(|choice| choice.reserve_bytes() <= reserve_bytes_max).unwrap_or(best))
     }
+}
+
+/// Why nothing that is here makes such stems.
+fn unmade(wish: &Wish, candidates: &[&'static Model]) -> Error {
+    let Wish { stems, engine, .. } = *wish;
+    let said = match (engine, advised(candidates)) {
+        (Some(EngineName::Spectral), _) => format!("the spectral engine makes 2 or 4 stems, not {stems}"),
+        (_, Some(model)) => return needed(model, stems),
+        (engine, None) => {
+            format!("no {} engine makes {stems} stems", engine.map_or("known", EngineName::name))
+        }
+    };
+    Error::new(ErrorKind::Stems, said)
 }
 
 /// The models with which such stems can be made, the best first.
@@ -102,6 +116,11 @@ fn needed(model: &Model, stems: usize) -> Error {
 }
 
 impl Choice {
+    /// The same, and of a set without an accompaniment that too, behind the stems: all of them together but the vocals.
+    pub fn with_accompaniment(self) -> Self {
+        Choice { stems: Stem::with_accompaniment(self.set), ..self }
+    }
+
     /// What a process needs at most that takes one song apart in this way on one thread: its program, the model, the work.
     pub fn reserve_bytes(&self) -> u64 {
         let weights = self.installed.as_ref().map_or(0, |installed| installed.bytes);
@@ -116,7 +135,7 @@ impl Choice {
     /// What whoever gets the stems should know of how they were made.
     pub fn notes(&self) -> Vec<String> {
         let Some(model) = self.installed.as_ref().map(|installed| installed.model) else { return Vec::new() };
-        match fit(model, self.stems) {
+        match fit(model, self.set) {
             Some(2) => vec![format!(
                 "the vocals are made by the network of `{}`, the rest by harmonic and percussive separation",
                 model.name
@@ -130,12 +149,20 @@ impl Choice {
         if self.engine != EngineName::Spectral {
             return None;
         }
-        let model = advised(&candidates(self.stems, Some(EngineName::Spleeter)))?;
+        let model = advised(&candidates(self.set, Some(EngineName::Spleeter)))?;
         Some(format!(
             "the model `{}` would part vocals clearer, by about 3 dB: {}",
             model.name,
             model.how_to_add()
         ))
+    }
+
+    /// Reads the weights that it needs; none for an engine without a model.
+    ///
+    /// # Errors
+    /// Those of [`Folder::load`].
+    pub fn weights(&self, folder: &Folder) -> Result<Option<Weights>> {
+        self.installed.as_ref().map(|installed| folder.load(installed.model)).transpose()
     }
 
     /// The engine for one song, with the weights of its model.
@@ -144,9 +171,7 @@ impl Choice {
     /// [`ErrorKind::Model`] when the weights are of another model.
     pub fn engine(&self, weights: Option<Weights>, threads: usize) -> Result<Box<dyn Engine>> {
         let made: Box<dyn Engine> = match (self.engine, weights) {
-            (EngineName::Spectral, _) => {
-                return Ok(Box::new(Masking::new(Spectral::new(self.stems.len(), threads)?)));
-            }
+            (EngineName::Spectral, _) => Box::new(Masking::new(Spectral::new(self.set.len(), threads)?)),
             (EngineName::Spleeter, Some(Weights::Spleeter(networks))) => {
                 Box::new(Masking::new(Spleeter::new(networks, self.extension, threads)))
             }
@@ -158,9 +183,10 @@ impl Choice {
                 ));
             }
         };
-        if made.stems().len() < self.stems.len() {
-            return Ok(Box::new(Chain::new(made, Masking::new(Percussive::new()), self.stems)));
-        }
+        let made = match made.stems().len() < self.set.len() {
+            true => Box::new(Chain::new(made, Masking::new(Percussive::new()), self.set)),
+            false => made,
+        };
         Ok(if made.stems() == self.stems { made } else { Box::new(Folded::new(made, self.stems)) })
     }
 }

@@ -2,7 +2,6 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -165,6 +164,22 @@ fn the_best_engine_whose_model_is_there_is_chosen() {
     check(4, None, (htdemucs, Some("htdemucs")));
     check(2, None, (htdemucs, Some("htdemucs")));
     check(2, Some(spleeter), (spleeter, Some("spleeter:4stems")));
+    // Where there is not as much memory the best one of those is chosen that do with less; who named one hears of that one.
+    let within = |engine, reserve_bytes_max| {
+        let choice = folder.choose_within(&wish(2, engine), reserve_bytes_max).unwrap();
+        (choice.engine, choice.installed.map(|installed| installed.model.name))
+    };
+    let needs = |engine| folder.choose(&wish(2, Some(engine))).unwrap().reserve_bytes();
+    for (engine, bytes, expected) in [
+        (None, needs(htdemucs), (htdemucs, Some("htdemucs"))),
+        (None, needs(htdemucs) - 1, (spleeter, Some("spleeter:4stems"))),
+        (None, needs(spleeter) - 1, (spectral, None)),
+        (None, needs(spectral) - 1, (htdemucs, Some("htdemucs"))),
+        (Some(htdemucs), needs(htdemucs) - 1, (htdemucs, Some("htdemucs"))),
+        (Some(spleeter), needs(spleeter) - 1, (spleeter, Some("spleeter:4stems"))),
+    ] {
+        assert_eq!(within(engine, bytes), expected, "{engine:?} in {bytes}");
+    }
 }
 
 /// Puts networks as they are in the place of Deezer's, which are not in this tree: they have other hashes, so that they cannot be added.
@@ -215,48 +230,33 @@ fn four_stems_by_networks_for_two_are_their_vocals_and_the_rest_parted() {
 }
 
 #[test]
-fn loaded_models_are_dropped_by_age_and_room_and_never_in_use() {
+fn an_accompaniment_beside_four_or_five_stems_is_all_of_them_but_the_vocals() {
     let (_home, folder) = folder();
-    for (name, from) in [("spleeter:4stems", "4stems"), ("spleeter:5stems", "5stems")] {
-        folder.add(model(name), &data(from), Consent::None).unwrap();
-    }
-    let (four, five) = (folder.choose(&wish(4, None)).unwrap(), folder.choose(&wish(5, None)).unwrap());
-    let cache = |bytes, pinned| Cache::new(folder.clone(), bytes, Duration::from_secs(10), pinned);
-    let now = Instant::now();
-    let later = now + Duration::from_secs(11);
-
-    let roomy = cache(1 << 20, Vec::new());
-    drop(roomy.weights(&four, now).unwrap());
-    let one = roomy.bytes();
-    assert!((70_000..80_000).contains(&one), "{one}");
-    let used = roomy.weights(&five, now).unwrap();
-    let both = roomy.bytes();
-    assert_eq!(roomy.expire(now), both);
-    // One is too old, the other in use.
-    assert_eq!(roomy.expire(later), both - one);
-    drop(used);
-    assert_eq!(roomy.expire(later), 0);
-
-    let narrow = cache(both - 1, Vec::new());
-    drop(narrow.weights(&four, now).unwrap());
-    drop(narrow.weights(&five, later).unwrap());
-    assert_eq!(narrow.bytes(), both - one);
-
-    // The one that was used the longest ago goes, whichever came first.
+    let song = noise(5, 520 * crate::HOP_SAMPLES + 11);
+    let check = |stems, engine| {
+        let choice = folder.choose(&wish(stems, Some(engine))).unwrap();
+        let made = |choice: &Choice| {
+            let mut engine = choice.engine(choice.weights(&folder).unwrap(), 1).unwrap();
+            assert_eq!(engine.stems(), choice.stems);
+            apart(&song, 44_100, &mut *engine)
+        };
+        let alone = made(&choice);
+        let beside = made(&choice.with_accompaniment());
+        assert_eq!((alone.len(), beside.len()), (stems, stems + 1), "{engine}");
+        assert!(alone[..] == beside[..stems], "{stems} by {engine}: the stems are not changed");
+        assert!(distance(&sum(&alone[1..]), &beside[stems]) < 1e-6, "{stems} by {engine}");
+        let mix = sum(&[beside[0].clone(), beside[stems].clone()]);
+        assert!(distance(&mix, &sum(&alone)) < 1e-5, "{stems} by {engine}: with the vocals it is the whole");
+    };
+    check(4, EngineName::Spectral);
+    // The chain: its vocals by networks for two.
     put(&folder, "spleeter:2stems", "2stems");
-    let two = folder.choose(&wish(2, None)).unwrap();
-    let bytes = |choice: &Choice| choice.installed.as_ref().unwrap().bytes;
-    let ordered = cache(bytes(&two) + bytes(&five), Vec::new());
-    for (choice, seconds) in [(&two, 0), (&four, 1), (&two, 2)] {
-        drop(ordered.weights(choice, now + Duration::from_secs(seconds)).unwrap());
-    }
-    let before = ordered.bytes();
-    drop(ordered.weights(&five, later).unwrap());
-    assert_eq!(ordered.bytes(), before - one + (both - one));
-
-    let pinned = cache(1 << 20, vec!["spleeter:4stems"]);
-    drop(pinned.weights(&four, now).unwrap());
-    assert_eq!(pinned.expire(later), one);
-    assert_eq!(pinned.clear(), one);
-    assert_eq!(pinned.bytes(), 0);
+    check(4, EngineName::Spleeter);
+    folder.add(model("spleeter:5stems"), &data("5stems"), Consent::None).unwrap();
+    check(5, EngineName::Spleeter);
+    folder.add(model("htdemucs"), &data("htdemucs"), Consent::Given).unwrap();
+    check(4, EngineName::Htdemucs);
+    // Two stems have one already.
+    let two = folder.choose(&wish(2, Some(EngineName::Spectral))).unwrap();
+    assert_eq!(two.clone().with_accompaniment(), two);
 }

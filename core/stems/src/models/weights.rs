@@ -48,13 +48,4 @@ impl Weights {
             Weights::Htdemucs(graph) => graph.bytes(),
         }
     }
-
-    /// Whether somebody has another copy.
-    pub(super) fn is_in_use(&self) -> bool {
-        let copies = match self {
-            Weights::Spleeter(networks) => Arc::strong_count(networks),
-            Weights::Htdemucs(graph) => Arc::strong_count(graph),
-        };
-        copies > 1
-    }
 }

@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use store::{Place, Shelf, Source};
 use tokio::sync::Semaphore;
 
+use super::Part;
 use crate::cache::Made;
 use crate::error::{Error, ErrorKind};
 use crate::recipe::{Cover, Edge, Fit, Frame, Picture, Recipe, Size};
@@ -58,6 +59,10 @@ impl Shown {
     fn bytes(&self) -> u64 {
         let rest = self.source.len().saturating_sub(self.offset);
         self.count.map_or(rest, |count| count.min(rest))
+    }
+
+    fn part(&self) -> Part {
+        Part { source: self.source.clone(), offset: self.offset, count: self.bytes() }
     }
 }
 
@@ -118,8 +123,8 @@ impl Covers {
         Ok(self.poster(material, video.duration_ms(), pixels, address).await?)
     }
 
-    /// A picture that lies at `place`, whose longer edge has about so many pixels, at least, and never more than it has; without a number, and
-    /// beyond the last of [`COVER_PIXELS`], as it is.
+    /// A picture that lies at `place`, whose longer edge has about so many pixels, at least. Without a number, beyond the last of
+    /// [`COVER_PIXELS`], and where it has no more than that, it comes as it is.
     ///
     /// # Errors
     /// How making it failed, when the picture has more than [`COVER_ORIGINAL_BYTES_MAX`]: `TooLarge`, `Unsupported`,
@@ -139,6 +144,13 @@ impl Covers {
             material.part = Some((original.offset, bytes));
         }
         let recipe = Recipe::Cover(Cover { edge });
+        if let Some(made) = line.transforms.find(&material, &recipe).await? {
+            return Ok(made.into());
+        }
+        // Encoded again it would be no smaller, and often of more bytes.
+        if bytes <= COVER_ORIGINAL_BYTES_MAX && original.part().run(move |part| part.is_within(edge)).await? {
+            return Ok(original);
+        }
         match line.made(material, recipe, &line.pictures, address).await {
             Ok(made) => Ok(made.into()),
             Err(error) if bytes <= COVER_ORIGINAL_BYTES_MAX => {

@@ -97,7 +97,8 @@ fn encoder(encoding: Encoding, kbps: u32, argv: Argv) -> Argv {
     match encoding {
         Encoding::M4a | Encoding::Aac => argv.fixed(&["-c:a", "aac", "-b:a"]).kbps(kbps),
         Encoding::Mp3 => argv.fixed(&["-c:a", "libmp3lame", "-b:a"]).kbps(kbps),
-        Encoding::Opus => argv.fixed(&["-c:a", "libopus", "-b:a"]).kbps(kbps),
+        // Left to itself it takes as many bits as it likes: of a chord at 48 kbit/s, more than twice as many.
+        Encoding::Opus => argv.fixed(&["-c:a", "libopus", "-vbr", "constrained", "-b:a"]).kbps(kbps),
         Encoding::Vorbis => argv.fixed(&["-c:a", "libvorbis", "-b:a"]).kbps(kbps),
         Encoding::Flac => argv.fixed(&["-c:a", "flac"]),
     }
@@ -175,7 +176,7 @@ pub(super) fn samples(asked: &Waveform, probe: &Probe, input: Input) -> Result<P
 pub(super) fn within(codec: Codec, track: &AudioTrack, argv: Argv) -> Argv {
     let (encoding, words): (_, &[_]) = match codec {
         Codec::H264 | Codec::H265 | Codec::Av1 => (Encoding::M4a, &["-c:a", "aac", "-b:a", "128k"]),
-        Codec::Vp9 => (Encoding::Opus, &["-c:a", "libopus", "-b:a", "96k"]),
+        Codec::Vp9 => (Encoding::Opus, &["-c:a", "libopus", "-vbr", "constrained", "-b:a", "96k"]),
     };
     shape(encoding, track, out_rate_hz(encoding, track.sample_rate_hz), argv).fixed(words)
 }

@@ -20,6 +20,7 @@ use super::flights::{Lead, Place};
 use super::freshness::Times;
 use super::head::{Bytes, Head};
 use super::{fields, vary};
+use crate::purge::mode_tag;
 use crate::settings::Origin;
 
 /// A kept answer.
@@ -149,7 +150,7 @@ impl Keeping {
             content_type: String::new(),
             origin: ask.origin.name.clone(),
             path: ask.name(),
-            mode: "answer".to_owned(),
+            mode: MODE.to_owned(),
             tags: tags(&ask.origin),
             source_tag: String::new(),
             status: stored.head.status.as_u16(),
@@ -235,10 +236,13 @@ impl Keeping {
     }
 }
 
+/// What kind of thing they are in the cache.
+const MODE: &str = "answer";
+
 /// What answers of an origin are purged by, as renditions of it are.
 fn tags(origin: &Origin) -> Vec<String> {
     let named = format!("origin:{}", origin.name);
-    origin.tags.iter().cloned().chain([named]).collect()
+    origin.tags.iter().cloned().chain([named, mode_tag(MODE)]).collect()
 }
 
 /// The part of something that an answer is, if it is worth a place. One that is shorter than it says has the first bytes

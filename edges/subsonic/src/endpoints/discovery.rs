@@ -102,16 +102,18 @@ struct Info<'a> {
 }
 
 impl<'a> Info<'a> {
-    fn of(call: &Call, musicbrainz: Option<&'a str>, cover: Option<String>) -> Self {
-        let picture = |pixels| cover.as_deref().and_then(|id| call.picture(id, pixels));
-        let [small, medium, large] =
-            PICTURES_PX.map(|pixels| picture(pixels).map(|address| Element(address.into())));
-        Info {
+    fn of(call: &Call, musicbrainz: Option<&'a str>, cover: Option<Item>) -> Result<Self, Error> {
+        let picture = |pixels| -> Result<Option<Element<'a>>, Error> {
+            let address = cover.map(|item| call.picture(item, pixels)).transpose()?.flatten();
+            Ok(address.map(|address| Element(address.into())))
+        };
+        let [small, medium, large] = PICTURES_PX.map(picture);
+        Ok(Info {
             music_brainz_id: musicbrainz.map(|id| Element(Cow::Borrowed(id))),
-            small_image_url: small,
-            medium_image_url: medium,
-            large_image_url: large,
-        }
+            small_image_url: small?,
+            medium_image_url: medium?,
+            large_image_url: large?,
+        })
     }
 }
 
@@ -135,8 +137,8 @@ async fn info_of_artist(call: Call, name: &'static str) -> Answer {
     let artist = catalog.artist(&viewer, id).await?;
     // An artist without a picture has no address of one.
     let has_cover = catalog.cover(&viewer, Item::Artist(id)).await.is_ok();
-    let cover = has_cover.then(|| id.to_string());
-    call.one(name, &Info::of(&call, artist.musicbrainz.as_deref(), cover))
+    let cover = has_cover.then_some(Item::Artist(id));
+    call.one(name, &Info::of(&call, artist.musicbrainz.as_deref(), cover)?)
 }
 
 /// `getAlbumInfo` and `getAlbumInfo2`: of an album, or the album of a song.
@@ -149,6 +151,6 @@ pub(crate) async fn album_info(call: Call) -> Answer {
     };
     let album = catalog.album(&viewer, id).await?;
     let musicbrainz = album.release.read().musicbrainz;
-    let cover = album.has_cover.then(|| id.to_string());
-    call.one("albumInfo", &Info::of(&call, musicbrainz.as_deref(), cover))
+    let cover = album.has_cover.then_some(Item::Album(id));
+    call.one("albumInfo", &Info::of(&call, musicbrainz.as_deref(), cover)?)
 }

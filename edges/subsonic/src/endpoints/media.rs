@@ -35,8 +35,7 @@ pub(super) fn send_original(call: &Call, track: &Track, source: Source, disposit
 pub(crate) async fn cover_art(call: Call) -> Answer {
     let reader = call.reader()?;
     let id = call.params.text("id")?;
-    // Whoever sends something else than a number of pixels wants the picture all the same.
-    let pixels = call.params.optional_number("size").ok().flatten().filter(|pixels| *pixels > 0);
+    let pixels = call.params.optional_number("size")?.filter(|pixels| *pixels > 0);
     let item = match id.parse::<PlaylistId>() {
         Ok(playlist) => playlist_cover(&reader, playlist).await?,
         Err(_) => params::item(&id).ok_or_else(no_cover)?,

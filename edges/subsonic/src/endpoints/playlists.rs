@@ -8,7 +8,7 @@ use catalog::{Playlist, PlaylistChange, PlaylistId, SongsChange, Track, TrackId,
 
 use crate::call::{Answer, Call, Reader};
 use crate::endpoints::users::anybody;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::list::Pages;
 use crate::model::{Bare, Child, PlaylistHead};
 
@@ -69,6 +69,7 @@ pub(crate) async fn update(call: Call) -> Answer {
     let remove =
         many(&call, "songIndexToRemove", || Error::bad("songIndexToRemove", "the place of a song, from 0"))?;
     let is_edit = !add.is_empty() || !remove.is_empty();
+    let last = remove.iter().max().copied();
     let change = PlaylistChange {
         name: call.params.get("name").map(|name| name.trim().to_owned()),
         // An empty one takes it away.
@@ -76,9 +77,30 @@ pub(crate) async fn update(call: Call) -> Answer {
         public: call.params.optional_flag("public")?,
         songs: if is_edit { SongsChange::Edit { remove, add } } else { SongsChange::Keep },
         rules: None,
+        known: None,
     };
-    call.catalog().change_playlist(&editor(&call)?, id, &change).await?;
-    call.format.empty()
+    let viewer = editor(&call)?;
+    match call.catalog().change_playlist(&viewer, id, &change).await {
+        Err(error) if error.kind() == catalog::ErrorKind::NotFound => {
+            // The list tells whether it, or a place in it, is what is not there.
+            let songs = call.catalog().playlist(&viewer, id).await?.tracks;
+            match last.filter(|last| *last >= songs) {
+                Some(last) => Err(no_place(last, songs)),
+                None => Err(error.into()),
+            }
+        }
+        changed => {
+            changed?;
+            call.format.empty()
+        }
+    }
+}
+
+fn no_place(place: u64, songs: u64) -> Error {
+    let message = format!(
+        "Parameter songIndexToRemove is {place}, and the playlist has {songs} songs, the first of which is 0"
+    );
+    Error::new(ErrorKind::NotFound, message)
 }
 
 /// `deletePlaylist`.

@@ -30,7 +30,7 @@ async fn what_is_within_the_wish_is_sent_as_it_is_and_all_else_is_made() {
     let (flac, mp3, opus) = (("flac", 900, Some(16)), ("mp3", 320, None), ("opus", 96, None));
     check(flac, "", None, "original").await;
     check(flac, "maxBitRate=0", None, "original").await;
-    check(flac, "maxBitRate=many", None, "original").await;
+    check(flac, "maxBitRate=&format=&timeOffset=", None, "original").await;
     check(flac, "format=raw&maxBitRate=64&timeOffset=9", None, "original").await;
     check(flac, "format=flac&estimateContentLength=true", None, "original").await;
     check(flac, "maxBitRate=128", None, "mp3 128 0").await;
@@ -70,10 +70,24 @@ async fn a_film_stays_a_film_unless_its_sound_is_asked_for() {
 }
 
 #[test]
-fn an_offset_that_is_none_is_said() {
+fn a_wish_that_is_none_is_said() {
     let bad = |query: &str| Wish::read(&Params::parse(query)).unwrap_err().message().to_owned();
-    assert_eq!(bad("timeOffset=-1"), "Parameter timeOffset must be a whole number of 0 or more");
-    assert_eq!(bad("timeOffset=soon"), "Parameter timeOffset must be a whole number of 0 or more");
+    let number = "must be a whole number of 0 or more, and is";
+    for (query, expected) in [
+        ("timeOffset=-1", format!("Parameter timeOffset {number} \"-1\"")),
+        ("timeOffset=soon", format!("Parameter timeOffset {number} \"soon\"")),
+        ("maxBitRate=abc", format!("Parameter maxBitRate {number} \"abc\"")),
+        ("maxBitRate=-5", format!("Parameter maxBitRate {number} \"-5\"")),
+        ("maxBitRate=128k%0A", format!("Parameter maxBitRate {number} \"128k\\n\"")),
+        (
+            "format=xyz",
+            "Parameter format must be raw, mp3, opus, ogg, aac, m4a or flac, and is \"xyz\"".to_owned(),
+        ),
+    ] {
+        assert_eq!(bad(query), expected, "{query}");
+    }
+    let long = bad(&format!("maxBitRate={}", "9x".repeat(1_000)));
+    assert!(long.len() < 120 && long.ends_with("\"…"), "{long}");
 }
 
 #[test]

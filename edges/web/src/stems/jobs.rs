@@ -79,7 +79,7 @@ impl JobAnswer {
             notes: job.notes.clone(),
             result_url: result_url.filter(|_| job.state == JobState::Done),
             result_size_mb: set.map(|set| {
-                let bytes: u64 = pieces::stems(set).map(|file| file.length_bytes).sum();
+                let bytes: u64 = set.stems().map(|file| file.length_bytes).sum();
                 bytes as f64 / MIB as f64
             }),
             processing_time_seconds: took,

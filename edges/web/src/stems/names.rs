@@ -1,6 +1,11 @@
 //! What a song that is sent may be called.
 
+use std::borrow::Cow;
+
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_DISPOSITION;
 use budget::limits::SEPARATE_NAME_BYTES_MAX;
+use percent_encoding::percent_decode_str;
 
 use crate::error::{Code, Error};
 
@@ -20,11 +25,59 @@ const REFUSED: [(char, &str); 9] = [
     ('\\', "a backslash"),
 ];
 
+/// The name of a part's file, if it is one: that of `filename*` (RFC 8187) where there is one, which no form needs (RFC 7578
+/// section 4.2) and some clients send all the same; otherwise `plain`, which is that of `filename`.
+///
+/// # Errors
+/// As [`check`], also for what browsers write as `%22`, `%0D` and `%0A` (HTML, multipart/form-data encoding algorithm).
+pub(super) fn named(head: &HeaderMap, plain: &str) -> Result<String, Error> {
+    let disposition = head.get(CONTENT_DISPOSITION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let name = match extended(&disposition.unwrap_or_default()) {
+        Some(name) => Cow::Owned(name?),
+        None => Cow::Borrowed(plain),
+    };
+    let escaped = percent_decode_str(&name).decode_utf8_lossy();
+    match escaped.chars().find(|letter| letter.is_control() || *letter == '"') {
+        Some(letter) if !name.contains(letter) => Err(has(letter).unwrap_or_else(|| unreadable("filename"))),
+        _ => Ok(check(&name)?.to_owned()),
+    }
+}
+
+/// What `filename*` says, if it is there: in UTF-8, the only one of its encodings that must be known.
+fn extended(disposition: &str) -> Option<Result<String, Error>> {
+    let value = disposition.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("filename*").then_some(value.trim())
+    })?;
+    let (encoding, text) = value.split_once('\'').map_or((value, ""), |(encoding, rest)| {
+        (encoding, rest.split_once('\'').map_or("", |(_, text)| text))
+    });
+    let text = encoding.eq_ignore_ascii_case("utf-8").then(|| percent_decode_str(text).decode_utf8().ok());
+    Some(text.flatten().map(Cow::into_owned).ok_or_else(|| unreadable("filename*")))
+}
+
+fn unreadable(parameter: &str) -> Error {
+    Error::new(Code::Invalid, format!("{parameter} is not readable as UTF-8"))
+}
+
+/// What is wrong with a name that has this letter, if anything is.
+fn has(letter: char) -> Option<Error> {
+    let said = match REFUSED.iter().find(|(refused, _)| *refused == letter) {
+        Some((_, called)) => format!("the file name contains {called}, which no file name may"),
+        None if letter == '\0' => "the file name contains NUL".to_owned(),
+        None if letter.is_control() => {
+            format!("the file name contains the control character U+{:04X}", letter as u32)
+        }
+        None => return None,
+    };
+    Some(Error::new(Code::Invalid, said))
+}
+
 /// A name as it was sent, if it is one. Nothing of it is ever a path here: the rules are for whoever saves what comes back.
 ///
 /// # Errors
 /// 400 that says which rule it breaks.
-pub(super) fn check(name: &str) -> Result<&str, Error> {
+fn check(name: &str) -> Result<&str, Error> {
     let refuse = |why: String| Err(Error::new(Code::Invalid, why));
     if name.is_empty() {
         return refuse("the file has no name".to_owned());
@@ -35,16 +88,8 @@ pub(super) fn check(name: &str) -> Result<&str, Error> {
             name.len()
         ));
     }
-    for letter in name.chars() {
-        if letter == '\0' {
-            return refuse("the file name contains NUL".to_owned());
-        }
-        if letter.is_control() {
-            return refuse(format!("the file name contains the control character U+{:04X}", letter as u32));
-        }
-        if let Some((_, called)) = REFUSED.iter().find(|(refused, _)| *refused == letter) {
-            return refuse(format!("the file name contains {called}, which no file name may"));
-        }
+    if let Some(error) = name.chars().find_map(has) {
+        return Err(error);
     }
     let extension = name.rsplit_once('.').map(|(stem, extension)| (stem, extension.to_ascii_lowercase()));
     match extension {
@@ -60,6 +105,44 @@ pub(super) fn check(name: &str) -> Result<&str, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_written_with_escapes_is_heard_and_held_to_the_same_rules() {
+        let cases = [
+            ("filename=\"plain.mp3\"", Ok("plain.mp3")),
+            ("filename*=UTF-8''S%C3%A4nger.mp3; filename=\"plain.mp3\"", Ok("S\u{e4}nger.mp3")),
+            ("filename=\"plain.mp3\"; FileName* = utf-8'de'Lied.flac", Ok("Lied.flac")),
+            ("filename*=UTF-8''so%01ng.mp3", Err("U+0001")),
+            ("filename*=UTF-8''so%00ng.mp3", Err("NUL")),
+            ("filename*=UTF-8''so%3Ang.mp3", Err("contains :")),
+            ("filename*=UTF-8''..%2Fsong.mp3", Err("contains /")),
+            ("filename*=UTF-8''so%FFng.mp3", Err("filename* is not readable as UTF-8")),
+            ("filename*=latin1''song.mp3", Err("filename* is not readable as UTF-8")),
+            ("filename*=song.mp3", Err("filename* is not readable as UTF-8")),
+        ];
+        for (parameters, expected) in cases {
+            let disposition = format!("form-data; name=\"file\"; {parameters}");
+            let head = HeaderMap::from_iter([(CONTENT_DISPOSITION, disposition.parse().unwrap())]);
+            let found = named(&head, "plain.mp3").map_err(|error| format!("{error:?}"));
+            match (found, expected) {
+                (Ok(name), Ok(expected)) => assert_eq!(name, expected, "{parameters}"),
+                (Err(error), Err(part)) => assert!(error.contains(part), "{parameters}: {error}"),
+                (other, _) => panic!("{parameters}: {other:?}"),
+            }
+        }
+        // As browsers write what would end the name.
+        for (plain, part) in [
+            ("so%0Ang.mp3", "U+000A"),
+            ("so%0dng.mp3", "U+000D"),
+            ("so%22ng.mp3", "a quotation mark"),
+            ("so%7Fng.mp3", "U+007F"),
+            ("so%00ng.mp3", "NUL"),
+        ] {
+            let error = format!("{:?}", named(&HeaderMap::new(), plain).unwrap_err());
+            assert!(error.contains(part), "{plain}: {error}");
+        }
+        assert_eq!(named(&HeaderMap::new(), "100%25 %41.mp3").unwrap(), "100%25 %41.mp3", "kept as it is");
+    }
 
     #[test]
     fn a_name_is_taken_or_the_rule_that_it_breaks_is_named() {

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, request};
 use axum::response::Response;
 use budget::Slot;
 use bytes::Bytes;
-use catalog::{Job, JobState, MadeSet, StemFile, StemFormat, StemName, StemSet};
+use catalog::{Job, JobState, MadeSet, StemFile, StemFormat, StemSet};
 use store::{Run, Source};
 use stream::{Disposition, Held, Kind, Segment};
 
@@ -29,11 +29,6 @@ const LONG_HEAD_BYTES: u64 = HEAD_BYTES + 36;
 
 const X_STEMS_ENGINE: HeaderName = HeaderName::from_static("x-stems-engine");
 const X_STEMS_NOTE: HeaderName = HeaderName::from_static("x-stems-note");
-
-/// The stems of a set, without a file that has them all.
-pub(super) fn stems(set: &StemSet) -> impl Iterator<Item = &StemFile> {
-    set.made.files.iter().filter(|file| file.stem != StemName::All)
-}
 
 /// When a set was made.
 pub(super) fn made(set: &StemSet) -> SystemTime {
@@ -91,7 +86,7 @@ fn name_engine(made: &MadeSet, headers: &mut HeaderMap) {
 async fn zip(app: &App, set: &StemSet) -> Result<Source, Error> {
     let suffix = set.format().word();
     let (mut entries, mut sources) = (Vec::new(), Vec::new());
-    for file in stems(set) {
+    for file in set.stems() {
         sources.push(open(app, file).await?);
         let name = format!("{}.{suffix}", file.stem);
         entries.push(Entry { name, length: file.length_bytes, crc32: file.crc32 });
@@ -121,7 +116,7 @@ pub(super) async fn side_by_side(app: &App, set: &StemSet) -> Result<Source, Err
     }
     let data_bytes = set.made.samples.saturating_mul(FRAME_BYTES);
     let (mut sources, mut sums) = (Vec::new(), Vec::new());
-    for file in stems(set) {
+    for file in set.stems() {
         let source = open(app, file).await?;
         // The samples are all that stands behind the head.
         let offset = source.len().checked_sub(data_bytes).filter(|head| *head >= 44).ok_or_else(gone)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use catalog::{Job, JobId, JobPriority, JobSource, StemFile, StemName, StemSet, StemsWish, TrackId, UserId};
+use catalog::{Job, JobId, JobPriority, JobSource, StemFile, StemSet, StemsWish, TrackId, UserId};
 use store::Source;
 use tokio::sync::watch;
 
@@ -51,11 +51,11 @@ pub trait Splitter: Send + Sync + 'static {
     /// [`SplitErrorKind::NotFound`] when it is not done, or when its files went.
     async fn set_of(&self, job: JobId) -> Result<StemSet, SplitError>;
 
-    /// The newest set of a track, of the bytes that it has now, with this stem; of [`StemName::All`], any.
+    /// The sets of a track, of the bytes that it has now, the newest first.
     ///
     /// # Errors
     /// Of the database.
-    async fn stems_of(&self, track: TrackId, stem: StemName) -> Result<Option<StemSet>, SplitError>;
+    async fn stems_of(&self, track: TrackId) -> Result<Vec<StemSet>, SplitError>;
 
     /// A file of a set, open.
     ///

@@ -88,7 +88,7 @@ impl Form<'_> {
     }
 
     async fn song(&self, field: &mut Field<'static>, watch: &Watch) -> Result<JobSource, Error> {
-        let name = names::check(field.file_name().unwrap_or_default())?.to_owned();
+        let name = names::named(field.headers(), field.file_name().unwrap_or_default())?;
         let _permit = self.app.budget.wait(Pool::Uploads, UPLOAD_BYTES).await?;
         let mut taking = self.app.splitter.begin_song(&name).await?;
         let (mut head, mut length) = (Some(Vec::new()), 0_u64);

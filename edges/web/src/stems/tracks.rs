@@ -7,7 +7,7 @@ use axum::body::HttpBody as _;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
-use catalog::{JobPriority, JobSource, JobState, StemName, StemSet, Track, TrackId};
+use catalog::{JobPriority, JobSource, JobState, StemName, StemSet, StemSetId, Track, TrackId};
 use serde::Serialize;
 use stream::{Disposition, Kind, Segment};
 use transform::{Encoding, Material, ORIGIN_STEMS};
@@ -47,6 +47,8 @@ pub(crate) struct SplitQuery {
 /// The stems of a track.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct StemsAnswer {
+    /// Which set it is: `?set=` in the address of a file asks for that of this one. Null when there is none.
+    set: Option<i64>,
     /// What took it apart; null when nothing did yet.
     engine: Option<String>,
     /// What else is to be said about how.
@@ -128,25 +130,29 @@ pub(crate) async fn list(
 ) -> Result<Response, Detail> {
     let Id(id) = id?;
     let track = app.catalog.track(&caller.identity.viewer(), id).await?;
-    let set = app.splitter.stems_of(track.id, StemName::All).await?;
+    let set = app.splitter.stems_of(track.id).await?.into_iter().next();
     let base = app.base_url.seen_by(&caller::client(&head), &head);
     let base = format!("{base}/tracks/{}/stems", track.id);
+    // With the number of the set, an address is that of the same bytes for ever: players keep what they read of one.
+    let id = set.as_ref().map(|set| set.id.0);
+    let url = |name: &str| format!("{base}/{name}?set={}", id.unwrap_or_default());
     let stems: Vec<StemAnswer> = set
         .iter()
-        .flat_map(pieces::stems)
+        .flat_map(StemSet::stems)
         .map(|file| StemAnswer {
             name: file.stem.word(),
             size_bytes: file.length_bytes,
-            url: format!("{base}/{}.wav", file.stem),
+            url: url(&format!("{}.wav", file.stem)),
         })
         .collect();
     let all = match stems.len() {
         0 => Vec::new(),
-        count if count <= FLAC_STEMS_MAX => vec![format!("{base}/all.wav"), format!("{base}/all.flac")],
-        _ => vec![format!("{base}/all.wav")],
+        count if count <= FLAC_STEMS_MAX => vec![url("all.wav"), url("all.flac")],
+        _ => vec![url("all.wav")],
     };
     let made = set.map(|set| (json::moment(set.created), set.made));
     let answer = StemsAnswer {
+        set: id,
         engine: made.as_ref().map(|(_, made)| made.engine.clone()),
         notes: made.as_ref().map(|(_, made)| made.notes.clone()).unwrap_or_default(),
         duration_seconds: made.as_ref().map(|(_, made)| made.samples as f64 / 44_100.0),
@@ -189,7 +195,7 @@ impl FromStr for FileName {
     }
 }
 
-/// Whether to save the file instead of playing it.
+/// Of which set, and whether to save the file instead of playing it.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
@@ -197,6 +203,8 @@ impl FromStr for FileName {
     reason = "the query is read where it is needed; its parts stand here for the description"
 )]
 pub(crate) struct FileQuery {
+    /// The number of a set; the newest one that has the stem otherwise.
+    set: Option<i64>,
     /// Anything but 0 offers the file to be saved under the song's name.
     download: Option<String>,
 }
@@ -230,8 +238,15 @@ async fn send_file(
     head: &request::Parts,
 ) -> Result<Response, Error> {
     let FileName { stem, encoding } = name;
-    let set = app.splitter.stems_of(track.id, stem).await?;
-    let set = set.ok_or_else(|| {
+    let query = head.uri.query().unwrap_or_default();
+    let not_one =
+        |_| Error::new(Code::Missing, "set must be the number of a set, as the list of stems has it");
+    let wanted = caller::values(query, "set").next().map(|number| number.parse().map_err(not_one));
+    let wanted = wanted.transpose()?.map(StemSetId);
+    let is_wanted = |set: &StemSet| {
+        wanted.is_none_or(|id| id == set.id) && (stem == StemName::All || set.file(stem).is_some())
+    };
+    let set = app.splitter.stems_of(track.id).await?.into_iter().find(is_wanted).ok_or_else(|| {
         Error::new(
             Code::NotFound,
             format!("there is no {stem} of {}; POST /tracks/{}/stems", track.id, track.id),
@@ -239,7 +254,7 @@ async fn send_file(
     })?;
     let source = source(app, &set, name).await?;
     let suffix = encoding.map_or("wav", Encoding::suffix);
-    let download = caller::values(head.uri.query().unwrap_or_default(), "download").next();
+    let download = caller::values(query, "download").next();
     let disposition = match download.as_deref() {
         None | Some("0") => Disposition::Inline,
         Some(_) => Disposition::Attachment(format!("{} ({stem}).{suffix}", track.title)),
@@ -260,7 +275,7 @@ async fn source(
     FileName { stem, encoding }: FileName,
 ) -> Result<store::Source, Error> {
     if stem == StemName::All {
-        if encoding.is_some() && pieces::stems(set).count() > FLAC_STEMS_MAX {
+        if encoding.is_some() && set.stems().count() > FLAC_STEMS_MAX {
             let text = "FLAC ends at eight channels, which are four stems; five of them come as all.wav";
             return Err(Error::new(Code::Missing, text));
         }

@@ -135,6 +135,7 @@ fn rows() -> Vec<Row> {
         row("GET /playlists/{id}/tracks", "/playlists/{list}/tracks", none.clone(), OWNER),
         row("GET /playlists/{id}/m3u8", "/playlists/{list}/m3u8", none.clone(), OWNER),
         row("PATCH /playlists/{id}", "/playlists/{list}", json!({"comment": "slow"}), OWNER),
+        row("PATCH /playlists/{id}/tracks", "/playlists/{list}/tracks", json!({"remove": []}), OWNER),
         row("DELETE /playlists/{id}", "/playlists/{list}", none.clone(), [401, 401, 204, 404, 404]),
         row("POST /tracks/", "/tracks/", none.clone(), [401, 401, 400, 400, 400]),
         row("GET /tracks/uploads/{id}/progress", "/tracks/uploads/{upload}/progress", none.clone(), OWNER),

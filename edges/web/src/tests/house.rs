@@ -52,6 +52,7 @@ pub(super) enum Who {
 
 pub(super) struct House {
     pub(super) router: Router,
+    database: Sqlite,
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) sign_in: SignIn,
     pub(super) budget: Budget,
@@ -81,6 +82,8 @@ pub(super) struct Wishes {
     pub(super) stop: CancellationToken,
     /// Routes of another face, merged in beside ours.
     pub(super) beside: Router,
+    /// Connections over which one user may be told what happens; 2 if it is not said.
+    pub(super) watchers_per_user: Option<usize>,
     /// Whether strangers may use the splitter.
     pub(super) stems_are_public: bool,
     /// The beginnings of those that say themselves who may read an answer.
@@ -143,7 +146,8 @@ impl House {
         std::fs::write(library.join("cover.png"), PICTURE).unwrap();
         std::fs::write(library.join("c.mp3"), [b"before ", PICTURE, b" behind"].concat()).unwrap();
         let data = DataFolder::serve(folder.path().join("data")).unwrap();
-        let catalog: Arc<dyn Catalog> = Arc::new(Sqlite::open(&data.database()).await.unwrap());
+        let database = Sqlite::open(&data.database()).await.unwrap();
+        let catalog: Arc<dyn Catalog> = Arc::new(database.clone());
         let budget = Budget::new(512 * MIB).unwrap();
         let folders = Folders::new(16);
         let id = catalog.set_libraries(&[library.to_str().unwrap().to_owned()]).await.unwrap()[0].id;
@@ -182,6 +186,7 @@ impl House {
         let keys = keys.try_into().unwrap();
         House {
             router,
+            database,
             catalog,
             sign_in,
             budget,
@@ -248,6 +253,11 @@ impl House {
         let answer = self.send(request).await;
         assert_eq!(answer.status, 201, "{:?}", answer.body);
         answer.header("location").rsplit_once('/').unwrap().1.to_owned()
+    }
+
+    /// How often the database was asked.
+    pub(super) fn readings(&self) -> u64 {
+        self.database.readings()
     }
 
     /// Bytes that permits stand for now.
@@ -368,7 +378,7 @@ fn parts(
         budget: budget.clone(),
         scanner: scanner.clone(),
         listings: Slots::new("listings", "listings_per_user", 0, LISTINGS_PER_USER),
-        watchers: Slots::new("watchers", "watchers_per_user", 0, 2),
+        watchers: Slots::new("watchers", "watchers_per_user", 0, wishes.watchers_per_user.unwrap_or(2)),
         stop: wishes.stop.clone(),
         registry: Arc::new(registry),
         operations,

@@ -1,3 +1,4 @@
+use catalog::Opened;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -61,7 +62,7 @@ async fn a_link_that_was_touched_is_refused() {
     let flipped = if signature.starts_with('a') { "b" } else { "a" }.to_owned() + &signature[1..];
     let later = (expires.parse::<i64>().unwrap() + 1).to_string();
     let past = json::now() - 1;
-    let expired = house.sign_in.sign_link(house.shared, house.bob.id, past);
+    let expired = house.sign_in.sign_link(Opened::Track(house.shared), house.bob.id, past);
     let of = |track: &str, user: &str, expires: &str, signature: &str| {
         format!("/tracks/{track}/audio?user={user}&expires={expires}&signature={signature}")
     };
@@ -103,7 +104,7 @@ async fn a_link_shows_only_what_its_user_sees_now() {
     let house = House::new().await;
     let expires = json::now() + 60_000;
     let of = |user| {
-        let signature = house.sign_in.sign_link(house.private, user, expires);
+        let signature = house.sign_in.sign_link(Opened::Track(house.private), user, expires);
         format!("/tracks/{}/audio?user={user}&expires={expires}&signature={signature}", house.private)
     };
     assert_eq!(house.get(Who::Nobody, &of(house.bob.id)).await.status, 200);

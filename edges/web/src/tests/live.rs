@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::house::{House, Who, Wishes, with};
+use super::house::{House, Who, Wishes, with, with_cookie};
 
 /// A connection over which somebody is told what happens.
 struct Connection(Body);
@@ -98,4 +98,57 @@ async fn an_upload_that_became_a_track_is_told_with_it_and_no_more_than_so_many(
         (&sent["upload_id"], &sent["track_id"], &ready["length"]),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn pages_on_which_nothing_happens_ask_the_database_nothing() {
+    let wishes = Wishes { watchers_per_user: Some(25), ..Wishes::default() };
+    let stop = wishes.stop.clone();
+    let house = House::with(wishes).await;
+    let mut connections = Vec::new();
+    for who in [Who::Plain, Who::Other].repeat(24) {
+        connections.push(Connection::open(&house, who).await);
+    }
+    // One who proves by a session who he is hears when it ends.
+    let token = house.sign_in.open_session(house.bob.id, "a browser").await.unwrap();
+    let request = with_cookie(house.request(Who::Nobody, "GET", "/events"), &token);
+    let answer = house.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let mut guest = Connection(answer.into_body());
+    guest.next("under_way").await;
+    for connection in &mut connections {
+        connection.next("under_way").await;
+    }
+    let mut admin = Connection::open(&house, Who::Admin).await;
+    admin.next("server").await;
+
+    let listening: Vec<_> =
+        connections.into_iter().map(|mut one| tokio::spawn(async move { one.next("ended").await })).collect();
+    let over = tokio::spawn(async move { guest.next("signed_out").await });
+    let before = house.readings();
+    // Whoever listens looks as often as the admin is told how the server stands.
+    for _ in 0..4 {
+        admin.next("server").await;
+    }
+    assert_eq!(house.readings() - before, 0, "readings by 50 listeners to whom nothing happens");
+
+    // What one keeps for himself is news to nobody.
+    let liked = house.request(Who::Plain, "PUT", &format!("/stars/{}", house.shared));
+    assert_eq!(house.send(liked).await.status, 204);
+    let before = house.readings();
+    for _ in 0..3 {
+        admin.next("server").await;
+    }
+    assert_eq!(house.readings() - before, 0, "readings after a star");
+    given_up(&house).await;
+    house.sign_in.close_session(&token).await.unwrap();
+    over.await.unwrap();
+    for (at, one) in listening.into_iter().enumerate() {
+        if at % 2 == 0 {
+            one.await.unwrap();
+        } else {
+            one.abort();
+        }
+    }
+    stop.cancel();
 }

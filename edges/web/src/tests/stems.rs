@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
-use catalog::{Job, JobId, JobSource, StemFile, StemName, StemSet, TrackId};
+use catalog::{Job, JobId, JobSource, StemFile, StemSet, TrackId};
 use store::Source;
 use tokio::sync::watch;
 
@@ -67,8 +67,8 @@ impl Splitter for NoSplitter {
         nothing()
     }
 
-    async fn stems_of(&self, _: TrackId, _: StemName) -> Result<Option<StemSet>, SplitError> {
-        Ok(None)
+    async fn stems_of(&self, _: TrackId) -> Result<Vec<StemSet>, SplitError> {
+        Ok(Vec::new())
     }
 
     async fn open(&self, _: &StemFile) -> Result<Source, SplitError> {
@@ -207,5 +207,54 @@ async fn p08_strangers_get_in_where_the_house_says_so_and_have_their_share() {
     for (name, count) in [("songs", budget::limits::SEPARATE_STRANGER_PER_MINUTE_MAX), ("songs_refused", 1)] {
         let row = format!("\nmillpond_stems_stranger_{name}_total {count}\n");
         assert!(metrics.contains(&row), "{row}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_a_character_that_no_name_may_have_is_refused_for_that_however_it_is_sent() {
+    let house = House::new().await;
+    let song = wav(4);
+    let controls = (0..0x20).chain([0x7f]).map(|byte: u8| (byte, format!("so{}ng.wav", char::from(byte))));
+    for (byte, name) in controls {
+        let parts: &[Part<'_>] = &[("stems", None, b"2"), ("file", Some(&name), &song)];
+        let held = house.held_bytes();
+        let answer = separate(&house, Who::Plain, "", form(parts)).await;
+        let said = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert_eq!(answer.status, 400, "{byte:#04x}: {said}");
+        assert!(said.contains("control character") && said.contains("file name"), "{byte:#04x}: {said}");
+        assert_eq!(house.held_bytes(), held, "{byte:#04x}");
+    }
+    for (name, detail) in [("so%0Ang.wav", "U+000A"), ("so%22ng.wav", "a quotation mark")] {
+        check(&house, "", &[("file", Some(name), &song)], 400, detail).await;
+    }
+}
+
+#[tokio::test]
+async fn what_no_route_of_the_splitter_answers_is_said_in_its_words() {
+    let house = House::new().await;
+    let of_track = format!("/tracks/{}/stems", house.shared);
+    let cases = [
+        (Who::Admin, "GET", "/separate", 405),
+        (Who::Admin, "POST", "/jobs/5f0c3a1d9b7e4c2f8a6d0e1b3c5a7f92/status", 405),
+        (Who::Admin, "PATCH", "/models/cache", 405),
+        (Who::Admin, "DELETE", &*of_track, 405),
+        (Who::Admin, "PUT", "/tracks/", 405),
+        (Who::Admin, "GET", "/separate/x", 404),
+        (Who::Admin, "GET", "/jobs/5f0c3a1d9b7e4c2f8a6d0e1b3c5a7f92/zip", 404),
+        (Who::Admin, "GET", "/jobs/x/status", 404),
+        (Who::Admin, "GET", &*format!("{of_track}/vocals.wav/x"), 404),
+        (Who::Admin, "GET", &*format!("{of_track}/vocals.wav?set=one"), 422),
+        (Who::Nobody, "POST", "/separate", 401),
+        (Who::Nobody, "GET", "/jobs/x/status", 401),
+        (Who::Nobody, "GET", &*of_track, 401),
+        (Who::Nobody, "GET", "/models/cache", 401),
+        (Who::Nobody, "DELETE", "/models/cache", 401),
+        (Who::Plain, "GET", "/models/cache", 403),
+    ];
+    for (who, method, path, status) in cases {
+        let answer = house.send(house.request(who, method, path)).await;
+        assert_eq!(answer.status, status, "{method} {path}: {:?}", answer.body);
+        let said = answer.json();
+        assert!(said["detail"].is_string() && said.get("error").is_none(), "{method} {path}: {said}");
     }
 }

@@ -3,6 +3,7 @@
 mod decoder;
 mod encoder;
 mod format;
+mod parts;
 
 use std::fs::{self, File, Permissions};
 use std::io::IsTerminal;
@@ -11,16 +12,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use budget::limits::STEMS_THREADS_MAX;
+use budget::limits::{SPLIT_STOP_MS, STEMS_THREADS_MAX};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use stems::engine::{EngineName, MaskExtension};
-use stems::models::{Cache, Choice, Folder, Wish};
+use stems::models::{Choice, Folder, Wish};
 use stems::{ErrorKind, Progress, RATE_HZ, Separated, Sink, Stem};
-use tempfile::TempPath;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use transform::FfmpegSettings;
@@ -34,6 +33,7 @@ use crate::settings::Loaded;
 use crate::settings::keys::Scope;
 use decoder::Unknown;
 use format::{Format, Writer};
+use parts::{Part, Parts};
 
 pub(super) fn command() -> Command {
     let song = Arg::new("song").value_name("FILE").required(true).value_parser(value_parser!(PathBuf));
@@ -81,23 +81,30 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
     let order = Order::new(given, loaded)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    small_runtime()?.block_on(async {
+    let runtime = small_runtime()?;
+    let done = runtime.block_on(async {
         let failed = |e| Error::failed(format!("signals cannot be heard: {e}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let watched = stop.clone();
-        let runtime = Handle::current();
-        let mut work = tokio::task::spawn_blocking(move || order.carry_out(&watched, runtime));
-        loop {
-            tokio::select! {
-                done = &mut work => return done.map_err(task_ended)?,
-                _ = interrupt.recv() => stop.store(true, Ordering::Relaxed),
-                _ = terminate.recv() => stop.store(true, Ordering::Relaxed),
-            }
+        let parts = Arc::new(Parts::default());
+        let (written, runtime) = (Arc::clone(&parts), Handle::current());
+        let mut work = tokio::task::spawn_blocking(move || order.carry_out(&written, runtime));
+        tokio::select! {
+            done = &mut work => return done.map_err(task_ended)?,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    })?;
-    Ok(ExitCode::SUCCESS)
+        parts.stop();
+        let patience = Duration::from_millis(SPLIT_STOP_MS);
+        match tokio::time::timeout(patience, &mut work).await {
+            Ok(done) => done.map_err(task_ended)?,
+            Err(_) if parts.give_up() => Err(stopped()),
+            Err(_) => work.await.map_err(task_ended)?,
+        }
+    });
+    // Who was given up is in the middle of a piece still, and ends with the program.
+    runtime.shutdown_background();
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// What is to be done.
@@ -109,12 +116,6 @@ struct Order {
     ffmpeg: FfmpegSettings,
     folder: PathBuf,
     replaces: bool,
-}
-
-/// A stem that is being written, under a name that nobody looks for; unless it is given its own, it goes.
-struct Part {
-    file: TempPath,
-    name: PathBuf,
 }
 
 impl Order {
@@ -136,17 +137,14 @@ impl Order {
         })
     }
 
-    fn carry_out(&self, stop: &AtomicBool, runtime: Handle) -> Result<()> {
+    fn carry_out(&self, parts: &Parts, runtime: Handle) -> Result<()> {
         let began = Instant::now();
         let choice = self.models.choose(&self.wish).map_err(refused)?;
         let mut sound = self.open(&runtime)?;
         let writer = Writer::new(self.format, &self.ffmpeg, runtime)?;
         fs::create_dir_all(&self.folder).map_err(|e| self.unwritable(&self.folder, &e))?;
         let names = self.names(&choice)?;
-        // One song: its model is in memory as long as the song takes.
-        let cache = Cache::new(self.models.clone(), u64::MAX, Duration::ZERO, Vec::new());
-        let weights = cache.weights(&choice, began).map_err(models::explained)?;
-        let mut parts = Vec::new();
+        let weights = choice.weights(&self.models).map_err(models::explained)?;
         let shown = Shown::new();
         let done = stems::separate(
             sound.as_mut(),
@@ -155,17 +153,18 @@ impl Order {
             threads(&choice),
             &mut |stem, expected| {
                 let (sink, part) = self.begun(stem, expected, &names, &writer)?;
-                parts.push(part);
+                parts.add(part)?;
                 Ok(sink)
             },
             &mut |progress| {
                 shown.show(progress);
-                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if parts.is_to_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             },
         );
         shown.end();
         let done = done.map_err(|e| self.explained(&e))?;
-        self.publish(parts, &done)?;
+        let whole = parts.whole().map_err(|e| self.explained(&e))?;
+        self.publish(whole, &done)?;
         self.told(&choice, &done, began);
         Ok(())
     }
@@ -314,7 +313,7 @@ impl Order {
     fn explained(&self, e: &stems::Error) -> Error {
         let song = self.song.display();
         let hint = match e.kind() {
-            ErrorKind::Stopped => return Error::failed("stopped; no stem was written"),
+            ErrorKind::Stopped => return stopped(),
             ErrorKind::Coding => {
                 format!("ffmpeg may know it: ffmpeg -i {song} song.wav && millpond split song.wav")
             }
@@ -341,6 +340,10 @@ impl Order {
         };
         Error::failed(format!("{song}: {e}")).hint(hint)
     }
+}
+
+fn stopped() -> Error {
+    Error::failed("stopped; no stem was written")
 }
 
 /// What cannot be chosen, and what can.

@@ -291,7 +291,9 @@ fn explain(name: &str, e: &catalog::Error) -> Error {
     match e.kind() {
         ErrorKind::Exists => Error::failed(format!("there is a user `{name}` already"))
             .hint("`millpond user passwd NAME` gives another password"),
-        ErrorKind::Invalid | ErrorKind::Ambiguous | ErrorKind::Quota => Error::usage(e.to_string()),
+        ErrorKind::Invalid | ErrorKind::Changed | ErrorKind::Ambiguous | ErrorKind::Quota => {
+            Error::usage(e.to_string())
+        }
         ErrorKind::NotAllowed => Error::failed(e.to_string())
             .hint("make somebody else an admin first: millpond user change NAME --role admin"),
         ErrorKind::NotFound => Error::failed(e.to_string()).hint("--list shows what there is"),

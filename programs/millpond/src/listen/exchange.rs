@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, EXPECT, HOST, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use stream::Peer;
 use stream::wire::{Blanks, Line, Offer};
@@ -67,7 +67,7 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
                     return Ok(response.map(|inner| AnswerBody::new(Sent::Ordinary(inner, None), answering)));
                 }
             };
-            let response = if http_body::Body::is_end_stream(&incoming) {
+            let mut response = if http_body::Body::is_end_stream(&incoming) {
                 // Of a request without a body, as nearly all are, nothing can be late or left unread.
                 let handler = exchange.house.router.clone();
                 let Ok(response) = handler.oneshot(Request::from_parts(parts, Body::empty())).await;
@@ -76,6 +76,9 @@ impl hyper::service::Service<Request<Incoming>> for Exchange {
                 Box::pin(exchange.answer_body(parts, incoming)).await
             };
             exchange.peer.interim().close().await;
+            if method == Method::HEAD {
+                forget_no_length(response.headers_mut());
+            }
             let response = exchange.swap(&method, version, response, slot);
             Ok(response.map(|inner| AnswerBody::new(inner, answering)))
         })
@@ -209,6 +212,14 @@ async fn drop_all(mut incoming: Incoming, bytes_max: u64) -> bool {
 /// HTTP/1.1 wants exactly one `Host` field; HTTP/1.0 knows none, and HTTP/2 has it in its own form.
 fn names_its_host(head: &Parts) -> bool {
     head.version != Version::HTTP_11 || head.headers.get_all(HOST).iter().count() == 1
+}
+
+/// An answer to HEAD has no bytes, and what looks for its length finds none: that says nothing of what GET would send, whose length
+/// may be known to nobody. A length that is told must be that of GET, and need not be told (RFC 9110, section 9.3.2).
+fn forget_no_length(fields: &mut HeaderMap) {
+    if fields.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
+        fields.remove(CONTENT_LENGTH);
+    }
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {

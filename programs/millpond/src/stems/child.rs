@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ::stems::engine::{EngineName, MaskExtension};
-use ::stems::models::{Cache, Choice, Folder, Wish};
+use ::stems::models::{Choice, Folder, Weights, Wish};
 use ::stems::{Depth, Encoding, Error, ErrorKind, Separated};
 use budget::limits::{STEMS_PROGRESS_MS, STEMS_SUM_READ_BYTES};
 
@@ -25,10 +25,7 @@ pub(crate) const WORD: &str = "stems-worker";
 
 /// The whole program of a child. The argument behind [`WORD`] is the folder of models.
 pub(crate) fn main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
-    let folder = PathBuf::from(args.next().unwrap_or_default());
-    // The server ends a child that has nothing to do, and gives it one model: nothing is dropped here by time or size.
-    let models = Cache::new(Folder::new(&folder), u64::MAX, Duration::MAX, Vec::new());
-    match serve(&Folder::new(&folder), &models) {
+    match serve(&Folder::new(PathBuf::from(args.next().unwrap_or_default()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             crate::output::complain(format!("{WORD}: {e}"));
@@ -37,11 +34,20 @@ pub(crate) fn main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn serve(folder: &Folder, models: &Cache) -> io::Result<()> {
+/// The model that a child has, once a song needed one. It ends with the child, which the server ends when nobody needs it or
+/// others need its memory.
+struct Loaded {
+    /// The list of its files' hashes.
+    sums: String,
+    weights: Weights,
+}
+
+fn serve(folder: &Folder) -> io::Result<()> {
     let mut line = Line::of_input()?;
+    let mut loaded = None;
     while let Some((text, files)) = line.hear()? {
         let said = match serde_json::from_str::<Order>(&text) {
-            Ok(order) => match carry_out(&order, files, folder, models, &mut line) {
+            Ok(order) => match carry_out(&order, files, folder, &mut loaded, &mut line) {
                 Ok(done) => done,
                 Err(e) => Said::Failed { why: why(&e), reason: e.to_string() },
             },
@@ -92,7 +98,9 @@ fn chosen(order: &Order, folder: &Folder) -> ::stems::Result<Choice> {
     let unknown = |what: &str| Error::new(ErrorKind::Stems, format!("there is no such {what}"));
     let engine = EngineName::named(&order.engine).ok_or_else(|| unknown("engine"))?;
     let extension = MaskExtension::named(&order.extension).ok_or_else(|| unknown("extension of masks"))?;
-    let choice = folder.choose(&Wish { stems: order.stems, engine: Some(engine), extension })?;
+    let wish = Wish { stems: order.stems, engine: Some(engine), extension };
+    let choice = folder.choose_within(&wish, order.reserve_bytes)?;
+    let choice = if order.accompaniment { choice.with_accompaniment() } else { choice };
     let model = choice.installed.as_ref().map_or("", |installed| &installed.sums);
     if model != order.model {
         return Err(Error::new(ErrorKind::Model, "the model was replaced while the song waited"));
@@ -100,11 +108,26 @@ fn chosen(order: &Order, folder: &Folder) -> ::stems::Result<Choice> {
     Ok(choice)
 }
 
+/// The weights that a choice needs. A child has room for one model, so that another one is read when the former is gone.
+fn weights(
+    choice: &Choice,
+    folder: &Folder,
+    loaded: &mut Option<Loaded>,
+) -> ::stems::Result<Option<Weights>> {
+    let Some(installed) = &choice.installed else { return Ok(None) };
+    loaded.take_if(|loaded| loaded.sums != installed.sums);
+    if loaded.is_none() {
+        let read = choice.weights(folder)?;
+        *loaded = read.map(|weights| Loaded { sums: installed.sums.clone(), weights });
+    }
+    Ok(loaded.as_ref().map(|loaded| loaded.weights.clone()))
+}
+
 fn carry_out(
     order: &Order,
     files: Vec<File>,
     folder: &Folder,
-    models: &Cache,
+    loaded: &mut Option<Loaded>,
     line: &mut Line,
 ) -> ::stems::Result<Said> {
     let choice = chosen(order, folder)?;
@@ -115,7 +138,7 @@ fn carry_out(
         return Err(Error::new(ErrorKind::Stems, "there are not as many files as stems"));
     }
     let mut sound = ::stems::open(Song { file: song, position: 0 }, order.suffix.as_deref())?;
-    let weights = models.weights(&choice, Instant::now())?;
+    let weights = weights(&choice, folder, loaded)?;
     let encoding = match &*order.format {
         "flac" => Encoding::Flac(Depth::Bits16),
         _ => Encoding::Wav(Depth::Bits16),

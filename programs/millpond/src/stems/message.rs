@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Order {
     /// How many stems.
     pub(super) stems: usize,
+    /// Whether the accompaniment is written behind them, of a set that has none.
+    pub(super) accompaniment: bool,
     /// By which engine.
     pub(super) engine: String,
     /// The hashes of its model's files; nothing without a model.
     pub(super) model: String,
+    /// What the child may need in memory, by which its model was chosen.
+    pub(super) reserve_bytes: u64,
     /// What masks say above a network's range.
     pub(super) extension: String,
     /// What the song's name ended with, for decoders that look at that.

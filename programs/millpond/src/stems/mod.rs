@@ -34,12 +34,13 @@ use budget::Budget;
 use catalog::{Catalog, UnixMs, WorkerId};
 use prometheus_client::registry::Registry;
 use store::Shelf;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::task::TaskTracker;
 use transform::{Transforms, WorkerSettings, Workers};
 
 pub(crate) use child::{WORD, main as child_main};
 use figures::Figures;
+use room::Tickets;
 use running::Running;
 use warm::Warm;
 
@@ -103,6 +104,9 @@ struct Inner {
     /// Rung when there is something to look at in the line.
     wake: Notify,
     running: Running,
+    tickets: Tickets,
+    /// Whoever gives the files of a set their names, or takes a set with its files away, has it.
+    publishing: Semaphore,
     warm: Warm,
     figures: Figures,
     tasks: TaskTracker,
@@ -134,6 +138,8 @@ impl Stems {
             me: WorkerId(me),
             wake: Notify::new(),
             running: Running::default(),
+            tickets: Tickets::default(),
+            publishing: Semaphore::new(1),
             figures,
             tasks: TaskTracker::new(),
         })))

@@ -4,7 +4,7 @@ use ::stems::engine::{EngineName, MaskExtension};
 use ::stems::models::{Choice, Wish};
 use ::stems::{ErrorKind, Stem};
 use budget::Pool;
-use catalog::{JobError, JobFault, StemFormat, StemsWish};
+use catalog::{JobError, JobFault, JobSource, StemFormat, StemsWish};
 use store::Validator;
 use transform::Key;
 
@@ -26,6 +26,8 @@ pub(super) struct Way {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     choice: Choice,
+    /// How many stems are wished.
+    count: usize,
     extension: MaskExtension,
     format: StemFormat,
     /// With what.
@@ -53,16 +55,18 @@ impl From<Unfit> for JobError {
 }
 
 impl Inner {
-    /// How a wish would be done now.
+    /// How a wish would be done now: by the best engine that fits into the memory, unless one is named. A track has an
+    /// accompaniment made whatever is wished of it, because that is its instrumental.
     ///
     /// # Errors
     /// Why it cannot be.
-    pub(super) async fn plan(&self, wish: StemsWish) -> Result<Plan, Unfit> {
+    pub(super) async fn plan(&self, wish: StemsWish, source: &JobSource) -> Result<Plan, Unfit> {
         let models = self.models.clone();
+        let ceiling_bytes = self.budget.figures()[Pool::Stems as usize].ceiling_bytes;
         let engine = wish.engine.and_then(|engine| EngineName::named(engine.word()));
         let extension = MaskExtension::named(wish.extension.word()).unwrap_or_default();
         let wanted = Wish { stems: wish.count.number(), engine, extension };
-        let choice = tokio::task::spawn_blocking(move || models.choose(&wanted)).await;
+        let choice = tokio::task::spawn_blocking(move || models.choose_within(&wanted, ceiling_bytes)).await;
         let choice = choice.map_err(|e| Unfit::NoModel(e.to_string()))?;
         let choice = choice.map_err(|e| match e.kind() {
             ErrorKind::Stems | ErrorKind::ModelAbsent | ErrorKind::ModelUnknown => {
@@ -70,8 +74,11 @@ impl Inner {
             }
             _ => Unfit::NoModel(format!("its model cannot be used: {e}")),
         })?;
+        let choice = match source {
+            JobSource::Track(_) => choice.with_accompaniment(),
+            JobSource::Blob { .. } => choice,
+        };
         let reserve_bytes = choice.reserve_bytes();
-        let ceiling_bytes = self.budget.figures()[Pool::Stems as usize].ceiling_bytes;
         if reserve_bytes > ceiling_bytes {
             let mib = |bytes: u64| bytes.div_ceil(budget::limits::MIB);
             return Err(Unfit::NeverFits(format!(
@@ -88,14 +95,19 @@ impl Inner {
             model: installed.map(|installed| installed.model.name),
             sums: installed.map_or_else(String::new, |installed| installed.sums.clone()),
         };
-        Ok(Plan { choice, extension, format: wish.format, way, reserve_bytes })
+        Ok(Plan { choice, count: wanted.stems, extension, format: wish.format, way, reserve_bytes })
     }
 }
 
 impl Plan {
-    /// The stems that it makes, in their order.
+    /// What it makes, in this order: the stems, and the accompaniment where that is made beside them.
     pub(super) fn stems(&self) -> &'static [Stem] {
         self.choice.stems
+    }
+
+    /// What is to be said about how.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.choice.notes()
     }
 
     /// What answers call the engine.
@@ -117,7 +129,7 @@ impl Plan {
             engine: self.engine(),
             model: self.way.sums.clone(),
             extension: self.extension.name(),
-            count: self.choice.stems.len(),
+            count: self.count,
             stem: stem.name(),
             format: self.format.word(),
         };
@@ -127,9 +139,11 @@ impl Plan {
     /// What a child is told, for a song whose name ended so.
     pub(super) fn order(&self, suffix: Option<&str>) -> Order {
         Order {
-            stems: self.choice.stems.len(),
+            stems: self.count,
+            accompaniment: self.choice.stems.len() > self.count,
             engine: self.engine().to_owned(),
             model: self.way.sums.clone(),
+            reserve_bytes: self.reserve_bytes,
             extension: self.extension.name().to_owned(),
             suffix: suffix.map(str::to_owned),
             format: self.format.word().to_owned(),

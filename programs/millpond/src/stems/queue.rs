@@ -82,7 +82,7 @@ impl Inner {
             self.quiet().await?;
             return Ok(None);
         };
-        let plan = match self.plan(job.wish).await {
+        let plan = match self.plan(job.wish, &job.source).await {
             Ok(plan) => plan,
             Err(unfit) => {
                 if self.catalog.claim_job(self.me, job.id, in_ms(JOB_CLAIM_MS)).await?.is_some() {

@@ -1,9 +1,10 @@
 //! What faces may do with jobs.
 
+use ::stems::Stem;
 use async_trait::async_trait;
 use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER, SEPARATE_STRANGERS_JOBS_MAX};
 use catalog::{
-    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemName, StemSet, TrackId,
+    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemSet, StemsWish, TrackId,
     Viewer,
 };
 use store::Source;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use transform::Key;
 use web::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
-use super::plan::Unfit;
+use super::plan::{Plan, Unfit};
 use super::{Inner, Stems};
 
 type Result<T> = std::result::Result<T, SplitError>;
@@ -83,11 +84,16 @@ impl Inner {
         Ok(whole)
     }
 
-    /// Stems that are there already, made as they would be now.
-    async fn made_before(&self, asked: &Submit, engine: &str) -> Result<Option<StemSet>> {
-        let JobSource::Track(track) = asked.source else { return Ok(None) };
-        let sets = self.whole_sets(track).await?;
-        Ok(sets.into_iter().find(|set| set.wish == asked.wish && set.made.engine == engine))
+    /// Stems that are there already and are made as they would be now, whoever wished them in whatever words.
+    async fn made_before(&self, track: TrackId, wish: StemsWish, plan: &Plan) -> Result<Option<StemSet>> {
+        let is_such = |set: &StemSet| {
+            let StemsWish { count, extension, format, .. } = set.wish;
+            let has = |stem: &Stem| set.made.files.iter().any(|file| file.stem.word() == stem.name());
+            (count, extension, format) == (wish.count, wish.extension, wish.format)
+                && (&*set.made.engine, &set.made.notes) == (plan.engine(), &plan.notes())
+                && plan.stems().iter().all(has)
+        };
+        Ok(self.whole_sets(track).await?.into_iter().find(is_such))
     }
 
     /// Keeps the song that was sent for a job from being put out of the cache. Where it is gone already, whoever works for
@@ -108,18 +114,18 @@ impl Splitter for Stems {
 
     async fn submit(&self, asked: Submit) -> Result<Job> {
         let inner = &self.0;
-        let plan = inner.plan(asked.wish).await?;
+        let plan = inner.plan(asked.wish, &asked.source).await?;
         let mut id = [0; 16];
         getrandom::fill(&mut id)
             .map_err(|e| SplitError::new(SplitErrorKind::Broken, format!("no random bytes: {e}")))?;
         let Submit { owner, ref source, wish, priority } = asked;
         let new = NewJob { id: JobId(id), owner, source: source.clone(), wish, priority };
-        if let Some(set) = inner.made_before(&asked, plan.engine()).await? {
-            inner.catalog.add_done_job(&new, set.id).await.map_err(of_catalog)?;
-            return inner.catalog.job(new.id).await.map_err(of_catalog);
-        }
         if let JobSource::Track(track) = asked.source {
             inner.source_of(track).await?;
+            if let Some(set) = inner.made_before(track, wish, &plan).await? {
+                inner.catalog.add_done_job(&new, set.id).await.map_err(of_catalog)?;
+                return inner.catalog.job(new.id).await.map_err(of_catalog);
+            }
         }
         // Strangers are counted by address where they come in; here they are one, who must leave room for users.
         let (who, of_owner_max) = match owner {
@@ -198,9 +204,8 @@ impl Splitter for Stems {
         Ok(set)
     }
 
-    async fn stems_of(&self, track: TrackId, stem: StemName) -> Result<Option<StemSet>> {
-        let sets = self.0.whole_sets(track).await?;
-        Ok(sets.into_iter().find(|set| stem == StemName::All || set.file(stem).is_some()))
+    async fn stems_of(&self, track: TrackId) -> Result<Vec<StemSet>> {
+        self.0.whole_sets(track).await
     }
 
     async fn open(&self, file: &StemFile) -> Result<Source> {

@@ -99,8 +99,10 @@ impl Inner {
         set.made.files.iter().all(|file| self.transforms.cache().has(&Key::from_bytes(file.key)))
     }
 
-    /// Forgets a set, and lets go of its files.
+    /// Forgets a set, and lets go of its files. Files that are made again have the same keys: whoever publishes them keeps
+    /// this waiting, and then the set is none any more.
     pub(super) async fn forget(&self, set: StemSetId) -> Result<(), catalog::Error> {
+        let _turn = self.publishing.acquire().await;
         for key in self.catalog.drop_stem_set(set).await? {
             self.release(Key::from_bytes(key)).await;
         }

@@ -1,8 +1,10 @@
 //! The children that take songs apart: those that are at work, and those that have nothing to do and have their model for
 //! the next song.
 //!
-//! All are rows of one table. Each keeps the permit of its memory, because it has that memory. Those without work give way,
-//! the one that was used the longest ago first, to whoever needs it.
+//! All are rows of one table. Each keeps the permit of its memory, because it has that memory: the bytes of all models together
+//! are bounded by the law, and a model is let go of by the end of its child, so that the memory is really back. Those without
+//! work give way to whoever needs theirs, the one that was used the longest ago first, and those with a pinned model last;
+//! without need they end when they had no work for a while, unless their model is pinned.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -146,17 +148,21 @@ impl Warm {
         }
     }
 
-    /// The one that was used the longest ago, to make room.
+    /// The one that was used the longest ago, to make room; a pinned one when there is no other.
     pub(super) fn oldest(&self) -> Option<Seat> {
         let mut rows = self.rows();
-        rows.values_mut().filter(|row| row.is_idle()).min_by_key(|row| row.since)?.end()
+        let idle = rows.values_mut().filter(|row| row.is_idle());
+        idle.min_by_key(|row| (self.is_pinned(row), row.since))?.end()
+    }
+
+    fn is_pinned(&self, row: &Row) -> bool {
+        row.way.model.is_some_and(|name| self.pinned.iter().any(|one| one == name))
     }
 
     /// Those that had nothing to do for too long.
     pub(super) fn expired(&self) -> Vec<Seat> {
-        let is_pinned =
-            |row: &Row| row.way.model.is_some_and(|name| self.pinned.iter().any(|one| one == name));
-        let is_over = |row: &&mut Row| row.is_idle() && !is_pinned(row) && row.since.elapsed() >= self.idle;
+        let is_over =
+            |row: &&mut Row| row.is_idle() && !self.is_pinned(row) && row.since.elapsed() >= self.idle;
         self.rows().values_mut().filter(is_over).filter_map(Row::end).collect()
     }
 

@@ -13,7 +13,7 @@ use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worke
 
 use super::message::{GO_ON, Said, Why, Written};
 use super::plan::Plan;
-use super::room::{Far, PATIENCE, Rooms, is_taken};
+use super::room::{Far, Reached, Rooms};
 use super::warm::Seat;
 use super::{Inner, in_ms};
 
@@ -39,6 +39,16 @@ pub(super) enum Trouble {
 pub(super) struct Filled {
     fillings: Vec<(Filling, Entry, Written, Stem)>,
     set: MadeSet,
+}
+
+/// What became of a child that was heard.
+enum Heard {
+    /// Its last word.
+    Last(Said),
+    /// It says nothing more.
+    Gone,
+    /// It waits for room, as one does that began before.
+    GivesWay,
 }
 
 /// A song, where it is found, and what it is called.
@@ -83,9 +93,17 @@ impl Inner {
             JobSource::Track(_) => 0,
             JobSource::Blob { .. } => material.source.len(),
         };
+        let ticket = self.tickets.next();
         loop {
-            let mut rooms = self.rooms(job, plan, song_bytes).await?;
+            let mut rooms = self.rooms(job, plan, song_bytes, &ticket).await?;
             let said = self.by_child(job, plan, seat, &at_hand, suffix.as_deref(), &mut rooms).await?;
+            let Some(said) = said else {
+                // It waits for room in the middle of the song, and nobody tells it to begin again.
+                if let Some(worker) = seat.worker.take() {
+                    worker.end().await;
+                }
+                continue;
+            };
             match said {
                 Said::Done { notes, samples, files } => {
                     self.transforms.unchanged(&material.source).await?;
@@ -170,7 +188,7 @@ impl Inner {
         Ok(self.transforms.at_hand(&made.source).await?)
     }
 
-    /// Starts a child unless there is one, tells it the song, and hears it to its last word.
+    /// Starts a child unless there is one, tells it the song, and hears it to its last word; none when it is to give way.
     async fn by_child(
         &self,
         job: &Job,
@@ -178,8 +196,8 @@ impl Inner {
         seat: &mut Seat,
         song: &AtHand,
         suffix: Option<&str>,
-        rooms: &mut Rooms,
-    ) -> Result<Said, Trouble> {
+        rooms: &mut Rooms<'_>,
+    ) -> Result<Option<Said>, Trouble> {
         let order = serde_json::to_string(&plan.order(suffix)).map_err(|e| again(e.to_string()))?;
         let worker = match &mut seat.worker {
             Some(worker) => worker,
@@ -192,9 +210,10 @@ impl Inner {
         drop(files);
         drop(outputs);
         match self.heard(job, worker, rooms).await {
-            Ok(Some(said)) => Ok(said),
+            Ok(Heard::Last(said)) => Ok(Some(said)),
+            Ok(Heard::GivesWay) => Ok(None),
             // It is gone, and says how.
-            Ok(None) => {
+            Ok(Heard::Gone) => {
                 let Some(worker) = seat.worker.take() else { return Err(again("the child is gone")) };
                 Err(self.died(worker).await)
             }
@@ -211,14 +230,9 @@ impl Inner {
         Ok(worker)
     }
 
-    /// Hears a child until it is done or has failed; none when it says nothing more. Whenever it says how far it is, it is
-    /// let go on as soon as there is room for more.
-    async fn heard(
-        &self,
-        job: &Job,
-        worker: &mut Worker,
-        rooms: &mut Rooms,
-    ) -> Result<Option<Said>, Trouble> {
+    /// Hears a child until it is done or has failed. Whenever it says how far it is, it is let go on as soon as there is room
+    /// for more.
+    async fn heard(&self, job: &Job, worker: &mut Worker, rooms: &mut Rooms<'_>) -> Result<Heard, Trouble> {
         let mut beats = tokio::time::interval(Duration::from_millis(JOB_BEAT_MS));
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut far = (0, None);
@@ -228,11 +242,11 @@ impl Inner {
             tokio::select! {
                 biased;
                 line = worker.hear() => {
-                    let Some(line) = line? else { return Ok(None) };
+                    let Some(line) = line? else { return Ok(Heard::Gone) };
                     heard = Instant::now();
                     match serde_json::from_str(&line) {
                         Ok(Said::Far { samples, of }) => (far, does_wait) = ((samples, of), true),
-                        Ok(said) => return Ok(Some(said)),
+                        Ok(said) => return Ok(Heard::Last(said)),
                         Err(e) => return Err(again(format!("the child said what it should not: {e}"))),
                     }
                     self.running.tell(job.id, |job| (job.done, job.of) = far);
@@ -248,14 +262,14 @@ impl Inner {
             if !does_wait {
                 continue;
             }
-            match rooms.reach(far).await {
-                Ok(()) => {
+            match rooms.reach(far, heard.elapsed()).await? {
+                Reached::Room => {
                     (does_wait, heard) = (false, Instant::now());
                     // One that is gone by now is heard of next.
                     let _ = worker.tell(GO_ON, &[]).await;
                 }
-                Err(error) if is_taken(&error) && heard.elapsed() < PATIENCE => {}
-                Err(error) => return Err(error.into()),
+                Reached::NotYet => {}
+                Reached::GiveWay => return Ok(Heard::GivesWay),
             }
         }
     }
@@ -288,6 +302,7 @@ impl Inner {
     pub(super) async fn publish(&self, job: &Job, filled: Filled) -> Result<(), Trouble> {
         let Filled { fillings, mut set } = filled;
         let mut kept = Vec::new();
+        let _turn = self.publishing.acquire().await;
         let published = async {
             for (filling, entry, written, stem) in fillings {
                 let key = entry.key;

@@ -11,14 +11,14 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct Asked {
     /// What it is called on the page.
     pub(super) name: &'static str,
-    /// Endpoint and query, with `{deep_tracks}`, `{deep_albums}` and `{tracks}` in it.
+    /// Endpoint and query, with `{deep_tracks}`, `{deep_albums}`, `{deep_genre}`, `{deep_begun}` and `{tracks}` in it.
     target: &'static str,
     /// Nobody takes the whole library for an answer that is shorter.
     bytes_min: u64,
 }
 
 const fn page(name: &'static str, target: &'static str) -> Asked {
-    // A hundred rows of two hundred bytes: the last page of a small library has no more.
+    // A hundred rows of two hundred bytes: the last page of a small library has no more. So has one of few artists.
     Asked { name, target, bytes_min: 20_000 }
 }
 
@@ -34,7 +34,40 @@ pub(super) const PAGES: &[Asked] = &[
         "search3 of everything, at nine tenths",
         "search3?query=&artistCount=0&albumCount=0&songCount=500&songOffset={deep_tracks}",
     ),
+    page(
+        "search3, songs with a word that begins with a",
+        "search3?query=a&artistCount=0&albumCount=0&songCount=500",
+    ),
+    page(
+        "search3, songs with a word that begins with a, deep",
+        "search3?query=a&artistCount=0&albumCount=0&songCount=500&songOffset={deep_begun}",
+    ),
+    page("search3, songs with two such words", "search3?query=a+b&artistCount=0&albumCount=0&songCount=500"),
+    page(
+        "search3, albums with a word that begins with a",
+        "search3?query=a&artistCount=0&albumCount=500&songCount=0",
+    ),
+    page(
+        "search3, artists with a word that begins with a",
+        "search3?query=a&artistCount=500&albumCount=0&songCount=0",
+    ),
+    page(
+        "getAlbumList2 by artist, at nine tenths",
+        "getAlbumList2?type=alphabeticalByArtist&size=500&offset={deep_albums}",
+    ),
+    page("getAlbumList2 by year", "getAlbumList2?type=byYear&fromYear=1990&toYear=2010&size=500"),
+    page("getAlbumList2 of a genre", "getAlbumList2?type=byGenre&genre=Rock&size=500"),
+    page("getAlbumList2 at random", "getAlbumList2?type=random&size=500"),
+    page("getSongsByGenre", "getSongsByGenre?genre=Rock&count=500"),
+    page("getSongsByGenre, at nine tenths", "getSongsByGenre?genre=Rock&count=500&offset={deep_genre}"),
     page("getRandomSongs", "getRandomSongs?size=500"),
+    page("getRandomSongs of a genre", "getRandomSongs?size=500&genre=Rock"),
+    page("getRandomSongs of ten years", "getRandomSongs?size=500&fromYear=1990&toYear=1999"),
+    page("getRandomSongs of one year", "getRandomSongs?size=500&fromYear=2026&toYear=2026"),
+    page(
+        "getRandomSongs of a genre and ten years",
+        "getRandomSongs?size=500&genre=Rock&fromYear=1990&toYear=1999",
+    ),
 ];
 
 /// Lists that come whole.
@@ -72,6 +105,9 @@ impl Asked {
             .target
             .replace("{deep_tracks}", &(tracks / 10 * 9).to_string())
             .replace("{deep_albums}", &(tracks / 100 * 6).to_string())
+            // A twentieth of the tracks is of one genre, and as many are of a second; a fifth has a word with a certain letter.
+            .replace("{deep_genre}", &(tracks / 100 * 6).to_string())
+            .replace("{deep_begun}", &(tracks / 5).to_string())
             .replace("{tracks}", &tracks.to_string());
         let target = format!("/rest/{target}&{sign_in}");
         let (mut first, mut took, mut body_bytes) = (Vec::new(), Vec::<Duration>::new(), 0);

@@ -21,6 +21,11 @@ const SONG: &[&str] = &[
     "pyworld==0.3.5",
     "setuptools==65.5.0",
 ];
+/// What our way to compare stems is compared with.
+const MUSEVAL: &[&str] =
+    &["museval==0.4.1", "numpy==2.4.6", "scipy==1.17.1", "soundfile==0.14.0", "setuptools==65.5.0"];
+/// How far our SDR of a second may be from museval's, in dB.
+const FROM_MUSEVAL_MAX_DB: f64 = 0.001;
 /// How much better or worse than Spleeter itself its networks may be here, in dB.
 const FROM_SPLEETER_MAX_DB: f64 = 0.1;
 const TWO: [&str; 2] = ["vocals", "accompaniment"];
@@ -63,11 +68,13 @@ pub(in crate::prove) fn prove(_: u64) -> Result<()> {
         }
     }
     house.beside_spleeter(&mut findings)?;
+    house.beside_museval(&mut findings)?;
     let body = format!(
         "A song of 38 s, generated with known stems (`xtask/src/prove/stems/generated.py`): instruments of General MIDI and a voice that is \
          made. It repeats, and its voice is in the middle, which flatters engines that look for that. SDR as in museval: of the whole song, \
          and the median of its seconds in brackets. `millpond split --mask-extension zeros`, which is what Spleeter does by itself; two stems \
-         of `spleeter` by Deezer's weights, of its four the voice alone.\n\n{findings}"
+         of `spleeter` by Deezer's weights, of its four the voice alone. What says so is compared with {} itself, second by second.\n\n{findings}",
+        MUSEVAL[0].replace("==", " ")
     );
     report::write("stems-quality", "cargo x prove stems-quality", &body, true)?;
     held(&findings)
@@ -117,7 +124,7 @@ impl House {
     /// How far stems in one folder are from those in another, which are taken for true.
     fn judged(&self, of: &Path, made: &Path, stems: &[&str]) -> Result<Vec<(String, Sdr)>> {
         let mut script = Command::new(&self.python);
-        script.arg(self.folder.join("quality.py")).arg(of).arg(made).args(stems);
+        script.arg(self.folder.join("quality.py")).arg("judge").arg(of).arg(made).args(stems);
         parsed(&run::quiet(&mut script)?, stems)
     }
 
@@ -149,17 +156,43 @@ impl House {
     }
 }
 
-/// Reads what the comparison found: a line for each stem.
-fn parsed(found: &str, stems: &[&str]) -> Result<Vec<(String, Sdr)>> {
+impl House {
+    /// Our SDR beside that of museval, of stems of two engines.
+    fn beside_museval(&self, findings: &mut Findings) -> Result<()> {
+        let python = install::python_environment("museval", MUSEVAL)?.join("bin/python");
+        for engine in ["spectral", "spleeter"] {
+            let mut script = Command::new(&python);
+            script.arg(self.folder.join("quality.py")).arg("museval").arg(&self.song);
+            script.arg(self.folder.join(format!("{engine}-2"))).args(TWO);
+            for (stem, [median_db, apart_db]) in lines(&run::quiet(&mut script)?, &TWO)? {
+                findings.row(
+                    format!("{engine}, 2 stems: {stem}, by museval itself (from our SDR, in the second where most)"),
+                    format!("({median_db:.2}) {apart_db:.6} dB"),
+                    format!("at most {FROM_MUSEVAL_MAX_DB} dB"),
+                    apart_db <= FROM_MUSEVAL_MAX_DB,
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads what the comparison found: a line for each stem, with two figures.
+fn lines(found: &str, stems: &[&str]) -> Result<Vec<(String, [f64; 2])>> {
     let line = |(line, stem): (&str, &&str)| {
         let mut words = line.split(' ');
         let name = words.next().filter(|name| name == stem)?;
-        let [whole_db, median_db] = [words.next()?.parse().ok()?, words.next()?.parse().ok()?];
-        Some((name.to_owned(), Sdr { whole_db, median_db }))
+        Some((name.to_owned(), [words.next()?.parse().ok()?, words.next()?.parse().ok()?]))
     };
-    let all: Option<Vec<_>> = found.lines().zip(stems).map(line).collect();
+    let all: Option<Vec<(String, [f64; 2])>> = found.lines().zip(stems).map(line).collect();
     all.filter(|all| all.len() == stems.len())
         .ok_or_else(|| Error::new(ErrorKind::Failed, format!("not every stem was compared:\n{found}")))
+}
+
+/// The SDR of each stem.
+fn parsed(found: &str, stems: &[&str]) -> Result<Vec<(String, Sdr)>> {
+    let of = |[whole_db, median_db]: [f64; 2]| Sdr { whole_db, median_db };
+    Ok(lines(found, stems)?.into_iter().map(|(stem, figures)| (stem, of(figures))).collect())
 }
 
 #[cfg(test)]

@@ -54,6 +54,11 @@ macro_rules! by_recording {
             WHERE m.missing = 1 AND m.details ->> '$.m' = p.details ->> '$.m'"
     };
 }
+macro_rules! by_audio {
+    () => {
+        "tracks m INDEXED BY tracks_missing_by_audio WHERE m.missing = 1 AND m.audio_md5 = p.audio_md5"
+    };
+}
 macro_rules! by_position {
     () => {
         "tracks m INDEXED BY tracks_by_album WHERE m.album_id = p.album_id
@@ -65,7 +70,7 @@ macro_rules! by_position {
 macro_rules! sound {
     () => {
         "(m.suffix = p.suffix AND m.duration_ms = p.duration_ms AND m.sample_rate_hz = p.sample_rate_hz
-            AND m.channels = p.channels)"
+            AND m.channels = p.channels AND ifnull(m.audio_md5 = p.audio_md5, 1))"
     };
 }
 
@@ -103,7 +108,7 @@ macro_rules! evidence {
 }
 
 /// From the strongest to the weakest.
-pub(in crate::sqlite) const EVIDENCE: [(&str, &str); 9] = [
+pub(in crate::sqlite) const EVIDENCE: [(&str, &str); 11] = [
     (
         "its file, under another name",
         evidence!(by_file!(), "m.suffix = p.suffix AND (m.length_bytes = p.length_bytes OR ", sound!(), ")"),
@@ -127,6 +132,8 @@ pub(in crate::sqlite) const EVIDENCE: [(&str, &str); 9] = [
             near!()
         ),
     ),
+    ("its very samples, on the album", evidence!(by_audio!(), "m.album_id = p.album_id")),
+    ("its very samples", evidence!(by_audio!(), fresh!())),
     (
         "the recording in MusicBrainz, on the album",
         evidence!(by_recording!(), "m.album_id = p.album_id AND ", near!()),
@@ -152,6 +159,8 @@ pub(in crate::sqlite) const WITH_EVIDENCE: &str = concat!(
     by_place!(),
     ") OR EXISTS (SELECT 1 FROM ",
     by_recording!(),
+    ") OR EXISTS (SELECT 1 FROM ",
+    by_audio!(),
     ") OR EXISTS (SELECT 1 FROM (SELECT m.missing FROM ",
     by_position!(),
     " LIMIT ?2) a WHERE a.missing = 1))"

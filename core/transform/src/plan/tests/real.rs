@@ -250,6 +250,26 @@ fn sound_comes_out_in_every_encoding() {
 }
 
 #[test]
+fn sound_takes_no_more_bits_than_were_asked_for() {
+    for encoding in [Encoding::M4a, Encoding::Aac, Encoding::Mp3, Encoding::Opus, Encoding::Vorbis] {
+        for (name, asked) in
+            [("chord.wav", 48), ("chord.wav", 64), ("chord.wav", 192), ("noise.wav", 64), ("noise.wav", 128)]
+        {
+            // Two channels of Vorbis have no fewer.
+            let asked = if encoding == Encoding::Vorbis { asked.max(64) } else { asked };
+            let recipe = Recipe::Audio(Audio { encoding, bitrate: kbps(asked), ..Audio::default() });
+            let made_kbps = make(name, &recipe).file.as_file().metadata().unwrap().len() * 8 / 8_000;
+            // The heads of frames and pages come on top, some three kbit/s, and the rate is kept over seconds.
+            let most = asked * 11 / 10 + 3;
+            assert!(
+                (1..=most).contains(&made_kbps),
+                "{encoding:?} of {name} at {asked} kbit/s has {made_kbps}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_length_of_an_mp3_is_known_before_it_is_made() {
     for (name, bitrate, at_ms) in [
         ("song.flac", None, 0),

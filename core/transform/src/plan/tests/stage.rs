@@ -19,7 +19,7 @@ use crate::recipe::Recipe;
 use crate::sniff::Demuxer;
 
 /// What each source is made of: inputs, then what is done with them. `{…}` is another source.
-const SOURCES: [(&str, &str); 31] = [
+const SOURCES: [(&str, &str); 33] = [
     (
         // Its index is at its end, its sound is stereo, and its keyframes are two seconds apart.
         "plain.mp4",
@@ -78,6 +78,12 @@ const SOURCES: [(&str, &str); 31] = [
     ("disc.mpg", "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.5 -f lavfi -i sine=duration=0.5 -f vob"),
     ("tube.flv", "-f lavfi -i testsrc2=size=64x48:rate=25:duration=0.5 -c:v flv1"),
     ("song.aiff", "-f lavfi -i sine=duration=0.5"),
+    (
+        // What encoders with a quality in mind spend most on: a chord that stands still, and noise.
+        "chord.wav",
+        "-f lavfi -i aevalsrc='0.3*sin(2*PI*440*t)+0.3*sin(2*PI*3000*t)+0.2*sin(2*PI*9000*t)|0.4*sin(2*PI*550*t)':s=44100:d=8",
+    ),
+    ("noise.wav", "-f lavfi -i anoisesrc=d=8:c=white:r=44100:a=0.5:seed=7 -ac 2"),
     ("song.aac", "-f lavfi -i sine=duration=0.5 -c:a aac -f adts"),
     ("song.opus", "-f lavfi -i sine=duration=0.5 -c:a libopus"),
     ("bomb.mkv", "-f lavfi -i color=size=16000x8000:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p"),

@@ -84,18 +84,46 @@ async fn p08_what_somebody_plays_is_told_to_those_who_may_see_it() {
 }
 
 #[tokio::test]
-async fn pictures_have_addresses_that_show_them_to_whoever_signed_in_by_the_query() {
+async fn p09_pictures_have_addresses_that_show_them_and_nothing_else_and_no_secret() {
     let house = House::open().await;
-    let fields = [("host", "pond.example:4040")];
-    let path = house.signed("getArtistInfo2?id=ar-1", &house.ann_key);
-    let info = house.ask(Method::GET, &path, &fields, "").await.json()["artistInfo2"].clone();
-    let address = info["mediumImageUrl"].as_str().unwrap();
-    let path = address.strip_prefix("http://pond.example:4040").unwrap();
-    assert!(path.starts_with("/rest/getCoverArt?id=ar-1&size=300&"), "{path}");
-    assert_eq!(house.get(path).await.header("content-type"), "image/png");
-    // A form signs in unseen, and stays so.
+    let fields = [("host", "pond.example:4040"), ("content-type", "application/x-www-form-urlencoded")];
     let form = format!("apiKey={}&f=json", house.ann_key);
-    let fields = [fields[0], ("content-type", "application/x-www-form-urlencoded")];
-    let reply = house.ask(Method::POST, "/rest/getArtistInfo2?id=ar-1", &fields, &form).await;
-    assert_eq!(reply.json()["artistInfo2"]["mediumImageUrl"], serde_json::Value::Null);
+    let song = house.track("Ripple & <Wave>").await;
+    for (endpoint, member, id) in [
+        ("getArtistInfo", "artistInfo", "ar-1"),
+        ("getArtistInfo2", "artistInfo2", "ar-1"),
+        ("getAlbumInfo", "albumInfo", "al-1"),
+        ("getAlbumInfo2", "albumInfo", "al-1"),
+    ] {
+        let path = house.signed(&format!("{endpoint}?id={id}"), &house.ann_key);
+        for (method, path, form) in
+            [(Method::GET, path, ""), (Method::POST, format!("/rest/{endpoint}?id={id}"), &*form)]
+        {
+            let info = house.ask(method, &path, &fields, form).await.json()[member].clone();
+            let address = info["mediumImageUrl"].as_str().unwrap();
+            for secret in [&*house.ann_key, "apiKey", "&u=", "&p=", "&t=", "&s="] {
+                assert!(!info.to_string().contains(secret), "{info}");
+            }
+            let path = address.strip_prefix("http://pond.example:4040").unwrap();
+            assert!(path.starts_with(&format!("/rest/getCoverArt?id={id}&size=300&user=us-")), "{path}");
+            assert_eq!(house.get(path).await.header("content-type"), "image/png");
+            let opens_nothing_else = [
+                path.replace(&format!("id={id}"), "id=ar-2"),
+                path.replace(&format!("id={id}"), &format!("id={song}")),
+                path.replace("user=us-", "user=us-1"),
+                path.replace("expires=", "expires=9"),
+                path.replace("signature=", "signature=A"),
+                path.replace("getCoverArt", "getArtist"),
+                path.replace("getCoverArt", "stream"),
+            ];
+            for other in opens_nothing_else {
+                let refused = house.get(&other).await;
+                let refused = refused.text();
+                assert!(
+                    refused.contains("code=\"40\"") || refused.contains("code=\"10\""),
+                    "{other}: {refused}"
+                );
+            }
+        }
+    }
 }

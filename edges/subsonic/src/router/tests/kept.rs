@@ -197,6 +197,10 @@ async fn what_is_missing_or_bad_is_named() {
         let reply = house.ann(&endpoint).await;
         assert_eq!((reply.status.as_u16(), reply.code()), (200, Some(code)), "{endpoint}: {}", reply.text());
     }
+    house.ann(&format!("updatePlaylist?playlistId={list}&songIdToAdd={one}")).await;
+    let reply = house.ann(&format!("updatePlaylist?playlistId={list}&songIndexToRemove=7")).await;
+    let expected = "songIndexToRemove is 7, and the playlist has 1 songs";
+    assert!(reply.code() == Some(70) && reply.text().contains(expected), "{}", reply.text());
     for (endpoint, code) in [
         ("createInternetRadioStation?name=x", 10),
         ("createInternetRadioStation?streamUrl=http://a/", 10),

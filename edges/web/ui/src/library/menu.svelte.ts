@@ -1,17 +1,20 @@
 // The menu of a track; there is one for all rows.
 import type { Track } from '../api/client'
 
+/** What can be done with a track where it stands: in words, and by what. */
+export type Own = [string, () => void][]
+
 class Menu {
   track = $state.raw<Track | null>(null)
-  remove = $state.raw<(() => void) | undefined>()
+  own = $state.raw<Own>([])
   at = $state.raw({ x: 0, y: 0 })
   #opener: HTMLElement | null = null
 
-  open(opener: HTMLElement, track: Track, remove?: () => void): void {
+  open(opener: HTMLElement, track: Track, own: Own): void {
     const { right, bottom } = opener.getBoundingClientRect()
     this.#opener = opener
     this.at = { x: right, y: bottom }
-    this.remove = remove
+    this.own = own
     this.track = track
   }
 

@@ -22,8 +22,14 @@ export class Pages<T> {
   /** Whether the first page has come. */
   ready = $state(false)
   failed = $state<string | null>(null)
-  #pages = new SvelteMap<number, T[]>()
+  /** Grows when rows that are shown are not held any more, and are to be asked for again. */
+  lacking = $state(0)
+  #pages = new SvelteMap<number, (T | undefined)[]>()
   #asked = new Set<number>()
+  /** Pages that are held, but not whole or not as they are. */
+  #stale = new Set<number>()
+  /** Grows with each change, so that what was read before it is not taken for what is. */
+  #age = 0
   #read: Read<T>
   #exact: boolean
 
@@ -56,23 +62,58 @@ export class Pages<T> {
 
   /** The rows that are held change without being read again. */
   change(what: (row: T) => T): void {
-    for (const [page, rows] of this.#pages) this.#pages.set(page, rows.map(what))
+    for (const [page, rows] of this.#pages) this.#pages.set(page, rows.map((row) => row && what(row)))
+  }
+
+  /** A row goes elsewhere, and those between move up. */
+  move(from: number, to: number): void {
+    const [row, step] = [this.at(from), from < to ? 1 : -1]
+    this.#remake(Math.min(from, to), Math.max(from, to), (index) => (index === to ? row : this.at(index + step)))
+  }
+
+  /** A row goes. */
+  remove(at: number): void {
+    this.total -= 1
+    this.#remake(at, Infinity, (index) => this.at(index + 1))
+  }
+
+  /** Everything may be another by now: it is read again, and shown until that comes. */
+  renew(total: number): void {
+    this.total = total
+    this.#age++
+    for (const page of this.#pages.keys()) this.#stale.add(page)
+    this.lacking++
+  }
+
+  /** Rows of these places come from elsewhere; those that are not held are asked for again. */
+  #remake(first: number, last: number, from: (index: number) => T | undefined): void {
+    this.#age++
+    const remade = [...this.#pages].map(([page, rows]) => {
+      const start = page * PAGE_ROWS
+      const next = rows.map((row, at) => (start + at < first || start + at > last ? row : from(start + at)))
+      return [page, next.slice(0, Math.max(0, this.total - start))] as const
+    })
+    for (const [page, rows] of remade) {
+      this.#pages.set(page, rows)
+      if (rows.includes(undefined)) this.#stale.add(page)
+    }
+    this.lacking++
   }
 
   async #load(page: number): Promise<void> {
-    if (this.#pages.has(page) || this.#asked.has(page)) return
+    if ((this.#pages.has(page) && !this.#stale.has(page)) || this.#asked.has(page)) return
     this.#asked.add(page)
     try {
       const start = page * PAGE_ROWS
-      const rows: T[] = []
-      let next: string | null | undefined
+      let part: Part<T>
+      let age: number
       do {
-        // A page of long rows may be shorter than what was asked for.
-        const part = await this.#read(start + rows.length, PAGE_ROWS - rows.length)
-        rows.push(...part.rows)
-        next = part.next
-      } while (next && rows.length < PAGE_ROWS)
+        age = this.#age
+        part = await this.#whole(start)
+      } while (age !== this.#age)
+      const { rows, next } = part
       this.#pages.set(page, rows)
+      this.#stale.delete(page)
       const seen = start + rows.length
       if (!next) this.total = page === 0 || rows.length ? seen : this.total
       else if (!this.#exact) this.total = Math.max(this.total, seen + PAGE_ROWS)
@@ -83,5 +124,17 @@ export class Pages<T> {
       this.#asked.delete(page)
       this.ready = true
     }
+  }
+
+  /** A whole page: one of long rows may come in parts. */
+  async #whole(start: number): Promise<Part<T>> {
+    const rows: T[] = []
+    let next: string | null | undefined
+    do {
+      const part = await this.#read(start + rows.length, PAGE_ROWS - rows.length)
+      rows.push(...part.rows)
+      next = part.next
+    } while (next && rows.length < PAGE_ROWS)
+    return { rows, next }
   }
 }

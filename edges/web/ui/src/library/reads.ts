@@ -1,4 +1,5 @@
 // The lists of the library, as the pages of long lists want to read them.
+import { SvelteMap } from 'svelte/reactivity'
 import { api, asked, type Album, type Artist, type Letter, type Track } from '../api/client'
 import type { Read } from './pages.svelte'
 
@@ -58,9 +59,13 @@ export async function albumTracks(id: string): Promise<Track[]> {
   return all((after) => asked(api.GET('/albums/{id}/tracks', { params: { path: { id }, query: { limit: 500, after } } })))
 }
 
-export async function playlistTracks(id: string): Promise<Track[]> {
-  return all((after) => asked(api.GET('/playlists/{id}/tracks', { params: { path: { id }, query: { limit: 500, after } } })))
-}
+export const playlistTracks =
+  (id: string): Read<Track> =>
+  async (offset, limit) => {
+    const params = { path: { id }, query: { limit, after: at(offset) } }
+    const { tracks, next } = await asked(api.GET('/playlists/{id}/tracks', { params }))
+    return { rows: tracks, next }
+  }
 
 export async function queueTracks(): Promise<Track[]> {
   return all((after) => asked(api.GET('/me/queue/tracks', { params: { query: { limit: 500, after } } })))
@@ -77,9 +82,21 @@ async function all(read: (after?: string) => Promise<{ tracks: Track[]; next?: s
   return found
 }
 
+/** Stars that were given and taken here, which rows that were read before do not know. */
+const stars = new SvelteMap<string, boolean>()
+
+export const hasStar = ({ id, starred }: { id: string; starred?: string | null }): boolean => stars.get(id) ?? !!starred
+
+/** Shown at once, and taken back if the server does not want it. */
 export async function star(id: string, on: boolean): Promise<void> {
   const params = { path: { id } }
-  await asked(on ? api.PUT('/stars/{id}', { params }) : api.DELETE('/stars/{id}', { params }))
+  stars.set(id, on)
+  try {
+    await asked(on ? api.PUT('/stars/{id}', { params }) : api.DELETE('/stars/{id}', { params }))
+  } catch (error) {
+    stars.set(id, !on)
+    throw error
+  }
 }
 
 export async function rate(id: string, rating: number): Promise<void> {

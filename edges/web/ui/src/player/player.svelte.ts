@@ -1,8 +1,10 @@
 // What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
-import { api, asked, cover, fetchPatiently, refusal, ROOT, said, type OneTrack, type Track } from '../api/client'
+import { api, asked, fetchPatiently, refusal, ROOT, said, type OneTrack, type Track } from '../api/client'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
 import { keepQueue, keptQueue } from './kept'
+import { mediaKeys, tellMedia } from './media'
+import { mixed, Rest } from './queue'
 
 export type Repeat = 'off' | 'all' | 'one'
 /** The file as it is, or made smaller: thousands of bits per second. */
@@ -70,6 +72,8 @@ class Player {
   #keptAt = 0
   /** The order before it was shuffled. */
   #before: Track[] | null = null
+  /** What comes behind the queue, if it is a part of a long list. */
+  #rest: Rest | null = null
   #retried: string | null = null
   /** Ends what is asked for the track that plays, once another one does. */
   #stop = new AbortController()
@@ -99,7 +103,7 @@ class Player {
     clearTimeout(this.#sharing)
     this.#stop.abort()
     this.#hush()
-    ;[this.queue, this.index, this.position] = [[], -1, 0]
+    ;[this.queue, this.index, this.position, this.#rest] = [[], -1, 0, null]
   }
 
   #build(): void {
@@ -116,14 +120,15 @@ class Player {
       element.addEventListener('error', () => mine() && void this.#broke())
       return { element, gain: null, track: null, loudness: undefined, known: Promise.resolve() }
     })
-    this.#keys()
+    mediaKeys(this)
     addEventListener('pagehide', () => (this.#keep(), this.#share(0)))
   }
 
-  /** Plays these, beginning with one of them. */
-  play(tracks: Track[], at = 0): void {
+  /** Plays these, beginning with one of them; `more` gives what comes behind them, a part at a time, and nothing in the end. */
+  play(tracks: Track[], at = 0, more?: () => Promise<Track[]>): void {
     if (!tracks.length) return
     this.#before = null
+    this.#rest = more ? new Rest(more) : null
     this.queue = tracks
     if (this.shuffle) this.#mix(at)
     else this.index = at
@@ -173,8 +178,7 @@ class Player {
 
   stop(): void {
     this.#hush()
-    this.queue = []
-    this.index = -1
+    ;[this.queue, this.index, this.#rest] = [[], -1, null]
     this.#keep()
   }
 
@@ -249,12 +253,7 @@ class Player {
 
   #mix(first: number): void {
     this.#before ??= this.queue
-    const rest = this.queue.toSpliced(first, 1)
-    for (let at = rest.length - 1; at > 0; at--) {
-      const other = Math.floor(Math.random() * (at + 1))
-      ;[rest[at], rest[other]] = [rest[other] as Track, rest[at] as Track]
-    }
-    this.queue = [this.queue[first] as Track, ...rest]
+    this.queue = [this.queue[first] as Track, ...mixed(this.queue.toSpliced(first, 1))]
     this.index = 0
   }
 
@@ -280,9 +279,22 @@ class Player {
     this.#take(voice, track)
     this.#counted = false
     ;[this.position, this.duration] = [0, track.duration_ms / 1000]
-    this.#tell(track)
+    tellMedia(track)
     if (play) void this.#sound()
+    void this.#goOn()
     this.#keep()
+  }
+
+  /** Of a long list more comes, and what is long past goes. */
+  async #goOn(): Promise<void> {
+    const rest = this.#rest
+    const next = (await rest?.next(this.queue.length - this.index)) ?? []
+    // Another list may play by now.
+    if (!next.length || rest !== this.#rest) return
+    const past = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
+    if (this.#before) this.#before = [...this.#before, ...next]
+    this.queue = [...this.queue.slice(past), ...(this.shuffle ? mixed(next) : next)]
+    this.index -= past
   }
 
   async #sound(): Promise<void> {
@@ -405,24 +417,6 @@ class Player {
     notices.say(`${track.title} does not play: ${why}`, true)
   }
 
-  #tell(track: Track): void {
-    if (!('mediaSession' in navigator)) return
-    const artwork = track.has_cover ? [{ src: cover(track.id, 600), sizes: '600x600' }] : []
-    navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.artist, album: track.album, artwork })
-  }
-
-  #keys(): void {
-    if (!('mediaSession' in navigator)) return
-    const actions: [MediaSessionAction, MediaSessionActionHandler][] = [
-      ['play', () => this.toggle()],
-      ['pause', () => this.toggle()],
-      ['nexttrack', () => this.next()],
-      ['previoustrack', () => this.previous()],
-      ['seekto', ({ seekTime }) => seekTime !== undefined && this.seek(seekTime)],
-    ]
-    for (const [action, act] of actions) navigator.mediaSession.setActionHandler(action, act)
-  }
-
   #keep(): void {
     this.#keptAt = Date.now()
     const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
@@ -449,7 +443,7 @@ class Player {
 
   /** These tracks are there, and wait at that place. */
   #put(queue: Track[], index: number, position: number): void {
-    this.queue = queue
+    ;[this.queue, this.#rest] = [queue, null]
     this.index = Math.min(index, queue.length - 1)
     if (!this.track) return
     this.#load(false)
@@ -497,4 +491,5 @@ class Player {
   }
 }
 
+export type { Player }
 export const player = new Player()

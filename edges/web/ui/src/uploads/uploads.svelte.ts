@@ -62,10 +62,6 @@ export class Sending {
     return (this.phase === 'missing' || this.phase === 'asking') && file.name === this.name && file.size === this.size
   }
 
-  get left_ms(): number | null {
-    return this.speed > 0 ? ((this.size - this.acknowledged) / this.speed) * 1000 : null
-  }
-
   moved(bytes: number): void {
     const now = performance.now()
     this.acknowledged = bytes
@@ -242,8 +238,15 @@ class Uploads {
         ...lasting(one.kept.user, sha256, file.size),
         chunkSize: PIECE_BYTES,
         metadata: { filename: file.name, filetype: file.type, sha256 },
-        onAfterResponse: (request) => {
-          sent ||= request.getMethod() === 'PATCH'
+        onAfterResponse: (request, answer) => {
+          const method = request.getMethod()
+          sent ||= method === 'PATCH'
+          // Where the server has these bytes already, it says so when it is told of them, and nothing is to be sent.
+          one.known = method === 'POST' && file.size > 0 && Number(answer.getHeader('Upload-Offset')) === file.size
+          upload.options.storeFingerprintForResuming = !one.known
+        },
+        onUploadUrlAvailable: () => {
+          if (one.known) void upload.abort().then(resolve, reject)
         },
         onChunkComplete: (_, acknowledged) => one.moved(acknowledged),
         onSuccess: () => {

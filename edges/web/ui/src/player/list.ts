@@ -1,0 +1,23 @@
+// A list of the library that plays. Of a long one a part is held, and more is read while it plays.
+import type { Track } from '../api/client'
+import type { Read } from '../library/pages.svelte'
+import { player } from './player.svelte'
+
+/** So many tracks are read at once, which is as many as the server gives. A list that is no longer is held whole. */
+const ROWS = 500
+
+/** Plays a list of so many tracks, from one of them on. */
+export async function playList(read: Read<Track>, index: number, total: number): Promise<void> {
+  const first = total <= ROWS ? 0 : index
+  let at: number | null = first
+  const more = async (): Promise<Track[]> => {
+    const rows: Track[] = []
+    while (at !== null && rows.length < ROWS) {
+      const part = await read(at, ROWS - rows.length)
+      rows.push(...part.rows)
+      at = part.next ? at + part.rows.length : null
+    }
+    return rows
+  }
+  player.play(await more(), index - first, more)
+}
