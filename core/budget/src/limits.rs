@@ -176,7 +176,7 @@ pub const fn pool_yielding(pool: crate::Pool) -> Yielding {
 /// How often it is looked at whether the allocator keeps much that nobody uses…
 pub const SPARE_CHECK_MS: u64 = 5_000;
 /// …and how much more of it than the last time is worth giving back.
-pub const SPARE_BYTES_MAX: u64 = 16 * MIB;
+pub const SPARE_BYTES_MAX: u64 = MIB;
 
 // --- waiting ----------------------------------------------------------------------------------------------
 
