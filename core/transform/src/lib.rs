@@ -57,6 +57,8 @@ pub use recipe::{
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;
-pub use transforms::{Asker, Material, ORIGIN_LIBRARY, ORIGIN_STEMS, ORIGIN_UPLOADS, Parts, Transforms};
+pub use transforms::{
+    Asker, MODE_SENT, Material, ORIGIN_LIBRARY, ORIGIN_STEMS, ORIGIN_UPLOADS, Parts, Transforms,
+};
 pub use work::near::AtHand;
 pub use worker::{Worker, WorkerSettings, Workers};

@@ -5,6 +5,7 @@
 
 mod covers;
 mod jpeg;
+mod png;
 
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
@@ -15,7 +16,6 @@ use store::{Source, SourceReader};
 
 use crate::error::{Error, ErrorKind};
 use crate::recipe::Edge;
-use jpeg::Head;
 
 pub use covers::{Covers, Shown};
 
@@ -51,12 +51,8 @@ pub(crate) fn need_bytes(part: &Part, edge: Edge) -> Result<u64, Error> {
 /// # Errors
 /// As [`need_bytes`]; it takes no more memory than that said.
 pub(crate) fn shrink(part: &Part, edge: Edge, need_bytes: u64) -> Result<Vec<u8>, Error> {
-    let mut reader = part.reader()?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(need_bytes);
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
-    limits.reserve(decoder.total_bytes()).map_err(|e| unreadable(&e))?;
+    let mut decoder = part.decoder(need_bytes)?;
+    within(need_bytes).reserve(decoder.total_bytes()).map_err(|e| unreadable(&e))?;
     let orientation = decoder.orientation().map_err(|e| unreadable(&e))?;
     let picture = DynamicImage::from_decoder(decoder).map_err(|e| unreadable(&e))?;
     let edge = u32::from(edge.pixels());
@@ -68,6 +64,12 @@ pub(crate) fn shrink(part: &Part, edge: Edge, need_bytes: u64) -> Result<Vec<u8>
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, COVER_JPEG_QUALITY);
     flat.write_with_encoder(encoder).map_err(|e| unreadable(&e))?;
     Ok(jpeg.into_inner())
+}
+
+fn within(bytes: u64) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(bytes);
+    limits
 }
 
 /// JPEG knows no transparency: what shows through is white, as on the page it comes from.
@@ -112,23 +114,42 @@ impl Part {
         done.map_err(|_| Error::new(ErrorKind::Gone, "the server stops"))?
     }
 
-    /// Whether it is no larger than this, as far as its head tells.
-    fn is_within(&self, edge: Edge) -> Result<bool, Error> {
+    /// Whether it is what [`shrink`] would make of it, as far as its head tells: a JPEG that lies as it is to be seen and is no
+    /// larger than this.
+    fn is_small(&self, edge: Edge) -> bool {
         let edge = u32::from(edge.pixels());
-        Ok(self.told().is_ok_and(|((width, height), ..)| width.max(height) <= edge))
+        let reader = self.reader().ok().filter(|reader| reader.format() == Some(ImageFormat::Jpeg));
+        let head = reader.and_then(|reader| jpeg::Head::read(&mut reader.into_inner()).ok()?);
+        head.is_some_and(|head| head.width.max(head.height) <= edge && !head.is_turned)
     }
 
     /// How wide and high it is, how many bytes are decoded of it, and how many more the decoder gathers before.
     fn told(&self) -> Result<((u32, u32), u64, u64), Error> {
         let reader = self.reader()?;
-        if reader.format() != Some(ImageFormat::Jpeg) {
-            let decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
-            return Ok((decoder.dimensions(), decoder.total_bytes(), 0));
+        let unsaid = || Error::new(ErrorKind::Unsupported, "the picture does not say how large it is");
+        match reader.format() {
+            Some(ImageFormat::Jpeg) => {
+                let head = jpeg::Head::read(&mut reader.into_inner()).map_err(|e| unreadable(&e.into()))?;
+                let head = head.ok_or_else(unsaid)?;
+                Ok(((head.width, head.height), head.decoded_bytes(), head.gathered_bytes()))
+            }
+            Some(ImageFormat::Png) => {
+                let head = png::Head::read(&mut reader.into_inner()).map_err(|e| unreadable(&e.into()))?;
+                let head = head.ok_or_else(unsaid)?;
+                Ok(((head.width, head.height), head.decoded_bytes, 0))
+            }
+            _ => {
+                let decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
+                Ok((decoder.dimensions(), decoder.total_bytes(), 0))
+            }
         }
-        let head = Head::read(&mut reader.into_inner()).map_err(|e| unreadable(&e.into()))?;
-        let head = head
-            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "the picture does not say how large it is"))?;
-        Ok(((head.width, head.height), head.decoded_bytes(), head.gathered_bytes()))
+    }
+
+    /// What decodes it with so much memory at most.
+    fn decoder(&self, alloc_bytes: u64) -> Result<impl ImageDecoder, Error> {
+        let mut reader = self.reader()?;
+        reader.limits(within(alloc_bytes));
+        reader.into_decoder().map_err(|e| unreadable(&e))
     }
 
     fn reader(&self) -> Result<ImageReader<BufReader<PartReader>>, Error> {
@@ -144,6 +165,12 @@ impl Part {
             _ => Err(Error::new(ErrorKind::Unsupported, "this is no JPEG, PNG, WebP or GIF")),
         }
     }
+}
+
+fn bytes<const COUNT: usize>(reader: &mut impl Read) -> io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a part as if it were a file.

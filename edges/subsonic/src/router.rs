@@ -309,7 +309,7 @@ fn refuse(endpoint: &str, params: &Params, error: &Error) -> Response<Body> {
             tracing::warn!(endpoint, %error, %reason, "a request failed");
         }
         Some(reason) => tracing::info!(endpoint, %error, %reason, "a request failed"),
-        None => tracing::debug!(endpoint, %error, "a request was refused"),
+        None => tracing::debug!(endpoint, kind = ?error.kind(), "a request was refused"),
     }
     let format = params.format().unwrap_or_else(|(fallback, _)| fallback);
     let mut response = format.error(error);

@@ -196,6 +196,16 @@ const SCENES: &[Scene] = &[
         after: &[(("a/s.flac", 'x', 2, 0), Some("a/s.flac")), (("b/s.flac", 'x', 2, 0), Some("b/s.flac"))],
         told: ALWAYS,
     },
+    Scene {
+        name: "three copies of a song become one file with three names",
+        before: &[("a/s.flac", 'x', 1, 0), ("b/s.flac", 'x', 2, 0), ("c/s.flac", 'x', 3, 0)],
+        after: &[
+            (("a/s.flac", 'x', 1, 0), Some("a/s.flac")),
+            (("b/s.flac", 'x', 1, 0), Some("b/s.flac")),
+            (("c/s.flac", 'x', 1, 0), Some("c/s.flac")),
+        ],
+        told: ALWAYS,
+    },
 ];
 
 fn found((name, song, inode, version): File) -> Found {
@@ -309,18 +319,41 @@ pub(super) async fn a_song_keeps_its_track_where_files_take_the_names_of_others(
     }
 }
 
-pub(super) async fn p08_what_is_private_stays_so_where_files_change_places(catalog: Arc<dyn Catalog>) {
-    let before = [("01.flac", 'x', 1, 0), ("02.flac", 'y', 2, 0)].map(found);
-    let house = House::with(catalog, &before).await;
-    house.catalog.follow_moves(house.music).await.expect("the end of a scan");
-    let hidden = house.hide_for_ann("x").await;
-    for swapped in [("01.flac", 'y', 2, 0), ("02.flac", 'x', 1, 0)].map(found) {
-        house.record(&[swapped]).await;
-        let seen = house.tracks(&house.bob()).await;
-        assert!(!titles(&seen).contains(&"x"), "not even while a scan runs");
+pub(super) async fn p08_what_is_private_stays_so_where_files_change_places(
+    make: &impl AsyncFn() -> Arc<dyn Catalog>,
+) {
+    for (private, public, place) in [("x", "y", "02.flac"), ("y", "x", "01.flac")] {
+        let before = [("01.flac", 'x', 1, 0), ("02.flac", 'y', 2, 0)].map(found);
+        let house = House::with(make().await, &before).await;
+        house.catalog.follow_moves(house.music).await.expect("the end of a scan");
+        let hidden = house.hide_for_ann(private).await;
+        for swapped in [("01.flac", 'y', 2, 0), ("02.flac", 'x', 1, 0)].map(found) {
+            house.record(&[swapped]).await;
+            let seen = house.tracks(&house.bob()).await;
+            assert!(!titles(&seen).contains(&private), "not even while a scan runs");
+        }
+        house.catalog.follow_moves(house.music).await.expect("the end of a scan");
+        assert_eq!(titles(&house.tracks(&house.bob()).await), [public]);
+        let track = house.catalog.track(&house.ann(), hidden.id).await.expect("her own");
+        assert_eq!((track.path.as_str(), track.visibility), (place, Visibility::Private));
     }
-    house.catalog.follow_moves(house.music).await.expect("the end of a scan");
-    assert_eq!(titles(&house.tracks(&house.bob()).await), ["y"]);
-    let track = house.catalog.track(&house.ann(), hidden.id).await.expect("her own");
-    assert_eq!((track.path.as_str(), track.visibility), ("02.flac", Visibility::Private));
+}
+
+pub(super) async fn a_song_has_its_name_back_where_the_file_was_gone_for_a_while(catalog: Arc<dyn Catalog>) {
+    let house = House::with(catalog, &[found(("a.flac", 'x', 1, 0))]).await;
+    let (catalog, ann) = (&house.catalog, house.ann());
+    catalog.follow_moves(house.music).await.expect("the end of a scan");
+    let before = house.track("x").await.id;
+    // A scan that breaks off when it has seen another song under the name; then that file is gone, and comes back.
+    let other = found(("a.flac", 'y', 7, 1));
+    catalog.begin_scan().await.expect("the beginning of a scan");
+    house.record(std::slice::from_ref(&other)).await;
+    catalog.begin_scan().await.expect("the beginning of a scan");
+    let gone = missed(&house, &[]).await;
+    catalog.mark_missing(house.music, &gone).await.expect("a mark");
+    catalog.follow_moves(house.music).await.expect("the end of a scan");
+    assert_eq!(house.tracks(&ann).await, []);
+    house.record(&[other]).await;
+    catalog.follow_moves(house.music).await.expect("the end of a scan");
+    assert_eq!(house.tracks(&ann).await.iter().map(|track| track.id).collect::<Vec<_>>(), [before]);
 }

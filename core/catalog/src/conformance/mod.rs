@@ -185,7 +185,8 @@ async fn of_moves(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     moves::p08_what_somebody_made_his_own_is_no_file_of_others(make().await).await;
     moves::a_library_under_another_root_is_the_same_tracks(make().await).await;
     displaced::a_song_keeps_its_track_where_files_take_the_names_of_others(make).await;
-    displaced::p08_what_is_private_stays_so_where_files_change_places(make().await).await;
+    displaced::p08_what_is_private_stays_so_where_files_change_places(make).await;
+    displaced::a_song_has_its_name_back_where_the_file_was_gone_for_a_while(make().await).await;
 }
 
 /// Those of who took part in what, and of what tags tell of it.

@@ -42,6 +42,16 @@ const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modifi
         disc_title = excluded.disc_title, release = excluded.release, details = excluded.details,
         audio_md5 = excluded.audio_md5
     RETURNING id";
+// What this scan recorded under another name may be a private song's file: then it is private too, from the first moment on.
+pub(super) const HIDE: &str = "UPDATE tracks SET (owner, private) = (SELECT k.owner, 1
+        FROM tracks k INDEXED BY tracks_private_files WHERE k.private = 1
+            AND k.library_id = tracks.library_id AND k.inode = tracks.inode
+            AND k.length_bytes = tracks.length_bytes AND k.modified_ns = tracks.modified_ns)
+    WHERE id IN (SELECT n.id FROM json_each(?2) j CROSS JOIN tracks n ON n.id = j.value
+        CROSS JOIN tracks k INDEXED BY tracks_private_files ON k.library_id = ?1 AND k.inode = n.inode
+        WHERE n.library_id = ?1 AND n.private = 0 AND n.inode <> 0 AND k.private = 1
+            AND n.id > (SELECT settled FROM libraries WHERE id = ?1)
+            AND k.length_bytes = n.length_bytes AND k.modified_ns = n.modified_ns)";
 const FIND_GENRE: &str = "SELECT id FROM genres WHERE key = ?1";
 const ADD_GENRE: &str = "INSERT INTO genres (name, key) VALUES (?1, ?2) RETURNING id";
 const FORGET_TRACK_GENRES: &str =
@@ -236,6 +246,7 @@ impl<'t> Batch<'t> {
         let pairs = serde_json::to_string(&self.track_genres).map_err(unwritable)?;
         let credits = serde_json::to_string(&self.credits).map_err(unwritable)?;
         let tx = self.tx;
+        sqlx::query(HIDE).bind(self.folder).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
         sqlx::query(FORGET_TRACK_GENRES).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
         sqlx::query(ADD_TRACK_GENRES).bind(pairs).execute(&mut **tx).await?;
         sqlx::query(FORGET_CREDITS).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;

@@ -52,11 +52,11 @@ pub(super) const CLAIMED: &str = "SELECT c.old, c.new FROM claims c
     CROSS JOIN tracks p ON p.id = c.new
     WHERE c.old >= ?2 AND (m.missing = 1 OR l.hidden = 1) AND p.missing = 0 ORDER BY c.old LIMIT 500";
 /// Tracks that were displaced and found nowhere else: they are what has their names. What somebody made his own meanwhile
-/// is no other's.
+/// is no other's. They are so where that file is gone again, too: it may come back.
 pub(super) const DISPLACED: &str = "SELECT d.track, d.taken_by
     FROM displaced_tracks d INDEXED BY displaced_tracks_by_library
     CROSS JOIN tracks m ON m.id = d.track CROSS JOIN tracks p ON p.id = d.taken_by
-    WHERE d.library_id = ?1 AND d.track >= ?2 AND m.missing = 1 AND p.missing = 0
+    WHERE d.library_id = ?1 AND d.track >= ?2 AND m.missing = 1
         AND (p.owner IS NULL OR p.owner IS m.owner) ORDER BY d.track LIMIT 500";
 const FORGET_CLAIMS: &str = "DELETE FROM claims";
 /// In this order, when everything is followed.

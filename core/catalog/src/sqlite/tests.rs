@@ -230,6 +230,7 @@ async fn what_moved_is_found_by_indexes() {
         ("tracks recorded under new names", moves::RECORDED),
         ("claims", moves::CLAIMED),
         ("displaced tracks", moves::DISPLACED),
+        ("files of private songs", batch::HIDE),
         ("tracks whose names were found", moves::displaced::THERE),
         ("tracks that may be others now", moves::displaced::TOLD),
         ("whether anything is missed", moves::MISSES),

@@ -10,6 +10,7 @@ use super::readers::Query;
 use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
+use crate::access::App;
 use crate::database::Page;
 use crate::error::Error;
 use crate::fold;
@@ -124,7 +125,8 @@ impl Sqlite {
         let wanted = ids_max.min(PAGE_ROWS_MAX);
         let RandomFilter { genre, from_year, to_year, folder: _ } = filter;
         let choice = Choice {
-            scope: scope.clone(),
+            // All apps of a user draw from the same.
+            scope: Scope { app: App::default(), ..scope.clone() },
             genre: genre.as_deref().map(fold::key),
             years: [*from_year, *to_year],
         };

@@ -147,12 +147,17 @@ impl Covers {
         if let Some(made) = line.transforms.find(&material, &recipe).await? {
             return Ok(made.into());
         }
-        // Encoded again it would be no smaller, and often of more bytes.
-        if bytes <= COVER_ORIGINAL_BYTES_MAX && original.part().run(move |part| part.is_within(edge)).await? {
-            return Ok(original);
-        }
-        match line.made(material, recipe, &line.pictures, address).await {
-            Ok(made) => Ok(made.into()),
+        let shown = line.in_turn(&line.pictures, address, async {
+            // Encoded again it would be no smaller, and often of more bytes.
+            if bytes <= COVER_ORIGINAL_BYTES_MAX
+                && original.part().run(move |part| Ok(part.is_small(edge))).await?
+            {
+                return Ok(Some(original.clone()));
+            }
+            Ok(line.made(material, recipe, address).await?.map(Shown::from))
+        });
+        match shown.await {
+            Ok(shown) => Ok(shown),
             Err(error) if bytes <= COVER_ORIGINAL_BYTES_MAX => {
                 tracing::debug!(%error, words = %error.words, name, "a cover is shown as it is");
                 Ok(original)
@@ -180,32 +185,37 @@ impl Covers {
         let size = Size { width: edge, height: edge, fit: Fit::ScaleDown };
         let at_ms = (duration_ms / 10).min(POSTER_MS_MAX);
         let recipe = Recipe::Frame(Frame { at_ms, size, picture: Picture::Jpeg });
-        line.made(video, recipe, &line.posters, address).await.map(Shown::from)
+        if let Some(made) = line.transforms.find(&video, &recipe).await? {
+            return Ok(made.into());
+        }
+        let made = line.in_turn(&line.posters, address, line.made(video, recipe, address)).await?;
+        Ok(made.into())
     }
 }
 
+/// How long somebody waits for a cover.
+const WITHIN: Duration = Duration::from_millis(COVER_WAIT_MS);
+
 impl Line {
-    /// What is kept, or is made when its turn comes.
-    async fn made(
+    /// What `work` gives when its turn comes; nothing of it is late.
+    async fn in_turn<T>(
         &self,
-        material: Material,
-        recipe: Recipe,
         turns: &Semaphore,
         address: IpAddr,
-    ) -> Result<Made, Error> {
-        if let Some(made) = self.transforms.find(&material, &recipe).await? {
-            return Ok(made);
-        }
+        work: impl Future<Output = Result<Option<T>, Error>>,
+    ) -> Result<T, Error> {
         let _place = self.waiting.take(network_of(address))?;
-        let within = Duration::from_millis(COVER_WAIT_MS);
-        let making = async {
+        let working = async {
             // Nobody closes these turns.
             let _turn = turns.acquire().await;
-            let flight = self.transforms.make(material, recipe, address)?;
-            flight.made(within).await
+            work.await
         };
         let late = || busy("too many covers are being made");
-        tokio::time::timeout(within, making).await.map_err(|_| late())??.ok_or_else(late)
+        tokio::time::timeout(WITHIN, working).await.map_err(|_| late())??.ok_or_else(late)
+    }
+
+    async fn made(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<Option<Made>, Error> {
+        self.transforms.make(material, recipe, address)?.made(WITHIN).await
     }
 }
 

@@ -6,6 +6,9 @@
 use std::io::{self, BufReader, Read, Seek};
 
 use budget::limits::PICTURE_HEAD_STEPS_MAX;
+use image::metadata::Orientation;
+
+use super::bytes;
 
 /// A frame (ITU-T T.81 section B.2.2), and how it is scanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,12 +19,16 @@ pub(super) struct Head {
     sampling: Vec<(u64, u64)>,
     /// Whether its coefficients come in several scans, and wait in memory for the last.
     is_gathered: bool,
+    /// Whether it is to be turned or mirrored before it is seen.
+    pub(super) is_turned: bool,
 }
 
 // format: ITU-T T.81 table B.1
 const FRAMES: std::ops::RangeInclusive<u8> = 0xc0..=0xc2;
 const PROGRESSIVE: u8 = 0xc2;
 const END: u8 = 0xd9;
+// format: Exif 2.32 section 4.5.4
+const EXIF: u8 = 0xe1;
 const SCAN: u8 = 0xda;
 const COMPONENTS_MAX: u8 = 4;
 /// The width and height of a block.
@@ -30,7 +37,7 @@ const BLOCK_PIXELS: u64 = 8;
 impl Head {
     /// Reads it, from the first byte of the picture on; nothing where there is none that can be decoded.
     pub(super) fn read<R: Read + Seek>(reader: &mut BufReader<R>) -> io::Result<Option<Head>> {
-        let ([_, _], mut head, mut last) = (bytes(reader)?, None, 0);
+        let ([_, _], mut head, mut last, mut is_turned) = (bytes(reader)?, None, 0, false);
         for _ in 0..PICTURE_HEAD_STEPS_MAX {
             let [byte] = bytes(reader)?;
             let is_marker = last == u8::MAX && ![0, u8::MAX].contains(&byte);
@@ -40,7 +47,7 @@ impl Head {
             }
             let segment_bytes = i64::from(u16::from_be_bytes(bytes(reader)?)) - 2;
             match byte {
-                SCAN => return head.map(|head: Head| head.scanned(reader)).transpose(),
+                SCAN => return head.map(|head: Head| Head { is_turned, ..head }.scanned(reader)).transpose(),
                 END => break,
                 _ if segment_bytes < 0 => break,
                 _ if FRAMES.contains(&byte) => {
@@ -49,6 +56,7 @@ impl Head {
                         break;
                     }
                 }
+                EXIF => is_turned |= tells_to_turn(reader, segment_bytes)?,
                 _ => reader.seek_relative(segment_bytes)?,
             }
         }
@@ -65,7 +73,7 @@ impl Head {
         let (width, height) = (u16::from_be_bytes([w1, w2]).into(), u16::from_be_bytes([h1, h2]).into());
         let is_usual = |(across, down): &(u64, u64)| (1..=4).contains(across) && (1..=4).contains(down);
         let is_whole = (1..=COMPONENTS_MAX).contains(&components) && sampling.iter().all(is_usual);
-        Ok(is_whole.then_some(Head { width, height, sampling, is_gathered }))
+        Ok(is_whole.then_some(Head { width, height, sampling, is_gathered, is_turned: false }))
     }
 
     /// What its first scan says, whose marker was read.
@@ -94,10 +102,12 @@ impl Head {
     }
 }
 
-fn bytes<const COUNT: usize>(reader: &mut impl Read) -> io::Result<[u8; COUNT]> {
-    let mut bytes = [0; COUNT];
-    reader.read_exact(&mut bytes)?;
-    Ok(bytes)
+/// Whether a segment, of 64 KiB at most, says that the picture lies otherwise than it is to be seen.
+fn tells_to_turn(reader: &mut impl Read, segment_bytes: i64) -> io::Result<bool> {
+    let mut segment = vec![0; usize::try_from(segment_bytes).unwrap_or(0)];
+    reader.read_exact(&mut segment)?;
+    let told = segment.strip_prefix(b"Exif\0\0").and_then(Orientation::from_exif_chunk);
+    Ok(told.is_some_and(|told| told != Orientation::NoTransforms))
 }
 
 #[cfg(test)]
@@ -140,5 +150,25 @@ mod tests {
         check(head(0xc2, size, &[0x10], 1), None);
         check(head(0xc3, size, &[0x11], 1), None);
         check([b"\xff\xd8".as_slice(), &vec![0; PICTURE_HEAD_STEPS_MAX]].concat(), None);
+    }
+
+    #[test]
+    fn a_picture_is_turned_where_its_exif_says_so() {
+        let exif = |orientation| {
+            let mut segment = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01".to_vec();
+            segment.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]);
+            segment
+        };
+        let check = |segment: &[u8], expected| {
+            let rest = head(0xc0, (8, 8), &[0x11], 1);
+            let bytes = [&b"\xff\xd8"[..], segment, &rest[2..]].concat();
+            let head = Head::read(&mut BufReader::new(Cursor::new(&bytes))).unwrap().expect("a head");
+            assert_eq!(head.is_turned, expected, "{segment:x?}");
+        };
+        check(&exif(6), true);
+        check(&exif(1), false);
+        check(b"\xff\xe1\x00\x08Exif\0\0", false);
+        check(b"\xff\xe1\x00\x08http:/", false);
+        check(b"", false);
     }
 }

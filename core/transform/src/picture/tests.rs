@@ -87,6 +87,40 @@ fn decoding_takes_no_more_than_was_said() {
     );
 }
 
+#[test]
+fn what_is_packed_into_the_head_is_unpacked_within_what_was_said() {
+    use image::ImageEncoder;
+    use image::codecs::png::PngEncoder;
+    for (profile_bytes, expected) in [(1_000, true), (8_000_000, false)] {
+        let mut bytes = Vec::new();
+        let mut encoder = PngEncoder::new(&mut bytes);
+        encoder.set_icc_profile(vec![0; profile_bytes]).unwrap();
+        encoder.write_image(&[0; 12], 2, 2, image::ExtendedColorType::Rgb8).unwrap();
+        assert!(bytes.len() < 20_000, "it is packed: {}", bytes.len());
+        let (_folder, part) = part(&bytes);
+        let need = need_bytes(&part, Edge::new(80).unwrap()).unwrap();
+        assert!(need < 100_000, "{need}");
+        let profile = part.decoder(need).unwrap().icc_profile().unwrap();
+        assert_eq!(profile.is_some(), expected, "{profile_bytes}");
+    }
+}
+
+#[test]
+fn what_would_be_made_of_it_alone_is_shown_as_it_is() {
+    let edge = Edge::new(300).unwrap();
+    for (width, height, format, expected) in [
+        (300, 200, ImageFormat::Jpeg, true),
+        (301, 200, ImageFormat::Jpeg, false),
+        (200, 301, ImageFormat::Jpeg, false),
+        (300, 200, ImageFormat::Png, false),
+        (300, 200, ImageFormat::WebP, false),
+    ] {
+        let (_folder, part) = part(&half_red(width, height, format));
+        assert_eq!(part.is_small(edge), expected, "{format:?} of {width} × {height}");
+    }
+    assert!(!part(b"a text").1.is_small(edge));
+}
+
 /// A grey picture of three components whose coefficients come in several scans, of which only the first is there.
 fn progressive(width: u16, height: u16) -> Vec<u8> {
     let mut bytes = [&b"\xff\xd8\xff\xdb\x00\x43\x00"[..], &[1; 64], b"\xff\xc2\x00\x11\x08"].concat();

@@ -30,10 +30,11 @@ pub(in crate::sqlite) const TOLD: &str =
             WHERE t.library_id = ?1 AND t.inode = x.inode AND t.missing = 0 AND t.came >= x.id
                 AND t.id > (SELECT settled_before FROM libraries WHERE id = ?1)
                 AND t.length_bytes = x.length_bytes AND t.modified_ns = x.modified_ns) AS has_moved,
-        x.private = 0 AND iif(x.audio_md5 IS NULL OR f.value ->> 8 IS NULL,
+        x.private, x.length_bytes = f.value ->> 2 AS is_as_long,
+        iif(x.audio_md5 IS NULL OR f.value ->> 8 IS NULL,
             (x.suffix, x.duration_ms, x.sample_rate_hz, x.channels)
                 <> (f.value ->> 4, f.value ->> 5, f.value ->> 6, f.value ->> 7),
-            hex(x.audio_md5) <> f.value ->> 8) AS is_heard
+            hex(x.audio_md5) <> f.value ->> 8) AS sounds_other
     FROM json_each(?2) f CROSS JOIN tracks x ON x.id = f.value ->> 0
     WHERE NOT EXISTS (SELECT 1 FROM displaced_tracks d WHERE d.taken_by = x.id)";
 /// In this order, with `?1` the tracks.
@@ -58,14 +59,25 @@ struct There {
     is_known: bool,
     /// Its own file is a new track's.
     has_moved: bool,
-    /// What has its name sounds otherwise. What is private is not given up for that: its file would be everybody's for a moment.
-    is_heard: bool,
+    private: bool,
+    /// What has its name is as long, in bytes.
+    is_as_long: bool,
+    /// What has its name sounds otherwise.
+    sounds_other: bool,
 }
 
 impl There {
     fn is_displaced(&self, come: &BTreeSet<Print>) -> bool {
         let comes = || come.contains(&(self.inode, self.length_bytes, self.modified_ns));
-        self.is_known || self.has_moved || self.is_heard || comes()
+        // What is private is not given up for its sound: its file would be everybody's for a moment.
+        let is_heard = self.sounds_other && !self.private;
+        self.is_known || self.has_moved || is_heard || comes()
+    }
+
+    /// Whether it may be what has its name all the same, if it is found nowhere else. What was another track's is so only where
+    /// both were copies of one song and are links to one file now.
+    fn may_return(&self) -> bool {
+        !self.is_known || (self.is_as_long && !self.sounds_other)
     }
 }
 
@@ -101,7 +113,7 @@ impl Displaced {
         for row in there.into_iter().filter(|row| row.is_displaced(&come)) {
             tracks.push(row.id);
             displaced.albums.insert(row.album_id);
-            if !row.is_known {
+            if row.may_return() {
                 displaced.may_return.insert(row.path, row.id);
             }
         }
