@@ -325,6 +325,35 @@ fn a_job_that_is_cancelled_stays_so_and_leaves_no_result() {
     assert_eq!(house.ask(mira, "DELETE", "/models/cache", &[]).status, 403);
 }
 
+/// How many files of each kind the cache says that it keeps.
+fn kept(house: &House) -> Value {
+    let told = house.ask(&house.server.admin, "GET", "/cdn/cache", &[]).json();
+    let kinds = told["kinds"].as_array().expect("kinds").iter();
+    kinds.map(|kind| (kind["mode"].as_str().unwrap_or_default().to_owned(), kind["entries"].clone())).collect()
+}
+
+#[test]
+fn a_song_that_is_sent_twice_has_stems_for_each_job_and_is_no_kind_that_may_be_purged() {
+    let house = House::new("[stems]\nworkers = 1\n");
+    let mira = &house.server.mira;
+    let jobs = [(); 2].map(|()| house.begin(mira, "", &song(1)));
+    for job in &jobs {
+        let ended = house.ended(mira, job);
+        assert_eq!(ended["status"], "completed", "{ended}");
+    }
+    assert_eq!(kept(&house), json!({ "stem": 4 }), "two of each job, so that each goes with its own");
+    let zips = jobs.map(|job| house.ask(mira, "GET", &format!("{job}/result"), &[]).body);
+    let names = ["vocals.wav", "accompaniment.wav"];
+    assert_eq!(unzipped(&zips[0], &names), unzipped(&zips[1], &names));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("song.flac");
+    long(&path);
+    let job = house.begin(mira, "", &fs::read(&path).expect("a file"));
+    assert_eq!(kept(&house), json!({ "stem": 4 }), "the song in line cannot be made again");
+    assert_eq!(house.ask(mira, "DELETE", &job, &[]).status, 200);
+}
+
 /// Runs a line as the splitter's users write it.
 fn shell(line: &str, folder: &Path) -> String {
     let done = Command::new("bash").args(["-euo", "pipefail", "-c", line]).current_dir(folder).output();

@@ -2,6 +2,9 @@
 //!
 //! After a crowd has spoken or a long list was made, the allocator keeps what they held. Measured with 8,000
 //! connections that asked once and were parked: 194 MB resident, of which 25 were in use.
+//!
+//! Little that is kept counts too: what each hour's scan leaves behind looks like a server that grows. Measured over two scans with
+//! lists between them: 12.2 MiB of anonymous memory at rest where 16 MiB were worth giving back, 9.2 to 10.7 where 1 MiB is.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 // What listeners do: play, keep, sort, find.
+import { copyFileSync } from 'node:fs'
 import { TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
 
 export const listening = {
@@ -143,6 +144,66 @@ export const listening = {
     const refused = await page.getByText('was changed meanwhile').innerText()
     await page.getByText(`${(told.songs - 2).toLocaleString()} songs`).waitFor()
     return { before, after, rows, shown, moved, refused }
+  },
+
+  /** Songs of a playlist are removed and added while the line is slow, and while it is gone: what is shown is what the server has. */
+  async hurried() {
+    const page = await open({}, (what) => /ERR_FAILED/.test(what))
+    await signIn(page)
+    await go(page, `playlist/${told.playlist}`)
+    const titles = async () => {
+      await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))))
+      return page.locator('[data-at] .title').evaluateAll((titles) => titles.slice(0, 3).map((title) => title.textContent))
+    }
+    const count = (songs) => page.getByText(`${songs} songs`).waitFor()
+    const menu = async (words) => {
+      await page.locator('[data-at="0"]').getByRole('button', { name: /^More/ }).click()
+      await page.getByRole('menuitem', { name: words, exact: true }).click()
+    }
+    const [list, rows] = [`**/playlists/${told.playlist}`, `**/playlists/${told.playlist}/tracks?*`]
+    const changed = () => page.waitForResponse((answer) => answer.request().method() === 'PATCH')
+    await count(told.songs)
+    await page.locator('.track').first().waitFor()
+    // The change takes as long as rows would that are read before it has arrived; the last row of the page comes from the next one.
+    const early = page.waitForResponse(rows, { timeout: 2_000 }).catch(() => {})
+    await page.route(`${list}/tracks`, (route) => early.then(() => route.continue()))
+    const answers = [changed(), page.waitForResponse(rows)]
+    await menu('Remove from playlist')
+    for (const answer of answers) await (await answer).finished()
+    const removed = await titles()
+    await page.unroute(`${list}/tracks`)
+    // The server is gone for the change, and for the question what there is instead.
+    for (const lost of [list, `${list}/tracks`]) await page.route(lost, (route) => route.abort())
+    await menu('Remove from playlist')
+    await page.getByText('cannot be reached').first().waitFor()
+    await count(told.songs - 1)
+    for (const lost of [list, `${list}/tracks`]) await page.unroute(lost)
+    const undone = await until(async () => { const now = await titles(); return now[0] === removed[0] && now }, 'what there was before')
+    // A song that is put into the list that is shown is shown, and what is done then is not refused.
+    await menu(told.list)
+    await count(told.songs)
+    const answer = changed()
+    await page.locator('[data-at="0"]').getByRole('button').first().focus()
+    await page.keyboard.press('Alt+ArrowDown')
+    const status = (await answer).status()
+    const has = await page.evaluate(async (list) => (await (await fetch(`/playlists/${list}/tracks?limit=3`)).json()).tracks.map((track) => track.title), told.playlist)
+    return { removed, undone, status, shown: await titles(), has }
+  },
+
+  /** The library grows while somebody is far down in a playlist, and he stays there. */
+  async stays() {
+    const page = await open()
+    await signIn(page)
+    await go(page, `playlist/${told.playlist}`)
+    const last = page.locator(`[data-at="${told.songs - 1}"]`)
+    await until(async () => (await page.evaluate(() => scrollTo(0, 1e6)), await last.count()), 'the end')
+    const place = await page.evaluate(() => ((document.querySelector('[role=list][aria-label=Songs]').same = true), scrollY))
+    const looks = page.waitForResponse(new RegExp(`/playlists/${told.playlist}$`))
+    copyFileSync(told.file, told.copy)
+    await page.request.post(`${told.origin}/scan`, { headers: { Authorization: told.admin } })
+    await (await looks).finished()
+    await last.waitFor()
+    return { place, now: await page.evaluate(() => scrollY), same: await page.evaluate(() => !!document.querySelector('[role=list][aria-label=Songs]').same) }
   },
 
   /** A playlist gets another name. */

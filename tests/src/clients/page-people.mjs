@@ -40,6 +40,68 @@ export const people = {
     return { mine, seen }
   },
 
+  /** An admin chooses quickly what somebody sees; a choice that does not arrive is taken back. */
+  async chooses() {
+    const page = await open({}, (what) => /ERR_FAILED/.test(what))
+    await signIn(page)
+    await go(page, 'server/users')
+    await page.getByRole('button', { name: `Change ${told.user}` }).click()
+    const boxes = page.getByRole('group', { name: 'Sees these libraries' })
+    const box = (name) => boxes.getByRole('checkbox', { name })
+    const ticked = boxes.getByRole('checkbox', { checked: true })
+    const given = () => page.evaluate(async (name) => {
+      const { users } = await (await fetch('/users')).json()
+      return users.find((user) => user.name === name).libraries
+    }, told.user)
+    await box('All').click()
+    await box(told.libraries[0]).waitFor()
+    await until(async () => (await ticked.count()) ? ticked.first().click() : (await given())?.length === 0, 'no library')
+    // Both are ticked before the first answer is there.
+    const [url, answers] = ['**/users/us-*', []]
+    await page.route(url, async (route) => {
+      answers.push(route.request().postDataJSON())
+      await until(async () => (await ticked.count()) === told.libraries.length, 'both')
+      await route.continue()
+    })
+    for (const name of told.libraries) await box(name).click()
+    await until(() => answers.length === told.libraries.length, 'both changes')
+    await page.unroute(url, { behavior: 'wait' })
+    const seen = await until(async () => { const now = await given(); return now.length === answers.at(-1).libraries.length && now }, 'what was chosen last')
+    await page.route(url, (route) => route.abort())
+    await box(told.libraries[0]).click()
+    await page.getByText('cannot be reached').waitFor()
+    await until(() => box(told.libraries[0]).isChecked(), 'the box as it was')
+    return { seen, names: await boxes.getByRole('checkbox').evaluateAll((boxes) => boxes.map((box) => box.parentElement.innerText.trim())) }
+  },
+
+  /** Somebody gives a star and goes; who comes then has given none. */
+  async stars() {
+    const page = await open()
+    await signIn(page)
+    const star = page.getByRole('button', { name: `Star ${told.song}` })
+    await go(page, 'songs')
+    const given = page.waitForResponse((answer) => answer.request().method() === 'PUT' && answer.url().includes('/stars/'))
+    await star.click()
+    await (await given).finished()
+    const mine = await star.getAttribute('aria-pressed')
+    // In another window it is taken away; rows that are read after that know it.
+    await page.evaluate((id) => fetch(`/stars/${id}`, { method: 'DELETE' }), told.song_id)
+    await go(page, 'albums')
+    await page.getByRole('heading', { level: 1, name: 'Albums' }).waitFor()
+    await go(page, 'songs')
+    await until(async () => (await star.getAttribute('aria-pressed')) === 'false', 'no star')
+    await star.click()
+    await until(async () => (await star.getAttribute('aria-pressed')) === 'true', 'a star')
+    await go(page, 'account')
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click()
+    await page.fill('[name=name]', told.other.name)
+    await page.fill('[name=password]', told.other.password)
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor()
+    await go(page, 'songs')
+    return { mine, other: await star.getAttribute('aria-pressed') }
+  },
+
   /** Lists of what goes on that are longer than a page are turned, to the last row of all, which is stopped. */
   async turned() {
     const page = await open()

@@ -137,6 +137,35 @@ fn a_playlist_of_many_thousands_is_read_and_changed_in_parts() {
 }
 
 #[test]
+fn a_playlist_shows_what_the_server_has_when_the_line_is_slow_or_gone() {
+    const SONGS: usize = 150;
+    let music = Music::new();
+    let server = music.serve();
+    let titles: Vec<_> = [LONG, SCRIPT].into_iter().cycle().take(SONGS).collect();
+    let list = playlist(&server, "Hurried", &titles);
+    let more = json!({ "playlist": list, "list": "Hurried", "songs": SONGS });
+    let seen = play(server.address, &server.mira, "hurried", more);
+    assert_eq!(seen["removed"], json!([SCRIPT, LONG, SCRIPT]), "{seen}");
+    assert_eq!(seen["undone"], seen["removed"], "{seen}");
+    assert_eq!((&seen["status"], &seen["shown"]), (&json!(200), &json!([LONG, SCRIPT, SCRIPT])), "{seen}");
+    assert_eq!(seen["shown"], seen["has"], "{seen}");
+}
+
+#[test]
+fn a_listener_far_down_in_a_playlist_stays_there_while_the_library_grows() {
+    const SONGS: usize = 150;
+    let music = Music::new();
+    let server = music.serve();
+    let [file, copy] = [SCRIPT, "Later"].map(|name| music.folder.path().join(format!("{name}.wav")));
+    let list = playlist(&server, "Deep", &[LONG; SONGS]);
+    let admin = server.admin.bearer();
+    let more = json!({ "playlist": list, "songs": SONGS, "file": file, "copy": copy, "admin": admin });
+    let seen = play(server.address, &server.mira, "stays", more);
+    assert!(seen["place"].as_f64() > Some(5_000.0), "{seen}");
+    assert_eq!((&seen["now"], &seen["same"]), (&seen["place"], &json!(true)), "{seen}");
+}
+
+#[test]
 fn a_playlist_gets_another_name() {
     let server = Server::start(&Options::default().config(CONFIG));
     let more = json!({ "playlist": playlist(&server, "Pond", &[]), "next": "Pond at night" });

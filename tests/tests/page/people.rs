@@ -1,5 +1,7 @@
 //! What people see of themselves and of each other.
 
+use std::fs;
+
 use serde_json::json;
 use tests::tus::{Tus, metadata};
 use tests::{Library, Options, Server};
@@ -22,6 +24,35 @@ fn what_somebody_has_going_on_is_shown_and_stopped() {
     let (mine, all) = (seen["mine"].as_str().expect("a text"), seen["seen"].as_str().expect("a text"));
     assert!(mine.contains("Slow.wav") && mine.contains("waits for its sender"), "{seen}");
     assert!(all.contains("Slow.wav") && all.contains(&server.mira.name), "{seen}");
+}
+
+#[test]
+fn what_somebody_sees_is_chosen_box_by_box() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["Brook", "Lake"];
+    let libraries: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
+    for library in &libraries {
+        fs::create_dir(library).expect("a folder");
+    }
+    let server = Server::start(&Options { libraries, ..Options::default() }.config(CONFIG));
+    let more = json!({ "user": server.mira.name, "libraries": names });
+    let seen = play(server.address, &server.admin, "chooses", more);
+    assert_eq!(seen["seen"].as_array().map(Vec::len), Some(names.len()), "no choice is lost: {seen}");
+    assert_eq!(
+        seen["names"],
+        json!(["All, also those that come later", "Brook", "Lake", "Uploads"]),
+        "{seen}"
+    );
+}
+
+#[test]
+fn stars_are_those_of_whoever_is_there_now() {
+    let music = Music::new();
+    let server = music.serve();
+    let other = json!({ "name": server.admin.name, "password": server.admin.password });
+    let more = json!({ "song": LONG, "song_id": server.track(LONG), "other": other });
+    let seen = play(server.address, &server.mira, "stars", more);
+    assert_eq!((&seen["mine"], &seen["other"]), (&json!("true"), &json!("false")), "{seen}");
 }
 
 #[test]

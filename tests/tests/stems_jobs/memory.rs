@@ -35,7 +35,11 @@ fn p04_ten_songs_at_once_are_admitted_one_after_the_other_by_memory() {
     assert!(waited >= 5.0, "only {waited} waited: memory was not what they waited for");
     assert_eq!(house.server.metric_of("stems_jobs_retried_total", &[]), 0.0, "none was killed");
     assert_eq!(house.server.metric_of("stems_jobs_ended_total", &["state=\"done\""]), 10.0);
+    // The most files that a song is ever taken into: five stems, and their accompaniment.
+    let six = house.wish("song 0", "stems=5").json();
+    house.await_state(six["job_id"].as_str().expect("a job"), "completed");
     let peak = house.server.metric_of("stems_worker_peak_bytes", &[]);
+    println!("{peak} bytes at most in a child");
     assert!(
         peak > 0.0 && peak <= RESERVE_BYTES,
         "a child had {peak} bytes, and {RESERVE_BYTES} were reserved"
@@ -126,6 +130,36 @@ fn models_stay_in_memory_until_others_need_it_the_one_used_the_longest_ago_goes_
     check(&[], &[(1, &[1]), (0, &[1, 0]), (1, &[0, 1]), (2, &[1, 2])]);
     // The same order ends another one where the oldest is pinned.
     check(&["--stems-pinned", FOUR], &[(1, &[1]), (0, &[1, 0]), (2, &[1, 2])]);
+}
+
+#[test]
+fn stems_of_a_model_that_was_replaced_are_made_anew() {
+    let house = House::new(&[("one", 2)], &[]);
+    let asked = |status: u16| {
+        let answer = house.wish("one", "stems=4&engine=spleeter");
+        assert_eq!(answer.status, status, "{}", answer.text());
+        house.await_state(answer.json()["job_id"].as_str().expect("a job"), "completed");
+    };
+    add_models(&house, &[(FOUR, "4stems")]);
+    asked(202);
+    asked(200);
+    // The same weights, and a byte behind them that nobody reads.
+    let other = house.songs.with_file_name("other model");
+    fs::create_dir(&other).expect("a folder");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("core/stems/tests/data/4stems");
+    for name in ["model.index", "model.data-00000-of-00001"] {
+        let mut bytes = fs::read(data.join(name)).expect("a file");
+        if name.starts_with("model.data") {
+            bytes.push(0);
+        }
+        fs::write(other.join(name), bytes).expect("room");
+    }
+    let mut remove = Command::new(tests::binary());
+    remove.args(["models", "remove", FOUR, "--data"]).arg(&house.server.data);
+    assert!(remove.status().expect("millpond starts").success());
+    add_models(&house, &[(FOUR, other.to_str().expect("UTF-8"))]);
+    asked(202);
+    asked(200);
 }
 
 #[test]

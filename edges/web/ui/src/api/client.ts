@@ -26,6 +26,9 @@ export type Ended = Schemas['EndedAnswer']
 export type OneSession = Schemas['OneSessionAnswer']
 export type Letter = Schemas['LetterAnswer']
 
+/** The library of all instrumentals. It is given to nobody: who sees a song sees its instrumental. */
+export const INSTRUMENTALS = -2
+
 /** The path under which the server's routes lie: the page is at `ROOT/app/`. */
 export const ROOT = new URL('..', document.baseURI).pathname.replace(/\/$/, '')
 

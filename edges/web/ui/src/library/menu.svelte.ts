@@ -8,6 +8,8 @@ class Menu {
   track = $state.raw<Track | null>(null)
   own = $state.raw<Own>([])
   at = $state.raw({ x: 0, y: 0 })
+  /** The playlist that got a song last; each time another object. */
+  grown = $state.raw<{ id: string } | null>(null)
   #opener: HTMLElement | null = null
 
   open(opener: HTMLElement, track: Track, own: Own): void {

@@ -25,8 +25,11 @@ export class Pages<T> {
   /** Grows when rows that are shown are not held any more, and are to be asked for again. */
   lacking = $state(0)
   #pages = new SvelteMap<number, (T | undefined)[]>()
-  #asked = new Set<number>()
-  /** Pages that are held, but not whole or not as they are. */
+  /** Pages that are asked for. */
+  #coming = new Map<number, Promise<void>>()
+  /** Pages that are held, but not whole. */
+  #holed = new Set<number>()
+  /** Pages that are held, but may be others by now. */
   #stale = new Set<number>()
   /** Grows with each change, so that what was read before it is not taken for what is. */
   #age = 0
@@ -49,7 +52,12 @@ export class Pages<T> {
     return this.#pages.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS]
   }
 
-  /** Sees to it that these rows are there, or come. */
+  /** Whether another row may be at this place by now: nothing is to be done to what is shown there. */
+  isStale(index: number): boolean {
+    return this.#stale.has(Math.floor(index / PAGE_ROWS))
+  }
+
+  /** Sees to it that these rows are there. */
   async want(first: number, last: number): Promise<void> {
     const [from, to] = [Math.floor(first / PAGE_ROWS), Math.floor(Math.max(first, last) / PAGE_ROWS)]
     const wanted = Array.from({ length: to - from + 1 }, (_, at) => from + at)
@@ -68,13 +76,13 @@ export class Pages<T> {
   /** A row goes elsewhere, and those between move up. */
   move(from: number, to: number): void {
     const [row, step] = [this.at(from), from < to ? 1 : -1]
-    this.#remake(Math.min(from, to), Math.max(from, to), (index) => (index === to ? row : this.at(index + step)))
+    this.#remake(Math.min(from, to), Math.max(from, to), (index) => (index === to ? row : this.#sure(index + step)))
   }
 
   /** A row goes. */
   remove(at: number): void {
     this.total -= 1
-    this.#remake(at, Infinity, (index) => this.at(index + 1))
+    this.#remake(at, Infinity, (index) => this.#sure(index + 1))
   }
 
   /** Everything may be another by now: it is read again, and shown until that comes. */
@@ -83,6 +91,10 @@ export class Pages<T> {
     this.#age++
     for (const page of this.#pages.keys()) this.#stale.add(page)
     this.lacking++
+  }
+
+  #sure(index: number): T | undefined {
+    return this.isStale(index) ? undefined : this.at(index)
   }
 
   /** Rows of these places come from elsewhere; those that are not held are asked for again. */
@@ -95,14 +107,19 @@ export class Pages<T> {
     })
     for (const [page, rows] of remade) {
       this.#pages.set(page, rows)
-      if (rows.includes(undefined)) this.#stale.add(page)
+      if (rows.includes(undefined)) this.#holed.add(page)
     }
     this.lacking++
   }
 
   async #load(page: number): Promise<void> {
-    if ((this.#pages.has(page) && !this.#stale.has(page)) || this.#asked.has(page)) return
-    this.#asked.add(page)
+    if (this.#pages.has(page) && !this.#stale.has(page) && !this.#holed.has(page)) return
+    const coming = this.#coming.get(page) ?? this.#fetch(page).finally(() => this.#coming.delete(page))
+    this.#coming.set(page, coming)
+    await coming
+  }
+
+  async #fetch(page: number): Promise<void> {
     try {
       const start = page * PAGE_ROWS
       let part: Part<T>
@@ -114,6 +131,7 @@ export class Pages<T> {
       const { rows, next } = part
       this.#pages.set(page, rows)
       this.#stale.delete(page)
+      this.#holed.delete(page)
       const seen = start + rows.length
       if (!next) this.total = page === 0 || rows.length ? seen : this.total
       else if (!this.#exact) this.total = Math.max(this.total, seen + PAGE_ROWS)
@@ -121,7 +139,6 @@ export class Pages<T> {
     } catch (error) {
       this.failed = said(error)
     } finally {
-      this.#asked.delete(page)
       this.ready = true
     }
   }

@@ -1,7 +1,8 @@
 // The lists of the library, as the pages of long lists want to read them.
-import { SvelteMap } from 'svelte/reactivity'
 import { api, asked, type Album, type Artist, type Letter, type Track } from '../api/client'
+import { settled } from './line'
 import type { Read } from './pages.svelte'
+import { heard } from './stars'
 
 type Order = 'newest' | 'name' | 'artist' | 'year' | 'starred' | 'highest' | 'frequent' | 'recent'
 
@@ -11,19 +12,19 @@ export const albums =
   (order: Order, genre?: string): Read<Album> =>
   async (offset, limit) => {
     const query = { limit, after: at(offset), ...(genre ? { genre } : { order }) }
-    const { albums, next } = await asked(api.GET('/albums', { params: { query } }))
+    const { albums, next } = await heard(asked(api.GET('/albums', { params: { query } })), (answer) => answer.albums)
     return { rows: albums, next }
   }
 
 export const tracks =
   (q = ''): Read<Track> =>
   async (offset, limit) => {
-    const { tracks, next } = await asked(api.GET('/search/tracks', { params: { query: { q, limit, after: at(offset) } } }))
+    const { tracks, next } = await heard(asked(api.GET('/search/tracks', { params: { query: { q, limit, after: at(offset) } } })), (answer) => answer.tracks)
     return { rows: tracks, next }
   }
 
 export const starred: Read<Track> = async (offset, limit) => {
-  const { tracks, next } = await asked(api.GET('/starred/tracks', { params: { query: { limit, after: at(offset) } } }))
+  const { tracks, next } = await heard(asked(api.GET('/starred/tracks', { params: { query: { limit, after: at(offset) } } })), (answer) => answer.tracks)
   return { rows: tracks, next }
 }
 
@@ -44,7 +45,8 @@ export function artists(): { read: Read<Artist>; remember: (letter: Letter) => v
     let [from, rows, next] = [Math.max(0, ...known), [] as Artist[], '' as string | null | undefined]
     while (from + rows.length < offset + limit && next !== null) {
       const after: string | undefined = places.get(from + rows.length) || undefined
-      const part: { artists: Artist[]; next?: string | null } = await asked(api.GET('/artists', { params: { query: { limit, after } } }))
+      const asks: Promise<{ artists: Artist[]; next?: string | null }> = asked(api.GET('/artists', { params: { query: { limit, after } } }))
+      const part = await heard(asks, (answer) => answer.artists)
       rows = rows.concat(part.artists)
       next = part.next ?? null
       if (next) places.set(from + rows.length, next)
@@ -59,11 +61,13 @@ export async function albumTracks(id: string): Promise<Track[]> {
   return all((after) => asked(api.GET('/albums/{id}/tracks', { params: { path: { id }, query: { limit: 500, after } } })))
 }
 
+/** Behind what is done to playlists, so that the rows are those that it left. */
 export const playlistTracks =
   (id: string): Read<Track> =>
   async (offset, limit) => {
     const params = { path: { id }, query: { limit, after: at(offset) } }
-    const { tracks, next } = await asked(api.GET('/playlists/{id}/tracks', { params }))
+    await settled()
+    const { tracks, next } = await heard(asked(api.GET('/playlists/{id}/tracks', { params })), (answer) => answer.tracks)
     return { rows: tracks, next }
   }
 
@@ -75,28 +79,11 @@ async function all(read: (after?: string) => Promise<{ tracks: Track[]; next?: s
   const found: Track[] = []
   let after: string | undefined
   do {
-    const { tracks, next } = await read(after)
+    const { tracks, next } = await heard(read(after), (answer) => answer.tracks)
     found.push(...tracks)
     after = next ?? undefined
   } while (after)
   return found
-}
-
-/** Stars that were given and taken here, which rows that were read before do not know. */
-const stars = new SvelteMap<string, boolean>()
-
-export const hasStar = ({ id, starred }: { id: string; starred?: string | null }): boolean => stars.get(id) ?? !!starred
-
-/** Shown at once, and taken back if the server does not want it. */
-export async function star(id: string, on: boolean): Promise<void> {
-  const params = { path: { id } }
-  stars.set(id, on)
-  try {
-    await asked(on ? api.PUT('/stars/{id}', { params }) : api.DELETE('/stars/{id}', { params }))
-  } catch (error) {
-    stars.set(id, !on)
-    throw error
-  }
 }
 
 export async function rate(id: string, rating: number): Promise<void> {

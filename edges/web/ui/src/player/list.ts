@@ -12,11 +12,14 @@ export async function playList(read: Read<Track>, index: number, total: number):
   let at: number | null = first
   const more = async (): Promise<Track[]> => {
     const rows: Track[] = []
-    while (at !== null && rows.length < ROWS) {
-      const part = await read(at, ROWS - rows.length)
+    let from = at
+    while (from !== null && rows.length < ROWS) {
+      const part = await read(from, ROWS - rows.length)
       rows.push(...part.rows)
-      at = part.next ? at + part.rows.length : null
+      from = part.next ? from + part.rows.length : null
     }
+    // Only now: if one of the reads fails, all of them are done again.
+    at = from
     return rows
   }
   player.play(await more(), index - first, more)

@@ -103,7 +103,7 @@ class Player {
     clearTimeout(this.#sharing)
     this.#stop.abort()
     this.#hush()
-    ;[this.queue, this.index, this.position, this.#rest] = [[], -1, 0, null]
+    ;[this.queue, this.index, this.position, this.#rest, this.#before] = [[], -1, 0, null, null]
   }
 
   #build(): void {
@@ -178,7 +178,7 @@ class Player {
 
   stop(): void {
     this.#hush()
-    ;[this.queue, this.index, this.#rest] = [[], -1, null]
+    ;[this.queue, this.index, this.#rest, this.#before] = [[], -1, null, null]
     this.#keep()
   }
 
@@ -292,7 +292,8 @@ class Player {
     // Another list may play by now.
     if (!next.length || rest !== this.#rest) return
     const past = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-    if (this.#before) this.#before = [...this.#before, ...next]
+    const gone = new Set(this.queue.slice(0, past))
+    if (this.#before) this.#before = [...this.#before.filter((track) => !gone.has(track)), ...next]
     this.queue = [...this.queue.slice(past), ...(this.shuffle ? mixed(next) : next)]
     this.index -= past
   }
@@ -443,7 +444,7 @@ class Player {
 
   /** These tracks are there, and wait at that place. */
   #put(queue: Track[], index: number, position: number): void {
-    ;[this.queue, this.#rest] = [queue, null]
+    ;[this.queue, this.#rest, this.#before] = [queue, null, null]
     this.index = Math.min(index, queue.length - 1)
     if (!this.track) return
     this.#load(false)
