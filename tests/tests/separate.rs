@@ -329,7 +329,9 @@ fn a_job_that_is_cancelled_stays_so_and_leaves_no_result() {
 fn kept(house: &House) -> Value {
     let told = house.ask(&house.server.admin, "GET", "/cdn/cache", &[]).json();
     let kinds = told["kinds"].as_array().expect("kinds").iter();
-    kinds.map(|kind| (kind["mode"].as_str().unwrap_or_default().to_owned(), kind["entries"].clone())).collect()
+    kinds
+        .map(|kind| (kind["mode"].as_str().unwrap_or_default().to_owned(), kind["entries"].clone()))
+        .collect()
 }
 
 #[test]

@@ -307,9 +307,9 @@ pub trait Library: Send + Sync + 'static {
     async fn cover(&self, viewer: &Viewer, item: Item) -> Result<Cover>;
     /// When anything that lists show changed last.
     async fn changed(&self) -> Result<UnixMs>;
-    /// A number that is another one after each write of this process of what pages are told by themselves: what lists show,
-    /// sessions, uploads, jobs. Whoever took it before he read, and finds the same, has missed nothing that this process
-    /// wrote. It costs no statement.
+    /// A number that is another one after each change by this process of what pages are told by themselves: what lists show,
+    /// sessions, uploads, jobs. A write that finds nothing to change is none. Whoever took it before he read, and finds the
+    /// same, has missed nothing that this process wrote. It costs no statement.
     fn news(&self) -> u64;
 }
 

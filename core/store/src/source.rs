@@ -119,6 +119,11 @@ impl Validator {
         self.strong
     }
 
+    /// What this was as long as the file was young: the same tag, of which nobody promises so much.
+    pub fn weakened(&self) -> Self {
+        Validator { tag: Arc::clone(&self.tag), strong: false }
+    }
+
     /// The validator of something that is made of these bytes alone, told apart by `suffix`: letters, digits, `-`, `.`.
     pub fn derived(&self, suffix: &str) -> Self {
         Validator { tag: format!("{}-{suffix}", self.tag).into(), strong: self.strong }

@@ -5,7 +5,7 @@ use std::fmt;
 use budget::limits::{PURGE_NAMES_MAX, RENDITION_WORD_BYTES_MAX};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use transform::{Key, Kind, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Purged, Select};
+use transform::{Key, Kind, MODE_SENT, ORIGIN_LIBRARY, ORIGIN_UPLOADS, Purged, Select};
 use utoipa::ToSchema;
 
 use crate::address::MEDIA;
@@ -61,7 +61,8 @@ pub(crate) struct CacheAnswer {
     taken_bytes: u64,
     /// How many things it keeps.
     entries: usize,
-    /// Of each kind that it keeps something of.
+    /// Of each kind that it keeps something of and can make again. Songs that were sent to be taken apart are none: they go
+    /// with their jobs.
     kinds: Vec<KindAnswer>,
 }
 
@@ -81,7 +82,8 @@ pub(crate) struct KindAnswer {
 impl CacheAnswer {
     pub(crate) fn of(limit_bytes: u64, (taken_bytes, entries): (u64, usize), kinds: Vec<Kind>) -> Self {
         let shown = |Kind { mode, entries, bytes }| KindAnswer { tag: mode_tag(&mode), mode, entries, bytes };
-        CacheAnswer { limit_bytes, taken_bytes, entries, kinds: kinds.into_iter().map(shown).collect() }
+        let kinds = kinds.into_iter().filter(|kind| kind.mode != MODE_SENT).map(shown).collect();
+        CacheAnswer { limit_bytes, taken_bytes, entries, kinds }
     }
 }
 

@@ -240,7 +240,10 @@ impl Listening {
             // A database that is busy is asked again at the next look.
             self.known = self.hear(events).await.ok().map(|()| (news, Instant::now()));
         }
-        self.follow(is_news, events).await;
+        // While it is not known what goes on, nobody is told that nothing does.
+        if self.known.is_some() {
+            self.follow(is_news, events).await;
+        }
         if self.whose.is_none() {
             events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
         }

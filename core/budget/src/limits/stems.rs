@@ -35,7 +35,8 @@ pub const STEMS_READ_BYTES_MAX: u64 = 64 * MIB;
 pub const STEMS_BOXES_MAX: usize = 256;
 /// Samples of each channel in one packet; the longest that coders make are a few thousand.
 pub const STEMS_PACKET_SAMPLES_MAX: u64 = 65_536;
-/// What a process that takes songs apart holds beside its engine: the program, a decoder, and the encoders of five stems.
+/// What a process that takes songs apart holds beside its engine: the program, a decoder, and the encoders of
+/// six files: five stems, and the accompaniment beside them.
 pub const STEMS_PROGRAM_BYTES: u64 = 24 * MIB;
 /// What the spectral engine holds at most for one song.
 pub const STEMS_SPECTRAL_BYTES: u64 = 24 * MIB;

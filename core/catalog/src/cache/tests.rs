@@ -284,3 +284,18 @@ async fn each_list_is_read_through_an_index() {
         assert!(text.contains(expected) && !text.contains("TEMP B-TREE"), "{sql}: {text}");
     }
 }
+
+#[tokio::test]
+async fn answers_that_were_kept_before_they_had_a_tag_of_their_kind_are_found_by_it() {
+    let (folder, index) = fresh().await;
+    let answer = Row { mode: "answer".to_owned(), ..row(1, "pages", "/a", &["origin:pages"]) };
+    for row in [&answer, &row(2, "clips", "/b", &[])] {
+        assert_eq!(index.put(row).await.unwrap(), None);
+    }
+    // As the release before left it.
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version >= 4").execute(&index.writer).await.unwrap();
+    index.close().await;
+    let index = Index::open(&folder.path().join("cache.db")).await.unwrap();
+    let found = index.select(&Select::Tag("mode:answer".to_owned())).await.unwrap();
+    assert_eq!(found, [slot_of(&answer.key)]);
+}

@@ -35,7 +35,7 @@ impl Playing {
         Playing { age: Arc::default(), news: Arc::default(), rows }
     }
 
-    /// A write that begins: both ages end with it.
+    /// A change that begins: both ages end with it.
     fn changes(&self) -> Changes {
         Changes { age: Arc::clone(&self.age), news: Some(Arc::clone(&self.news)) }
     }
@@ -64,17 +64,24 @@ impl Drop for Changes {
     }
 }
 
+/// Rows that the connection has ever changed, those of triggers and foreign keys among them.
+const CHANGED: &str = "SELECT total_changes()";
+
 /// A transaction that holds the write lock from its first moment. Dropping it takes back what it did.
 pub(super) struct Write {
     transaction: Transaction<'static, Driver>,
     /// Behind the transaction, because it is to go after it.
     changes: Changes,
+    /// Where it becomes news when it lasts and has changed something: what is looked for and not found is none.
+    news: Option<Arc<AtomicU64>>,
+    /// What [`CHANGED`] was when it began.
+    changed_before: i64,
 }
 
 impl Write {
     /// The same for what one person keeps for himself, which no page is told of by itself.
     pub(super) fn without_news(mut self) -> Self {
-        self.changes.news = None;
+        self.news = None;
         self
     }
 
@@ -82,7 +89,9 @@ impl Write {
     /// two comes first is open, and the clock alone ends older rows.
     pub(super) async fn commit(mut self) -> Result<()> {
         instrumentals::settle(&mut self).await?;
-        let Write { transaction, changes } = self;
+        let changed: i64 = sqlx::query_scalar(CHANGED).fetch_one(&mut *self).await?;
+        let Write { transaction, mut changes, news, changed_before } = self;
+        changes.news = news.filter(|_| changed != changed_before);
         let done = transaction.commit().await;
         drop(changes);
         Ok(done?)
@@ -108,9 +117,12 @@ impl Sqlite {
     pub(super) async fn write(&self) -> Result<Write> {
         // Whoever waits for the connection gets it in the order in which he came.
         let place = self.line.place()?;
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         drop(place);
-        Ok(Write { transaction, changes: self.playing.changes() })
+        let changed_before = sqlx::query_scalar(CHANGED).fetch_one(&mut *transaction).await?;
+        let mut changes = self.playing.changes();
+        let news = changes.news.take();
+        Ok(Write { transaction, changes, news, changed_before })
     }
 
     /// What a single statement changes without a transaction: it is news when this goes.

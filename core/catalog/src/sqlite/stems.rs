@@ -117,8 +117,8 @@ fn sets(found: Vec<SetRow>) -> Result<Vec<StemSet>> {
     Ok(sets)
 }
 
-/// Keeps what a job made, in the place of what was made of the same track in the same way before: no two sets have a file in
-/// common.
+/// Keeps what a job made, in the place of what was made of the same track in the same way before. Stems of a song that was
+/// sent are kept under keys of their job alone: no two sets have a file in common.
 pub(super) async fn put(tx: &mut SqliteConnection, job: &Job, made: &MadeSet) -> Result<()> {
     let track = match job.source {
         JobSource::Track(id) => Some(id.0),

@@ -44,6 +44,7 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 pub(crate) struct SongsForm {
     /// The `changed` of the playlist whose places these are. If it is another by now, nothing is done, and the answer is 409.
+    /// Songs that a scan finds gone, or that the caller may no longer see, move places without a change of it.
     #[schema(example = "2026-01-31T18:20:05.123Z")]
     known: Option<String>,
     /// Places of songs that go.

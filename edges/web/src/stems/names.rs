@@ -45,7 +45,7 @@ pub(super) fn named(head: &HeaderMap, plain: &str) -> Result<String, Error> {
 
 /// What `filename*` says, if it is there: in UTF-8, the only one of its encodings that must be known.
 fn extended(disposition: &str) -> Option<Result<String, Error>> {
-    let value = disposition.split(';').find_map(|parameter| {
+    let value = parameters(disposition).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("filename*").then_some(value.trim())
     })?;
@@ -54,6 +54,20 @@ fn extended(disposition: &str) -> Option<Result<String, Error>> {
     });
     let text = encoding.eq_ignore_ascii_case("utf-8").then(|| percent_decode_str(text).decode_utf8().ok());
     Some(text.flatten().map(Cow::into_owned).ok_or_else(|| unreadable("filename*")))
+}
+
+/// What stands between semicolons, those in quoted strings left out (RFC 9110 section 5.6.4).
+fn parameters(disposition: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    disposition.split(move |letter| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        match letter {
+            '"' if !was_escaped => is_quoted = !is_quoted,
+            '\\' => is_escaped = is_quoted && !was_escaped,
+            _ => {}
+        }
+        letter == ';' && !is_quoted
+    })
 }
 
 fn unreadable(parameter: &str) -> Error {
@@ -112,6 +126,8 @@ mod tests {
             ("filename=\"plain.mp3\"", Ok("plain.mp3")),
             ("filename*=UTF-8''S%C3%A4nger.mp3; filename=\"plain.mp3\"", Ok("S\u{e4}nger.mp3")),
             ("filename=\"plain.mp3\"; FileName* = utf-8'de'Lied.flac", Ok("Lied.flac")),
+            ("filename=\"a; filename*=b.mp3\"", Ok("plain.mp3")),
+            ("filename=\"a\\\"; filename*=b.mp3\"; filename*=UTF-8''c.mp3", Ok("c.mp3")),
             ("filename*=UTF-8''so%01ng.mp3", Err("U+0001")),
             ("filename*=UTF-8''so%00ng.mp3", Err("NUL")),
             ("filename*=UTF-8''so%3Ang.mp3", Err("contains :")),

@@ -260,6 +260,11 @@ impl House {
         self.database.readings()
     }
 
+    /// From now on the database says nothing but that it cannot.
+    pub(super) async fn close_database(&self) {
+        self.database.close().await;
+    }
+
     /// Bytes that permits stand for now.
     pub(super) fn held_bytes(&self) -> u64 {
         self.budget.figures().iter().map(|pool| pool.used_bytes).sum()

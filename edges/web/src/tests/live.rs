@@ -126,8 +126,10 @@ async fn pages_on_which_nothing_happens_ask_the_database_nothing() {
         connections.into_iter().map(|mut one| tokio::spawn(async move { one.next("ended").await })).collect();
     let over = tokio::spawn(async move { guest.next("signed_out").await });
     let before = house.readings();
-    // Whoever listens looks as often as the admin is told how the server stands.
+    // Whoever listens looks as often as the admin is told how the server stands. Jobs are tidied up all the time.
     for _ in 0..4 {
+        house.catalog.reap_jobs(i64::MAX).await.unwrap();
+        house.catalog.forget_jobs(i64::MAX, 10).await.unwrap();
         admin.next("server").await;
     }
     assert_eq!(house.readings() - before, 0, "readings by 50 listeners to whom nothing happens");
@@ -149,6 +151,22 @@ async fn pages_on_which_nothing_happens_ask_the_database_nothing() {
         } else {
             one.abort();
         }
+    }
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn while_the_database_is_silent_nobody_is_told_that_nothing_goes_on() {
+    let wishes = Wishes::default();
+    let stop = wishes.stop.clone();
+    let house = House::with(wishes).await;
+    house.begin_upload().await;
+    let Connection(mut body) = Connection::open(&house, Who::Admin).await;
+    house.close_database().await;
+    for _ in 0..2 {
+        let bytes = body.frame().await.expect("it goes on").unwrap().into_data().unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        assert!(text.starts_with("event: server\n"), "{text}");
     }
     stop.cancel();
 }

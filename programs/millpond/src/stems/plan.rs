@@ -105,11 +105,6 @@ impl Plan {
         self.choice.stems
     }
 
-    /// What is to be said about how.
-    pub(super) fn notes(&self) -> Vec<String> {
-        self.choice.notes()
-    }
-
     /// What answers call the engine.
     pub(super) fn engine(&self) -> &'static str {
         self.way.engine.name()

@@ -4,8 +4,7 @@ use ::stems::Stem;
 use async_trait::async_trait;
 use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER, SEPARATE_STRANGERS_JOBS_MAX};
 use catalog::{
-    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemSet, StemsWish, TrackId,
-    Viewer,
+    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemSet, TrackId, Viewer,
 };
 use store::Source;
 use tokio::sync::watch;
@@ -85,14 +84,14 @@ impl Inner {
     }
 
     /// Stems that are there already and are made as they would be now, whoever wished them in whatever words.
-    async fn made_before(&self, track: TrackId, wish: StemsWish, plan: &Plan) -> Result<Option<StemSet>> {
-        let is_such = |set: &StemSet| {
-            let StemsWish { count, extension, format, .. } = set.wish;
-            let has = |stem: &Stem| set.made.files.iter().any(|file| file.stem.word() == stem.name());
-            (count, extension, format) == (wish.count, wish.extension, wish.format)
-                && (&*set.made.engine, &set.made.notes) == (plan.engine(), &plan.notes())
-                && plan.stems().iter().all(has)
+    async fn made_before(&self, track: TrackId, source: &Source, plan: &Plan) -> Result<Option<StemSet>> {
+        // They may have been made while the file was young.
+        let validators = [source.validator().clone(), source.validator().weakened()];
+        let is_of = |file: &StemFile, stem: &Stem| {
+            validators.iter().any(|validator| Key::from_bytes(file.key) == plan.key(*stem, validator))
         };
+        let has = |set: &StemSet, stem: &Stem| set.made.files.iter().any(|file| is_of(file, stem));
+        let is_such = |set: &StemSet| plan.stems().iter().all(|stem| has(set, stem));
         Ok(self.whole_sets(track).await?.into_iter().find(is_such))
     }
 
@@ -121,8 +120,8 @@ impl Splitter for Stems {
         let Submit { owner, ref source, wish, priority } = asked;
         let new = NewJob { id: JobId(id), owner, source: source.clone(), wish, priority };
         if let JobSource::Track(track) = asked.source {
-            inner.source_of(track).await?;
-            if let Some(set) = inner.made_before(track, wish, &plan).await? {
+            let source = inner.source_of(track).await?;
+            if let Some(set) = inner.made_before(track, &source, &plan).await? {
                 inner.catalog.add_done_job(&new, set.id).await.map_err(of_catalog)?;
                 return inner.catalog.job(new.id).await.map_err(of_catalog);
             }

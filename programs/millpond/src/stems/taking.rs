@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use budget::limits::JOB_KEPT_MS;
 use bytes::Bytes;
 use catalog::JobSource;
-use transform::{Entry, ErrorKind, Filling, Key};
+use transform::{Entry, ErrorKind, Filling, Key, MODE_SENT};
 use web::{SplitError, SplitErrorKind, Taking};
 
 use super::Inner;
@@ -62,7 +62,7 @@ impl Taking for Sending {
             content_type: "application/octet-stream".to_owned(),
             origin: SENT.to_owned(),
             path: String::new(),
-            mode: "song".to_owned(),
+            mode: MODE_SENT.to_owned(),
             tags: vec![format!("origin:{SENT}")],
             source_tag: String::new(),
             status: 200,

@@ -8,7 +8,6 @@ use budget::limits::{
     JOB_BEAT_MS, JOB_CLAIM_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS, STEMS_KEPT_MS, STEMS_STALL_MS,
 };
 use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile, Viewer};
-use store::Source;
 use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker, Workers};
 
 use super::message::{GO_ON, Said, Why, Written};
@@ -114,7 +113,7 @@ impl Inner {
                         samples,
                         files: Vec::new(),
                     };
-                    return filled(plan, &material, rooms.fillings, files, set).await;
+                    return filled(job, plan, &material, rooms.fillings, files, set).await;
                 }
                 // What our decoders lack ffmpeg may know. What it makes of the song is one of its renditions.
                 Said::Failed { why: Why::Coding, reason } if !is_decoded => {
@@ -336,6 +335,7 @@ impl Inner {
 
 /// Takes in what a child wrote, and compares its lengths with what it said.
 async fn filled(
+    job: &Job,
     plan: &Plan,
     material: &Material,
     fillings: Vec<Filling>,
@@ -351,21 +351,26 @@ async fn filled(
         if length != written.length_bytes || written.stem != stem.name() {
             return Err(again("what the child wrote is not what it said"));
         }
-        all.push((filling, entry(plan, material, *stem, &material.source), written, *stem));
+        all.push((filling, entry(job, plan, material, *stem), written, *stem));
     }
     Ok(Filled { fillings: all, set })
 }
 
-fn entry(plan: &Plan, material: &Material, stem: Stem, source: &Source) -> Entry {
+fn entry(job: &Job, plan: &Plan, material: &Material, stem: Stem) -> Entry {
     let origin = material.origin.to_string();
+    let validator = material.source.validator();
     Entry {
-        key: plan.key(stem, source.validator()),
+        key: match job.source {
+            JobSource::Track(_) => plan.key(stem, validator),
+            // They go with their job, and another that was sent the same bytes has its own.
+            JobSource::Blob { .. } => plan.key(stem, &validator.derived(&job.id.to_string())),
+        },
         content_type: plan.content_type().to_owned(),
         tags: vec![format!("origin:{origin}"), format!("mode:{MODE}")],
         origin,
         path: material.path.to_string(),
         mode: MODE.to_owned(),
-        source_tag: source.validator().tag().to_owned(),
+        source_tag: validator.tag().to_owned(),
         status: 200,
         cost_ms: 0,
         fresh_for: Duration::from_millis(STEMS_KEPT_MS),
