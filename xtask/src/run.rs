@@ -1,6 +1,8 @@
 //! Starting other programs, with failures that name them.
 
+use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::{Error, ErrorKind, Result};
@@ -33,6 +35,17 @@ pub fn run(command: &mut Command) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Failed, format!("`{}` ended with {status}", line(command))))
+}
+
+/// Runs a program that writes what it says into a file, and waits for it.
+///
+/// # Errors
+/// As [`run`], and [`ErrorKind::Io`] with the path when the file cannot be made.
+pub fn told(command: &mut Command, to: &Path) -> Result<()> {
+    let failed = |error| Error::because(ErrorKind::Io, format!("writing {}", to.display()), error);
+    let output = File::create(to).map_err(failed)?;
+    let errors = output.try_clone().map_err(failed)?;
+    run(command.stdin(Stdio::null()).stdout(output).stderr(errors))
 }
 
 /// Runs a program silently; what it said is shown only when it failed.

@@ -5,7 +5,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::install::{self, Tool};
 use crate::{Error, ErrorKind, Result, bench, deploy, files, page, run, tidy};
@@ -37,7 +40,7 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "unit",
-        about: "each crate's own tests, its examples, and the models of its concurrency",
+        about: "each crate's own tests, its examples, every fuzz target's seeds, and the models of its concurrency",
         run: unit,
     },
     Stage { name: "whole", about: "the whole server from outside, as a release build", run: whole },
@@ -46,7 +49,6 @@ pub const STAGES: &[Stage] = &[
         about: "instructions, allocations and system calls of the hot paths, beside the last release",
         run: |_| bench::gate::run(false),
     },
-    Stage { name: "fuzz", about: "every fuzz target's seeds, replayed", run: seeds },
 ];
 
 /// Runs all stages, or one by its name.
@@ -129,10 +131,7 @@ fn deny(root: &Path) -> Result<()> {
 
 fn unit(root: &Path) -> Result<()> {
     install::need(&[Tool::Ffmpeg])?;
-    run::run(&mut cargo(
-        root,
-        &["test", "--quiet", "--workspace", "--exclude", "tests", "--exclude", "fuzz"],
-    ))?;
+    run::run(&mut cargo(root, &["test", "--quiet", "--workspace", "--exclude", "tests"]))?;
     let mut models = cargo(root, &["test", "--quiet", "-p", "budget", "--test", "loom", "--release"]);
     run::run(models.env("RUSTFLAGS", "--cfg loom").arg("--target-dir").arg(files::target().join("loom")))
 }
@@ -146,17 +145,45 @@ fn whole(root: &Path) -> Result<()> {
     install::browser()?;
     install::s3_server()?;
     let server = server(root)?;
-    run::run(tests_of(root, "tests").env(BUILT, server))
+    run::run(suite(root, &server).args(["--lib", "--test", "*", "--no-run"]))?;
+    let (patient, busy): (Vec<String>, Vec<String>) =
+        programs(root)?.into_iter().partition(|name| PATIENT.contains(&name.as_str()));
+    let named =
+        |names: &[String]| names.iter().flat_map(|name| ["--test".into(), name.clone()]).collect::<Vec<_>>();
+    files::make_folder(&files::target().join("tests"))?;
+    let said = files::target().join("tests/patient.log");
+    let (beside, ours) = thread::scope(|scope| {
+        let beside = scope.spawn(|| run::told(suite(root, &server).args(named(&patient)), &said));
+        let ours = run::run(suite(root, &server).arg("--lib").args(named(&busy)));
+        (beside.join(), ours)
+    });
+    println!("\nBeside them {} ran:\n{}", patient.join(", "), files::read_text(&said)?);
+    ours.and(beside.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
 }
 
-fn seeds(root: &Path) -> Result<()> {
-    run::run(&mut tests_of(root, "fuzz"))
+/// Programs of the suite that wait for most of their time: for clocks, for slow lines, for what must not happen. They run
+/// beside the others, from which they take little.
+const PATIENT: &[&str] = &["day", "hostile", "s3", "scrobble", "shares"];
+
+/// The names of the suite's programs.
+fn programs(root: &Path) -> Result<Vec<String>> {
+    let text = run::quiet(&mut cargo(root, &["metadata", "--no-deps", "--format-version", "1"]))?;
+    let failed = |error| Error::because(ErrorKind::Failed, "reading what Cargo knows of the packages", error);
+    let metadata: Value = serde_json::from_str(&text).map_err(failed)?;
+    let of_suite = |package: &&Value| package["name"] == "tests";
+    let targets =
+        metadata["packages"].as_array().into_iter().flatten().find(of_suite).map(|suite| &suite["targets"]);
+    let programs =
+        targets.and_then(Value::as_array).into_iter().flatten().filter(|target| target["kind"][0] == "test");
+    Ok(programs.filter_map(|program| program["name"].as_str()).map(str::to_owned).collect())
 }
 
-/// The tests of one package that tests the others. The server is named beside it, which has no tests of these kinds: what
-/// both depend on is then asked for with the same features as in the stage before, and so is not compiled again.
-fn tests_of(root: &Path, package: &str) -> Command {
-    cargo(root, &["test", "--quiet", "-p", package, "-p", "millpond", "--lib", "--test", "*"])
+/// The tests of the package that tests the others. The server is named beside it, which has no tests of these kinds: what both
+/// depend on is then asked for with the same features as in the stage before, and so is not compiled again.
+fn suite(root: &Path, server: &Path) -> Command {
+    let mut cargo = cargo(root, &["test", "--quiet", "-p", "tests", "-p", "millpond"]);
+    cargo.env(BUILT, server);
+    cargo
 }
 
 /// The variable that names a server which is built already.
@@ -192,6 +219,13 @@ mod tests {
         let expected = "tidy        0.5 min\nunit        1.5 min  FAILED\ntogether    2.0 min";
         assert_eq!(table(&minutes, true), expected);
         assert!(!table(&minutes, false).contains("FAILED"));
+    }
+
+    #[test]
+    fn every_patient_program_is_one_of_the_suite() {
+        let programs = programs(&files::workspace()).unwrap();
+        assert!(programs.len() > 40, "{programs:?}");
+        assert_eq!(PATIENT.iter().find(|name| !programs.iter().any(|program| program == *name)), None);
     }
 
     #[test]
