@@ -298,6 +298,68 @@ export const listening = {
     return { waits, refusal }
   },
 
+  /** The server is away when the next song is fetched ahead, and when somebody wants another one: both play once it is back. */
+  async away() {
+    const page = await open({}, (what) => /ERR_FAILED/.test(what))
+    await signIn(page)
+    await go(page, 'songs')
+    const [first, ahead, chosen] = told.songs
+    const title = page.locator('section[aria-label=Player] .title')
+    const plays = ({ name }) => until(async () => (await title.textContent()) === name && (await place(page)) > 1, `${name} plays`)
+    const sound = ({ id }) => new RegExp(`/tracks/${id}/audio`)
+    await page.getByRole('button', { name: `Play ${first.name}` }).click()
+    await plays(first)
+    const lost = page.waitForEvent('requestfailed', (request) => sound(ahead).test(request.url()))
+    await page.route(sound(ahead), (route) => route.abort())
+    const slider = page.getByLabel('Place in the track').first()
+    await slider.evaluate((slider) => { slider.value = slider.max - 8; slider.dispatchEvent(new Event('input', { bubbles: true })) })
+    await lost
+    await page.unroute(sound(ahead))
+    await plays(ahead)
+    await page.route(sound(chosen), (route) => route.abort())
+    await page.getByRole('button', { name: 'Next' }).first().click()
+    const waits = await page.getByText('waits for the server').textContent()
+    await page.unroute(sound(chosen))
+    await plays(chosen)
+    // A window that is opened now remembers the song, and fetches nothing of it before somebody wants to hear it.
+    await page.getByRole('button', { name: 'Pause', exact: true }).first().click()
+    const other = await page.context().newPage()
+    let fetched = 0
+    other.on('request', (request) => (fetched += /\/audio/.test(request.url()) ? 1 : 0))
+    await other.goto(`${told.origin}/`)
+    await other.locator('section[aria-label=Player] .title').waitFor()
+    await until(async () => (await place(other)) > 1, 'the place')
+    const before = fetched
+    await other.getByRole('button', { name: 'Play', exact: true }).first().click()
+    const at = await place(other)
+    await until(async () => (await place(other)) > at + 1, 'sound')
+    return { waits, before, after: fetched }
+  },
+
+  /** An address that was written by hand, letters of a search that are one way, and a list that is where it was when somebody comes back. */
+  async ways() {
+    const page = await open()
+    await signIn(page)
+    await go(page, 'search/%')
+    await page.getByRole('heading', { level: 1, name: 'Search: %' }).waitFor()
+    await go(page, 'songs')
+    await page.locator('.track').first().waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type(told.word)
+    await page.getByRole('heading', { level: 1, name: `Search: ${told.word}` }).waitFor()
+    await page.goBack()
+    const back = await page.evaluate(() => location.hash)
+    await page.setViewportSize({ width: 1000, height: 320 })
+    await page.locator('.track').first().waitFor()
+    await page.evaluate(() => scrollTo(0, 150))
+    await until(() => page.evaluate(() => scrollY === 150), 'the place')
+    await page.locator('.track .album').last().evaluate((link) => link.click())
+    await until(() => page.evaluate(() => location.hash.startsWith('#/album/')), 'the album')
+    await page.goBack()
+    await until(() => page.evaluate(() => scrollY === 150), 'the same place')
+    return { back }
+  },
+
   /** Names full of script are text in every view. */
   async attack() {
     const page = await open()

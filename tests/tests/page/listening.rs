@@ -68,6 +68,36 @@ fn a_server_without_room_is_asked_again() {
 }
 
 #[test]
+fn a_server_that_was_away_is_listened_to_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["One", "Three", "Two"];
+    for name in names {
+        noise(&folder.path().join(format!("{name}.wav")), 60);
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 3, ..Options::default() }.config(CONFIG));
+    let songs = names.map(|name| json!({ "name": name, "id": server.track(name) }));
+    let seen = play(server.address, &server.mira, "away", json!({ "songs": songs }));
+    assert_eq!(seen["waits"], "Two waits for the server", "{seen}");
+    assert_eq!(seen["before"], 0, "a remembered song is not fetched: {seen}");
+    assert!(seen["after"].as_u64() > Some(0), "it is when it plays: {seen}");
+}
+
+#[test]
+fn ways_lead_back_to_where_one_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"];
+    for (seed, name) in (1..).zip(names) {
+        std::fs::write(folder.path().join(format!("{name}.wav")), sound::wav(seed, 20_000)).expect("a file");
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let options = Options { libraries, tracks: names.len(), ..Options::default() };
+    let server = Server::start(&options.config(CONFIG));
+    let seen = play(server.address, &server.mira, "ways", json!({ "word": "seven" }));
+    assert_eq!(seen["back"], "#/songs", "a search is one way: {seen}");
+}
+
+#[test]
 fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let titles = ["One", "Two", "Three"];

@@ -51,7 +51,10 @@ impl Show {
             answer
         };
         ask("POST", &format!("/tracks/{sung}/stems?stems=2&engine=spectral"), "");
-        let made = json!({ "name": "Sung by the water", "tracks": [sung, server.track("First Ripple")] });
+        // A name of one word is wider than a telephone.
+        let name =
+            "Sung by the Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft";
+        let made = json!({ "name": name, "tracks": [sung, server.track("First Ripple")] });
         let list = ask("POST", "/playlists", &made.to_string()).json();
         let list = list["id"].as_str().expect("an id").to_owned();
         ask("PUT", &format!("/stars/{sung}"), "");

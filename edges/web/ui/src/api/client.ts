@@ -55,6 +55,11 @@ export function refusal(status: number, body: unknown): Refused {
   return new Refused(status, '', text || `the server answered with ${status}`, null)
 }
 
+/** Beside those of a server that fails: nobody answered, nobody is signed in, or another thing is in the way. */
+const LATER = new Set([0, 401, 408, 409, 423, 425, 429])
+/** Whether the same may be answered otherwise another time. */
+export const mayComeLater = (error: unknown): boolean => !(error instanceof Refused) || LATER.has(error.status) || error.status >= 500
+
 interface Answered<T> {
   data?: T
   error?: unknown

@@ -1,5 +1,5 @@
 // What happens, as it happens: one connection for the whole page.
-import { type Ended, pause, Refused, ROOT, type ServerState, type UnderWay } from './client'
+import { type Ended, pause, Refused, ROOT, type ServerState, type UnderWay, type User } from './client'
 import { session } from './session.svelte'
 
 /** Moments of the picture of the memory that are kept: ten minutes. */
@@ -20,7 +20,7 @@ interface JobFar {
 
 class Live {
   connected = $state(false)
-  /** When what lists show changed last. */
+  /** Another text whenever what lists show has changed; each connection begins with it, so also what did while there was none. */
   library = $state('')
   moments = $state.raw<ServerState[]>([])
   /** What goes on: one's own, or for admins everybody's. */
@@ -35,6 +35,10 @@ class Live {
   #news = new EventTarget()
   #source: EventSource | null = null
 
+  constructor() {
+    addEventListener('online', () => this.#news.dispatchEvent(new Event('back')))
+  }
+
   get server(): ServerState | undefined {
     return this.moments.at(-1)
   }
@@ -43,8 +47,12 @@ class Live {
     this.close()
     const source = new EventSource(`${ROOT}/events`)
     this.#source = source
-    source.onopen = () => (this.connected = true)
+    source.onopen = () => {
+      this.connected = true
+      this.#news.dispatchEvent(new Event('back'))
+    }
     source.addEventListener('library', (event) => (this.library = JSON.parse(event.data).changed))
+    source.addEventListener('rights', (event) => this.#become(JSON.parse(event.data)))
     source.addEventListener('under_way', (event) => this.#hear(JSON.parse(event.data)))
     source.addEventListener('ended', (event) => {
       this.ended = JSON.parse(event.data)
@@ -64,6 +72,15 @@ class Live {
         setTimeout(() => this.#source === source && session.look().then(() => session.user && this.open()), AGAIN_MS)
       }
     }
+  }
+
+  /** Who sits here has another role, other rights or other libraries; each connection begins with what he is. */
+  #become(user: User): void {
+    if (JSON.stringify(session.user) === JSON.stringify(user)) return
+    const sees = JSON.stringify(session.user?.libraries) + session.user?.role
+    session.user = user
+    if (!session.isAdmin) this.moments = []
+    if (sees !== JSON.stringify(user.libraries) + user.role) this.library += ' for another'
   }
 
   #hear(told: UnderWay): void {
@@ -99,7 +116,7 @@ class Live {
         await pause(AGAIN_MS, signal)
         continue
       }
-      if (this.#told === before) await this.#next(signal)
+      if (this.#told === before) await this.#next('told', signal)
     }
   }
 
@@ -108,11 +125,22 @@ class Live {
     this.#news.dispatchEvent(new Event('told'))
   }
 
-  async #next(signal: AbortSignal): Promise<void> {
+  /** Nobody answered: waits until it is worth asking again. If this connection is gone too, that is when it is back. */
+  async back(signal: AbortSignal): Promise<void> {
+    await (this.connected ? pause(AGAIN_MS, signal) : this.#next('back', signal))
+  }
+
+  /** Calls whenever this connection is opened, and when the network is back: who could not be reached may be now. What is returned ends that. */
+  onBack(act: () => void): () => void {
+    this.#news.addEventListener('back', act)
+    return () => this.#news.removeEventListener('back', act)
+  }
+
+  async #next(news: 'told' | 'back', signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const heard = new AbortController()
     await new Promise<void>((resolve, reject) => {
-      this.#news.addEventListener('told', () => resolve(), { signal: heard.signal })
+      this.#news.addEventListener(news, () => resolve(), { signal: heard.signal })
       signal.addEventListener('abort', () => reject(signal.reason), { signal: heard.signal })
     }).finally(() => heard.abort())
   }

@@ -37,3 +37,6 @@ class Session {
 }
 
 export const session = new Session()
+
+// A session may have ended elsewhere, which any answer may be the first to tell.
+api.use({ onResponse: ({ response }) => void (response.status === 401 && session.user && session.look()) })

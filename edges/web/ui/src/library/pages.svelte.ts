@@ -43,9 +43,9 @@ export class Pages<T> {
     void this.want(0, 0)
   }
 
-  /** There are at least so many rows: a list is scrolled to what was not read yet. */
+  /** There are at least so many rows, unless it is known how many there are: a list is scrolled to what was not read yet. */
   reach(rows: number): void {
-    this.total = Math.max(this.total, rows)
+    if (!this.#exact) this.total = Math.max(this.total, rows)
   }
 
   at(index: number): T | undefined {
@@ -86,11 +86,13 @@ export class Pages<T> {
   }
 
   /** Everything may be another by now: it is read again, and shown until that comes. */
-  renew(total: number): void {
+  renew(total = this.total): void {
     this.total = total
     this.#age++
     for (const page of this.#pages.keys()) this.#stale.add(page)
     this.lacking++
+    // Nothing asks for rows of a list of which nothing has come.
+    if (!this.#pages.size) void this.want(0, 0)
   }
 
   #sure(index: number): T | undefined {
@@ -133,7 +135,8 @@ export class Pages<T> {
       this.#stale.delete(page)
       this.#holed.delete(page)
       const seen = start + rows.length
-      if (!next) this.total = page === 0 || rows.length ? seen : this.total
+      // Behind the end there is nothing, which is all that is known of it then.
+      if (!next) this.total = page === 0 || rows.length ? seen : Math.min(this.total, seen)
       else if (!this.#exact) this.total = Math.max(this.total, seen + PAGE_ROWS)
       this.failed = null
     } catch (error) {

@@ -37,9 +37,10 @@ export async function albumLetters(order: 'name' | 'artist'): Promise<Letter[]> 
 }
 
 /** Artists go on behind a name: the place behind each row that was read is remembered, and so is that of a letter. */
-export function artists(): { read: Read<Artist>; remember: (letter: Letter) => void } {
-  const places = new Map<number, string>([[0, '']])
-  const remember = ({ offset, after }: Letter) => void places.set(offset, after ?? '')
+export function artists(): { read: Read<Artist>; know: (letters: Letter[]) => void } {
+  let places = new Map<number, string>([[0, '']])
+  /** These letters are where they are now; other places may be elsewhere. */
+  const know = (letters: Letter[]) => void (places = new Map([[0, ''], ...letters.map(({ offset, after }) => [offset, after ?? ''] as const)]))
   const read: Read<Artist> = async (offset, limit) => {
     const known = [...places.keys()].filter((place) => place <= offset)
     let [from, rows, next] = [Math.max(0, ...known), [] as Artist[], '' as string | null | undefined]
@@ -53,7 +54,7 @@ export function artists(): { read: Read<Artist>; remember: (letter: Letter) => v
     }
     return { rows: rows.slice(offset - from, offset - from + limit), next: from + rows.length > offset + limit ? 'more' : next }
   }
-  return { read, remember }
+  return { read, know }
 }
 
 /** All tracks of an album; the longest boxes have some hundred. */

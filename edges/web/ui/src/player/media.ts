@@ -1,6 +1,7 @@
 // What the system is told of what plays, and its own keys for it (the Media Session standard).
 import { cover, type Track } from '../api/client'
 import type { Player } from './player.svelte'
+import { whoseTurn } from './turn'
 
 export function tellMedia(track: Track): void {
   if (!('mediaSession' in navigator)) return
@@ -11,8 +12,8 @@ export function tellMedia(track: Track): void {
 export function mediaKeys(player: Player): void {
   if (!('mediaSession' in navigator)) return
   const actions: [MediaSessionAction, MediaSessionActionHandler][] = [
-    ['play', () => player.toggle()],
-    ['pause', () => player.toggle()],
+    ['play', () => (whoseTurn() ?? player).toggle()],
+    ['pause', () => (whoseTurn() ?? player).toggle()],
     ['nexttrack', () => player.next()],
     ['previoustrack', () => player.previous()],
     ['seekto', ({ seekTime }) => seekTime !== undefined && player.seek(seekTime)],

@@ -1,15 +1,19 @@
 // What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
 import { api, asked, fetchPatiently, refusal, ROOT, said, type OneTrack, type Track } from '../api/client'
+import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
 import { keepQueue, keptQueue } from './kept'
 import { mediaKeys, tellMedia } from './media'
+import { countPlay } from './plays'
 import { mixed, Rest } from './queue'
+import { takeTurn } from './turn'
+import { type Loudness, Voice } from './voice'
 
 export type Repeat = 'off' | 'all' | 'one'
 /** The file as it is, or made smaller: thousands of bits per second. */
 export type Quality = 'original' | '320' | '192' | '96'
-export type Loudness = 'off' | 'track' | 'album'
+export type { Loudness }
 
 /** Before the end of a track the next one is fetched. */
 const AHEAD_S = 20
@@ -25,16 +29,6 @@ const KEEP_EVERY_MS = 3_000
 /** The server is told now and then while something plays, and soon after something else does. */
 const SHARE_EVERY_MS = 30_000
 const SHARE_SOON_MS = 1_000
-
-/** One that plays, or will play next. */
-interface Voice {
-  element: HTMLAudioElement
-  gain: GainNode | null
-  track: Track | null
-  /** What its tags say of how loud its track is; undefined while nobody knows. */
-  loudness: OneTrack['gain']
-  known: Promise<void>
-}
 
 interface Kept {
   queue: Track[]
@@ -75,7 +69,7 @@ class Player {
   /** What comes behind the queue, if it is a part of a long list. */
   #rest: Rest | null = null
   #retried: string | null = null
-  /** Ends what is asked for the track that plays, once another one does. */
+  /** Ends what is asked for the track that plays, once it does not. */
   #stop = new AbortController()
 
   get track(): Track | null {
@@ -101,15 +95,14 @@ class Player {
   /** He goes, and takes with him what he listened to. */
   leave(): void {
     clearTimeout(this.#sharing)
-    this.#stop.abort()
     this.#hush()
     ;[this.queue, this.index, this.position, this.#rest, this.#before] = [[], -1, 0, null, null]
   }
 
   #build(): void {
     this.#voices = [0, 1].map((number) => {
-      const element = new Audio()
-      element.preload = 'auto'
+      const voice = new Voice()
+      const { element } = voice
       const mine = () => this.#now === number
       element.addEventListener('timeupdate', () => mine() && this.#moved())
       element.addEventListener('durationchange', () => mine() && this.#lasts())
@@ -117,8 +110,9 @@ class Player {
       element.addEventListener('pause', () => mine() && ((this.playing = false), this.#share(0)))
       element.addEventListener('waiting', () => mine() && (this.waiting = true))
       element.addEventListener('ended', () => mine() && this.next(true))
+      // What fails while it is fetched ahead is asked for anew when its turn comes.
       element.addEventListener('error', () => mine() && void this.#broke())
-      return { element, gain: null, track: null, loudness: undefined, known: Promise.resolve() }
+      return voice
     })
     mediaKeys(this)
     addEventListener('pagehide', () => (this.#keep(), this.#share(0)))
@@ -172,7 +166,9 @@ class Player {
   }
 
   #hush(): void {
+    this.#stop.abort()
     this.#begins = null
+    this.waiting = false
     this.#voices.forEach((voice) => voice.element.pause())
   }
 
@@ -182,12 +178,16 @@ class Player {
     this.#keep()
   }
 
+  /** Another one begins. */
+  rest(): void {
+    this.#hush()
+  }
+
   toggle(): void {
     const element = this.#voice?.element
     if (!element || !this.track) return
     if (element.paused && !this.#begins) return void this.#sound()
     this.#hush()
-    this.waiting = false
   }
 
   next(ended = false): void {
@@ -240,10 +240,7 @@ class Player {
 
   setQuality(quality: Quality): void {
     this.quality = quality
-    if (!this.track) return
-    const at = this.position
-    this.#load(this.playing)
-    if (this.#voice) this.#voice.element.currentTime = at
+    this.#load(this.playing, this.position)
   }
 
   setLoudness(loudness: Loudness): void {
@@ -262,23 +259,22 @@ class Player {
     return `${ROOT}/media/${track.id}/audio.mp3?bitrate=${this.quality}k`
   }
 
-  #load(play: boolean): void {
+  #load(play: boolean, at_s = 0): void {
     const track = this.track
     if (!track) return
-    this.#stop.abort()
-    this.#stop = new AbortController()
     const other = this.#voices[1 - this.#now]
     this.#hush()
     // The other one has it already when it was fetched ahead.
     if (other?.track?.id === track.id) this.#now = 1 - this.#now
     const voice = this.#voice
     if (!voice) return
-    const address = this.#address(track)
-    if (voice.track?.id !== track.id || !voice.element.src.endsWith(address)) voice.element.src = address
-    else voice.element.currentTime = 0
+    // A song that waits is fetched when somebody wants to hear it: many windows may remember one.
+    voice.element.preload = play ? 'auto' : 'none'
+    voice.bring(this.#address(track), at_s)
+    voice.element.currentTime = at_s
     this.#take(voice, track)
     this.#counted = false
-    ;[this.position, this.duration] = [0, track.duration_ms / 1000]
+    ;[this.position, this.duration] = [at_s, track.duration_ms / 1000]
     tellMedia(track)
     if (play) void this.#sound()
     void this.#goOn()
@@ -299,11 +295,14 @@ class Player {
   }
 
   async #sound(): Promise<void> {
-    const voice = this.#voice
-    if (!voice) return
+    const [voice, track] = [this.#voice, this.track]
+    if (!voice || !track) return
     this.#wire()
     void this.#context?.resume()
     this.waiting = true
+    takeTurn(this)
+    voice.element.preload = 'auto'
+    voice.bring(this.#address(track), this.position)
     const begins = (this.#begins = {})
     if (this.loudness !== 'off') await voice.known
     // Another one is to play by now, or none.
@@ -343,19 +342,10 @@ class Player {
     voice.known = asked(api.GET('/tracks/{id}', wish)).then(know, () => {})
   }
 
-  #level({ loudness }: Voice): number {
-    if (!loudness || this.loudness === 'off') return 1
-    const { track_db, album_db, track_peak, album_peak } = loudness
-    const album = this.loudness === 'album' && album_db !== null && album_db !== undefined
-    const [db, peak] = album ? [album_db, album_peak] : [track_db ?? album_db, track_peak ?? album_peak]
-    // Nothing is made so loud that it would be cut.
-    return typeof db === 'number' ? Math.min(10 ** (db / 20), peak ? 1 / peak : 1) : 1
-  }
-
   #loud(): void {
     for (const voice of this.#voices) {
       voice.element.volume = this.muted ? 0 : this.volume
-      if (voice.gain) voice.gain.gain.value = this.#level(voice)
+      if (voice.gain) voice.gain.gain.value = voice.level(this.loudness)
     }
   }
 
@@ -366,7 +356,7 @@ class Player {
     this.position = element.currentTime
     if (!this.#counted && (this.position > this.duration / 2 || this.position > COUNTS_AFTER_S)) {
       this.#counted = true
-      void api.POST('/tracks/{id}/plays', { params: { path: { id: track.id } } }).catch(() => (this.#counted = false))
+      void countPlay(track)
     }
     if (this.duration - this.position < AHEAD_S) this.#ahead()
     if (Date.now() - this.#keptAt > KEEP_EVERY_MS) this.#keep()
@@ -377,8 +367,8 @@ class Player {
     const other = this.#voices[1 - this.#now]
     if (this.repeat === 'one' || !next || !other || other.track?.id === next.id) return
     this.#take(other, next)
-    other.element.src = this.#address(next)
-    other.element.load()
+    other.element.preload = 'auto'
+    other.bring(this.#address(next), 0)
   }
 
   #lasts(): void {
@@ -393,29 +383,39 @@ class Player {
     else this.playing = false
   }
 
-  /** A sign-in may have been renewed, the network may be back, the server may have room by then: the same place is asked for once more. */
+  /** A sign-in may have been renewed, the server may be back or have room by then: the same place is asked for once more. */
   async #broke(): Promise<void> {
-    const [voice, track, { signal }] = [this.#voice, this.track, this.#stop]
-    if (!voice || !track || !voice.element.src) return
-    const [at, address] = [this.position, this.#address(track)]
-    let why = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED ? 'this browser cannot play it; choose another quality' : 'its bytes do not come'
-    if (this.#retried !== `${track.id}@${Math.floor(at)}`) {
-      this.#retried = `${track.id}@${Math.floor(at)}`
-      // An element does not tell what it was answered.
-      const answer = await fetchPatiently(address, { headers: { Range: 'bytes=0-0' }, signal }).catch(() => null)
-      if (signal.aborted) return
-      if (!answer || answer.ok) {
-        await answer?.body?.cancel()
-        const goesOn = !voice.element.paused
-        voice.element.src = address
-        voice.element.currentTime = at
-        if (goesOn) void this.#sound()
-        return
-      }
-      why = said(refusal(answer.status, await answer.json().catch(() => null)))
+    const [voice, track] = [this.#voice, this.track]
+    if (!voice || !track) return
+    this.#stop.abort()
+    const { signal } = (this.#stop = new AbortController())
+    // An element does not tell what it was answered.
+    const answer = await this.#answer(track, signal).catch(() => null)
+    if (!answer) return
+    const place = `${track.id}@${Math.floor(this.position)}`
+    if (answer.ok && this.#retried !== place) {
+      this.#retried = place
+      await answer.body?.cancel()
+      this.#take(voice, track)
+      return voice.element.paused ? undefined : this.#sound()
     }
-    ;[this.playing, this.waiting] = [false, false]
+    const unknown = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED
+    const why = answer.ok ? (unknown ? 'this browser cannot play it; choose another quality' : 'its bytes do not come') : said(refusal(answer.status, await answer.json().catch(() => null)))
+    if (signal.aborted) return
+    this.#hush()
     notices.say(`${track.title} does not play: ${why}`, true)
+  }
+
+  /** What the server says of a track, however long it is away. */
+  async #answer(track: Track, signal: AbortSignal): Promise<Response> {
+    for (let told = false; ; told = true) {
+      const answer = await fetchPatiently(this.#address(track), { headers: { Range: 'bytes=0-0' }, signal }).catch(() => null)
+      signal.throwIfAborted()
+      if (answer) return answer
+      if (!told) notices.say(`${track.title} waits for the server`)
+      this.waiting = !this.#voice?.element.paused
+      await live.back(signal)
+    }
   }
 
   #keep(): void {
@@ -447,9 +447,7 @@ class Player {
     ;[this.queue, this.#rest, this.#before] = [queue, null, null]
     this.index = Math.min(index, queue.length - 1)
     if (!this.track) return
-    this.#load(false)
-    if (this.#voice) this.#voice.element.currentTime = position
-    this.position = position
+    this.#load(false, position)
     this.#told = this.#telling()
   }
 

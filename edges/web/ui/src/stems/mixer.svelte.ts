@@ -1,6 +1,9 @@
 // A mixer over one file in which every stem has two channels: one element plays, so that all are in step to the sample, and no
 // song is ever decoded into memory.
 
+import { live } from '../api/live.svelte'
+import { leaveTurn, takeTurn } from '../player/turn'
+
 export interface Strip {
   name: string
   level: number
@@ -23,6 +26,7 @@ export class Mixer {
   #context: AudioContext | null = null
   #gains: GainNode[] = []
   #panners: StereoPannerNode[] = []
+  #stop = new AbortController()
 
   constructor(names: string[], address: string, seconds: number) {
     this.strips = names.map((name) => ({ name, level: 1, muted: false, solo: false, position: 0 }))
@@ -35,7 +39,25 @@ export class Mixer {
     element.addEventListener('waiting', () => (this.waiting = true))
     element.addEventListener('ended', () => (this.playing = false))
     element.addEventListener('timeupdate', () => (this.position = element.currentTime))
-    element.addEventListener('error', () => (this.failed = 'the stems do not play in this browser; download them'))
+    element.addEventListener('error', () => void this.#broke(address).catch(() => {}))
+  }
+
+  /** A server that was away goes on where it was. */
+  async #broke(address: string): Promise<void> {
+    const { signal } = this.#stop
+    const answer = await fetch(address, { method: 'HEAD', signal }).catch(() => null)
+    signal.throwIfAborted()
+    if (answer) {
+      this.failed = answer.ok ? 'the stems do not play in this browser; download them' : `the server answered with ${answer.status}`
+      return
+    }
+    this.failed = 'the server cannot be reached; the mix goes on when it is back'
+    await live.back(signal)
+    this.failed = ''
+    const [at, goesOn] = [this.position, !this.#element.paused]
+    this.#element.src = address
+    this.#element.currentTime = at
+    if (goesOn) await this.#element.play().catch(() => {})
   }
 
   /** For who listens to what goes out: the sum of all. */
@@ -83,10 +105,16 @@ export class Mixer {
   async toggle(): Promise<void> {
     this.#wire()
     await this.#context?.resume()
-    if (!this.#element.paused) return this.#element.pause()
+    if (!this.#element.paused) return this.rest()
+    takeTurn(this)
     this.waiting = true
     await this.#element.play().catch(() => {})
     this.waiting = false
+  }
+
+  /** Another one begins. */
+  rest(): void {
+    this.#element.pause()
   }
 
   seek(seconds: number): void {
@@ -95,6 +123,8 @@ export class Mixer {
   }
 
   close(): void {
+    leaveTurn(this)
+    this.#stop.abort()
     this.#element.pause()
     this.#element.removeAttribute('src')
     this.#element.load()

@@ -1,6 +1,6 @@
 // Files on their way to the server: counted, sent, resumed. What the server has is what it has acknowledged.
 import type { DetailedError, Upload, UploadOptions } from 'tus-js-client'
-import { api, asked, patiently, refusal, ROOT, said } from '../api/client'
+import { api, asked, mayComeLater, patiently, refusal, Refused, ROOT, said } from '../api/client'
 import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { digestOf } from './digest'
@@ -21,6 +21,8 @@ const SPEED_MS = 5_000
 const WORTH_RETRYING = new Set([0, 408, 409, 423, 425, 429, 500, 502, 503, 504])
 /** Phases in which an upload ends that is in no library. */
 const LOST = new Set(['failed', 'cancelled', 'expired'])
+/** The status of what was there and is not any more. */
+const GONE = 410
 const MEDIA = /\.(mp3|flac|wav|aiff?|ogg|oga|opus|m4a|m4b|mp4|m4v|mov|webm|mkv|mka|jpe?g|png|webp|gif)$/i
 
 export class Sending {
@@ -84,7 +86,7 @@ class Uploads {
   }
 
   constructor() {
-    addEventListener('online', () => this.all.forEach((one) => one.phase === 'failed' && one.failure === OFFLINE && this.resume(one)))
+    live.onBack(() => this.all.forEach((one) => one.phase === 'failed' && one.failure === OFFLINE && this.resume(one)))
     addEventListener('beforeunload', (event) => {
       // What is sent goes on after a reload when the same file is chosen again; that is worth a question.
       if (this.all.some((one) => one.phase === 'sending')) event.preventDefault()
@@ -199,6 +201,8 @@ class Uploads {
       if (signal.aborted) return
       one.phase = 'failed'
       one.failure = error instanceof TypeError ? OFFLINE : said(error)
+      // What the server does not want is not asked for again after a reload.
+      if (!(error instanceof TypeError) && !mayComeLater(error)) void forget(one.id)
     } finally {
       this.#pump()
     }
@@ -273,7 +277,7 @@ class Uploads {
         one.track = far.track_id ?? null
         return
       }
-      if (LOST.has(far.phase)) throw new Error(far.reason ?? `the upload is ${far.phase}`)
+      if (LOST.has(far.phase)) throw new Refused(GONE, far.phase, far.reason ?? `the upload is ${far.phase}`, null)
     }
   }
 }
