@@ -309,6 +309,17 @@ fn songs_are_taken_apart_by_the_model_that_is_installed() {
         assert!(text(&made.stderr).contains("SHA-256"), "{}", text(&made.stderr));
     }
     assert_eq!(names(&home.path().join("flipped")), [""; 0]);
+    // One that is broken hides no other.
+    let other = data.join("models/spleeter-4stems/model.data-00000-of-00001");
+    let mut bytes = fs::read(&other).expect("a file");
+    bytes[40_000] ^= 1;
+    fs::write(&other, bytes).expect("room");
+    let all = models(&data, &["verify"], None);
+    assert_eq!(all.status.code(), Some(1), "{}", text(&all.stderr));
+    for name in ["spleeter:4stems: ", "spleeter:5stems: "] {
+        assert!(text(&all.stdout).contains(name), "{name}: {}", text(&all.stdout));
+    }
+    assert!(models(&data, &["remove", "spleeter:4stems"], None).status.success());
     assert!(models(&data, &["remove", "spleeter:5stems"], None).status.success());
     assert!(models(&data, &["verify"], None).status.success());
 }

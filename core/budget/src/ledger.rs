@@ -64,11 +64,16 @@ impl Row {
 impl Ledger {
     /// Divides `total_bytes` by the table in [`limits::pool_share`]. Fixed shares come first; percentages are of the rest.
     pub(crate) fn new(total_bytes: u64) -> Ledger {
-        let fixed: u64 = Pool::ALL.iter().map(|&pool| limits::pool_share(pool).fixed_floor_bytes()).sum();
-        let rest = total_bytes.saturating_sub(fixed);
+        let beside = |fixed_bytes: fn(Share) -> u64| {
+            let fixed = Pool::ALL.iter().map(|&pool| fixed_bytes(limits::pool_share(pool)));
+            total_bytes.saturating_sub(fixed.sum())
+        };
+        let (of_floors, of_ceilings) = (beside(Share::fixed_ceiling_bytes), beside(Share::fixed_floor_bytes));
         let mut rows = Pool::ALL.map(|pool| {
             let (floor_bytes, ceiling_bytes) = match limits::pool_share(pool) {
-                Share::Percent { floor, ceiling } => (percent(rest, floor), percent(rest, ceiling)),
+                Share::Percent { floor, ceiling } => {
+                    (percent(of_floors, floor), percent(of_ceilings, ceiling))
+                }
                 Share::Bytes { floor, ceiling } => (floor, ceiling),
             };
             Row { floor_bytes, ceiling_bytes, ..Row::default() }

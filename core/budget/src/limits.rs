@@ -48,8 +48,13 @@ pub const MIB: u64 = 1024 * KIB;
 pub const MEMORY_BASE_BYTES: u64 = 40 * MIB;
 /// The smallest `memory.limit` that the server starts with.
 pub const MEMORY_LIMIT_BYTES_MIN: u64 = 64 * MIB;
-/// One password check by argon2id: 19 MiB, two passes, one lane (OWASP's first choice).
-pub const PASSWORD_HASH_BYTES: u64 = 19 * MIB;
+/// One password check by argon2id: 7 MiB…
+pub const PASSWORD_HASH_BYTES: u64 = 7 * MIB;
+/// …five passes over it, one lane: of the choices that OWASP's Password Storage Cheat Sheet calls equal, the smallest.
+pub const PASSWORD_HASH_PASSES: u32 = 5;
+/// The largest hash that is stored: 19 MiB with two passes, which all were before. One is made anew when its password is
+/// right.
+pub const PASSWORD_HASH_BYTES_MAX: u64 = 19 * MIB;
 /// Passwords being checked at the same time.
 pub const PASSWORD_HASHES_MAX: usize = 2;
 /// What a machine is taken to have when it does not say.
@@ -63,36 +68,46 @@ pub const ACCOUNT_BUCKETS_BYTES: [f64; 8] =
 /// What a pool has of the memory that is left after [`MEMORY_BASE_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// In per cent of what is left after the fixed floors.
+    /// In per cent of what the fixed shares leave.
     Percent {
-        /// Nobody else can take this.
+        /// Nobody else can take this. It is of what is left when the fixed shares have all that they may, so that they
+        /// can have it at any limit.
         floor: u64,
-        /// The pool never takes more. It is cut to what the other pools' floors leave.
+        /// The pool never takes more. It is of what is left beside the fixed floors, and cut to what the other pools'
+        /// floors leave.
         ceiling: u64,
     },
     /// In bytes, whatever the limit is.
     Bytes {
         /// Nobody else can take this.
         floor: u64,
-        /// The pool never takes more. It is cut to what the other pools' floors leave.
+        /// The pool never takes more.
         ceiling: u64,
     },
 }
 
 impl Share {
-    /// What is set aside before percentages are taken, in bytes.
+    /// What is set aside before ceilings in per cent are taken, in bytes.
     pub const fn fixed_floor_bytes(self) -> u64 {
         match self {
             Share::Percent { .. } => 0,
             Share::Bytes { floor, .. } => floor,
         }
     }
+
+    /// What is left out before floors in per cent are taken, in bytes.
+    pub const fn fixed_ceiling_bytes(self) -> u64 {
+        match self {
+            Share::Percent { .. } => 0,
+            Share::Bytes { ceiling, .. } => ceiling,
+        }
+    }
 }
 
 /// The shares of the pools. The floors add up to 58 %; the other 42 % are the middle, for whoever asks first.
 ///
-/// With a limit of 256 MiB there are 197 MiB to share after the base and the password floor: streams have 59 MiB for
-/// themselves (1,260 listeners) and can have 145 MiB (3,100); with 384 MiB their floor alone holds 2,000.
+/// With a limit of 256 MiB there are 197 MiB to divide into floors after the base and the largest password check: streams
+/// have 59 MiB for themselves (1,260 listeners) and can have 153 MiB (3,280); with 384 MiB their floor alone holds 2,000.
 pub const fn pool_share(pool: crate::Pool) -> Share {
     use crate::Pool;
     match pool {
@@ -100,19 +115,15 @@ pub const fn pool_share(pool: crate::Pool) -> Share {
         Pool::Uploads => Share::Percent { floor: 8, ceiling: 40 },
         Pool::Listings => Share::Percent { floor: 6, ceiling: 30 },
         Pool::Origins => Share::Percent { floor: 2, ceiling: 20 },
-        // Its ceiling is what the others' floors leave: 46 % of what is left after the fixed floors, which is 208 MiB with
-        // a limit of 512 MiB.
+        // Its ceiling is what the others' floors leave, which is 220 MiB with a limit of 512 MiB.
         Pool::Transforms => Share::Percent { floor: 4, ceiling: 80 },
         Pool::Stems => Share::Percent { floor: 0, ceiling: 80 },
         Pool::Caches => Share::Percent { floor: 2, ceiling: 10 },
-        // One check is always possible, at the smallest limit too.
-        Pool::Passwords => Share::Bytes {
-            floor: PASSWORD_HASH_BYTES,
-            ceiling: PASSWORD_HASH_BYTES * PASSWORD_HASHES_MAX as u64,
-        },
+        // One check is always possible, at the smallest limit too; two, or a large one, when the middle has room.
+        Pool::Passwords => Share::Bytes { floor: PASSWORD_HASH_BYTES, ceiling: PASSWORD_HASH_BYTES_MAX },
         // A scan and one reader fit at the smallest limit too; all readers together never need 3 MiB.
         Pool::Scans => Share::Percent { floor: 4, ceiling: 40 },
-        // Connections may not eat what streams need: a quarter is 3,100 that speak with a limit of 256 MiB, or 16,800
+        // Connections may not eat what streams need: a quarter is 3,340 that speak with a limit of 256 MiB, or 17,800
         // that are silent.
         Pool::Connections => Share::Percent { floor: 2, ceiling: 25 },
     }

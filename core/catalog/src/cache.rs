@@ -26,7 +26,7 @@ mod select;
 mod tests;
 
 pub use answers::{Answer, Answers};
-pub use kinds::Kind;
+pub use kinds::{ByKind, Kind};
 pub use purges::AskedPurge;
 pub use rows::{ByFile, ByUse, Row, slot_of};
 use rows::{FORMER, GET, PUT, RawRow, bytes_of, signed, unwritable};

@@ -104,7 +104,16 @@ pub trait Users: Send + Sync + 'static {
     /// The same for a user who begins with less, or more, than others: a user with every right who sees every library.
     async fn add_user_who(&self, name: &str, password_hash: &str, first: &UserChange) -> Result<User>;
     /// Changes a user, at once or not at all; `NotAllowed` when no admin would be left, `Invalid` for a bitrate of 0.
-    async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User>;
+    async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User> {
+        self.change_user_and_password(id, change, None).await
+    }
+    /// The same, and with an argon2id hash another login password, which ends the user's sessions.
+    async fn change_user_and_password(
+        &self,
+        id: UserId,
+        change: &UserChange,
+        password_hash: Option<&str>,
+    ) -> Result<User>;
     /// Removes a user with everything that is his alone; `NotAllowed` for the last admin.
     async fn remove_user(&self, id: UserId) -> Result<()>;
 }
@@ -116,6 +125,8 @@ pub trait Credentials: Send + Sync + 'static {
     async fn password_hash(&self, id: UserId) -> Result<String>;
     /// Replaces it and ends the user's sessions.
     async fn set_password_hash(&self, id: UserId, hash: &str) -> Result<()>;
+    /// Replaces it by another hash of the same password, where it is still the one that was checked; sessions go on.
+    async fn renew_password_hash(&self, id: UserId, checked: &str, hash: &str) -> Result<()>;
     /// The API keys of a user.
     async fn keys(&self, id: UserId) -> Result<Vec<CredentialRow<KeyId>>>;
     /// Remembers a key by its hash.
@@ -239,6 +250,9 @@ pub trait Library: Send + Sync + 'static {
         offset: u64,
         rows_max: usize,
     ) -> Result<Vec<Album>>;
+    /// Random ids that albums may have, as [`guess_tracks`](Self::guess_tracks) gives those of tracks; for
+    /// [`these_albums`](Self::these_albums).
+    async fn guess_albums(&self, ids_max: usize) -> Result<Vec<AlbumId>>;
     /// Random albums, each once, by their ids.
     async fn random_albums(
         &self,
@@ -248,7 +262,7 @@ pub trait Library: Send + Sync + 'static {
     ) -> Result<Vec<AlbumId>>;
     /// Those of these albums that the viewer sees, in this order.
     async fn these_albums(&self, viewer: &Viewer, ids: &[AlbumId]) -> Result<Vec<Album>>;
-    /// Albums by which this is the album artist, or on which he plays, by year.
+    /// Albums on which this artist has a part, whichever it is, by year.
     async fn artist_albums(
         &self,
         viewer: &Viewer,

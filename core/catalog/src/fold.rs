@@ -6,7 +6,39 @@ use unicode_normalization::char::is_combining_mark;
 /// Leading words that do not count when artists and albums are sorted, in the order and spelling that Subsonic shows.
 pub const ARTICLES: &str = "The El La Los Las Le Les";
 
-/// What makes two spellings one name: lower case, runs of white space as one blank.
+/// Letters of the Latin alphabet that no mark makes of others, as Unicode has them, each with what people type who have no
+/// such key. `letters!([name] first)` is `name!(first letter plain letter plain …)`, so that statements have the same table.
+macro_rules! letters {
+    ([$($then:tt)*] $($first:tt)*) => {
+        $($then)*! {
+            $($first)*
+            'ß' "ss" 'ẞ' "SS" 'æ' "ae" 'Æ' "AE" 'œ' "oe" 'Œ' "OE" 'ø' "o" 'Ø' "O" 'ł' "l" 'Ł' "L" 'đ' "d" 'Đ' "D"
+            'ð' "d" 'Ð' "D" 'þ' "th" 'Þ' "TH" 'ı' "i" 'ħ' "h" 'Ħ' "H" 'ŧ' "t" 'Ŧ' "T" 'ŋ' "n" 'Ŋ' "N"
+        }
+    };
+}
+pub(crate) use letters;
+
+macro_rules! pairs {
+    ($($from:literal $to:literal)*) => {
+        &[$(($from, $to)),*]
+    };
+}
+const LETTERS: &[(char, &str)] = letters!([pairs]);
+
+/// A text with the plain letters for those of [`LETTERS`], as the words to search by have it.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match LETTERS.iter().find(|(letter, _)| !c.is_ascii() && *letter == c) {
+            Some((_, letters)) => plain.push_str(letters),
+            None => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// What makes two spellings one name: lower case, runs of white space as one blank, letters and their marks composed.
 pub(crate) fn key(name: &str) -> String {
     let mut key = String::with_capacity(name.len());
     for word in name.split_whitespace() {
@@ -15,12 +47,14 @@ pub(crate) fn key(name: &str) -> String {
         }
         key.extend(word.chars().flat_map(char::to_lowercase));
     }
-    key
+    if key.is_ascii() { key } else { key.nfc().collect() }
 }
 
-/// What a name is sorted by: its key without diacritics, a leading article moved behind a comma.
+/// What a name is sorted by: its key in plain letters without diacritics, a leading article moved behind a comma.
 pub(crate) fn sort_name(name: &str) -> String {
-    let plain: String = key(name).nfkd().filter(|c| !is_combining_mark(*c)).collect();
+    let key = key(name);
+    let bare = |key: String| plain(&key.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>());
+    let plain = if key.is_ascii() { key } else { bare(key) };
     let article = ARTICLES.split(' ').find_map(|article| {
         let rest = plain.strip_prefix(article.to_ascii_lowercase().as_str())?.strip_prefix(' ')?;
         Some(format!("{rest}, {}", article.to_ascii_lowercase()))
@@ -39,6 +73,9 @@ mod tests {
         check("  Sigur \t Rós ", "sigur rós");
         check("ÉDITH PIAF", "édith piaf");
         check("Motörhead", "motörhead");
+        check("Beyonce\u{301}", "beyonc\u{e9}");
+        check("BEYONC\u{c9}", "beyonc\u{e9}");
+        check("Trentem\u{f8}ller", "trentem\u{f8}ller");
         check("", "");
     }
 
@@ -52,5 +89,10 @@ mod tests {
         check("The", "the");
         check("The The", "the, the");
         check("Beyonce\u{301}", "beyonce");
+        check("Ørsted", "orsted");
+        check("Łódź", "lodz");
+        check("Ægir", "aegir");
+        check("Die Straße", "die strasse");
+        check("Ǿ", "o");
     }
 }

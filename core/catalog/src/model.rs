@@ -319,10 +319,10 @@ pub struct Artist {
     pub name: String,
     /// The name to sort by: folded, leading articles moved away.
     pub sort_name: String,
-    /// Albums of which this is the album artist, or one of them.
+    /// Albums on which this one has a part, whichever it is, that the viewer sees.
     pub albums: u64,
-    /// What this one did for the tracks that the viewer sees; not told in lists of all artists.
-    pub parts: Option<Parts>,
+    /// These parts.
+    pub parts: Parts,
     /// The artist in MusicBrainz.
     pub musicbrainz: Option<String>,
     /// The viewer's own state.

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use budget::Budget;
-use catalog::Identity;
+use catalog::{Action, Identity};
 use http::{HeaderValue, Method, StatusCode, request};
 use http_body::Body as _;
 use stream::{Client, Disposition, Held, Kind, Listener, Peer, Segment, Streams};
@@ -228,7 +228,7 @@ impl Face {
             let path = if let SourceAt::Path(of_source) = &source { of_source.as_ref() } else { path };
             source = SourceAt::Path(format!("{path}?{others}").into());
         }
-        let rights = self.rights(path, query, who).await?;
+        let rights = self.rights(path, query, who, signers_action(&source, &spoken)).await?;
         let sources = &self.parts.sources;
         // What is kept of a source is given before its origin was asked again.
         let known_will_do = is_rendition(&spoken) && !answer::wants_the_newest(&head.headers);
@@ -423,6 +423,20 @@ enum NotPassed {
 fn lacks_or_fails(status: StatusCode) -> bool {
     let lacks = [StatusCode::NOT_FOUND, StatusCode::GONE, StatusCode::FORBIDDEN];
     lacks.contains(&status) || (status.is_server_error() && status != StatusCode::LOOP_DETECTED)
+}
+
+/// What whoever signs such an address must be allowed: sound is made for all who listen, and all else for those who may ask
+/// for renditions.
+fn signers_action(source: &SourceAt<'_>, spoken: &Spoken) -> Action {
+    let is_sound = |asked: &Asked| {
+        let is_stream =
+            matches!(asked.wanted, Wanted::AudioPlaylist | Wanted::SoundHead | Wanted::SoundSegment(_));
+        is_stream && matches!(asked.recipe, Recipe::Audio(_))
+    };
+    match (source, spoken) {
+        (SourceAt::Media(_), Spoken::Rendition(asked)) if is_sound(asked) => Action::Listen,
+        _ => Action::Transform,
+    }
 }
 
 /// Whether it is a rendition itself that is asked for.

@@ -2,7 +2,8 @@
 //!
 //! Somebody who signed in sees what the catalog and the list show him, and may have made what the access table allows.
 //! A signed address acts as who signed it, for exactly that address: as the user, with the rights that he has now, or as
-//! the operator, who may everything. What is made already is given to whoever may see the source.
+//! the operator, who may everything. A stream of a track's sound he needs the right to listen for, and no more: players have
+//! as much of it made as they like. What is made already is given to whoever may see the source.
 
 use catalog::{Action, ErrorKind, Identity, User, UserId, Verdict, Viewer, access};
 
@@ -30,7 +31,7 @@ impl Rights {
         Rights {
             viewer: who.map(Identity::viewer),
             is_signed: false,
-            may_make: may_make(who.map(|who| &*who.user)),
+            may_make: may(who.map(|who| &*who.user), Action::Transform),
             bad: None,
         }
     }
@@ -60,21 +61,23 @@ impl Rights {
     }
 }
 
-fn may_make(user: Option<&User>) -> bool {
-    access::judge(user, Action::Transform) == Verdict::Allowed
+fn may(user: Option<&User>, action: Action) -> bool {
+    access::judge(user, action) == Verdict::Allowed
 }
 
 impl Face {
-    /// What a request for this address may. A signature that counts goes before a sign-in, since the address names it.
+    /// What a request for this address may. A signature that counts goes before a sign-in, since the address names it; to
+    /// count, it must be of somebody who is allowed the `signers` action.
     pub(crate) async fn rights(
         &self,
         path: &str,
         query: &str,
         who: Option<&Identity>,
+        signers: Action,
     ) -> Result<Rights, Refused> {
         let checked = match self.parts.signer.check(path, query, now_ms()) {
             Ok(Signed { by: None, .. }) => Ok(Viewer::server()),
-            Ok(Signed { by: Some(user), .. }) => self.signer(user).await?,
+            Ok(Signed { by: Some(user), .. }) => self.signer(user, signers).await?,
             Err(BadSignature::Missing) => return Ok(Rights::of(who)),
             Err(bad) => Err(bad),
         };
@@ -85,9 +88,9 @@ impl Face {
     }
 
     /// The eyes of a user who signed, while he may.
-    async fn signer(&self, user: UserId) -> Result<Result<Viewer, BadSignature>, Refused> {
+    async fn signer(&self, user: UserId, action: Action) -> Result<Result<Viewer, BadSignature>, Refused> {
         match self.parts.sources.catalog().user(user).await {
-            Ok(user) if may_make(Some(&user)) => Ok(Ok(Viewer::of(&user))),
+            Ok(user) if may(Some(&user), action) => Ok(Ok(Viewer::of(&user))),
             Ok(_) => Ok(Err(BadSignature::SignerLost)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(Err(BadSignature::SignerLost)),
             Err(e) => Err(e.into()),

@@ -13,6 +13,10 @@ use catalog::Refusal;
 
 /// How much of a value that is wrong is shown to whoever sent it.
 const VALUE_CHARS_SHOWN: usize = 32;
+/// How much of why a document is wrong is shown, which may tell what stands there.
+const REASON_CHARS_SHOWN: usize = 160;
+/// The place that is all of a document, as `serde_path_to_error` calls it.
+pub(crate) const WHOLE_DOCUMENT: &str = ".";
 
 /// The error codes of the protocol: 1.16.1 and the additions of OpenSubsonic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +96,15 @@ impl Error {
         let start: String = value.chars().take(VALUE_CHARS_SHOWN).collect();
         let more = if start.len() < value.len() { "…" } else { "" };
         Self::new(ErrorKind::Generic, format!("Parameter {name} must be {wanted}, and is {start:?}{more}"))
+    }
+
+    /// The JSON document of a request is none, or says at this place, as `profiles[0].channels`, what it cannot say.
+    pub(crate) fn bad_document(place: &str, why: &serde_json::Error) -> Self {
+        let why = why.to_string();
+        let start: String = why.chars().take(REASON_CHARS_SHOWN).collect();
+        let more = if start.len() < why.len() { "…" } else { "" };
+        let what = if place == WHOLE_DOCUMENT { "The body" } else { place };
+        Self::new(ErrorKind::Generic, format!("{what} is not what is expected: {start}{more}"))
     }
 
     /// Something is not there, or not for this user's eyes.

@@ -84,8 +84,7 @@ pub(crate) struct ArtistID3<'a> {
     sort_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     music_brainz_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    roles: Option<Roles>,
+    roles: Roles,
 }
 
 /// What an artist did, by the words that OpenSubsonic has for it.
@@ -108,7 +107,7 @@ impl<'a> ArtistID3<'a> {
             user_rating: rated(artist.play.rating),
             sort_name: &artist.sort_name,
             music_brainz_id: artist.musicbrainz.as_deref(),
-            roles: artist.parts.map(Roles),
+            roles: Roles(artist.parts),
         }
     }
 }

@@ -12,7 +12,7 @@ use catalog::{AlbumId, ArtistId, Item, TrackId};
 use serde::de::DeserializeOwned;
 use store::FolderId;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, WHOLE_DOCUMENT};
 use crate::form::Form;
 use crate::reply::Format;
 
@@ -139,8 +139,11 @@ impl Params {
         if self.document.text().is_empty() {
             return Err(Error::needs_document());
         }
-        serde_json::from_slice(self.document.text())
-            .map_err(|_| Error::new(ErrorKind::Generic, "The body is not the JSON document that is expected"))
+        let mut document = serde_json::Deserializer::from_slice(self.document.text());
+        let said = serde_path_to_error::deserialize(&mut document)
+            .map_err(|error| Error::bad_document(&error.path().to_string(), error.inner()))?;
+        document.end().map_err(|error| Error::bad_document(WHOLE_DOCUMENT, &error))?;
+        Ok(said)
     }
 
     /// The first value of that name, also an empty one.

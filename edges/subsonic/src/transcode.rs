@@ -7,7 +7,7 @@ mod params;
 mod profile;
 
 use catalog::Track;
-use transform::{Audio, Clip, Encoding};
+use transform::{Audio, Bitrate, Clip, Encoding, Heard};
 
 use crate::error::{Error, ErrorKind};
 use crate::params::Params;
@@ -110,12 +110,30 @@ impl Wish {
         };
         // Without loss there is no saying how many bits it takes, and a limit is one.
         let encoding = if encoding == Encoding::Flac && self.kbps_max > 0 { USUAL } else { encoding };
-        let same = own.filter(|own| serves(*own, encoding)).map(|_| kbps(track)).filter(|kbps| *kbps > 0);
-        let most = [Some(self.kbps_max).filter(|kbps| *kbps > 0), same].into_iter().flatten().min();
+        // The rest of a file has as much as its beginning, where nobody wants less.
+        let same = own.filter(|own| serves(*own, encoding)).and_then(|_| lossy_kbps(track));
+        let limit = Some(self.kbps_max).filter(|kbps| *kbps > 0).or(same);
         let bad = |_| Error::bad("timeOffset", "within a day");
         let clip = Clip::new(self.start_ms, None).map_err(bad)?;
-        Ok(Some(Audio { clip, encoding, bitrate: most.and_then(|kbps| encoding.bitrate(kbps)) }))
+        Ok(Some(Audio { clip, encoding, bitrate: bitrate(encoding, limit, track) }))
     }
+}
+
+/// The bitrate for who may have so many kbit/s of a track, or as much as is usual: never more than a source has that lost
+/// something already, which gets no better by more bits.
+pub(crate) fn bitrate(encoding: Encoding, limit_kbps: Option<u64>, track: &Track) -> Option<Bitrate> {
+    let own = lossy_kbps(track);
+    let most = match limit_kbps {
+        Some(limit) => Some(own.map_or(limit, |own| own.min(limit))),
+        None => own.filter(|own| *own < heard(&Audio { encoding, ..Audio::default() }, track).kbps.into()),
+    };
+    most.and_then(|kbps| encoding.bitrate(kbps))
+}
+
+/// What comes out of a recipe for a track.
+fn heard(asked: &Audio, track: &Track) -> Heard {
+    let channels = u16::try_from(track.channels).unwrap_or(u16::MAX).max(1);
+    Heard::of(asked, channels, track.sample_rate_hz)
 }
 
 /// Whether a song has something to be heard from there on. One whose length nobody knows is looked at when it is made.
@@ -145,6 +163,13 @@ fn encoding(track: &Track) -> Option<Encoding> {
 /// Whether who wants `wanted` can play `own`: AAC by itself or in MP4 is AAC.
 fn serves(own: Encoding, wanted: Encoding) -> bool {
     own == wanted || matches!((own, wanted), (Encoding::M4a, Encoding::Aac) | (Encoding::Aac, Encoding::M4a))
+}
+
+/// About how many kbit/s a song has whose file lost something when it was encoded, which a depth of bits denies. Of a film
+/// most of them are pictures.
+fn lossy_kbps(track: &Track) -> Option<u64> {
+    let is_lossy = track.bit_depth.is_none() && !track.content_type.starts_with("video/");
+    Some(kbps(track)).filter(|kbps| is_lossy && *kbps > 0)
 }
 
 /// About how many kbit/s a file has; 0 when nothing tells.

@@ -27,7 +27,7 @@ pub(crate) struct ArtistAnswer {
     name: String,
     /// The name to sort by, without an article in front.
     sort_name: String,
-    /// Albums of which this is the album artist.
+    /// Albums on which he has a part, which are those that `/artists/{id}/albums` lists.
     albums: u64,
     /// When the caller starred him, as RFC 3339.
     starred: Option<String>,

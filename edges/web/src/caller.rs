@@ -100,32 +100,42 @@ pub async fn who(
 
 /// Who shows a secret in a header; nobody when there is none.
 async fn by_secret(sign_in: &SignIn, head: &request::Parts) -> Result<Option<Caller>, Error> {
-    let from = client(head).address;
-    if head.headers.contains_key(AUTHORIZATION) {
-        return match authorization(&head.headers).ok_or(Refusal::Wrong)? {
-            Shown::Key(key) => {
-                let identity = sign_in.key(&key, from).await?;
-                Ok(Some(Caller { identity, sent_by_browsers: false }))
-            }
-            Shown::Password { name, secret } => {
-                let identity = sign_in.password(&name, &secret, from).await?;
-                Ok(Some(Caller { identity, sent_by_browsers: true }))
-            }
-        };
-    }
-    let Some(token) = session_token(&head.headers) else { return Ok(None) };
-    let identity = sign_in.session(token, from).await?;
-    Ok(Some(Caller { identity, sent_by_browsers: true }))
+    let Some(proof) = Proof::shown(&head.headers)? else { return Ok(None) };
+    let identity = proof.check(sign_in, client(head).address).await?;
+    Ok(Some(Caller { identity, sent_by_browsers: !matches!(proof, Proof::Key(_)) }))
 }
 
-/// What `Authorization` says.
-enum Shown {
+/// A secret that a header shows.
+pub(crate) enum Proof {
+    /// An API key.
     Key(String),
+    /// A login password or an app password.
     Password { name: String, secret: String },
+    /// The token of a session.
+    Session(String),
+}
+
+impl Proof {
+    /// What these headers show, if anything; an error where it is no secret.
+    pub(crate) fn shown(headers: &HeaderMap) -> Result<Option<Proof>, Refusal> {
+        if headers.contains_key(AUTHORIZATION) {
+            return authorization(headers).ok_or(Refusal::Wrong).map(Some);
+        }
+        Ok(session_token(headers).map(|token| Proof::Session(token.to_owned())))
+    }
+
+    /// Whose it is now.
+    pub(crate) async fn check(&self, sign_in: &SignIn, from: IpAddr) -> Result<Identity, Refusal> {
+        match self {
+            Proof::Key(key) => sign_in.key(key, from).await,
+            Proof::Password { name, secret } => sign_in.password(name, secret, from).await,
+            Proof::Session(token) => sign_in.session(token, from).await,
+        }
+    }
 }
 
 /// Reads one `Authorization` header: `Bearer KEY` (RFC 6750) or `Basic base64(name:secret)` (RFC 7617).
-fn authorization(headers: &HeaderMap) -> Option<Shown> {
+fn authorization(headers: &HeaderMap) -> Option<Proof> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     if values.next().is_some() || value.len() > 2 * limits::CREDENTIAL_BYTES_MAX {
@@ -134,14 +144,14 @@ fn authorization(headers: &HeaderMap) -> Option<Shown> {
     let (scheme, rest) = value.split_once(' ')?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(Shown::Key(rest.to_owned()));
+        return Some(Proof::Key(rest.to_owned()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let text = String::from_utf8(BASE64.decode(rest.as_bytes()).ok()?).ok()?;
     let (name, secret) = text.split_once(':')?;
-    Some(Shown::Password { name: name.to_owned(), secret: secret.to_owned() })
+    Some(Proof::Password { name: name.to_owned(), secret: secret.to_owned() })
 }
 
 /// The token in the session's cookie (RFC 6265 section 4.2).
@@ -235,8 +245,9 @@ mod tests {
     fn check(value: &str) -> Option<String> {
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
         authorization(&headers).map(|shown| match shown {
-            Shown::Key(key) => format!("key {key}"),
-            Shown::Password { name, secret } => format!("{name} / {secret}"),
+            Proof::Key(key) => format!("key {key}"),
+            Proof::Password { name, secret } => format!("{name} / {secret}"),
+            Proof::Session(token) => format!("session {token}"),
         })
     }
 

@@ -17,8 +17,9 @@ use crate::origin::Origins;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// What a page needs to play media: where a range lies and how long the whole is.
-const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Range, Content-Length, Accept-Ranges, ETag");
+/// What a page needs to play media: where a range lies, how long the whole is, and when to ask again.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After");
 /// The same, and what our own API and renditions say in headers.
 const EXPOSED_LISTED: HeaderValue = HeaderValue::from_static(
     "Content-Range, Content-Length, Accept-Ranges, ETag, Retry-After, X-Request-ID, X-Process-Time, Cache-Status, \

@@ -84,7 +84,9 @@ pub use observe::{Observed, observe};
 pub use operations::Operations;
 pub use origin::{BadUrl, BaseUrl, Origins};
 pub use routes::{ROUTES, Route};
-pub use stems::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Strangers, Submit, Taking};
+pub use stems::{
+    Cleared, LoadedModel, SentSong, SplitError, SplitErrorKind, Splitter, Strangers, Submit, Taking,
+};
 
 /// What the routes work with.
 pub struct Parts {

@@ -1,9 +1,10 @@
 //! `/events`: what happens, as it happens, on one connection for a whole page (the HTML standard, section 9.2).
 //!
-//! Everybody hears when what lists show has changed, when his session has ended, what of his goes on, and how it ended. Admins
-//! hear what goes on of everybody's, and how the server stands. What did not change is not said again, and nothing is kept for
-//! whoever is slow: each look tells how things are then. The database is asked only after somebody wrote to it: a thousand
-//! pages on which nothing happens cost it nothing.
+//! Everybody hears when what lists show has changed, who he is and what he may, when he is nobody any more, what of his goes on,
+//! and how it ended. Admins hear what goes on of everybody's, and how the server stands; whoever becomes one or is one no longer
+//! hears it from the next look on. What did not change is not said again, and nothing is kept for whoever is slow: each look
+//! tells how things are then. The database is asked only after somebody wrote to it: a thousand pages on which nothing happens
+//! cost it nothing.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,13 +19,14 @@ use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
 use budget::{Level, Pool, PoolFigures, Slot, limits, memory};
 use bytes::Bytes;
-use catalog::{Refusal, UnixMs, UserId};
+use catalog::{Refusal, User};
 use futures_util::stream;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 use utoipa::ToSchema;
 
-use crate::caller::{self, Caller};
+use crate::account::UserAnswer;
+use crate::caller::{self, Caller, Proof};
 use crate::ended::EndedAnswer;
 use crate::error::Error;
 use crate::events::{HEARTBEAT, X_ACCEL_BUFFERING, text};
@@ -116,28 +118,29 @@ pub(crate) struct LibraryChangedAnswer {
 
 /// Follow what happens
 ///
-/// Server-sent events, one connection for everything: `library` when what lists show has changed, `signed_out` when the
-/// session of whoever listens is over, `under_way` when what goes on of his changes, of everybody's for admins, `ended` when
-/// there is another end among his own newest uploads and jobs, and for admins `server` every second. The first look tells
-/// both as they are then, so whoever connects again has missed nothing. It ends when the server stops.
+/// Server-sent events, one connection for everything: `library` when what lists show has changed, `rights` when whoever
+/// listens has another role, other rights or other libraries, with what he is now, `under_way` when what goes on of his changes,
+/// of everybody's for admins, `ended` when there is another end among his own newest uploads and jobs, and for admins `server`
+/// every second. The first look tells each of them as it is then, so whoever connects again has missed nothing. It ends with
+/// `signed_out` when what proved who he is has been taken back or its time is over, and without when the server stops.
 #[utoipa::path(get, path = "/events", tag = "server",
     responses((status = 200, description = "events",
-        content((ServerAnswer = "text/event-stream"), (UnderWayAnswer = "text/event-stream"),
-            (EndedAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
+        content((ServerAnswer = "text/event-stream"), (UserAnswer = "text/event-stream"),
+            (UnderWayAnswer = "text/event-stream"), (EndedAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     caller: Caller,
     head: request::Parts,
 ) -> Result<Response, Error> {
-    let user = &caller.identity.user;
+    let user = caller.identity.user;
     let listening = Listening {
-        session: caller::session_token(&head.headers).map(Box::from),
+        proof: Proof::shown(&head.headers)?.ok_or(Refusal::Wrong)?,
         from: caller::client(&head).address,
-        user: user.id,
-        whose: whose(user),
+        proved: None,
+        rights: Said::default(),
+        library: Said::default(),
         under_way: Said::default(),
         ended: Said::default(),
-        changed: app.catalog.changed().await?,
         known: None,
         going: (0, 0),
         moved: None,
@@ -145,6 +148,7 @@ pub(crate) async fn follow(
         quiet_since: Instant::now(),
         over: false,
         _slot: app.watchers.take(user.id.0)?,
+        user,
         app,
     };
     let body = Body::from_stream(stream::unfold(listening, next));
@@ -155,21 +159,25 @@ pub(crate) async fn follow(
     Ok(answer)
 }
 
+/// What is another when there may be something to tell: the number of the database's news, and the age of his credentials.
+type News = (u64, u64);
+
 /// Whoever listens.
 struct Listening {
     app: Arc<App>,
-    /// What proved who he is, if a session did; it is asked for anew.
-    session: Option<Box<str>>,
+    /// What proves who he is.
+    proof: Proof,
     from: IpAddr,
-    user: UserId,
-    /// Whose work he sees; everybody's if nobody is named.
-    whose: Option<UserId>,
+    /// Of which age his credentials were when it was last asked whether that still holds; none when it has yet to be.
+    proved: Option<u64>,
+    /// As he was then.
+    user: Arc<User>,
+    rights: Said,
+    library: Said,
     under_way: Said,
     ended: Said,
-    /// When the lists changed that he knows.
-    changed: UnixMs,
-    /// The number of the news that he has, and since when; none when he has yet to be told how things are.
-    known: Option<(u64, Instant)>,
+    /// By which he knows the news that he has, and since when; none when he has yet to be told how things are.
+    known: Option<(News, Instant)>,
     /// How many uploads and jobs go on of what he sees.
     going: (u64, u64),
     /// By which it is known again how far what goes on was, as far as memory tells.
@@ -226,13 +234,21 @@ impl Said {
 impl Listening {
     async fn look(&mut self, events: &mut Vec<u8>) {
         // Taken before anything is read: what is written meanwhile is news at the next look.
-        let news = self.app.catalog.news();
+        let age = self.app.sign_in.age_of(self.user.id);
+        let news = (self.app.catalog.news(), age);
         let anew = Duration::from_millis(limits::LIVE_ANEW_MS);
         let is_news = self.known.is_none_or(|(known, since)| known != news || since.elapsed() >= anew);
-        if is_news && self.is_signed_out().await {
-            self.over = true;
-            events.extend_from_slice(b"event: signed_out\ndata: {}\n\n");
-            return;
+        if is_news {
+            match self.prove(age).await {
+                Ok(()) => self.rights.say(&text(Some("rights"), &UserAnswer::of(&self.user)), events),
+                Err(Refusal::Wrong) => {
+                    self.over = true;
+                    events.extend_from_slice(b"event: signed_out\ndata: {}\n\n");
+                    return;
+                }
+                // Whoever cannot be recognised just now is told nothing until he can be.
+                Err(_) => return,
+            }
         }
         // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
         let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else { return };
@@ -244,43 +260,46 @@ impl Listening {
         if self.known.is_some() {
             self.follow(is_news, events).await;
         }
-        if self.whose.is_none() {
+        if whose(&self.user).is_none() {
             events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
         }
     }
 
     /// What the database tells.
     async fn hear(&mut self, events: &mut Vec<u8>) -> Result<(), Error> {
-        let changed = self.app.catalog.changed().await?;
-        if changed != self.changed {
-            self.changed = changed;
-            let answer = LibraryChangedAnswer { changed: json::moment(changed) };
-            events.extend_from_slice(&text(Some("library"), &answer));
-        }
-        self.going = self.app.catalog.under_way(self.whose).await?;
-        let ended = EndedAnswer::of(&self.app, self.user).await?;
+        let changed = json::moment(self.app.catalog.changed().await?);
+        self.library.say(&text(Some("library"), &LibraryChangedAnswer { changed }), events);
+        self.going = self.app.catalog.under_way(whose(&self.user)).await?;
+        let ended = EndedAnswer::of(&self.app, self.user.id).await?;
         self.ended.say(&text(Some("ended"), &ended), events);
         Ok(())
     }
 
     /// What goes on, if anything of it is another than before.
     async fn follow(&mut self, is_news: bool, events: &mut Vec<u8>) {
-        let wanted = Wanted { whose: self.whose, after: None, rows: limits::LIVE_ROWS_MAX };
+        let whose = whose(&self.user);
+        let wanted = Wanted { whose, after: None, rows: limits::LIVE_ROWS_MAX };
         let streams = text(None, &streams::page(&self.app, &wanted));
-        let moved = Some(print(&(streams, self.app.ingest.print(self.whose))));
+        let moved = Some(print(&(streams, self.app.ingest.print(whose))));
         if !is_news && moved == self.moved {
             return;
         }
-        let told = UnderWayAnswer::of(&self.app, self.whose, self.going, limits::LIVE_ROWS_MAX).await;
+        let told = UnderWayAnswer::of(&self.app, whose, self.going, limits::LIVE_ROWS_MAX).await;
         self.moved = moved.filter(|_| told.is_ok());
         if let Ok(under_way) = told {
             self.under_way.say(&text(Some("under_way"), &under_way), events);
         }
     }
 
-    async fn is_signed_out(&self) -> bool {
-        let Some(token) = &self.session else { return false };
-        let still = Box::pin(self.app.sign_in.session(token, self.from)).await;
-        matches!(still, Err(Refusal::Wrong))
+    /// Asks who he is now. A session may end by itself and is asked for at all news, which is cheap; a key or a password ends
+    /// only with a change that makes his credentials of another age, and a password costs a hash.
+    async fn prove(&mut self, age: u64) -> Result<(), Refusal> {
+        if self.proved == Some(age) && !matches!(self.proof, Proof::Session(_)) {
+            return Ok(());
+        }
+        // Boxed like every password check: its future is larger than all others.
+        self.user = Box::pin(self.proof.check(&self.app.sign_in, self.from)).await?.user;
+        self.proved = Some(age);
+        Ok(())
     }
 }

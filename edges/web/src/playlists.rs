@@ -242,6 +242,21 @@ impl Fields for PlaylistForm {
     const NAMES: &'static [&'static str] = &["name", "comment", "public", "tracks", "rules"];
 }
 
+impl TryFrom<PlaylistForm> for PlaylistChange {
+    type Error = Error;
+
+    fn try_from(form: PlaylistForm) -> Result<Self, Error> {
+        Ok(PlaylistChange {
+            name: form.name.as_deref().map(|name| name.trim().to_owned()),
+            comment: form.comment,
+            public: form.public,
+            songs: form.tracks.map_or(SongsChange::Keep, |songs| SongsChange::Replace(ids(songs))),
+            rules: form.rules,
+            known: None,
+        })
+    }
+}
+
 /// Change a playlist
 ///
 /// For its owner, and for admins who see it.
@@ -254,18 +269,25 @@ pub(crate) async fn change(
     Id(id): Id<PlaylistId>,
     request: Request,
 ) -> Result<Response, Error> {
+    apply::<PlaylistForm>(&app, &caller, id, request).await
+}
+
+/// Changes a playlist as a body says, and answers with what it is now.
+async fn apply<F>(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: PlaylistId,
+    request: Request,
+) -> Result<Response, Error>
+where
+    F: Fields,
+    PlaylistChange: TryFrom<F, Error = Error>,
+{
     let _permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let Form(form) = Form::<PlaylistForm>::from_request(request, &app).await?;
-    let change = PlaylistChange {
-        name: form.name.as_deref().map(|name| name.trim().to_owned()),
-        comment: form.comment,
-        public: form.public,
-        songs: form.tracks.map_or(SongsChange::Keep, |songs| SongsChange::Replace(ids(songs))),
-        rules: form.rules,
-        known: None,
-    };
+    let Form(form) = Form::<F>::from_request(request, app).await?;
+    let change = PlaylistChange::try_from(form)?;
     app.catalog.change_playlist(&caller.identity.managing(), id, &change).await?;
-    one(&app, &caller.identity.viewer(), id, StatusCode::OK).await
+    one(app, &caller.identity.viewer(), id, StatusCode::OK).await
 }
 
 /// Remove a playlist

@@ -25,5 +25,5 @@ pub(crate) use models::{
     __path_clear_models, __path_list_models, ModelAnswer, clear_models, list_models, loaded,
 };
 pub(crate) use separate::{__path_separate, separate, word};
-pub use service::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+pub use service::{Cleared, LoadedModel, SentSong, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 pub(crate) use tracks::{__path_file, __path_list, __path_split, file, list, split};

@@ -161,10 +161,7 @@ pub(crate) async fn change(
         Some(password) => Some(app.sign_in.hash_password(password).await?),
         None => None,
     };
-    let user = app.catalog.change_user(id, &change).await?;
-    if let Some(hash) = hash {
-        app.catalog.set_password_hash(id, &hash).await?;
-    }
+    let user = app.catalog.change_user_and_password(id, &change, hash.as_deref()).await?;
     app.sign_in.forget_user(id);
     Ok(json::answer(StatusCode::OK, &UserAnswer::of(&user)))
 }

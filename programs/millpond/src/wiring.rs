@@ -136,7 +136,7 @@ pub(crate) async fn build(
     let cdn = making.face(home, settings, &shelf, &streams)?;
     let of_songs = operations.clone();
     let told = move |took, memory_bytes| of_songs.separated(took, memory_bytes);
-    let stems = stems::open(home, settings, &shelf, &making, told, &mut registry)?;
+    let stems = stems::open(home, settings, &shelf, &making, told, &mut registry).await?;
     let outgoing = telling::outgoing(home, settings)?;
     outgoing.register(&mut registry);
     let (begun, scrobbler) = telling::scrobbler(home, settings, &outgoing, &mut registry);

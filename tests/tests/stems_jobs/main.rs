@@ -7,4 +7,5 @@
 mod ends;
 mod house;
 mod memory;
+mod sent;
 mod songs;

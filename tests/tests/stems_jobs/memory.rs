@@ -11,7 +11,7 @@ use tests::{eventually, media, wait_until};
 use crate::house::{DONE_WITHIN, House, RESERVE_BYTES};
 
 /// As much as [`RESERVE_BYTES`] fits into what stems may have of 512 MiB.
-const AT_ONCE_MAX: usize = 3;
+const AT_ONCE_MAX: usize = 4;
 
 #[test]
 fn p04_ten_songs_at_once_are_admitted_one_after_the_other_by_memory() {
@@ -156,6 +156,27 @@ fn stems_of_a_model_that_was_replaced_are_made_anew() {
     add_models(&house, &[(FOUR, other.to_str().expect("UTF-8"))]);
     asked(202);
     asked(200);
+}
+
+#[test]
+fn a_job_whose_model_is_broken_fails_at_once_and_says_so() {
+    let house = House::new(&[("one", 2)], &[]);
+    add_models(&house, &[(FOUR, "4stems")]);
+    let weights = house.server.data.join("models/spleeter-4stems/model.data-00000-of-00001");
+    let mut bytes = fs::read(&weights).expect("a file");
+    bytes[40_000] ^= 1;
+    fs::write(&weights, bytes).expect("room");
+    let begun = house.wish("one", "stems=4");
+    assert_eq!(begun.status, 202, "{}", begun.text());
+    let job = begun.json()["job_id"].as_str().expect("a job").to_owned();
+    house.await_state(&job, "failed");
+    let failed = house.job(&job);
+    assert!(failed["error"].as_str().is_some_and(|why| why.contains("SHA-256")), "{failed}");
+    assert_eq!(
+        house.server.metric_of("stems_jobs_retried_total", &[]),
+        0.0,
+        "no other try would end otherwise"
+    );
 }
 
 #[test]

@@ -25,7 +25,10 @@ fn stems_are_those_of_the_command_line_and_are_made_once() {
     let job = other.json()["job_id"].as_str().expect("a job").to_owned();
     house.await_state(&job, "completed");
     assert_eq!(ended(), 2.0);
-    assert_eq!(house.stem("brook", "drums.wav").status, 200);
+    for name in ["drums.wav", "drums.flac", "all.wav"] {
+        let answer = house.stem("brook", name);
+        assert_eq!((answer.status, answer.header("x-stems-engine")), (200, "spectral"), "{name}");
+    }
     assert_eq!(house.server.metric_of("stems_workers_started_total", &[]), 1.0, "one child did both");
 }
 

@@ -25,3 +25,5 @@ pub const DATABASE_GROUP_MAX: usize = 64;
 pub const DATABASE_WAL_BYTES: u64 = 8 * MIB;
 /// Words of a search that are looked at.
 pub const SEARCH_WORDS_MAX: usize = 16;
+/// Their bytes together: each is looked for in several ways.
+pub const SEARCH_WORDS_BYTES_MAX: usize = 512;

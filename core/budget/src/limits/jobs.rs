@@ -65,6 +65,9 @@ pub const SEPARATE_STRANGER_AT_ONCE_MAX: usize = 4;
 pub const SEPARATE_STRANGER_JOBS_MAX: usize = 20;
 /// …and those of all strangers: half of [`JOBS_OPEN_MAX`], so that the other half is left to users.
 pub const SEPARATE_STRANGERS_JOBS_MAX: usize = JOBS_OPEN_MAX as usize / 2;
+/// Songs that were sent and whose jobs have not ended may hold so much of `cache.bytes`, in percent: the rest is left to the
+/// stems that are made of them, and to whatever else is made.
+pub const SEPARATE_SONGS_PERCENT_MAX: u64 = 50;
 /// Networks of strangers that are remembered.
 pub const SEPARATE_STRANGERS_MAX: usize = 10_000;
 /// Such a song that nobody claims goes after this, as renditions do that are old.

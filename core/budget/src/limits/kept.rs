@@ -3,9 +3,9 @@
 /// Playlists of one user.
 pub const PLAYLISTS_PER_USER_MAX: usize = 1_000;
 /// Songs of one playlist, which come in several changes.
-pub const PLAYLIST_LENGTH_MAX: usize = 50_000;
+pub const PLAYLIST_TRACKS_MAX: usize = 50_000;
 /// Songs that one change brings into a playlist, and of one that is found by rules.
-pub const PLAYLIST_TRACKS_MAX: usize = 10_000;
+pub const PLAYLIST_TRACKS_AT_ONCE_MAX: usize = 10_000;
 /// Playlists of one user whose songs are found by rules.
 pub const SMART_PLAYLISTS_PER_USER_MAX: usize = 100;
 /// Rules of one of them, groups included.
@@ -19,7 +19,7 @@ pub const SMART_RULES_BYTES_MAX: usize = 16 * 1024;
 /// How long what was found by rules passes for what they find, while this process writes nothing; and pages of a reading
 /// that has begun are read of that.
 pub const SMART_KEPT_MS: u64 = 60_000;
-/// What is kept of it: so many lists of numbers, with at most [`PLAYLIST_TRACKS_MAX`] in each.
+/// What is kept of it: so many lists of numbers, with at most [`PLAYLIST_TRACKS_AT_ONCE_MAX`] in each.
 pub const SMART_KEPT_MAX: usize = 16;
 /// How many songs a smart playlist has, and how long they are, is shown in lists of playlists as it was found in the last ten
 /// minutes.

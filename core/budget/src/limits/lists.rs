@@ -16,6 +16,6 @@ pub const LIST_PLACES_MAX: usize = 1_024;
 pub const LIST_PLACE_TEXT_BYTES_MAX: usize = 128;
 /// Choices of which steps are remembered for drawing random tracks, each for one viewer.
 pub const CHOICES_REMEMBERED_MAX: usize = 8;
-/// Steps that are remembered of one choice, an even number: all of them together have at most 2 MiB. A choice of more tracks has
+/// Steps that are remembered of one choice, an even number: all of them together have at most 4 MiB. A choice of more tracks has
 /// longer ones.
-pub const CHOICE_STEPS_MAX: usize = 32 * 1_024;
+pub const CHOICE_STEPS_MAX: usize = 64 * 1_024;

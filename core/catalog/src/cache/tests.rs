@@ -272,7 +272,8 @@ async fn each_list_is_read_through_an_index() {
             "SELECT slot FROM made WHERE (used, slot) < (1, 1) ORDER BY used DESC, slot DESC LIMIT 5",
             "made_by_use",
         ),
-        ("SELECT mode, count(*), sum(room_bytes) FROM made GROUP BY mode ORDER BY mode", "made_by_mode"),
+        (kinds::KINDS, "made_by_mode"),
+        (kinds::OF_KIND, "made_by_mode"),
         ("SELECT slot FROM made WHERE checked < 5 ORDER BY checked LIMIT 1", "made_by_check"),
     ] {
         let plan: Vec<(i64, i64, i64, String)> =

@@ -73,6 +73,23 @@ pub(super) async fn sessions_end(catalog: Arc<dyn Catalog>) {
     );
 }
 
+pub(super) async fn a_hash_is_renewed_where_it_is_still_the_one_that_was_checked(catalog: Arc<dyn Catalog>) {
+    let house = House::new(catalog).await;
+    let (catalog, ann, bob) = (&house.catalog, house.ann.id, house.bob.id);
+    for user in [ann, bob] {
+        catalog.set_password_hash(user, "old").await.expect("a password");
+    }
+    catalog.add_session(ann, [1; 32], i64::MAX / 2, "").await.expect("a session");
+    catalog.renew_password_hash(UserId(999), "old", "new").await.expect("nobody's is nothing to renew");
+    for (checked, stored) in [("older", "old"), ("old", "new"), ("old", "new")] {
+        catalog.renew_password_hash(ann, checked, "new").await.expect("a renewal");
+        assert_eq!(catalog.password_hash(ann).await.expect("a hash"), stored, "{checked} was checked");
+    }
+    assert_eq!(catalog.password_hash(bob).await.expect("a hash"), "old", "his own is nobody else's");
+    let session = catalog.user_of_session([1; 32], 0).await.expect("a lookup");
+    assert_eq!(session, Some(ann), "the password is the same, so that sessions go on");
+}
+
 pub(super) async fn a_session_that_is_used_lives_on(catalog: Arc<dyn Catalog>) {
     let house = House::new(catalog).await;
     let (catalog, ann) = (&house.catalog, house.ann.id);

@@ -216,6 +216,17 @@ pub(super) async fn jobs_come_in_their_order_and_are_bounded(catalog: Arc<dyn Ca
     add(catalog, &new(7, bob, sent(2))).await;
     let full = catalog.add_job(&new(8, bob, sent(8)), BOUNDS).await.expect("an answer");
     assert_eq!(full, JobAdded::TooMany);
+    // The songs of those that have not ended; a track is none.
+    let mut songs: Vec<(u8, u8)> = catalog
+        .sent_songs(100)
+        .await
+        .expect("a list")
+        .into_iter()
+        .map(|(job, key)| (job.0[0], key[0]))
+        .collect();
+    songs.sort_unstable();
+    assert_eq!(songs, [(1, 1), (2, 2), (3, 3), (4, 2), (7, 2)]);
+    assert_eq!(catalog.sent_songs(2).await.expect("a list").len(), 2);
     // One that ends makes room.
     catalog.cancel_job(JobId([5; 16])).await.expect("an answer");
     add(catalog, &new(6, ann, sent(6))).await;

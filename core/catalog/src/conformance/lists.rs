@@ -121,7 +121,7 @@ pub(super) async fn artists_come_by_their_sort_names(catalog: Arc<dyn Catalog>) 
     assert_eq!(catalog.artists(&ann, Some(house.talks), None, 500).await.expect("artists").rows, []);
     let guest = house.track("duet").await.artist_id;
     let found = catalog.artist(&ann, guest).await.expect("a guest is an artist too");
-    assert_eq!((found.name.as_str(), found.albums), ("Captain Beefheart", 0));
+    assert_eq!((found.name.as_str(), found.albums), ("Captain Beefheart", 1));
     assert_eq!(names(&catalog.artist_albums(&ann, guest, 0, 10).await.expect("albums")), ["Hot Rats"]);
     assert_eq!(
         names(&catalog.artist_albums(&ann, all[0].id, 0, 10).await.expect("albums")),
@@ -193,12 +193,18 @@ pub(super) async fn covers_are_found_for_everything(catalog: Arc<dyn Catalog>) {
         count: Some(50),
         content_type: "image/jpeg",
     };
-    let fine = [Item::Track(with.id), Item::Album(with.album_id), Item::Artist(with.artist_id)];
+    // A song without a picture of its own shows that of its album.
+    let fine = [
+        Item::Track(with.id),
+        Item::Track(bare.id),
+        Item::Album(with.album_id),
+        Item::Artist(with.artist_id),
+    ];
     for item in fine {
         assert_eq!(catalog.cover(&ann, item).await.expect("a cover"), expected, "{item:?}");
     }
     for item in [
-        Item::Track(bare.id),
+        Item::Track(lonely.id),
         Item::Album(lonely.album_id),
         Item::Artist(lonely.artist_id),
         Item::Track(TrackId(999)),
@@ -209,8 +215,23 @@ pub(super) async fn covers_are_found_for_everything(catalog: Arc<dyn Catalog>) {
             "{item:?}"
         );
     }
-    assert_eq!((bare.has_cover, with.has_cover), (false, true));
+    assert_eq!((bare.has_cover, with.has_cover, lonely.has_cover), (true, true, false));
     assert!(!catalog.album(&ann, lonely.album_id).await.expect("the album").has_cover);
+
+    // What somebody keeps for himself is no picture of his album for others.
+    house.hide_for_ann("with").await;
+    let bob = house.bob();
+    assert_eq!(catalog.cover(&ann, Item::Track(bare.id)).await.expect("her own"), expected);
+    let none = catalog.cover(&bob, Item::Track(bare.id)).await.expect_err("nothing that he sees");
+    assert_eq!(none.kind(), ErrorKind::NotFound);
+    for (viewer, has_cover) in [(&ann, true), (&bob, false)] {
+        assert_eq!(catalog.track(viewer, bare.id).await.expect("a song").has_cover, has_cover);
+    }
+    // Nor is a song that he does not see a way to the picture of its album.
+    let hidden = house.hide_for_ann("bare").await;
+    house.record(&[file("A", "One", 3, "open")]).await;
+    catalog.cover(&bob, Item::Album(hidden.album_id)).await.expect("the cover of what he sees");
+    assert!(catalog.cover(&bob, Item::Track(hidden.id)).await.is_err());
 }
 
 pub(super) async fn p04_a_page_holds_no_more_than_its_permit(catalog: Arc<dyn Catalog>) {

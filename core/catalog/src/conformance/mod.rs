@@ -35,6 +35,7 @@ mod search;
 mod sent;
 mod shares;
 mod smart;
+mod spellings;
 mod stations;
 mod under_way;
 mod uploads;
@@ -52,6 +53,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     credentials::keys_belong_to_one_user(make().await).await;
     credentials::app_passwords_belong_to_one_user(make().await).await;
     credentials::sessions_end(make().await).await;
+    credentials::a_hash_is_renewed_where_it_is_still_the_one_that_was_checked(make().await).await;
     credentials::a_session_that_is_used_lives_on(make().await).await;
     credentials::what_is_taken_back_raises_the_epoch_of_its_user_alone(make().await).await;
     credentials::nobody_fills_the_tables(make().await).await;
@@ -80,6 +82,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     videos::nobody_is_sent_to_look_at_what_is_not_there(make().await).await;
 
     search::words_begin_with_what_was_typed(make().await).await;
+    search::what_is_called_so_comes_first(make().await).await;
     search::pages_of_a_search_fit_together(make().await).await;
     places::a_page_is_the_same_wherever_it_is_asked_for(make().await).await;
     places::what_changes_between_two_pages_moves_nobody_else(make().await).await;
@@ -192,11 +195,19 @@ async fn of_moves(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
 /// Those of who took part in what, and of what tags tell of it.
 async fn of_credits(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     credits::everybody_who_took_part_has_the_album(make().await).await;
+    credits::p08_an_artist_has_as_many_albums_as_are_listed(make().await).await;
     credits::credits_follow_their_files(make().await).await;
     credits::p08_credits_of_unseen_tracks_tell_nothing(make().await).await;
     credits::p08_the_moods_of_an_album_are_those_of_the_songs_that_are_seen(make().await).await;
     credits::a_release_of_musicbrainz_is_one_album(make().await).await;
     credits::what_tags_know_of_an_artist_is_kept(make().await).await;
+
+    spellings::capitals_that_are_corrected_are_shown(make().await).await;
+    spellings::a_release_that_is_called_anew_keeps_its_album(make().await).await;
+    spellings::p08_what_is_private_names_nothing_that_others_see(make().await).await;
+    spellings::letters_and_their_marks_are_one_however_they_are_written(make().await).await;
+    spellings::letters_without_a_key_are_found_by_plain_ones(make().await).await;
+    spellings::what_users_said_goes_where_all_songs_went(make().await).await;
 }
 
 /// Those of uploads, of the bytes that are kept of them, and of their end.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use budget::limits::{
-    KEPT_COMMENT_BYTES_MAX, KEPT_NAME_CHARS_MAX, PLAYLIST_LENGTH_MAX, PLAYLIST_TRACKS_MAX,
+    KEPT_COMMENT_BYTES_MAX, KEPT_NAME_CHARS_MAX, PLAYLIST_TRACKS_AT_ONCE_MAX, PLAYLIST_TRACKS_MAX,
     PLAYLISTS_PER_USER_MAX,
 };
 
@@ -171,16 +171,16 @@ pub(super) async fn a_change_is_made_whole_or_not_at_all(catalog: Arc<dyn Catalo
 pub(super) async fn p04_lists_and_their_songs_are_bounded(catalog: Arc<dyn Catalog>) {
     let (house, [a, b, ..]) = four(catalog).await;
     let (catalog, ann) = (&house.catalog, house.ann());
-    let many = vec![a; PLAYLIST_TRACKS_MAX];
+    let many = vec![a; PLAYLIST_TRACKS_AT_ONCE_MAX];
     let id = catalog.add_playlist(&ann, "long", &many).await.expect("as many as may come at once");
-    for _ in 1..PLAYLIST_LENGTH_MAX / PLAYLIST_TRACKS_MAX {
+    for _ in 1..PLAYLIST_TRACKS_MAX / PLAYLIST_TRACKS_AT_ONCE_MAX {
         catalog.change_playlist(&ann, id, &edit(&[], &many)).await.expect("as long as it may be");
     }
     for one_more in [edit(&[], &[b]), with_songs(SongsChange::Insert { at: 5, tracks: vec![b] })] {
         assert_eq!(kind(catalog.change_playlist(&ann, id, &one_more).await), ErrorKind::Invalid);
     }
     catalog.change_playlist(&ann, id, &edit(&[7], &[b])).await.expect("one goes and one comes");
-    let last = PLAYLIST_LENGTH_MAX as u64 - 1;
+    let last = PLAYLIST_TRACKS_MAX as u64 - 1;
     assert_eq!(titles(&catalog.playlist_tracks(&ann, id, last, 5).await.expect("a page")), ["b"]);
     let too_many = [many, vec![b]].concat();
     assert_eq!(kind(catalog.add_playlist(&ann, "longer", &too_many).await), ErrorKind::Invalid);

@@ -65,14 +65,24 @@ pub(super) async fn random_lists_hold_what_was_asked_for_once_each(catalog: Arc<
     let years = draw(RandomFilter { from_year: Some(1950), to_year: Some(1951), ..all.clone() }, 100).await;
     assert!(years.len() == 6 && years.iter().all(|track| matches!(track.year, Some(1950 | 1951))));
     assert_eq!(draw(RandomFilter { folder: Some(house.talks), ..all }, 10).await, []);
-    let albums = async |viewer: &Viewer, rows| {
+    albums_at_random(&**catalog, &ann, &elsewhere).await;
+}
+
+/// Sixty albums, of which a viewer sees all and another none.
+async fn albums_at_random(catalog: &dyn Catalog, viewer: &Viewer, blind: &Viewer) {
+    let albums = async |rows| {
         let ids = catalog.random_albums(viewer, None, rows).await.expect("ids");
         let albums = catalog.these_albums(viewer, &ids).await.expect("albums");
         assert_eq!(albums.into_iter().map(|album| album.id).collect::<Vec<_>>(), ids);
         ids
     };
-    assert_eq!(albums(&ann, 500).await.len(), 60);
-    let (one, other) = (albums(&ann, 30).await, albums(&ann, 30).await);
+    assert_eq!(albums(500).await.len(), 60);
+    let guesses = catalog.guess_albums(500).await.expect("ids");
+    assert_eq!(guesses.iter().collect::<BTreeSet<_>>().len(), guesses.len(), "each once");
+    let found = catalog.these_albums(viewer, &guesses).await.expect("albums");
+    assert!((30..=60).contains(&found.len()), "500 guesses of 60 albums: {}", found.len());
+    assert_eq!(catalog.these_albums(blind, &guesses).await.expect("albums"), []);
+    let (one, other) = (albums(30).await, albums(30).await);
     assert_eq!(one.iter().collect::<BTreeSet<_>>().len(), 30);
     assert_ne!(one, other);
 }

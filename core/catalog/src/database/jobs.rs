@@ -57,6 +57,8 @@ pub trait Jobs: Send + Sync + 'static {
     /// Puts jobs back of which nothing was heard until now; those that were begun with as often as may be have failed. Says
     /// how many.
     async fn reap_jobs(&self, now: UnixMs) -> Result<u64>;
+    /// The songs that were sent for jobs that have not ended, by what the rendition cache has them under; at most so many.
+    async fn sent_songs(&self, rows_max: usize) -> Result<Vec<(JobId, [u8; 32])>>;
     /// Forgets jobs that ended before, at most so many. Gives what the rendition cache has of them under these keys: songs
     /// that were sent for them, and their stems. Sets of tracks stay.
     async fn forget_jobs(&self, ended_before: UnixMs, rows_max: usize) -> Result<Vec<[u8; 32]>>;

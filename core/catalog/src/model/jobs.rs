@@ -90,7 +90,7 @@ pub enum JobPriority {
     Waited,
     /// Somebody asked for it.
     Asked,
-    /// It was asked for with many others.
+    /// It was asked for with many others, or by somebody whom nobody knows.
     Beside,
 }
 words!(JobPriority: Waited "waited", Asked "asked", Beside "beside");

@@ -10,7 +10,7 @@
 //! ```
 
 use budget::limits::{
-    PLAYLIST_TRACKS_MAX, SMART_DEPTH_MAX, SMART_RULES_BYTES_MAX, SMART_RULES_MAX, SMART_SORTS_MAX,
+    PLAYLIST_TRACKS_AT_ONCE_MAX, SMART_DEPTH_MAX, SMART_RULES_BYTES_MAX, SMART_RULES_MAX, SMART_SORTS_MAX,
     TAG_TEXT_CHARS_MAX,
 };
 use serde::{Deserialize, Serialize};
@@ -186,9 +186,9 @@ impl Rules {
         if self.sort.len() > SMART_SORTS_MAX {
             return Err(Error::invalid(format!("a list is sorted by at most {SMART_SORTS_MAX} things")));
         }
-        let fits = |limit: u32| (1..=PLAYLIST_TRACKS_MAX).contains(&(limit as usize));
+        let fits = |limit: u32| (1..=PLAYLIST_TRACKS_AT_ONCE_MAX).contains(&(limit as usize));
         if self.limit.is_some_and(|limit| !fits(limit)) {
-            return Err(Error::invalid(format!("limit is a number from 1 to {PLAYLIST_TRACKS_MAX}")));
+            return Err(Error::invalid(format!("limit is a number from 1 to {PLAYLIST_TRACKS_AT_ONCE_MAX}")));
         }
         Ok(())
     }

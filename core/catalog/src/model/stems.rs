@@ -90,12 +90,12 @@ impl StemSet {
     /// The files of the stems that were wished, in the set's order. The accompaniment that is made beside four or five, as the
     /// song's instrumental, is none of them.
     pub fn stems(&self) -> impl Iterator<Item = &StemFile> {
-        let is_beside = |file: &&StemFile| match file.stem {
-            StemName::Accompaniment => self.wish.count != StemCount::Two,
-            StemName::All => true,
-            _ => false,
+        let is_wished = |file: &&StemFile| match file.stem {
+            StemName::Accompaniment => self.wish.count == StemCount::Two,
+            StemName::All => false,
+            _ => true,
         };
-        self.made.files.iter().filter(move |file| !is_beside(file))
+        self.made.files.iter().filter(is_wished)
     }
 
     /// The file of a stem, if the set has it.

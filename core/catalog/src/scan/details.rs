@@ -178,8 +178,9 @@ fn ids(text: &str) -> Vec<String> {
 /// A number with a fraction, in millionths: `-6.54 dB`, `0.988547`. Beyond a thousand it is none.
 fn millionths(text: &str) -> Option<i64> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
-    let number: f64 = text[..end].parse().ok()?;
+    let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.,".contains(c)).unwrap_or(text.len());
+    // In many languages a comma stands for the point, and some programs write numbers as their user does.
+    let number: f64 = text[..end].replace(',', ".").parse().ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "it is within a thousand millions")]
     (number.abs() <= 1_000.0).then(|| (number * 1e6).round() as i64)
 }
@@ -260,6 +261,8 @@ mod tests {
         for (field, text, expected) in [
             (Field::TrackGain, "-6.54 dB", Some(-6_540_000)),
             (Field::TrackGain, "+3.1", Some(3_100_000)),
+            (Field::TrackGain, "+3,50 dB", Some(3_500_000)),
+            (Field::TrackGain, "1,000.5", None),
             (Field::TrackGain, "loud", None),
             (Field::TrackGain, "1e99", Some(1_000_000)),
             (Field::TrackGain, "99999", None),
@@ -271,6 +274,8 @@ mod tests {
         }
         let gain = Details::of(&words(&[(Field::AlbumPeak, "0.988547")])).track.gain.unwrap();
         assert_eq!((gain.album_peak_millionths, gain.album_gain_udb), (Some(988_547), None));
+        let comma = Details::of(&words(&[(Field::TrackPeak, "1,02")])).track.gain.unwrap();
+        assert_eq!(comma.track_peak_millionths, Some(1_020_000));
         assert_eq!(Details::of(&words(&[(Field::TrackPeak, "-1")])).track.gain, None);
         assert_eq!(Details::of(&words(&[(Field::Bpm, "127.6")])).track.bpm, Some(128));
     }

@@ -50,7 +50,7 @@ pub(super) fn read<B: Bytes>(
 }
 
 /// Rate, channels, depth and length of the stream (RFC 9639 section 8.2).
-fn stream_info(block: [u8; 18]) -> Sound {
+pub(super) fn stream_info(block: [u8; 18]) -> Sound {
     let packed = u64::from_be_bytes([
         block[10], block[11], block[12], block[13], block[14], block[15], block[16], block[17],
     ]);
@@ -67,7 +67,7 @@ fn stream_info(block: [u8; 18]) -> Sound {
 }
 
 /// The MD5 of all samples; an encoder that does not know it writes zeros (RFC 9639 section 8.2).
-fn checksum(md5: [u8; 16]) -> Option<[u8; 16]> {
+pub(super) fn checksum(md5: [u8; 16]) -> Option<[u8; 16]> {
     (md5 != [0; 16]).then_some(md5)
 }
 
@@ -121,5 +121,44 @@ impl<B: Bytes> Stream for Block<'_, B> {
     fn skip(&mut self, count: u64) -> io::Result<()> {
         self.at = self.at.saturating_add(count);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use budget::limits::TAG_BYTES_MAX;
+
+    use super::*;
+
+    /// What ffmpeg wrote of half a second of 440 Hz, with the sum of its samples at the end.
+    const INFO: [u8; 34] = [
+        0x12, 0x00, 0x12, 0x00, 0x00, 0x04, 0x07, 0x00, 0x05, 0x0a, 0x0a, 0xc4, 0x42, 0xf0, 0x00, 0x00, 0x56,
+        0x22, 0x8e, 0xb4, 0xf3, 0x8c, 0x6d, 0x95, 0xc2, 0x0e, 0xfd, 0xc6, 0xbe, 0xee, 0x63, 0x2a, 0x27, 0x7b,
+    ];
+    /// What `md5sum` says of the same samples, 16 bits each.
+    const SUM: [u8; 16] = 0x8eb4_f38c_6d95_c20e_fdc6_beee_632a_277b_u128.to_be_bytes();
+
+    /// The sum that is read of a file whose only block claims so many bytes; none at all where the file cannot be read.
+    fn sum_of(block: &[u8], claimed: u8) -> Option<Option<[u8; 16]>> {
+        let file = [b"fLaC", &[0x80, 0, 0, claimed][..], block].concat();
+        let mut window = Window::new(&file[..]);
+        window.allow(TAG_BYTES_MAX);
+        let sound = read(&mut window, 0, &mut Words::default(), &mut Pictures::default()).ok()?;
+        assert_eq!((sound.sample_rate_hz, sound.channels, sound.duration_ms), (44_100, 2, 500));
+        Some(sound.md5)
+    }
+
+    #[test]
+    fn the_sum_of_the_samples_is_read_where_the_file_says_it() {
+        let unknown = [&INFO[..18], &[0; 16]].concat();
+        for (what, block, claimed, expected) in [
+            ("a whole block", &INFO[..], 34, Some(Some(SUM))),
+            ("zeros, which stand for not known", &unknown, 34, Some(None)),
+            ("a block that ends before it", &INFO[..18], 18, Some(None)),
+            ("a block with a part of it", &INFO[..33], 33, Some(None)),
+            ("a file that ends within it", &INFO[..33], 34, None),
+        ] {
+            assert_eq!(sum_of(block, claimed), expected, "{what}");
+        }
     }
 }

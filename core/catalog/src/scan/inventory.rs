@@ -78,13 +78,15 @@ pub struct Tags {
 }
 
 /// The media types that [`Tags::content_type`] may have, so that a database can turn its text back into a constant.
-pub const CONTENT_TYPES: [&str; 11] = [
+pub const CONTENT_TYPES: [&str; 13] = [
     "audio/mpeg",
     "audio/flac",
     "audio/ogg",
     "audio/mp4",
     "audio/wav",
     "audio/aiff",
+    "audio/aac",
+    "audio/x-wavpack",
     "audio/webm",
     "video/mp4",
     "video/quicktime",

@@ -17,9 +17,10 @@
 //! through, and no other. Where nothing can be heard, the whole library is gone through now and then (`watch`).
 //!
 //! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; what is in a video beyond what its
-//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)); words in APE tags. A
-//! picture that is put beside tracks that did not change is found when one of them does.
+//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)). A picture that is put beside tracks that did not change is found when one of them does.
 
+mod adts;
+mod ape;
 mod beside;
 mod comments;
 mod details;

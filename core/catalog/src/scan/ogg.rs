@@ -1,13 +1,15 @@
-//! Vorbis and Opus in Ogg: the first two packets, and the time of the last page.
+//! Vorbis, Opus, FLAC and Speex in Ogg: the first two packets, and the time of the last page.
 //!
 //! Pictures in Ogg are base64 text within a comment, so no slice of the file is one: they are left out, and stepped
 //! over whatever their size.
 //!
-//! RFC 3533 section 6 (pages), RFC 7845 (Opus), <https://xiph.org/vorbis/doc/Vorbis_I_spec.html>
+//! RFC 3533 section 6 (pages), RFC 7845 (Opus), RFC 9639 section 10.1 (FLAC), <https://xiph.org/vorbis/doc/Vorbis_I_spec.html>,
+//! <https://www.speex.org/docs/manual/speex-manual/node8.html>
 
 use std::io;
 
 use super::comments::{self, Stream};
+use super::flac;
 use super::sound::Sound;
 use super::window::{Bytes, Window};
 use super::words::Words;
@@ -21,54 +23,61 @@ const OPUS_RATE_HZ: u32 = 48_000;
 /// Reads a file that begins with `OggS`.
 pub(super) fn read<B: Bytes>(window: &mut Window<B>, words: &mut Words) -> io::Result<Sound> {
     let mut packets = Packets::new(window)?;
-    let mut start = [0; 19];
-    packets.read_exact(&mut start)?;
-    let codec = codec(&start).ok_or_else(|| invalid("it holds neither Vorbis nor Opus"))?;
+    let codec = codec(&mut packets)?;
     packets.next_packet()?;
     let mut signature = [0; 8];
     let expected = codec.comments_signature;
     packets.read_exact(&mut signature[..expected.len()])?;
     if &signature[..expected.len()] == expected {
+        packets.skip(codec.comments_skip)?;
         comments::read(&mut packets, words)?;
     }
     // A picture among the comments is no sound, however long it is.
     let sound_bytes = packets.window.length().saturating_sub(packets.at);
     let samples = last_time(window)?.unwrap_or(0).saturating_sub(codec.samples_before);
-    let sound = Sound {
-        duration_ms: samples.saturating_mul(1_000).checked_div(u64::from(codec.rate_hz)).unwrap_or(0),
-        bitrate_kbps: 0,
-        sample_rate_hz: codec.rate_hz,
-        bit_depth: None,
-        channels: u32::from(codec.channels),
-        md5: None,
-    };
-    Ok(sound.with_bitrate_of(sound_bytes))
+    let heard_ms = samples.saturating_mul(1_000).checked_div(u64::from(codec.sound.sample_rate_hz));
+    let duration_ms = heard_ms.filter(|ms| *ms > 0).unwrap_or(codec.sound.duration_ms);
+    Ok(Sound { duration_ms, ..codec.sound }.with_bitrate_of(sound_bytes))
 }
 
 struct Codec {
-    channels: u8,
-    rate_hz: u32,
+    sound: Sound,
     /// Samples of the stream that are never heard.
     samples_before: u64,
+    /// What the second packet begins with, and how much more there is before the comments.
     comments_signature: &'static [u8],
+    comments_skip: u64,
 }
 
-/// What the first packet says; both kinds have at least nineteen bytes.
-fn codec(start: &[u8; 19]) -> Option<Codec> {
-    let rate = |at: usize| u32::from_le_bytes([start[at], start[at + 1], start[at + 2], start[at + 3]]);
-    if start.starts_with(b"OpusHead") {
-        return Some(Codec {
-            channels: start[9],
-            rate_hz: OPUS_RATE_HZ,
+/// What the first packet says; all kinds have at least nineteen bytes.
+fn codec<B: Bytes>(packets: &mut Packets<'_, B>) -> io::Result<Codec> {
+    let mut start = [0; 52];
+    packets.read_exact(&mut start[..19])?;
+    let sound = |rate_hz, channels| Sound { sample_rate_hz: rate_hz, channels, ..Sound::default() };
+    let number = |start: &[u8; 52], at: usize| u32::from_le_bytes(std::array::from_fn(|n| start[at + n]));
+    Ok(if start.starts_with(b"OpusHead") {
+        Codec {
+            sound: sound(OPUS_RATE_HZ, u32::from(start[9])),
             samples_before: u64::from(u16::from_le_bytes([start[10], start[11]])),
             comments_signature: b"OpusTags",
-        });
-    }
-    start.starts_with(b"\x01vorbis").then(|| Codec {
-        channels: start[11],
-        rate_hz: rate(12),
-        samples_before: 0,
-        comments_signature: b"\x03vorbis",
+            comments_skip: 0,
+        }
+    } else if start.starts_with(b"\x01vorbis") {
+        let sound = sound(number(&start, 12), u32::from(start[11]));
+        Codec { sound, samples_before: 0, comments_signature: b"\x03vorbis", comments_skip: 0 }
+    } else if start.starts_with(b"\x7fFLAC") && &start[9..13] == b"fLaC" {
+        // Each block is a packet with the header that it has in a file of its own; comments come first.
+        packets.read_exact(&mut start[19..51])?;
+        let sound = flac::stream_info(std::array::from_fn(|n| start[17 + n]));
+        let md5 = flac::checksum(std::array::from_fn(|n| start[35 + n]));
+        let sound = Sound { md5, ..sound };
+        Codec { sound, samples_before: 0, comments_signature: b"", comments_skip: 4 }
+    } else if start.starts_with(b"Speex   ") {
+        packets.read_exact(&mut start[19..])?;
+        let sound = sound(number(&start, 36), number(&start, 48));
+        Codec { sound, samples_before: 0, comments_signature: b"", comments_skip: 0 }
+    } else {
+        return Err(invalid("it holds none of Vorbis, Opus, FLAC and Speex"));
     })
 }
 

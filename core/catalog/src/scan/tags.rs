@@ -1,7 +1,7 @@
 //! What a file says about itself: which container it is by its content, its sound, its words, its picture.
 //!
 //! Every container is read here through one [`Window`], by parsers that hold no more than the words they keep; only
-//! the frames of MPEG audio and the atoms of MP4 are left to `lofty`, which is shown neither tags that it would
+//! the frames of MPEG audio, the blocks of WavPack and the atoms of MP4 are left to `lofty`, which is shown neither tags that it would
 //! unpack nor pictures that it would hold, and stopped when it takes more than its share.
 
 use std::io;
@@ -22,7 +22,7 @@ use super::picture::Pictures;
 use super::sound::Sound;
 use super::window::{Bytes, Plan, View, Window};
 use super::words::{Words, clean};
-use super::{flac, id3, iff, matroska, mp4, ogg};
+use super::{adts, ape, flac, id3, iff, matroska, mp4, ogg};
 
 /// The share that a foreign parser may take: what it holds of a file, it holds about twice.
 const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
@@ -31,9 +31,9 @@ const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
 const VARIOUS: &str = "Various Artists";
 
 /// Extensions of files that a scan opens, in lower case.
-const EXTENSIONS: [&str; 16] = [
-    "mp3", "flac", "ogg", "oga", "opus", "m4a", "m4b", "wav", "aif", "aiff", "weba", "mp4", "m4v", "mov",
-    "webm", "mkv",
+const EXTENSIONS: [&str; 20] = [
+    "mp3", "mp2", "flac", "ogg", "oga", "opus", "spx", "m4a", "m4b", "aac", "wav", "wv", "aif", "aiff",
+    "weba", "mp4", "m4v", "mov", "webm", "mkv",
 ];
 
 /// Whether a scan opens files of that name.
@@ -46,6 +46,8 @@ pub(super) fn is_media_name(path: &RelPath) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Container {
     Mpeg,
+    Adts,
+    WavPack,
     Flac,
     Ogg,
     Mp4,
@@ -68,6 +70,8 @@ impl Container {
                 Container::Mp4
             }
             [0x1a, 0x45, 0xdf, 0xa3, ..] => Container::Matroska,
+            [b'w', b'v', b'p', b'k', ..] => Container::WavPack,
+            _ if adts::is_frame(start) => Container::Adts,
             _ => Container::Mpeg,
         }
     }
@@ -121,12 +125,14 @@ pub(super) fn read_words<B: Bytes>(
     let count = window.read_at(&mut start, base)?;
     let (sound, content_type) = match Container::of(&start[..count]) {
         Container::Flac => (flac::read(window, base, words, &mut pictures)?, "audio/flac"),
-        Container::Mpeg => (mpeg(window, base, words)?, "audio/mpeg"),
+        Container::Mpeg => (mpeg(window, base, words, &mut pictures)?, "audio/mpeg"),
+        Container::Adts => (adts::read(window, base)?, "audio/aac"),
         // These know no tag in front of them.
         _ if base > 0 => {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an ID3 tag is all that it begins with"));
         }
         Container::Ogg => (ogg::read(window, words)?, "audio/ogg"),
+        Container::WavPack => (wavpack(window, words, &mut pictures)?, "audio/x-wavpack"),
         Container::Wav => (iff::read(window, iff::Order::Little, words, &mut pictures)?, "audio/wav"),
         Container::Aiff => (iff::read(window, iff::Order::Big, words, &mut pictures)?, "audio/aiff"),
         Container::Mp4 => mp4(window, words, &mut pictures)?,
@@ -156,17 +162,47 @@ fn leading_tags<B: Bytes>(
     Ok(base)
 }
 
-/// MPEG audio: the sound by `lofty`, without any tag; the words of ID3v1, where no other tag has them.
-fn mpeg<B: Bytes>(window: &mut Window<B>, base: u64, words: &mut Words) -> io::Result<Sound> {
+/// MPEG audio: the sound by `lofty`, without any tag; the words of APE and of ID3v1, where no other tag has them.
+fn mpeg<B: Bytes>(
+    window: &mut Window<B>,
+    base: u64,
+    words: &mut Words,
+    pictures: &mut Pictures,
+) -> io::Result<Sound> {
     let mut plan = Plan::default();
     if base > 0 {
         plan.cuts.push(0..base.min(window.length()));
     }
+    plan.patches.extend(ape::hidden_if_broken(window)?);
     let sound = foreign(window, &plan, FileType::Mpeg, None)?;
     if sound.duration_ms == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "no MPEG frame follows another in it"));
     }
+    trailing_tags(window, words, pictures)?;
+    Ok(sound)
+}
+
+/// The tags that a file ends with: what nobody said before them counts.
+fn trailing_tags<B: Bytes>(
+    window: &mut Window<B>,
+    words: &mut Words,
+    pictures: &mut Pictures,
+) -> io::Result<()> {
+    let more = ape::read(window, words, pictures)?;
+    words.fill_from(more);
     words.fill_from(id3::read_version_1(window)?);
+    Ok(())
+}
+
+/// WavPack: the sound by `lofty`, without any tag.
+fn wavpack<B: Bytes>(
+    window: &mut Window<B>,
+    words: &mut Words,
+    pictures: &mut Pictures,
+) -> io::Result<Sound> {
+    let patches = ape::hidden_if_broken(window)?.into_iter().collect();
+    let sound = foreign(window, &Plan { patches, ..Plan::default() }, FileType::WavPack, None)?;
+    trailing_tags(window, words, pictures)?;
     Ok(sound)
 }
 

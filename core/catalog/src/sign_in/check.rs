@@ -10,6 +10,7 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 
 use super::failures::Tried;
+use super::password::{Compared, Stored};
 use super::{How, Identity, KEY_PREFIX, Opened, Parts, Refusal, SignIn, digest, now};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
@@ -43,19 +44,23 @@ impl SignIn {
         } else {
             // Asked for nobody too: an unknown name costs the same reads and the same hash as a wrong password.
             let stored = match catalog.password_hash(id).await {
-                Ok(hash) => Some(hash),
-                Err(e) if e.kind() == ErrorKind::NotFound => None,
+                Ok(hash) => Stored::of(Some(hash)),
+                Err(e) if e.kind() == ErrorKind::NotFound => Stored::of(None),
                 Err(e) => return Err(e.into()),
             };
-            let permit = passwords.permit().await?;
+            let permit = passwords.permit(stored.memory_bytes()).await?;
             // Others with the same secret, or with wrong ones, may have been first in the queue.
             if let Some(identity) = remembered.get(&print) {
                 return Ok(identity);
             }
             failures.admit(from, Tried::Name(name))?;
-            if !passwords.verify(permit, secret, stored).await? {
-                failures.count(from, Tried::Name(name));
-                return Err(Refusal::Wrong);
+            match passwords.compare(permit, secret, stored).await? {
+                Compared::Right => {}
+                Compared::Outdated(hash) => self.renew_hash(id, secret, &hash).await,
+                Compared::Wrong => {
+                    failures.count(from, Tried::Name(name));
+                    return Err(Refusal::Wrong);
+                }
             }
             How::Password
         };
@@ -63,6 +68,19 @@ impl SignIn {
         let identity = Identity { user: Arc::new(user), how };
         remembered.keep(print, ticket, identity.clone());
         Ok(identity)
+    }
+
+    /// Makes the hash anew of a password that was right. Nobody is kept out where that fails, by a full disk or for want of
+    /// memory: the hash that is there stays as good as it was.
+    async fn renew_hash(&self, user: UserId, secret: &str, checked: &str) {
+        let Parts { catalog, passwords, .. } = &*self.0;
+        let renewed = async {
+            let hash = passwords.hash(secret).await?;
+            catalog.renew_password_hash(user, checked, &hash).await
+        };
+        if let Err(error) = renewed.await {
+            tracing::warn!(%user, %error, "a password's hash could not be made anew");
+        }
     }
 
     pub(super) async fn check_token(

@@ -5,7 +5,8 @@
 //! each under a permit for its memory; a secret that was changed, by any process, is refused within a second.
 //!
 //! **Flow.** A secret that is `remembered` costs one keyed hash. Otherwise `failures` says whether this address may try at
-//! all, the catalog gives what is stored, and `sealed` app passwords, then argon2id in `password`, decide.
+//! all, the catalog gives what is stored, and `sealed` app passwords, then argon2id in `password`, decide. A hash that was
+//! made by other parameters than those of now is made anew when its password was right.
 //!
 //! **Not here.** Cookies, headers, query strings: faces take the secrets out of them. Nothing here is logged but
 //! addresses and outcomes.
@@ -304,6 +305,13 @@ impl SignIn {
     /// a credential back wants it to end now.
     pub fn forget_user(&self, user: UserId) {
         self.0.remembered.forget_user(user);
+    }
+
+    /// A number that is another one whenever what was found out about this user may be wrong by now: he changed or lost a
+    /// credential, or nothing is trusted. Whoever took it before he checked a proof, and finds the same, need not check it
+    /// again, unless the proof ends by itself. It costs no statement.
+    pub fn age_of(&self, user: UserId) -> u64 {
+        self.0.remembered.age_of(user)
     }
 
     /// Asks the database twice a second which users changed or lost a credential, whichever process did it, and forgets

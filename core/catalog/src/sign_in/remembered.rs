@@ -44,9 +44,13 @@ impl Ages {
         self.users.clear();
     }
 
+    /// From which age on the credentials of this user count.
+    fn of(&self, user: UserId) -> u64 {
+        self.users.get(&user).copied().unwrap_or(0).max(self.all)
+    }
+
     fn counts(&self, ticket: Ticket, user: UserId) -> bool {
-        let own = self.users.get(&user).copied().unwrap_or(0);
-        ticket.0 >= own.max(self.all)
+        ticket.0 >= self.of(user)
     }
 }
 
@@ -108,6 +112,11 @@ impl Remembered {
         }
         let now = ages.next();
         ages.users.insert(user, now);
+    }
+
+    /// From which age on the credentials of this user count.
+    pub(super) fn age_of(&self, user: UserId) -> u64 {
+        self.read().of(user)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Ages> {

@@ -4,7 +4,10 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Instant;
 
-use budget::limits::{LINK_MS, MIB, SIGN_IN_FAILURES_MAX};
+use argon2::PasswordHasher as _;
+use budget::limits::{KIB, LINK_MS, MIB, PASSWORD_HASH_BYTES, PASSWORD_HASH_BYTES_MAX, SIGN_IN_FAILURES_MAX};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 use super::*;
@@ -226,10 +229,71 @@ async fn passwords_have_a_length_and_a_permit() {
     for guess in many.collect::<Vec<_>>() {
         assert!(matches!(guess.await.unwrap(), Err(Refusal::Wrong)));
     }
-    let pool = budget.figures().into_iter().find(|figures| figures.pool == budget::Pool::Passwords).unwrap();
-    let ceiling = budget::limits::PASSWORD_HASH_BYTES * budget::limits::PASSWORD_HASHES_MAX as u64;
+    let pool = budget.figures()[budget::Pool::Passwords as usize];
+    let ceiling = PASSWORD_HASH_BYTES * budget::limits::PASSWORD_HASHES_MAX as u64;
     assert!(pool.peak_bytes > 0 && pool.peak_bytes <= ceiling, "at most two at once: {pool:?}");
     assert_eq!(pool.used_bytes, 0);
+}
+
+/// A hash with the parameters of before.
+fn hash_of_before(password: &str) -> String {
+    let params = argon2::Params::new((PASSWORD_HASH_BYTES_MAX / KIB) as u32, 2, 1, None).unwrap();
+    let hash = argon2::Argon2::from(params).hash_password_with_salt(password.as_bytes(), b"a salt of before");
+    let text = hash.unwrap().to_string();
+    assert!(text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_hash_of_before_opens_under_its_own_permit_and_only_the_right_password_makes_it_anew() {
+    let door = Door::new().await;
+    let before = hash_of_before(PASSWORD);
+    door.catalog.set_password_hash(door.ann.id, &before).await.unwrap();
+    let session = door.sign_in.open_session(door.ann.id, "a browser").await.unwrap();
+    // Each of them at the smallest limit, and with all of its memory at rest.
+    let check = async |name: &str, secret: &str, is_right: bool, peak_bytes: u64| {
+        let budget = Budget::new(budget::limits::MEMORY_LIMIT_BYTES_MIN).unwrap();
+        let catalog = Arc::clone(&door.catalog);
+        let sign_in = SignIn::new(catalog, &Secret::from_bytes([7; 32]), budget.clone());
+        let opened = sign_in.password(name, secret, HOME).await;
+        let expected = if is_right {
+            matches!(&opened, Ok(identity) if identity.how == How::Password)
+        } else {
+            matches!(opened, Err(Refusal::Wrong))
+        };
+        assert!(expected, "{name} by {secret}: {opened:?}");
+        let pool = budget.figures()[budget::Pool::Passwords as usize];
+        assert_eq!((pool.peak_bytes, pool.used_bytes), (peak_bytes, 0), "{name} by {secret}");
+        door.catalog.password_hash(door.ann.id).await.unwrap()
+    };
+    assert_eq!(check("Ann", "wrong horse", false, PASSWORD_HASH_BYTES_MAX).await, before);
+    assert_eq!(check("nobody", PASSWORD, false, PASSWORD_HASH_BYTES).await, before);
+    let renewed = check("Ann", PASSWORD, true, PASSWORD_HASH_BYTES_MAX).await;
+    assert!(renewed.starts_with("$argon2id$v=19$m=7168,t=5,p=1$"), "{renewed}");
+    assert_eq!(check("Ann", "wrong horse", false, PASSWORD_HASH_BYTES).await, renewed);
+    assert_eq!(check("Ann", PASSWORD, true, PASSWORD_HASH_BYTES).await, renewed, "once is enough");
+    assert_eq!(door.sign_in.session(&session, HOME).await.unwrap().how, How::Session, "sessions go on");
+}
+
+#[tokio::test]
+async fn nobody_is_kept_out_where_a_hash_cannot_be_made_anew() {
+    let door = Door::new().await;
+    let check = async |password: &str| {
+        let before = hash_of_before(password);
+        door.catalog.set_password_hash(door.ann.id, &before).await.unwrap();
+        assert_eq!(door.password("Ann", password).await.unwrap(), How::Password, "{password}");
+        assert_eq!(door.catalog.password_hash(door.ann.id).await.unwrap(), before, "{password}");
+    };
+    // Shorter than passwords may be now.
+    check("horse").await;
+    let file = SqliteConnectOptions::new().filename(door.folder.path().join("door.db"));
+    let mut other = file.connect().await.unwrap();
+    let broken =
+        "CREATE TRIGGER broken BEFORE UPDATE OF password_hash ON users WHEN old.password_hash <> 'set'
+        BEGIN SELECT RAISE(ABORT, 'the disk is broken'); END";
+    door.catalog.set_password_hash(door.ann.id, "set").await.unwrap();
+    sqlx::raw_sql(broken).execute(&mut other).await.unwrap();
+    check(PASSWORD).await;
 }
 
 /// Asks until the password is refused, and says how long that took.
@@ -310,7 +374,17 @@ async fn the_memory_of_who_was_forgotten_is_bounded() {
     let identity = Identity { user: Arc::new(door.ann.clone()), how: How::Password };
     let print = remembered.fingerprint("password", &["a"]);
     let ticket = remembered.ticket();
+    let mut before = door.sign_in.age_of(door.ann.id);
+    let mut is_another = || {
+        let now = door.sign_in.age_of(door.ann.id);
+        std::mem::replace(&mut before, now) != now
+    };
+    remembered.forget_user(UserId(999));
+    assert!(!is_another(), "what happens to others is nothing to her");
     remembered.forget_user(door.ann.id);
+    assert!(is_another());
+    remembered.forget();
+    assert!(is_another());
     for user in 0..2 * budget::limits::CREDENTIALS_REMEMBERED_MAX as i64 {
         remembered.forget_user(UserId(1_000 + user));
     }

@@ -4,7 +4,7 @@ use budget::limits::{DISC_TITLES_MAX, PAGE_ROWS_MAX};
 
 use super::places::{List, Place, Statements};
 use super::rows::{self, AlbumRow};
-use super::sql::{album_rows, album_seen, has_cover, play_state, private_seen, seen, track_seen};
+use super::sql::{album_rows, album_seen, has_cover, part_seen, play_state, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::fold;
 use crate::model::{Album, AlbumId, AlbumOrder, ArtistId, DiscTitle};
@@ -96,16 +96,8 @@ pub(super) const RECENT: &str = annotated!("annotations_played", "played", " IS 
 
 pub(super) const OF_ARTIST: &str = album_rows!(
     "SELECT al.id FROM albums al
-     WHERE al.id IN (
-        SELECT al.id FROM albums al WHERE al.artist_id = ?4 AND ",
-    album_seen!(),
-    "
-        UNION SELECT t.album_id FROM tracks t INDEXED BY tracks_by_artist WHERE t.artist_id = ?4 AND ",
-    track_seen!(),
-    "
-        UNION SELECT t.album_id FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-            WHERE c.artist_id = ?4 AND ",
-    track_seen!(),
+     WHERE al.id IN (SELECT n.album_id FROM artist_totals n WHERE n.artist_id = ?4 AND ",
+    part_seen!(),
     ")
      ORDER BY al.year, al.sort_name, al.id LIMIT ?5 OFFSET ?6"
 );
@@ -208,6 +200,10 @@ impl Sqlite {
     ) -> Result<Vec<Album>> {
         let query = scope.query(OF_ARTIST).bind(id.0).bind(limit(rows_max)).bind(offset(skip));
         self.readers.page::<AlbumRow, _>(query).await
+    }
+
+    pub(super) async fn albums_by_guess(&self, ids_max: usize) -> Result<Vec<AlbumId>> {
+        Ok(self.guessed(LAST_ID, ids_max).await?.into_iter().map(AlbumId).collect())
     }
 
     pub(super) async fn albums_at_random(&self, scope: &Scope, ids_max: usize) -> Result<Vec<AlbumId>> {

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use super::scrobbles::put_in_line;
-use super::sql::{album_seen, artist_seen, private_seen, seen, track_seen};
+use super::sql::{album_seen, artist_seen, part_seen, private_seen, seen, track_seen};
 use super::{Result, Scope, Sqlite};
 use crate::access::Viewer;
 use crate::database::Annotations;

@@ -1,9 +1,7 @@
 //! Lists of artists and of genres.
 
 use super::rows::{ArtistRow, GenreRow};
-use super::sql::{
-    album_seen, artist_parts, artist_rows, artist_seen, play_state, private_seen, seen, track_seen,
-};
+use super::sql::{album_artist_seen, artist_rows, artist_seen, part_seen, play_state, private_seen, seen};
 use super::{Result, Scope, Sqlite, limit, offset};
 use crate::database::Page;
 use crate::model::{Artist, ArtistId, Genre};
@@ -11,15 +9,10 @@ use crate::weight::is_cut;
 
 const ONE: &str = artist_rows!("SELECT ar.id FROM artists ar WHERE ar.id = ?4 AND ", artist_seen!());
 pub(super) const BY_NAME: &str = artist_rows!(
-    ["NULL"]
     "SELECT ar.id FROM artists ar INDEXED BY artists_by_name
-     WHERE (ar.sort_name, ar.id) > (?4, ?5)
-        AND (EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
-    album_seen!(),
-    ") OR EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-            WHERE c.artist_id = ar.id AND c.role = 2 AND ",
-    track_seen!(),
-    "))
+     WHERE (ar.sort_name, ar.id) > (?4, ?5) AND ",
+    album_artist_seen!(),
+    "
      ORDER BY ar.sort_name, ar.id LIMIT ?6"
 );
 pub(super) const WITH_STAR: &str = artist_rows!(

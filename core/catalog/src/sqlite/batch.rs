@@ -7,16 +7,19 @@ use sqlx::FromRow;
 use store::{FolderId, RelPath};
 
 use super::credits::AlbumKey;
+use super::heirs::{Heirs, Home};
 use super::library::TICK;
 use super::playing::Write;
+use super::spellings::Spellings;
 use super::{Result, json_ids, now, totals};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
 use crate::model::{UPLOADS, UnixMs};
 use crate::scan::{Found, Tags};
 
-const OLD_ALBUMS: &str = "SELECT DISTINCT album_id FROM tracks
-    WHERE library_id = ?1 AND path IN (SELECT value FROM json_each(?2))";
+const HOMES: &str = "SELECT t.path, t.album_id, t.artist_id, al.artist_id AS album_artist_id
+    FROM json_each(?2) j CROSS JOIN tracks t ON t.library_id = ?1 AND t.path = j.value
+    CROSS JOIN albums al ON al.id = t.album_id";
 pub(super) const RENAMED: &str = "SELECT path, artist_set, album_set FROM tracks INDEXED BY tracks_renamed
     WHERE library_id = ?1 AND path IN (SELECT value FROM json_each(?2))
         AND (artist_set IS NOT NULL OR album_set IS NOT NULL)";
@@ -72,6 +75,14 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 #[derive(FromRow)]
+struct HomeRow {
+    path: String,
+    album_id: i64,
+    artist_id: i64,
+    album_artist_id: i64,
+}
+
+#[derive(FromRow)]
 struct RenamedRow {
     path: String,
     artist_set: Option<String>,
@@ -114,11 +125,15 @@ pub(super) struct Batch<'t> {
     pub(super) now: UnixMs,
     pub(super) artists: HashMap<String, i64>,
     pub(super) albums: HashMap<AlbumKey, i64>,
+    pub(super) spellings: Spellings,
     genres: HashMap<String, i64>,
     /// By path.
     renamed: HashMap<String, Names>,
+    /// Whose the tracks were before, by path.
+    homes: HashMap<String, Home>,
+    heirs: Heirs,
     touched: BTreeSet<i64>,
-    tracks: Vec<i64>,
+    pub(super) tracks: Vec<i64>,
     track_genres: Vec<[i64; 2]>,
     /// Artist, role, track.
     credits: Vec<[i64; 3]>,
@@ -132,8 +147,11 @@ impl<'t> Batch<'t> {
             now: now(),
             artists: HashMap::new(),
             albums: HashMap::new(),
+            spellings: Spellings::default(),
             genres: HashMap::new(),
             renamed: HashMap::new(),
+            homes: HashMap::new(),
+            heirs: Heirs::default(),
             touched: BTreeSet::new(),
             tracks: Vec::new(),
             track_genres: Vec::new(),
@@ -152,9 +170,15 @@ impl<'t> Batch<'t> {
         let paths = serde_json::to_string(&paths).map_err(|e| {
             Error::new(ErrorKind::Unavailable, "paths could not be written as JSON").because(e)
         })?;
-        let old: Vec<i64> =
-            sqlx::query_scalar(OLD_ALBUMS).bind(self.folder).bind(&paths).fetch_all(&mut **self.tx).await?;
-        self.touched.extend(old);
+        let homes: Vec<HomeRow> =
+            sqlx::query_as(HOMES).bind(self.folder).bind(&paths).fetch_all(&mut **self.tx).await?;
+        self.touched.extend(homes.iter().map(|row| row.album_id));
+        let home = |row: &HomeRow| Home {
+            album: row.album_id,
+            artist: row.artist_id,
+            album_artist: row.album_artist_id,
+        };
+        self.homes = homes.iter().map(|row| (row.path.clone(), home(row))).collect();
         let renamed: Vec<RenamedRow> =
             sqlx::query_as(RENAMED).bind(self.folder).bind(&paths).fetch_all(&mut **self.tx).await?;
         let names = |row: RenamedRow| (row.path, Names { artist: row.artist_set, album: row.album_set });
@@ -177,11 +201,12 @@ impl<'t> Batch<'t> {
         Ok(id)
     }
 
-    /// Adds or replaces one track of a folder; gives its id.
-    pub(super) async fn add(&mut self, found: &Found) -> Result<i64> {
+    /// Adds or replaces one track of a folder.
+    pub(super) async fn add(&mut self, found: &Found) -> Result<()> {
         let names = self.renamed.remove(found.path.as_str()).unwrap_or_default();
         let tags = names.over(&found.tags);
-        self.track(found, &tags, &folder_of(&found.path)).await
+        self.track(found, &tags, &folder_of(&found.path)).await?;
+        Ok(())
     }
 
     /// Adds or replaces a track that comes from `place`, with these tags instead of the file's; gives its id.
@@ -193,6 +218,9 @@ impl<'t> Batch<'t> {
         // What was sent is in nobody's way: its release is not what makes it part of an album.
         let release = details.release.musicbrainz.as_deref().filter(|_| self.folder != UPLOADS.0);
         let album = self.album(&credits.album_artist, &tags.album, place, release).await?;
+        if let Some(old) = self.homes.remove(path.as_str()) {
+            self.heirs.note(old, Home { album, artist, album_artist: credits.album_artist.id.0 });
+        }
         let cover = tags.cover.as_ref();
         let id = sqlx::query_scalar(RECORD)
             .bind(self.folder)
@@ -239,8 +267,9 @@ impl<'t> Batch<'t> {
         Ok(id)
     }
 
-    /// Writes what follows from the tracks; the transaction is still to be committed.
-    pub(super) async fn finish(self) -> Result<()> {
+    /// Writes what follows from the tracks, and gives their ids, in the order in which they came; the transaction is still to
+    /// be committed.
+    pub(super) async fn finish(mut self) -> Result<Vec<i64>> {
         let unwritable =
             |e| Error::new(ErrorKind::Unavailable, "numbers could not be written as JSON").because(e);
         let pairs = serde_json::to_string(&self.track_genres).map_err(unwritable)?;
@@ -251,9 +280,12 @@ impl<'t> Batch<'t> {
         sqlx::query(ADD_TRACK_GENRES).bind(pairs).execute(&mut **tx).await?;
         sqlx::query(FORGET_CREDITS).bind(json_ids(&self.tracks)).execute(&mut **tx).await?;
         sqlx::query(ADD_CREDITS).bind(credits).execute(&mut **tx).await?;
+        self.spellings.name_albums(tx, &self.tracks).await?;
         totals::index_words(tx, &self.tracks).await?;
         totals::refresh(tx, &self.touched.into_iter().collect::<Vec<_>>()).await?;
+        self.spellings.name_artists(tx, &self.tracks).await?;
+        self.heirs.inherit(tx).await?;
         sqlx::query(TICK).bind(now()).execute(&mut **tx).await?;
-        Ok(())
+        Ok(self.tracks)
     }
 }

@@ -7,6 +7,7 @@ use super::batch::{Batch, folder_of};
 use super::library::TICK;
 use super::playing::Write;
 use super::rows::{self, TrackRow};
+use super::spellings::Spellings;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
 use super::uploads::{OWN, PICTURE, place_of};
 use super::{Result, Scope, Sqlite, blobs, now, totals};
@@ -137,11 +138,14 @@ struct Names {
     artist: String,
     artist_id: i64,
     album_id: i64,
+    spellings: Spellings,
 }
 
 /// Finds or makes the artist and the album of the new names. Where the album's artist was the track's, it stays so.
 async fn names_after(tx: &mut Write, target: &Target, change: &TrackChange) -> Result<Names> {
-    let old = Names { artist: target.artist.clone(), artist_id: target.artist_id, album_id: target.album_id };
+    let spellings = Spellings::default();
+    let artist = target.artist.clone();
+    let old = Names { artist, artist_id: target.artist_id, album_id: target.album_id, spellings };
     if change.artist.is_none() && change.album.is_none() {
         return Ok(old);
     }
@@ -153,7 +157,7 @@ async fn names_after(tx: &mut Write, target: &Target, change: &TrackChange) -> R
     let artist_id = batch.artist(&Person::named(artist)).await?;
     let album_artist = batch.credit(&Person::named(album_artist)).await?;
     let album_id = batch.album(&album_artist, album, &target.place()?, None).await?;
-    Ok(Names { artist: artist.clone(), artist_id, album_id })
+    Ok(Names { artist: artist.clone(), artist_id, album_id, spellings: batch.spellings })
 }
 
 impl Sqlite {
@@ -169,7 +173,7 @@ impl Sqlite {
         let mut tx = self.write().await?;
         let target = target(&mut tx, scope, id).await?;
         let image = image_after(&mut tx, scope, &target, change.image).await?;
-        let names = names_after(&mut tx, &target, change).await?;
+        let mut names = names_after(&mut tx, &target, change).await?;
         let private = target.private_after(change.visibility)?;
         let hides = change.visibility == Some(Visibility::Private);
         let owner = target.owner.or_else(|| hides.then_some(scope.user));
@@ -199,7 +203,9 @@ impl Sqlite {
         }
         let mut albums = vec![target.album_id, names.album_id];
         albums.dedup();
+        names.spellings.name_albums(&mut tx, &[id.0]).await?;
         totals::refresh(&mut tx, &albums).await?;
+        names.spellings.name_artists(&mut tx, &[id.0]).await?;
         totals::index_words(&mut tx, &[id.0]).await?;
         sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
         let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&mut *tx).await?;

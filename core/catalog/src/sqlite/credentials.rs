@@ -7,6 +7,7 @@ use budget::limits::{
 };
 
 use super::columns::row;
+use super::playing::Write;
 use super::readers::Query;
 use super::rows::CredentialTableRow;
 use super::{Result, Sqlite, limit, now};
@@ -16,6 +17,7 @@ use crate::model::{AppPasswordId, CredentialRow, KeyId, SessionId, SessionRow, U
 
 const HASH: &str = "SELECT password_hash FROM users WHERE id = ?1";
 const SET_HASH: &str = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
+const RENEW_HASH: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
 const END_SESSIONS: &str = "DELETE FROM sessions WHERE user_id = ?1";
 
 const KEYS: &str = "SELECT id, label, created, used FROM api_keys WHERE user_id = ?1 ORDER BY id";
@@ -134,6 +136,16 @@ impl Sqlite {
     }
 }
 
+/// Replaces a user's login password and ends his sessions.
+pub(super) async fn set_password(tx: &mut Write, id: UserId, hash: &str) -> Result<()> {
+    let changed = sqlx::query(SET_HASH).bind(id.0).bind(hash).execute(&mut **tx).await?;
+    if changed.rows_affected() == 0 {
+        return Err(Error::not_found("user"));
+    }
+    sqlx::query(END_SESSIONS).bind(id.0).execute(&mut **tx).await?;
+    Ok(())
+}
+
 #[async_trait]
 impl Credentials for Sqlite {
     async fn password_hash(&self, id: UserId) -> Result<String> {
@@ -143,12 +155,13 @@ impl Credentials for Sqlite {
 
     async fn set_password_hash(&self, id: UserId, hash: &str) -> Result<()> {
         let mut tx = self.write().await?;
-        let changed = sqlx::query(SET_HASH).bind(id.0).bind(hash).execute(&mut *tx).await?;
-        if changed.rows_affected() == 0 {
-            return Err(Error::not_found("user"));
-        }
-        sqlx::query(END_SESSIONS).bind(id.0).execute(&mut *tx).await?;
+        set_password(&mut tx, id, hash).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    async fn renew_password_hash(&self, id: UserId, checked: &str, hash: &str) -> Result<()> {
+        sqlx::query(RENEW_HASH).bind(id.0).bind(checked).bind(hash).execute(&self.writer).await?;
         Ok(())
     }
 

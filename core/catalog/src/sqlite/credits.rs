@@ -2,8 +2,10 @@
 
 use sqlx::FromRow;
 
-use super::Result;
 use super::batch::Batch;
+use super::spellings::{AlbumName, ArtistName};
+use super::sql::with_end;
+use super::{Result, totals};
 use crate::fold;
 use crate::model::{ArtistId, Contributor, Credit, Encoded, Part, Release, TrackDetails};
 use crate::scan::{Person, Tags};
@@ -11,16 +13,16 @@ use crate::scan::{Person, Tags};
 const FIND_ARTIST: &str = "SELECT id, name, sort_name, musicbrainz FROM artists WHERE key = ?1";
 const ADD_ARTIST: &str =
     "INSERT INTO artists (name, key, sort_name, musicbrainz) VALUES (?1, ?2, ?3, ?4) RETURNING id";
-const INDEX_ARTIST: &str = "INSERT INTO artist_words (rowid, name) VALUES (?1, ?2)";
+const INDEX_ARTIST: &str =
+    concat!("INSERT INTO artist_words (rowid, name) VALUES (?1, ", with_end!("?2"), ")");
 const COMPLETE_ARTIST: &str =
     "UPDATE artists SET sort_name = ?2, musicbrainz = ifnull(musicbrainz, ?3) WHERE id = ?1";
-const FIND_RELEASE: &str = "SELECT id FROM albums WHERE release = ?1";
-const FIND_ALBUM: &str = "SELECT id, release FROM albums WHERE artist_id = ?1 AND key = ?2";
+const FIND_RELEASE: &str = "SELECT id, artist_id, name, release FROM albums WHERE release = ?1";
+const FIND_ALBUM: &str = "SELECT id, artist_id, name, release FROM albums WHERE artist_id = ?1 AND key = ?2";
 const NAME_RELEASE: &str = "UPDATE albums SET release = ?2 WHERE id = ?1";
 const ADD_ALBUM: &str =
     "INSERT INTO albums (artist_id, name, key, sort_name, created, release) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     RETURNING id";
-const INDEX_ALBUM: &str = "INSERT INTO album_words (rowid, name, artist) VALUES (?1, ?2, ?3)";
 
 /// The artist of files that name none, folded; the scan writes this name.
 const NOBODY: &str = "[unknown artist]";
@@ -58,20 +60,35 @@ struct KnownArtist {
     musicbrainz: Option<String>,
 }
 
+#[derive(FromRow)]
+struct KnownAlbum {
+    id: i64,
+    artist_id: i64,
+    name: String,
+    release: Option<String>,
+}
+
 impl Batch<'_> {
-    /// Finds or makes the artist of that name; what his row lacks is taken from the tags.
+    /// Finds or makes the artist of that name, and takes note of how he is called.
     pub(super) async fn artist(&mut self, person: &Person) -> Result<i64> {
         let key = fold::key(&person.name);
-        if let Some(id) = self.artists.get(&key) {
-            return Ok(*id);
-        }
+        let id = match self.artists.get(&key) {
+            Some(id) => *id,
+            None => self.known_artist(person, key).await?,
+        };
+        let (sort_name, musicbrainz) = (person.sort_name.as_deref(), person.musicbrainz.as_deref());
+        self.spellings.say_artist(id, self.tracks.len(), &person.name, sort_name, musicbrainz);
+        Ok(id)
+    }
+
+    /// Finds or makes the artist of that key; what his row lacks is taken from the tags.
+    async fn known_artist(&mut self, person: &Person, key: String) -> Result<i64> {
         let plain_sort = fold::sort_name(&person.name);
         let sort = person.sort_name.as_deref().map_or_else(|| plain_sort.clone(), fold::sort_name);
         let known: Option<KnownArtist> =
             sqlx::query_as(FIND_ARTIST).bind(&key).fetch_optional(&mut **self.tx).await?;
-        let id = match known {
+        let (id, name) = match known {
             Some(known) => {
-                // Where files disagree, the first stays.
                 let is_plain = known.sort_name == fold::sort_name(&known.name);
                 let sort = if is_plain && person.sort_name.is_some() { &sort } else { &known.sort_name };
                 let has_more = known.musicbrainz.is_none() && person.musicbrainz.is_some();
@@ -79,16 +96,20 @@ impl Batch<'_> {
                     let query = sqlx::query(COMPLETE_ARTIST).bind(known.id).bind(sort);
                     query.bind(&person.musicbrainz).execute(&mut **self.tx).await?;
                 }
-                known.id
+                let (sort_name, name) = (sort.clone(), known.name);
+                let musicbrainz = known.musicbrainz.or_else(|| person.musicbrainz.clone());
+                (known.id, ArtistName { name, sort_name, musicbrainz })
             }
             None => {
-                let added = sqlx::query_scalar(ADD_ARTIST).bind(&person.name).bind(&key).bind(sort);
+                let added = sqlx::query_scalar(ADD_ARTIST).bind(&person.name).bind(&key).bind(&sort);
                 let id = added.bind(&person.musicbrainz).fetch_one(&mut **self.tx).await?;
                 sqlx::query(INDEX_ARTIST).bind(id).bind(&person.name).execute(&mut **self.tx).await?;
-                id
+                let (name, musicbrainz) = (person.name.clone(), person.musicbrainz.clone());
+                (id, ArtistName { name, sort_name: sort, musicbrainz })
             }
         };
         self.artists.insert(key, id);
+        self.spellings.know_artist(id, name);
         Ok(id)
     }
 
@@ -149,21 +170,27 @@ impl Batch<'_> {
         release: Option<&str>,
     ) -> Result<i64> {
         let key = (artist.id.0, album_key(&artist.name, album, place), release.map(str::to_owned));
-        if let Some(id) = self.albums.get(&key) {
-            return Ok(*id);
-        }
-        let id = match self.known_album(&key).await? {
-            Ok(id) => id,
-            Err(key) => {
-                let added = sqlx::query_scalar(ADD_ALBUM).bind(artist.id.0).bind(album).bind(key);
-                let added = added.bind(fold::sort_name(album)).bind(self.now).bind(release);
+        let id = match self.albums.get(&key) {
+            Some(id) => *id,
+            None => self.known_or_new_album(artist, album, &key).await?,
+        };
+        self.spellings.say_album(id, self.tracks.len(), artist.id.0, album, &key.1);
+        self.albums.insert(key, id);
+        Ok(id)
+    }
+
+    async fn known_or_new_album(&mut self, artist: &Credit, album: &str, key: &AlbumKey) -> Result<i64> {
+        let (id, artist_id, name) = match self.known_album(key).await? {
+            Ok(known) => (known.id, known.artist_id, known.name),
+            Err(key_of_row) => {
+                let added = sqlx::query_scalar(ADD_ALBUM).bind(artist.id.0).bind(album).bind(key_of_row);
+                let added = added.bind(fold::sort_name(album)).bind(self.now).bind(&key.2);
                 let id = added.fetch_one(&mut **self.tx).await?;
-                let words = sqlx::query(INDEX_ALBUM).bind(id).bind(album).bind(&artist.name);
-                words.execute(&mut **self.tx).await?;
-                id
+                totals::index_album(self.tx, id).await?;
+                (id, artist.id.0, album.to_owned())
             }
         };
-        self.albums.insert(key, id);
+        self.spellings.know_album(id, AlbumName { artist: artist_id, name, key: key.1.clone() });
         Ok(id)
     }
 
@@ -171,24 +198,24 @@ impl Batch<'_> {
     async fn known_album(
         &mut self,
         (artist, key, release): &AlbumKey,
-    ) -> Result<std::result::Result<i64, String>> {
+    ) -> Result<std::result::Result<KnownAlbum, String>> {
         if let Some(release) = release {
-            let found = sqlx::query_scalar(FIND_RELEASE).bind(release);
-            if let Some(id) = found.fetch_optional(&mut **self.tx).await? {
-                return Ok(Ok(id));
+            let found = sqlx::query_as(FIND_RELEASE).bind(release);
+            if let Some(known) = found.fetch_optional(&mut **self.tx).await? {
+                return Ok(Ok(known));
             }
         }
         let found = sqlx::query_as(FIND_ALBUM).bind(artist).bind(key);
-        let found: Option<(i64, Option<String>)> = found.fetch_optional(&mut **self.tx).await?;
+        let found: Option<KnownAlbum> = found.fetch_optional(&mut **self.tx).await?;
         Ok(match (found, release) {
             (None, _) => Err(key.clone()),
-            (Some((id, _)), None) => Ok(id),
+            (Some(known), None) => Ok(known),
             // It was made for tracks that do not say which release they are of, and keeps its id, stars and plays.
-            (Some((id, None)), Some(release)) => {
-                sqlx::query(NAME_RELEASE).bind(id).bind(release).execute(&mut **self.tx).await?;
-                Ok(id)
+            (Some(known), Some(release)) if known.release.is_none() => {
+                sqlx::query(NAME_RELEASE).bind(known.id).bind(release).execute(&mut **self.tx).await?;
+                Ok(known)
             }
-            (Some((_, Some(_))), Some(release)) => Err(format!("{key}\r{release}")),
+            (Some(_), Some(release)) => Err(format!("{key}\r{release}")),
         })
     }
 }

@@ -118,11 +118,10 @@ impl Inventory for Sqlite {
         let mut batch = Batch::begin(&mut tx, folder);
         batch.touch(&displaced.albums);
         batch.remember(found).await?;
-        let mut tracks = Vec::with_capacity(found.len());
         for file in found {
-            tracks.push(batch.add(file).await?);
+            batch.add(file).await?;
         }
-        batch.finish().await?;
+        let tracks = batch.finish().await?;
         displaced.keep(&mut tx, folder, found, &tracks).await?;
         moves::unite_recorded(&mut tx, folder, &tracks).await?;
         tx.commit().await

@@ -90,6 +90,8 @@ pub(super) const REAP: &str = "UPDATE jobs INDEXED BY jobs_running SET worker = 
         finished = iif(attempts < ?2, NULL, ?3),
         error = 'its worker ended before it was done', fault = 'server'
     WHERE state = 'running' AND due <= ?1";
+pub(super) const SENT: &str =
+    "SELECT id, blob FROM jobs INDEXED BY jobs_open WHERE finished IS NULL AND blob IS NOT NULL LIMIT ?1";
 pub(super) const ENDED: &str =
     "SELECT id, blob, set_id FROM jobs INDEXED BY jobs_ended WHERE finished IS NOT NULL AND finished < ?1
     ORDER BY finished, id LIMIT ?2";
@@ -380,6 +382,11 @@ impl Jobs for Sqlite {
         let reaped = query.execute(&mut *tx).await?.rows_affected();
         tx.commit().await?;
         Ok(reaped)
+    }
+
+    async fn sent_songs(&self, rows_max: usize) -> Result<Vec<(JobId, [u8; 32])>> {
+        let found: Vec<(Vec<u8>, Vec<u8>)> = self.readers.all(Query::new(SENT).bind(limit(rows_max))).await?;
+        found.into_iter().map(|(id, key)| Ok((JobId(bytes(id)?), bytes(key)?))).collect()
     }
 
     async fn forget_jobs(&self, ended_before: UnixMs, rows_max: usize) -> Result<Vec<[u8; 32]>> {

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use super::library::CHANGED;
 use super::readers::{Query, Reader};
 use super::rows::unsigned;
-use super::sql::{album_seen, private_seen, seen, track_seen};
+use super::sql::{album_artist_seen, album_seen, part_seen, private_seen, seen};
 use super::{Result, Scope, Sqlite, limit};
 use crate::model::Lettered;
 
@@ -28,16 +28,8 @@ macro_rules! letters {
 }
 
 // The conditions are those of the lists: a letter stands for rows that are there.
-const ARTISTS: &str = letters!(
-    "ar.sort_name",
-    "artists ar INDEXED BY artists_by_name
-     WHERE (EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
-    album_seen!(),
-    ") OR EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-            WHERE c.artist_id = ar.id AND c.role = 2 AND ",
-    track_seen!(),
-    "))"
-);
+const ARTISTS: &str =
+    letters!("ar.sort_name", "artists ar INDEXED BY artists_by_name WHERE ", album_artist_seen!());
 const ALBUMS_BY_NAME: &str =
     letters!("al.sort_name", "albums al INDEXED BY albums_by_name WHERE ", album_seen!());
 const ALBUMS_BY_ARTIST: &str = letters!(

@@ -59,6 +59,13 @@ macro_rules! cover_rows {
 }
 
 const COVER_OF_TRACK: &str = cover_rows!("tracks t", "t.id = ?4");
+/// What a track shows that has no picture of its own.
+pub(super) const COVER_OF_ITS_ALBUM: &str = cover_rows!(
+    "tracks t INDEXED BY tracks_with_cover",
+    "t.missing = 0 AND t.album_id = (SELECT t.album_id FROM tracks t WHERE t.id = ?4 AND ",
+    track_seen!(),
+    ") ORDER BY t.id"
+);
 pub(super) const COVER_OF_ALBUM: &str =
     cover_rows!("tracks t INDEXED BY tracks_with_cover", "t.missing = 0 AND t.album_id = ?4 ORDER BY t.id");
 pub(super) const COVER_OF_ARTIST: &str = cover_rows!(
@@ -210,6 +217,10 @@ impl Library for Sqlite {
         self.one_album(&Scope::of(viewer), id).await
     }
 
+    async fn guess_albums(&self, ids_max: usize) -> Result<Vec<AlbumId>> {
+        self.albums_by_guess(ids_max).await
+    }
+
     async fn random_albums(
         &self,
         viewer: &Viewer,
@@ -305,7 +316,7 @@ impl Library for Sqlite {
 
     async fn cover(&self, viewer: &Viewer, item: Item) -> Result<Cover> {
         match item {
-            Item::Track(id) => self.first_cover(&[COVER_OF_TRACK], viewer, id.0).await,
+            Item::Track(id) => self.first_cover(&[COVER_OF_TRACK, COVER_OF_ITS_ALBUM], viewer, id.0).await,
             Item::Album(id) => self.first_cover(&[COVER_OF_ALBUM], viewer, id.0).await,
             Item::Artist(id) => {
                 let statements = [COVER_OF_ARTIST, COVER_OF_PERFORMER, COVER_OF_CONTRIBUTOR];

@@ -43,6 +43,7 @@ mod credentials;
 mod credits;
 mod discovery;
 mod feeds;
+mod heirs;
 mod instrumentals;
 mod inventory;
 mod jobs;
@@ -63,6 +64,7 @@ mod search;
 mod sequence;
 mod shares;
 mod smart;
+mod spellings;
 mod sql;
 mod stations;
 mod stems;
@@ -319,6 +321,13 @@ fn now() -> UnixMs {
 }
 
 impl Sqlite {
+    /// Numbers up to that which `last` tells, each once: two for each row of a page at most.
+    async fn guessed(&self, last: &'static str, ids_max: usize) -> Result<Vec<i64>> {
+        let last: i64 = self.readers.one(Query::new(last)).await?;
+        let (guesses, mut once) = (random_ids(last, ids_max.min(2 * PAGE_ROWS_MAX))?, HashSet::new());
+        Ok(guesses.into_iter().filter(|id| once.insert(*id)).collect())
+    }
+
     /// Draws numbers up to that which `last` tells, and takes the rows that have them, each once: `find` gets numbers as a JSON
     /// array. They are too few where few rows are found by chance.
     async fn drawn<Finding>(

@@ -15,6 +15,7 @@ pub(super) mod claims;
 pub(super) mod displaced;
 
 use super::changes::FORGET_ARTISTS;
+use super::heirs::{Heirs, Home};
 use super::library::TICK;
 use super::playing::Write;
 use super::readers::Query;
@@ -67,7 +68,10 @@ const SETTLE: [&str; 4] = [
     "UPDATE libraries
         SET settled_before = settled, settled = (SELECT ifnull(max(id), 0) FROM tracks) WHERE id = ?1",
 ];
-const ALBUMS: &str = "SELECT album_id FROM tracks WHERE id IN (?1, ?2)";
+/// Of the old track and of the new one.
+const HOMES: &str =
+    "SELECT t.album_id, t.artist_id, al.artist_id FROM tracks t CROSS JOIN albums al ON al.id = t.album_id
+    WHERE t.id IN (?1, ?2) ORDER BY t.id = ?2";
 
 /// In this order, with `?1` the old track and `?2` the new one. No path begins with a slash, so the first step frees the
 /// new one's path for the old track.
@@ -109,28 +113,35 @@ const MERGE: [&str; 18] = [
 ];
 const REMOVE: &str = "DELETE FROM tracks WHERE id = ?1";
 
-async fn merge(tx: &mut Write, old: i64, new: i64) -> Result<Vec<i64>> {
-    let albums = sqlx::query_scalar(ALBUMS).bind(old).bind(new).fetch_all(&mut **tx).await?;
+/// Gives whose the two were.
+async fn merge(tx: &mut Write, old: i64, new: i64) -> Result<Vec<Home>> {
+    let homes: Vec<(i64, i64, i64)> = sqlx::query_as(HOMES).bind(old).bind(new).fetch_all(&mut **tx).await?;
     for sql in MERGE {
         sqlx::query(sql).bind(old).bind(new).execute(&mut **tx).await?;
     }
     sqlx::query(REMOVE).bind(new).execute(&mut **tx).await?;
-    Ok(albums)
+    Ok(homes.into_iter().map(|(album, artist, album_artist)| Home { album, artist, album_artist }).collect())
 }
 
 /// Makes one track of each of these, the old one. Hard links share an inode: each track is used once.
 async fn unite(tx: &mut Write, pairs: &[(i64, i64)]) -> Result<()> {
     let (mut used, mut touched, mut moved) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let mut heirs = Heirs::default();
     for (old, new) in pairs {
         if used.contains(old) || used.contains(new) {
             continue;
         }
         used.extend([*old, *new]);
-        touched.extend(merge(tx, *old, *new).await?);
+        let homes = merge(tx, *old, *new).await?;
+        touched.extend(homes.iter().map(|home| home.album));
+        if let [old, new] = homes[..] {
+            heirs.note(old, new);
+        }
         moved.push(*old);
     }
     totals::index_words(tx, &moved).await?;
     totals::refresh(tx, &touched.into_iter().collect::<Vec<_>>()).await?;
+    heirs.inherit(tx).await?;
     sqlx::query(TICK).bind(now()).execute(&mut **tx).await?;
     Ok(())
 }

@@ -35,11 +35,6 @@ impl Playing {
         Playing { age: Arc::default(), news: Arc::default(), rows }
     }
 
-    /// A change that begins: both ages end with it.
-    fn changes(&self) -> Changes {
-        Changes { age: Arc::clone(&self.age), news: Some(Arc::clone(&self.news)) }
-    }
-
     pub(super) fn age(&self) -> u64 {
         self.age.load(Ordering::SeqCst)
     }
@@ -49,18 +44,12 @@ impl Playing {
     }
 }
 
-/// A new age of the rows begins when it goes.
-pub(super) struct Changes {
-    age: Arc<AtomicU64>,
-    news: Option<Arc<AtomicU64>>,
-}
+/// An age that ends when this goes.
+pub(super) struct Ending(Arc<AtomicU64>);
 
-impl Drop for Changes {
+impl Drop for Ending {
     fn drop(&mut self) {
-        self.age.fetch_add(1, Ordering::SeqCst);
-        if let Some(news) = &self.news {
-            news.fetch_add(1, Ordering::SeqCst);
-        }
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -70,9 +59,10 @@ const CHANGED: &str = "SELECT total_changes()";
 /// A transaction that holds the write lock from its first moment. Dropping it takes back what it did.
 pub(super) struct Write {
     transaction: Transaction<'static, Driver>,
-    /// Behind the transaction, because it is to go after it.
-    changes: Changes,
-    /// Where it becomes news when it lasts and has changed something: what is looked for and not found is none.
+    /// The age of the rows. Behind the transaction, because it is to end after it.
+    age: Ending,
+    /// The age of the news, which ends when the change lasts and has changed something: what is looked for and not found is
+    /// none.
     news: Option<Arc<AtomicU64>>,
     /// What [`CHANGED`] was when it began.
     changed_before: i64,
@@ -90,10 +80,10 @@ impl Write {
     pub(super) async fn commit(mut self) -> Result<()> {
         instrumentals::settle(&mut self).await?;
         let changed: i64 = sqlx::query_scalar(CHANGED).fetch_one(&mut *self).await?;
-        let Write { transaction, mut changes, news, changed_before } = self;
-        changes.news = news.filter(|_| changed != changed_before);
+        let Write { transaction, age, news, changed_before } = self;
+        let endings = (age, news.filter(|_| changed != changed_before).map(Ending));
         let done = transaction.commit().await;
-        drop(changes);
+        drop(endings);
         Ok(done?)
     }
 }
@@ -120,14 +110,13 @@ impl Sqlite {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         drop(place);
         let changed_before = sqlx::query_scalar(CHANGED).fetch_one(&mut *transaction).await?;
-        let mut changes = self.playing.changes();
-        let news = changes.news.take();
-        Ok(Write { transaction, changes, news, changed_before })
+        let age = Ending(Arc::clone(&self.playing.age));
+        Ok(Write { transaction, age, news: Some(Arc::clone(&self.playing.news)), changed_before })
     }
 
-    /// What a single statement changes without a transaction: it is news when this goes.
-    pub(super) fn changes(&self) -> Changes {
-        self.playing.changes()
+    /// What a single statement changes without a transaction: both ages end when this goes.
+    pub(super) fn changes(&self) -> [Ending; 2] {
+        [&self.playing.age, &self.playing.news].map(|age| Ending(Arc::clone(age)))
     }
 
     pub(super) fn written_news(&self) -> u64 {
@@ -154,9 +143,9 @@ mod tests {
     #[test]
     fn an_age_ends_with_its_write_and_not_before() {
         let playing = Playing::new();
-        let changes = playing.changes();
+        let age = Ending(Arc::clone(&playing.age));
         assert_eq!(playing.age(), 0);
-        drop(changes);
+        drop(age);
         assert_eq!(playing.age(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::slice;
 
 use async_trait::async_trait;
 use budget::limits::{
-    PLAYLIST_LENGTH_MAX, PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX, SMART_PLAYLISTS_PER_USER_MAX,
+    PLAYLIST_TRACKS_AT_ONCE_MAX, PLAYLIST_TRACKS_MAX, PLAYLISTS_PER_USER_MAX, SMART_PLAYLISTS_PER_USER_MAX,
 };
 
 use super::playing::Write;
@@ -150,7 +150,7 @@ async fn change_songs(tx: &mut Write, scope: &Scope, id: PlaylistId, change: &So
     match change {
         SongsChange::Keep => Ok(()),
         SongsChange::Replace(tracks) => {
-            check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
+            check_length(tracks.len(), PLAYLIST_TRACKS_AT_ONCE_MAX)?;
             sqlx::query(EMPTY).bind(id.0).execute(&mut **tx).await?;
             put(tx, scope, APPEND, id.0, 0, tracks).await
         }
@@ -181,8 +181,8 @@ async fn settle(tx: &mut Write, id: PlaylistId) -> Result<()> {
 /// How many tracks the list has, after so many more are found to fit.
 async fn length(tx: &mut Write, id: PlaylistId, more: usize) -> Result<i64> {
     let length: i64 = sqlx::query_scalar(LENGTH).bind(id.0).fetch_one(&mut **tx).await?;
-    check_length(more, PLAYLIST_TRACKS_MAX)?;
-    check_length(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(more), PLAYLIST_LENGTH_MAX)?;
+    check_length(more, PLAYLIST_TRACKS_AT_ONCE_MAX)?;
+    check_length(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(more), PLAYLIST_TRACKS_MAX)?;
     Ok(length)
 }
 
@@ -226,7 +226,7 @@ impl Sqlite {
         tracks: &[TrackId],
     ) -> Result<PlaylistId> {
         check_name(name)?;
-        check_length(tracks.len(), PLAYLIST_TRACKS_MAX)?;
+        check_length(tracks.len(), PLAYLIST_TRACKS_AT_ONCE_MAX)?;
         let mut tx = self.write().await?.without_news();
         let added: Option<i64> = sqlx::query_scalar(ADD)
             .bind(viewer.user.0)

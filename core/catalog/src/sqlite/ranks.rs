@@ -49,19 +49,21 @@ pub(super) struct Choice {
 #[derive(Debug)]
 struct Steps {
     clock: i64,
+    /// There are no more of them than this, an even number.
+    most: usize,
     every: usize,
     tracks: usize,
     ids: Vec<i64>,
 }
 
 impl Steps {
-    fn at(clock: i64) -> Self {
-        Steps { clock, every: 1, tracks: 0, ids: Vec::new() }
+    fn at(clock: i64, most: usize) -> Self {
+        Steps { clock, most, every: 1, tracks: 0, ids: Vec::new() }
     }
 
     /// Takes the next track. Where there are too many steps, every second one is given up.
     fn add(&mut self, id: i64) {
-        if self.tracks.is_multiple_of(self.every) && self.ids.len() == CHOICE_STEPS_MAX {
+        if self.tracks.is_multiple_of(self.every) && self.ids.len() == self.most {
             let mut is_kept = false;
             self.ids.retain(|_| {
                 is_kept = !is_kept;
@@ -96,12 +98,18 @@ impl Steps {
 #[derive(Clone, Debug)]
 pub(super) struct Ranks {
     steps: BoundedMap<Choice, Arc<Steps>>,
+    most: usize,
 }
 
 impl Ranks {
     pub(super) fn new() -> Self {
+        Self::of_steps(CHOICE_STEPS_MAX)
+    }
+
+    /// With so many steps of a choice at most, an even number.
+    pub(super) fn of_steps(most: usize) -> Self {
         let lifetime = Duration::from_millis(LIST_REMEMBERED_MS);
-        Ranks { steps: BoundedMap::new("list_choices", CHOICES_REMEMBERED_MAX, lifetime) }
+        Ranks { steps: BoundedMap::new("list_choices", CHOICES_REMEMBERED_MAX, lifetime), most }
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -112,6 +120,10 @@ impl Ranks {
     pub(super) fn draw(&self, reader: &Reader, choice: &Choice, wanted: usize) -> Result<Vec<i64>> {
         let steps = self.steps_of(reader, choice)?;
         let ranks = steps.draw(wanted)?;
+        if steps.every == 1 {
+            // Every track is a step, and nothing has changed since.
+            return shuffled(ranks.iter().map(|rank| steps.ids[*rank]).collect());
+        }
         let mut wanted_steps: Vec<usize> = ranks.iter().map(|rank| rank / steps.every).collect();
         wanted_steps.dedup();
         let (mut drawn, mut stretch, mut passed) = (Vec::with_capacity(ranks.len()), 0, 0);
@@ -135,7 +147,7 @@ impl Ranks {
         if let Some(known) = self.steps.get(choice).filter(|steps| steps.clock == clock) {
             return Ok(known);
         }
-        let mut steps = Steps::at(clock);
+        let mut steps = Steps::at(clock, self.most);
         reader.each(choice.query([(0, i64::MAX)].into_iter()), |(_, id): (i64, i64)| {
             steps.add(id);
             Ok(Seen::More)
@@ -167,14 +179,21 @@ fn shuffled(ids: Vec<i64>) -> Result<Vec<i64>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use super::super::tests::{found, fresh};
     use super::*;
+    use crate::access::Viewer;
+    use crate::database::{Library, Users};
+    use crate::model::Role;
+    use crate::scan::{Found, Inventory};
 
     #[test]
     fn steps_lead_to_every_rank_however_many_tracks_there_are() {
         for tracks in
             [0, 1, CHOICE_STEPS_MAX - 1, CHOICE_STEPS_MAX, CHOICE_STEPS_MAX + 1, 5 * CHOICE_STEPS_MAX]
         {
-            let mut steps = Steps::at(0);
+            let mut steps = Steps::at(0, CHOICE_STEPS_MAX);
             // Every third number is a track's.
             (0..tracks).for_each(|rank| steps.add(3 * rank as i64));
             assert!(steps.ids.len() <= CHOICE_STEPS_MAX, "{tracks} tracks have {} steps", steps.ids.len());
@@ -185,6 +204,43 @@ mod tests {
             let ranks = steps.draw(500).unwrap();
             assert_eq!(ranks.len(), tracks.min(500));
             assert!(ranks.iter().all(|rank| *rank < tracks));
+        }
+    }
+
+    #[tokio::test]
+    async fn tracks_are_drawn_from_choices_of_which_not_every_track_is_a_step() {
+        let (_folder, database) = fresh().await;
+        let user = database.add_user("ann", Role::User, "hash").await.unwrap();
+        let added = database.set_libraries(&["/music".to_owned()]).await.unwrap();
+        let files: Vec<Found> = (1..=300)
+            .map(|n| {
+                let mut found = found(n);
+                found.tags.year = Some(if n % 2 == 0 { 1990 } else { 2000 });
+                found
+            })
+            .collect();
+        database.record(added[0].id, &files).await.unwrap();
+        let scope = Scope::of(&Viewer::of(&user));
+        let all = Choice { scope, genre: None, years: [None, None] };
+        let old = Choice { years: [Some(1990), Some(1990)], ..all.clone() };
+        for (choice, tracks) in [
+            (all.clone(), 300),
+            (old.clone(), 150),
+            (Choice { genre: Some("rock".to_owned()), ..all.clone() }, 300),
+            (Choice { genre: Some("rock".to_owned()), ..old }, 150),
+            (Choice { genre: Some("jazz".to_owned()), ..all }, 0),
+        ] {
+            let ranks = Ranks::of_steps(16);
+            let mut drawn = HashSet::new();
+            for wanted in [7, 500, 7] {
+                let (ranks, choice) = (ranks.clone(), choice.clone());
+                let ids =
+                    database.readers.read(move |reader| ranks.draw(reader, &choice, wanted)).await.unwrap();
+                assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "each once");
+                assert_eq!(ids.len(), wanted.min(tracks));
+                drawn.extend(ids);
+            }
+            assert_eq!(drawn.len(), tracks, "none that is not of the choice");
         }
     }
 }

@@ -8,8 +8,8 @@ use super::columns::row;
 use crate::error::{Error, ErrorKind};
 use crate::model::instrumentals::home_of;
 use crate::model::{
-    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet, Part,
-    Parts, PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
+    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet, Parts,
+    PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
 
@@ -206,8 +206,8 @@ row! {
         id: i64,
         name: String,
         sort_name: String,
-        albums: i64,
-        parts: Option<i64>,
+        /// The number of albums and the bits of [`Parts`], as JSON.
+        totals: String,
         musicbrainz: Option<String>,
         play: PlayRow,
     }
@@ -217,10 +217,10 @@ impl TryFrom<ArtistRow> for Artist {
     type Error = Error;
 
     fn try_from(row: ArtistRow) -> Result<Artist> {
-        let ArtistRow { id, name, sort_name, albums, parts, musicbrainz, play } = row;
-        let albums = unsigned(albums);
-        let whole = |parts: Parts| if albums > 0 { parts.with(Part::AlbumArtist) } else { parts };
-        let parts = parts.map(|bits| whole(Parts::of_bits(bits)));
+        let ArtistRow { id, name, sort_name, totals, musicbrainz, play } = row;
+        let (albums, bits): (i64, i64) = serde_json::from_str(&totals)
+            .map_err(|e| Error::new(ErrorKind::Unavailable, "the totals of an artist are none").because(e))?;
+        let (albums, parts) = (unsigned(albums), Parts::of_bits(bits));
         Ok(Artist { id: ArtistId(id), name, sort_name, albums, parts, musicbrainz, play: play.into() })
     }
 }

@@ -48,6 +48,22 @@ macro_rules! has_cover {
     };
 }
 
+/// Whether track `t` of album `al` has a picture to show: its own, or another's that the viewer sees on the album.
+macro_rules! shows_cover {
+    () => {
+        concat!(
+            "(",
+            has_cover!(),
+            " OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_with_cover
+                WHERE t.album_id = al.id AND ",
+            has_cover!(),
+            " AND ",
+            track_seen!(),
+            "))"
+        )
+    };
+}
+
 /// Whether the viewer sees at least one track of album `al`.
 macro_rules! album_seen {
     () => {
@@ -61,19 +77,67 @@ macro_rules! album_seen {
     };
 }
 
+/// Whether the viewer sees a track for which the row `n` of `artist_totals` stands.
+macro_rules! part_seen {
+    () => {
+        concat!(
+            "((n.public = 1 AND n.library_id IN (SELECT id FROM seen))
+            OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private
+                WHERE t.album_id = n.album_id AND t.library_id = n.library_id AND (
+                    (n.role = 1 AND t.artist_id = n.artist_id)
+                    OR (n.role = 2 AND (SELECT artist_id FROM albums WHERE id = n.album_id) = n.artist_id)
+                    OR EXISTS (SELECT 1 FROM track_credits c
+                        WHERE c.artist_id = n.artist_id AND c.role = n.role AND c.track_id = t.id)) AND ",
+            private_seen!(),
+            "))"
+        )
+    };
+}
+
 /// Whether the viewer sees an album or a track of artist `ar`, or one on which he took part.
 macro_rules! artist_seen {
     () => {
+        concat!("EXISTS (SELECT 1 FROM artist_totals n WHERE n.artist_id = ar.id AND ", part_seen!(), ")")
+    };
+}
+
+/// Whether the viewer sees an album of which `ar` is the artist, or one of them.
+macro_rules! album_artist_seen {
+    () => {
         concat!(
-            "(EXISTS (SELECT 1 FROM albums al WHERE al.artist_id = ar.id AND ",
-            album_seen!(),
-            ") OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_by_artist WHERE t.artist_id = ar.id AND ",
-            track_seen!(),
-            ") OR EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-                WHERE c.artist_id = ar.id AND ",
-            track_seen!(),
-            "))"
+            "EXISTS (SELECT 1 FROM artist_totals n WHERE n.artist_id = ar.id AND n.role = 2 AND ",
+            part_seen!(),
+            ")"
         )
+    };
+}
+
+/// A text as the words to search by have it: letters that no mark makes of others are written in plain ones, as
+/// [`fold::plain`](crate::fold::plain) writes those of a query. Most texts have none of them.
+macro_rules! plain {
+    ($text:literal) => {
+        $crate::fold::letters!([$crate::sqlite::sql::replaced] $text)
+    };
+}
+macro_rules! replaced {
+    ($text:literal $($from:literal $to:literal)*) => {
+        concat!(
+            "CASE WHEN ", $text, " GLOB '*[^ -~]*' THEN ", $($crate::sqlite::sql::begin_replacing!($from),)* $text,
+            $(", '", $from, "', '", $to, "')",)* " ELSE ", $text, " END"
+        )
+    };
+}
+macro_rules! begin_replacing {
+    ($from:literal) => {
+        "replace("
+    };
+}
+
+/// A name as the words to search by have it: a word stands at its end that no query has, the sign U+E000 (`NAME_END`), so that
+/// names which end there are told from those that go on.
+macro_rules! with_end {
+    ($name:literal) => {
+        concat!("(", $crate::sqlite::sql::plain!($name), ") || ' ' || char(0xE000)")
     };
 }
 
@@ -92,7 +156,7 @@ macro_rules! track_rows {
             SELECT t.id, t.library_id, t.path, ifnull(t.title_set, t.title) AS title, t.album_id, al.name AS album,
                 t.artist_id, t.artist, al.artist_id AS album_artist_id, ar.name AS album_artist, t.genres, t.track,
                 t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
-                t.length_bytes, t.suffix, t.content_type, ", has_cover!(), " AS has_cover, t.private, t.owner, t.created,
+                t.length_bytes, t.suffix, t.content_type, ", $crate::sqlite::sql::shows_cover!(), " AS has_cover, t.private, t.owner, t.created,
                 t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image,
                 t.details, ",
                 play_state!(), $columns, "
@@ -133,46 +197,26 @@ macro_rules! album_rows {
     };
 }
 
-/// What artist `ar` did for tracks that the viewer sees, a bit for each [`Part`](crate::Part), but for that of an artist of
-/// albums, which the number of albums tells. Who sees a track is asked of the narrow index, for one of each part.
-macro_rules! artist_parts {
-    () => {
-        concat!(
-            "(iif(EXISTS (SELECT 1 FROM tracks o INDEXED BY tracks_by_artist
-                CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = o.id WHERE o.artist_id = ar.id AND ",
-            track_seen!(),
-            "), 2, 0)
-            | ifnull((SELECT sum(1 << p.part)
-                FROM (SELECT DISTINCT d.role AS part FROM track_credits d WHERE d.artist_id = ar.id) p
-                WHERE EXISTS (SELECT 1 FROM track_credits c CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = c.track_id
-                    WHERE c.artist_id = ar.id AND c.role = p.part AND ",
-            track_seen!(),
-            ")), 0))"
-        )
-    };
-}
-
-/// The rows of a page of artist ids that the viewer sees, with the number of albums that he sees of each, and what each did. For
-/// lists of all artists there is one without the latter, which would take as long as the rest of the row.
+/// The rows of a page of artist ids that the viewer sees. The totals, as one value, are the number of albums on which each
+/// has a part that he sees, and these parts, a bit for each [`Part`](crate::Part).
 macro_rules! artist_rows {
-    ([$parts:expr] $($page:tt)*) => {
+    ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT ar.id, ar.name, ar.sort_name,
-                (SELECT count(*) FROM albums al WHERE al.artist_id = ar.id AND ", album_seen!(), ")
-                + (SELECT count(DISTINCT t.album_id) FROM track_credits c CROSS JOIN tracks t ON t.id = c.track_id
-                    WHERE c.artist_id = ar.id AND c.role = 2 AND ", track_seen!(), ") AS albums,
-                ", $parts, " AS parts, ar.musicbrainz, ",
+                (SELECT json_array(count(DISTINCT n.album_id), ifnull(sum(DISTINCT 1 << n.role), 0))
+                    FROM artist_totals n WHERE n.artist_id = ar.id AND ", part_seen!(), ") AS totals,
+                ar.musicbrainz, ",
                 play_state!(), "
             FROM page
             CROSS JOIN artists ar ON ar.id = page.id
             LEFT JOIN annotations m ON m.user_id = ?1 AND m.kind = 3 AND m.item_id = ar.id"
         )
     };
-    ($($page:tt)*) => { artist_rows!([artist_parts!()] $($page)*) };
 }
 
 pub(super) use {
-    album_rows, album_seen, artist_parts, artist_rows, artist_seen, has_cover, play_state, private_seen,
-    seen, track_rows, track_seen,
+    album_artist_seen, album_rows, album_seen, artist_rows, artist_seen, begin_replacing, has_cover,
+    part_seen, plain, play_state, private_seen, replaced, seen, shows_cover, track_rows, track_seen,
+    with_end,
 };

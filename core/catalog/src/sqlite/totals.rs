@@ -1,10 +1,11 @@
-//! What is derived from tracks and kept beside them: totals of albums and genres, and the words to search by.
+//! What is derived from tracks and kept beside them: totals of albums, genres and artists, and the words to search by.
 //!
 //! Totals are counted anew for the albums that a transaction touched, never added to, so they cannot drift.
 
 use budget::limits::ALBUM_MOODS_MAX;
 
 use super::playing::Write;
+use super::sql::{plain, with_end};
 use super::{Result, json_ids, limit};
 
 const FORGET_ALBUMS: &str = "DELETE FROM album_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
@@ -29,23 +30,61 @@ const COUNT_GENRES: &str = "INSERT INTO genre_totals (genre_id, album_id, librar
     CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = al.id
     CROSS JOIN track_genres g ON g.track_id = t.id
     WHERE t.missing = 0 GROUP BY g.genre_id, t.album_id, t.library_id";
+const FORGET_ARTISTS: &str = "DELETE FROM artist_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
+const COUNT_ARTISTS: &str = "INSERT INTO artist_totals (artist_id, role, album_id, library_id, public)
+    SELECT p.artist_id, p.role, p.album_id, p.library_id, max(p.private = 0)
+    FROM (SELECT t.artist_id, 1 AS role, t.album_id, t.library_id, t.private
+            FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
+            WHERE t.missing = 0
+        UNION ALL SELECT al.artist_id, 2, t.album_id, t.library_id, t.private
+            FROM json_each(?1) j CROSS JOIN albums al ON al.id = j.value
+            CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = al.id
+            WHERE t.missing = 0
+        UNION ALL SELECT c.artist_id, c.role, t.album_id, t.library_id, t.private
+            FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
+            CROSS JOIN track_credits c ON c.track_id = t.id
+            WHERE t.missing = 0) p
+    GROUP BY p.artist_id, p.role, p.album_id, p.library_id";
 const DATE_ALBUMS: &str = "UPDATE albums AS al
     SET year = (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)
     WHERE al.id IN (SELECT value FROM json_each(?1))
         AND al.year IS NOT (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)";
 
-const INDEX_TRACKS: &str = "INSERT OR REPLACE INTO track_words (rowid, title, album, artist)
-    SELECT t.id, ifnull(t.title_set, t.title), al.name,
-        CASE WHEN t.artist = ar.name THEN t.artist ELSE t.artist || ' ' || ar.name END
-    FROM json_each(?1) j CROSS JOIN tracks t ON t.id = j.value
-    CROSS JOIN albums al ON al.id = t.album_id CROSS JOIN artists ar ON ar.id = al.artist_id";
+/// The words of tracks `t`, of albums `al` of artists `ar`.
+macro_rules! index_tracks {
+    ($from:literal) => {
+        concat!(
+            "INSERT OR REPLACE INTO track_words (rowid, title, album, artist) SELECT t.id, ",
+            with_end!("ifnull(t.title_set, t.title)"),
+            ", ",
+            plain!("al.name"),
+            ", ",
+            plain!("iif(t.artist = ar.name, t.artist, t.artist || ' ' || ar.name)"),
+            " FROM ",
+            $from,
+            " CROSS JOIN albums al ON al.id = t.album_id CROSS JOIN artists ar ON ar.id = al.artist_id"
+        )
+    };
+}
+const INDEX_TRACKS: &str = index_tracks!("json_each(?1) j CROSS JOIN tracks t ON t.id = j.value");
+/// In this order, with `?1` the album.
+const INDEX_ALBUM: [&str; 2] = [
+    concat!(
+        "INSERT OR REPLACE INTO album_words (rowid, name, artist) SELECT al.id, ",
+        with_end!("al.name"),
+        ", ",
+        plain!("ar.name"),
+        " FROM albums al CROSS JOIN artists ar ON ar.id = al.artist_id WHERE al.id = ?1"
+    ),
+    index_tracks!("(SELECT ?1 AS id) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.id"),
+];
 
 /// Counts these albums anew. Each album is named once.
 pub(super) async fn refresh(tx: &mut Write, albums: &[i64]) -> Result<()> {
     let albums = json_ids(albums);
     sqlx::query(FORGET_ALBUMS).bind(&albums).execute(&mut **tx).await?;
     sqlx::query(COUNT_ALBUMS).bind(&albums).bind(limit(ALBUM_MOODS_MAX)).execute(&mut **tx).await?;
-    for sql in [FORGET_GENRES, COUNT_GENRES, DATE_ALBUMS] {
+    for sql in [FORGET_GENRES, COUNT_GENRES, FORGET_ARTISTS, COUNT_ARTISTS, DATE_ALBUMS] {
         sqlx::query(sql).bind(&albums).execute(&mut **tx).await?;
     }
     Ok(())
@@ -54,5 +93,13 @@ pub(super) async fn refresh(tx: &mut Write, albums: &[i64]) -> Result<()> {
 /// Makes these tracks be found by the words they have now.
 pub(super) async fn index_words(tx: &mut Write, tracks: &[i64]) -> Result<()> {
     sqlx::query(INDEX_TRACKS).bind(json_ids(tracks)).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Makes this album and its tracks be found by the words they have now.
+pub(super) async fn index_album(tx: &mut Write, album: i64) -> Result<()> {
+    for sql in INDEX_ALBUM {
+        sqlx::query(sql).bind(album).execute(&mut **tx).await?;
+    }
     Ok(())
 }

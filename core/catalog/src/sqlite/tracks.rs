@@ -1,15 +1,12 @@
 //! Lists of tracks.
 
-use std::collections::HashSet;
-
 use budget::limits::PAGE_ROWS_MAX;
 
 use super::columns::Part;
 use super::ranks::Choice;
-use super::readers::Query;
 use super::rows::TrackRow;
 use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
-use super::{Result, Scope, Sqlite, json_ids, limit, offset, random_ids};
+use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::access::App;
 use crate::database::Page;
 use crate::error::Error;
@@ -111,9 +108,7 @@ impl Sqlite {
     }
 
     pub(super) async fn tracks_by_guess(&self, ids_max: usize) -> Result<Vec<TrackId>> {
-        let last: i64 = self.readers.one(Query::new(LAST_ID)).await?;
-        let (guesses, mut once) = (random_ids(last, ids_max.min(2 * PAGE_ROWS_MAX))?, HashSet::new());
-        Ok(guesses.into_iter().filter(|id| once.insert(*id)).map(TrackId).collect())
+        Ok(self.guessed(LAST_ID, ids_max).await?.into_iter().map(TrackId).collect())
     }
 
     pub(super) async fn tracks_at_random(

@@ -5,6 +5,7 @@ use budget::limits::USER_NAME_CHARS_MAX;
 
 use super::blobs::release;
 use super::changes::remove_what_is_his_alone;
+use super::credentials::set_password;
 use super::library::TICK;
 use super::playing::Write;
 use super::readers::Query;
@@ -153,7 +154,12 @@ impl Users for Sqlite {
         Ok(user)
     }
 
-    async fn change_user(&self, id: UserId, change: &UserChange) -> Result<User> {
+    async fn change_user_and_password(
+        &self,
+        id: UserId,
+        change: &UserChange,
+        password_hash: Option<&str>,
+    ) -> Result<User> {
         let mut tx = self.write().await?;
         let before = read(&mut tx, id).await?;
         let user = change.of(&before);
@@ -173,6 +179,9 @@ impl Users for Sqlite {
             .await?;
         sqlx::query(FORGET_LIBRARIES).bind(id.0).execute(&mut *tx).await?;
         let user = give_libraries(&mut tx, id, &user.libraries).await?;
+        if let Some(hash) = password_hash {
+            set_password(&mut tx, id, hash).await?;
+        }
         tx.commit().await?;
         Ok(user)
     }

@@ -218,7 +218,7 @@ async fn what_is_used_last_goes_last_also_after_a_restart() {
 #[tokio::test]
 async fn a_small_server_has_a_small_index() {
     for (limit, entries) in
-        [(64 * MIB, RENDITIONS_KEPT_MIN..4_000), (1_024 * MIB, RENDITIONS_KEPT_MAX..RENDITIONS_KEPT_MAX + 1)]
+        [(64 * MIB, RENDITIONS_KEPT_MIN..12_000), (1_024 * MIB, RENDITIONS_KEPT_MAX..RENDITIONS_KEPT_MAX + 1)]
     {
         let budget = Budget::new(limit).unwrap();
         let (found, permit) = permitted(&budget, RENDITIONS_KEPT_MAX).unwrap();

@@ -1,5 +1,6 @@
 //! What the cache does beside: it writes down what was used, removes what is too old, and looks at its bytes.
 
+use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use budget::limits::{
     STALE_MS,
 };
 use catalog::UnixMs;
-use catalog::cache::Select;
+use catalog::cache::{ByKind, Select};
 use store::{Checked, RenditionId};
 
 use super::{Cache, now_ms};
 use crate::error::Error;
+use crate::recipe::Key;
 
 impl Cache {
     /// Keeps the cache in order until it is time to stop; then it is closed, after what is being published.
@@ -47,6 +49,24 @@ impl Cache {
             tracing::warn!(%error, words = %error.words, "the last uses of renditions are not known");
         }
         self.0.index.close().await;
+    }
+
+    /// Lets go of all that is kept of a kind but of what is under these keys. Gives how many there were.
+    ///
+    /// # Errors
+    /// Of the disk and the database; the rest is there still.
+    pub async fn release_others(&self, mode: &str, wanted: &HashSet<Key>) -> Result<usize, Error> {
+        let mut released = 0;
+        let mut after: Option<ByKind> = None;
+        loop {
+            let page = self.0.index.of_kind(mode, after.as_ref()).await?;
+            let Some(last) = page.last() else { return Ok(released) };
+            after = Some(*last);
+            for key in page.iter().map(|row| Key::from_bytes(row.key)).filter(|key| !wanted.contains(key)) {
+                self.release(key).await?;
+                released += 1;
+            }
+        }
     }
 
     /// Does at once what is done now and then.

@@ -144,19 +144,13 @@ impl Covers {
             material.part = Some((original.offset, bytes));
         }
         let recipe = Recipe::Cover(Cover { edge });
-        if let Some(made) = line.transforms.find(&material, &recipe).await? {
-            return Ok(made.into());
-        }
-        let shown = line.in_turn(&line.pictures, address, async {
-            // Encoded again it would be no smaller, and often of more bytes.
-            if bytes <= COVER_ORIGINAL_BYTES_MAX
-                && original.part().run(move |part| Ok(part.is_small(edge))).await?
-            {
-                return Ok(Some(original.clone()));
-            }
-            Ok(line.made(material, recipe, address).await?.map(Shown::from))
-        });
-        match shown.await {
+        // Encoded again it would be no smaller, and often of more bytes.
+        let as_it_is = async {
+            let is_small = bytes <= COVER_ORIGINAL_BYTES_MAX
+                && original.part().run(move |part| Ok(part.is_small(edge))).await?;
+            Ok(is_small.then(|| original.clone()))
+        };
+        match line.shown(&line.pictures, material, recipe, address, as_it_is).await {
             Ok(shown) => Ok(shown),
             Err(error) if bytes <= COVER_ORIGINAL_BYTES_MAX => {
                 tracing::debug!(%error, words = %error.words, name, "a cover is shown as it is");
@@ -185,11 +179,7 @@ impl Covers {
         let size = Size { width: edge, height: edge, fit: Fit::ScaleDown };
         let at_ms = (duration_ms / 10).min(POSTER_MS_MAX);
         let recipe = Recipe::Frame(Frame { at_ms, size, picture: Picture::Jpeg });
-        if let Some(made) = line.transforms.find(&video, &recipe).await? {
-            return Ok(made.into());
-        }
-        let made = line.in_turn(&line.posters, address, line.made(video, recipe, address)).await?;
-        Ok(made.into())
+        line.shown(&line.posters, video, recipe, address, async { Ok(None) }).await
     }
 }
 
@@ -197,25 +187,30 @@ impl Covers {
 const WITHIN: Duration = Duration::from_millis(COVER_WAIT_MS);
 
 impl Line {
-    /// What `work` gives when its turn comes; nothing of it is late.
-    async fn in_turn<T>(
+    /// What is kept of this recipe; else, when its turn comes, what `instead` gives, or what is made. Nothing of it is late.
+    async fn shown(
         &self,
         turns: &Semaphore,
+        material: Material,
+        recipe: Recipe,
         address: IpAddr,
-        work: impl Future<Output = Result<Option<T>, Error>>,
-    ) -> Result<T, Error> {
+        instead: impl Future<Output = Result<Option<Shown>, Error>>,
+    ) -> Result<Shown, Error> {
+        if let Some(made) = self.transforms.find(&material, &recipe).await? {
+            return Ok(made.into());
+        }
         let _place = self.waiting.take(network_of(address))?;
         let working = async {
             // Nobody closes these turns.
             let _turn = turns.acquire().await;
-            work.await
+            if let Some(shown) = instead.await? {
+                return Ok(Some(shown));
+            }
+            let made = self.transforms.make(material, recipe, address)?.made(WITHIN).await;
+            made.map(|made| made.map(Shown::from))
         };
         let late = || busy("too many covers are being made");
         tokio::time::timeout(WITHIN, working).await.map_err(|_| late())??.ok_or_else(late)
-    }
-
-    async fn made(&self, material: Material, recipe: Recipe, address: IpAddr) -> Result<Option<Made>, Error> {
-        self.transforms.make(material, recipe, address)?.made(WITHIN).await
     }
 }
 

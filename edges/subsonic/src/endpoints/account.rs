@@ -1,6 +1,6 @@
 //! One's own account: who one is, the password, whose key it is.
 
-use catalog::{INSTRUMENTALS, LibraryRow, LibrarySet, User, Viewer};
+use catalog::{INSTRUMENTALS, LibraryRow, LibrarySet, Viewer};
 use serde::Serialize;
 
 use crate::auth::decoded;
@@ -33,17 +33,11 @@ pub(crate) async fn change_password(call: Call) -> Answer {
     let name = call.params.text("username")?;
     let password = decoded(call.params.text("password")?);
     let user = anybody(&call, &name).await?;
-    set_password(&call, &user, &password).await?;
-    call.format.empty()
-}
-
-/// Gives a user another login password; the old one is worth nothing from then on.
-pub(crate) async fn set_password(call: &Call, user: &User, password: &str) -> Result<(), Error> {
     let sign_in = &call.face.parts.sign_in;
-    let hash = sign_in.hash_password(password).await?;
+    let hash = sign_in.hash_password(&password).await?;
     call.catalog().set_password_hash(user.id, &hash).await?;
     sign_in.forget_user(user.id);
-    Ok(())
+    call.format.empty()
 }
 
 /// `tokenInfo`: whose API key it is; part of `apiKeyAuthentication`.

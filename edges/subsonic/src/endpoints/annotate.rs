@@ -28,7 +28,7 @@ pub(crate) async fn scrobble(call: Call) -> Answer {
     } else {
         for id in ids {
             let track = call.catalog().track(&viewer, id).await?;
-            playing::begun(&call, &track)?;
+            playing::begun(&call, &track).await?;
         }
     }
     call.format.empty()

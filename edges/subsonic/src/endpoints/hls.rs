@@ -18,6 +18,7 @@ use super::transcoding::maker;
 use crate::call::{Answer, Call};
 use crate::error::Error;
 use crate::params::Params;
+use crate::transcode::bitrate;
 
 /// What of a video's bits in a second is sound, in kbit/s, for who may have as much as there is.
 const SOUND_KBPS: u64 = 128;
@@ -30,8 +31,6 @@ const WIDTHS: [(u64, u32); 6] =
 pub(crate) async fn playlist(call: Call) -> Answer {
     let id: TrackId = call.params.id("id")?;
     let choices = Choice::all(&call.params)?;
-    // Its addresses are those of renditions, and are worth as much as the user's right to ask for them.
-    call.require(Action::Transform)?;
     let transforms = maker(&call)?;
     let user = call.user()?;
     let track = call.catalog().playing(&call.viewer()?, id).await?;
@@ -42,7 +41,11 @@ pub(crate) async fn playlist(call: Call) -> Answer {
     let choices = within(choices, limit);
     let place = Place { call: &call, track: &track };
     let text = match &probe.video {
-        Some(pictures) => place.of_video(&choices, sound_kbps(limit), &probe, pictures)?,
+        Some(pictures) => {
+            // Its addresses are worth as much as the right to ask for renditions; sound is made for all who listen.
+            call.require(Action::Transform)?;
+            place.of_video(&choices, sound_kbps(limit), &probe, pictures)?
+        }
         None => place.of_song(&choices, &probe)?,
     };
     let mut response = Response::new(Body::from(text));
@@ -145,8 +148,11 @@ impl Place<'_> {
 
     fn of_song(&self, choices: &[Choice], probe: &Probe) -> Result<String, Error> {
         let mut variants = Vec::new();
-        for choice in choices {
-            let bitrate = choice.kbps.and_then(|kbps| Encoding::M4a.bitrate(kbps));
+        // What has few bits itself leaves less to choose.
+        let mut bitrates: Vec<_> =
+            choices.iter().map(|choice| bitrate(Encoding::M4a, choice.kbps, self.track)).collect();
+        bitrates.dedup();
+        for bitrate in bitrates {
             let variant = Variant::of_sound(&Soundtrack { bitrate, ..Soundtrack::default() }, probe)?;
             let option = bitrate.map(|bitrate| format!("&bitrate={}k", bitrate.kbps())).unwrap_or_default();
             variants.push((variant, self.address(&format!("audio.m3u8?mode=audio{option}"))?));

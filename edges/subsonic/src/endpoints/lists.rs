@@ -36,14 +36,29 @@ where
     let size = call.params.number("size", SIZE_DEFAULT)?.min(SUBSONIC_SIZE_MAX);
     let reader = call.reader()?;
     if &*call.params.text("type")? == "random" {
-        let ids = reader.catalog.random_albums(&reader.viewer, folder, draws(size)).await?;
-        let read = |reader: Reader, ids: Vec<AlbumId>| async move {
-            reader.catalog.these_albums(&reader.viewer, &ids).await
-        };
-        return Ok(Box::new(Drawn::new(&reader, ids, |album: &Album| album.id, read, show)));
+        return Ok(Box::new(albums_at_random(&reader, folder, draws(size), show).await?));
     }
     let (order, offset) = (album_order(&call.params)?, call.params.number("offset", 0)?);
     Ok(Box::new(albums_in_order(&reader, order, folder, offset, size, show)))
+}
+
+async fn albums_at_random<Show>(
+    reader: &Reader,
+    folder: Option<FolderId>,
+    wanted: usize,
+    show: Show,
+) -> Result<impl Rows + use<Show>, Error>
+where
+    Show: Fn(&mut Writer, &Album) -> Result<(), Error> + Send + Sync,
+{
+    // As of tracks: reading the rows tells which of the guesses are albums that the user sees.
+    let guesses = if folder.is_none() { reader.catalog.guess_albums(2 * wanted).await? } else { Vec::new() };
+    let read = |reader: Reader, ids: Vec<AlbumId>| async move {
+        reader.catalog.these_albums(&reader.viewer, &ids).await
+    };
+    let drawing = reader.clone();
+    let drawn = async move { drawing.catalog.random_albums(&drawing.viewer, folder, wanted).await };
+    Ok(Drawn::new(reader, guesses, |album: &Album| album.id, read, show).until(wanted, drawn))
 }
 
 fn albums_in_order<Show>(

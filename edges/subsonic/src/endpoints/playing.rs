@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use budget::limits::{NOW_PLAYING_NAME_CHARS_MAX, PLAYED_AFTER_MS};
-use catalog::{ErrorKind, Track};
+use budget::limits::NOW_PLAYING_NAME_CHARS_MAX;
+use catalog::{ErrorKind, Track, Viewer};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::call::{Answer, Call, Reader};
 use crate::error::Error;
 use crate::list::{Rows, is_full};
 use crate::model::{Bare, Child};
-use crate::playing::{Playing, State};
+use crate::playing::{Play, Playing, State};
 use crate::reply::Writer;
 
 /// The usual speed, in thousandths of itself.
@@ -24,8 +24,9 @@ const RATE_MAX: f64 = 16.0;
 
 /// `getNowPlaying`: what players said they play, as far as the user may see it.
 pub(crate) async fn now_playing(call: Call) -> Answer {
-    let left = call.face.playing.all(Instant::now()).into();
-    let rows = Players { reader: call.reader()?, left };
+    let (now, playing) = (Instant::now(), &call.face.playing);
+    count(&call, playing.forget_ended(now)).await?;
+    let rows = Players { reader: call.reader()?, left: playing.all(now).into() };
     call.list("nowPlaying", &Bare {})?.part("entry", rows).answer().await
 }
 
@@ -53,7 +54,8 @@ impl Rows for Players {
     }
 }
 
-/// `reportPlayback`: a player tells what it does. When it stops, a song of which enough was heard counts as played.
+/// `reportPlayback`: a player tells what it does. Once it stops, begins another song or says nothing more, a song of which
+/// enough was heard counts as played.
 pub(crate) async fn report_playback(call: Call) -> Answer {
     let viewer = call.viewer()?;
     let id = media_id(&call).await?;
@@ -69,37 +71,50 @@ pub(crate) async fn report_playback(call: Call) -> Answer {
     let rate_thousandths = rate(&call)?;
     let counts = !call.params.flag("ignoreScrobble", false)?;
     let track = call.catalog().track(&viewer, id).await?;
-    match state {
-        Some(state) => {
-            let playing = playing(&call, &track, state)?;
-            let is_another =
-                call.face.playing.report(Playing { position_ms, rate_thousandths, reports: true, ..playing });
-            if is_another && counts {
-                (call.face.parts.begun)(&viewer, id);
-            }
+    // One that stopped holds for good.
+    let playing = playing(&call, &track, state.unwrap_or(State::Paused))?;
+    let said = Playing { position_ms, rate_thousandths, reports: true, counts, ..playing };
+    let now_playing = &call.face.playing;
+    if state.is_none() {
+        let mut played = now_playing.forget_ended(said.at);
+        played.extend(now_playing.stop(&said));
+        count(&call, played).await?;
+    } else {
+        let reported = now_playing.report(said);
+        if reported.begins && counts {
+            (call.face.parts.begun)(&viewer, id);
         }
-        None => {
-            call.face.playing.stop(call.user()?.id.0, &player(&call));
-            let is_played = position_ms >= PLAYED_AFTER_MS.min(track.duration_ms / 2) && position_ms > 0;
-            if counts && is_played {
-                call.catalog().play(&viewer, &[(id, Timestamp::now().as_millisecond())]).await?;
-            }
-        }
+        count(&call, reported.played).await?;
     }
     call.format.empty()
 }
 
-/// Remembers that a player has begun a song, of which it says no more.
-pub(crate) fn begun(call: &Call, track: &Track) -> Result<(), Error> {
-    call.face.playing.report(playing(call, track, State::Playing)?);
-    (call.face.parts.begun)(&call.viewer()?, track.id);
+/// Counts what was played, by whomever: with the eyes that he has now, so that what he sees no more is left out.
+async fn count(call: &Call, played: Vec<Play>) -> Result<(), Error> {
+    for Play { user, track, began } in played {
+        let counted = async {
+            let viewer = Viewer::of(&call.catalog().user(user).await?);
+            call.catalog().play(&viewer, &[(track, began)]).await
+        };
+        match counted.await {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
     Ok(())
+}
+
+/// Remembers that a player has begun a song, of which it says no more.
+pub(crate) async fn begun(call: &Call, track: &Track) -> Result<(), Error> {
+    let reported = call.face.playing.report(playing(call, track, State::Playing)?);
+    (call.face.parts.begun)(&call.viewer()?, track.id);
+    count(call, reported.played).await
 }
 
 fn playing(call: &Call, track: &Track, state: State) -> Result<Playing, Error> {
     let user = call.user()?;
     Ok(Playing {
-        user: user.id.0,
+        user: user.id,
         user_name: user.name.as_str().into(),
         player: player(call),
         track: track.id,
@@ -109,6 +124,9 @@ fn playing(call: &Call, track: &Track, state: State) -> Result<Playing, Error> {
         rate_thousandths: USUAL_RATE,
         at: Instant::now(),
         reports: false,
+        counts: false,
+        began: Timestamp::now().as_millisecond(),
+        heard_ms: 0,
     })
 }
 

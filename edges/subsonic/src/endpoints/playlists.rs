@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use budget::limits::{LISTING_BYTES, PLAYLIST_TRACKS_MAX};
+use budget::limits::{LISTING_BYTES, PLAYLIST_TRACKS_AT_ONCE_MAX};
 use budget::{Permit, Pool};
 use catalog::{Playlist, PlaylistChange, PlaylistId, SongsChange, Track, TrackId, Viewer};
 
@@ -132,10 +132,10 @@ pub(super) async fn room(call: &Call) -> Result<Permit, Error> {
 }
 
 /// The songs that a list is to have, or to get.
-pub(super) fn songs(call: &Call, name: &str) -> Result<Vec<TrackId>, Error> {
+fn songs(call: &Call, name: &str) -> Result<Vec<TrackId>, Error> {
     many(call, name, || Error::not_found("Not found"))
 }
 
 fn many<T: FromStr>(call: &Call, name: &str, bad: impl Fn() -> Error) -> Result<Vec<T>, Error> {
-    call.params.at_most(PLAYLIST_TRACKS_MAX, name, |text| text.parse().map_err(|_| bad()))
+    call.params.at_most(PLAYLIST_TRACKS_AT_ONCE_MAX, name, |text| text.parse().map_err(|_| bad()))
 }

@@ -1,11 +1,12 @@
 //! The queue that a user takes from one device to the next, under both of its spellings: the old one names the current song
 //! by its id, the extension `indexBasedQueue` by its place, so that a song may come more than once.
 
-use catalog::{PlayQueue, QueueToKeep, Track, TrackId};
+use budget::limits::{PAGE_ROWS_MAX, QUEUE_TRACKS_MAX};
+use catalog::{PlayQueue, QueueToKeep, Track, TrackId, is_cut};
 
-use super::playlists::{room, songs};
+use super::playlists::room;
 use crate::call::{Answer, Call, Reader};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::list::{Pages, Rows};
 use crate::model::{Child, QueueByIndex, QueueHead};
 
@@ -23,12 +24,13 @@ pub(crate) async fn queue_by_index(call: Call) -> Answer {
     call.list("playQueueByIndex", &head)?.part("entry", entries(&call)?).answer().await
 }
 
-/// `savePlayQueue`: without songs it is empty from then on. Of a song that comes twice the first place is the current one.
+/// `savePlayQueue`: without songs it is empty from then on. Of a song that comes twice the first place is the current one, and
+/// who names none is at the first song.
 pub(crate) async fn save(call: Call) -> Answer {
     keep(call, |call, songs| {
-        let current: TrackId = call.params.id("current")?;
-        let place = songs.iter().position(|song| *song == current);
-        place.ok_or_else(|| Error::not_found("The current song is not in the queue"))
+        let Some(current) = call.params.get("current") else { return Ok(Some(0)) };
+        let current = current.parse::<TrackId>().ok();
+        Ok(songs.iter().position(|song| song.is_some() && *song == current))
     })
     .await
 }
@@ -36,26 +38,76 @@ pub(crate) async fn save(call: Call) -> Answer {
 /// `savePlayQueueByIndex`.
 pub(crate) async fn save_by_index(call: Call) -> Answer {
     keep(call, |call, songs| {
-        let place = call.params.optional_number("currentIndex")?;
-        let place = place.ok_or_else(|| Error::missing("currentIndex"))?;
-        let place = usize::try_from(place).ok().filter(|place| *place < songs.len());
-        place.ok_or_else(|| Error::bad("currentIndex", "the place of a song in the queue, from 0"))
+        let place = usize::try_from(call.params.number("currentIndex", 0)?).unwrap_or(usize::MAX);
+        let bad = || Error::bad("currentIndex", "the place of a song in the queue, from 0");
+        if place < songs.len() { Ok(Some(place)) } else { Err(bad()) }
     })
     .await
 }
 
-async fn keep(call: Call, current: impl Fn(&Call, &[TrackId]) -> Result<usize, Error> + Send) -> Answer {
+/// Keeps the songs that are there: one that was just removed is no reason to lose all others. Where that was the current one,
+/// the queue begins anew.
+async fn keep(
+    call: Call,
+    current: impl Fn(&Call, &[Option<TrackId>]) -> Result<Option<usize>, Error> + Send,
+) -> Answer {
     let _room = room(&call).await?;
-    let tracks = songs(&call, "id")?;
-    let is_empty = tracks.is_empty();
+    // What is no id of a song is none that is there.
+    let mut sent = call.params.at_most(QUEUE_TRACKS_MAX, "id", |text| Ok(text.parse::<TrackId>().ok()))?;
+    let position_ms = call.params.number("position", 0)?;
+    let place = if sent.is_empty() { None } else { current(&call, &sent)? };
+    match keep_these(&call, &sent, place, position_ms).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            leave_out_what_is_gone(&call, &mut sent).await?;
+            keep_these(&call, &sent, place, position_ms).await?;
+        }
+        kept => kept?,
+    }
+    call.format.empty()
+}
+
+/// Keeps the songs among what was sent.
+async fn keep_these(
+    call: &Call,
+    sent: &[Option<TrackId>],
+    place: Option<usize>,
+    position_ms: u64,
+) -> Result<(), Error> {
+    let tracks: Vec<TrackId> = sent.iter().flatten().copied().collect();
+    if tracks.is_empty() && !sent.is_empty() {
+        return Err(Error::not_found("None of these songs is there"));
+    }
+    let place = place.filter(|place| sent.get(*place).is_some_and(Option::is_some));
     let queue = QueueToKeep {
-        current: if is_empty { 0 } else { current(&call, &tracks)? },
         tracks: &tracks,
-        position_ms: if is_empty { 0 } else { call.params.number("position", 0)? },
+        current: place.map_or(0, |place| sent.iter().take(place).flatten().count()),
+        position_ms: place.map_or(0, |_| position_ms),
         changed_by: &call.params.get("c").unwrap_or_default(),
     };
-    call.catalog().keep_queue(&call.viewer()?, &queue).await?;
-    call.format.empty()
+    Ok(call.catalog().keep_queue(&call.viewer()?, &queue).await?)
+}
+
+/// Leaves out the songs that the user does not see, or nobody any more.
+async fn leave_out_what_is_gone(call: &Call, sent: &mut [Option<TrackId>]) -> Result<(), Error> {
+    let (viewer, mut left) = (call.viewer()?, sent);
+    while !left.is_empty() {
+        let ids: Vec<TrackId> = left.iter().take(PAGE_ROWS_MAX).flatten().copied().collect();
+        let seen = call.catalog().these_tracks(&viewer, &ids).await?;
+        let (is_cut, mut seen) = (is_cut(&seen), seen.into_iter().peekable());
+        let mut looked_at = 0;
+        for song in left.iter_mut().take(PAGE_ROWS_MAX) {
+            // A page that is full says nothing about those behind it.
+            if is_cut && seen.peek().is_none() {
+                break;
+            }
+            looked_at += 1;
+            if seen.next_if(|track| Some(track.id) == *song).is_none() {
+                *song = None;
+            }
+        }
+        left = left.get_mut(looked_at..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 async fn kept(call: &Call) -> Result<Option<PlayQueue>, Error> {

@@ -58,7 +58,7 @@ pub(crate) async fn transcode_stream(call: Call) -> Answer {
     let track = call.catalog().playing(&call.viewer()?, id).await?;
     before_the_end("offset", start_ms, &track)?;
     let source = call.face.parts.shelf.open(&track.place()).await?;
-    send_made(&call, &track, source, Recipe::Audio(params.recipe(clip))).await
+    send_made(&call, &track, source, Recipe::Audio(params.recipe(clip, &track))).await
 }
 
 /// What makes sound, for everybody who may listen: the right to ask for renditions is about addresses of them.
@@ -88,7 +88,7 @@ pub(super) async fn send_made(call: &Call, track: &Track, source: Source, recipe
     if call.method == Method::HEAD {
         return Ok(unmade(content_type));
     }
-    let slot = call.face.players.take(call)?;
+    let slot = call.face.players.take(call, format!("{} {}", track.id, recipe.canonical()))?;
     let flight = transforms.make(material, recipe.clone(), Asker::User(call.user()?.id.0))?;
     let (bytes, length) = match flight.readable(stream::needs_length(&call.headers)).await? {
         Readable::Whole(made) => return whole(made),

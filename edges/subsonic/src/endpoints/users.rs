@@ -11,7 +11,7 @@ use store::FolderId;
 
 use crate::auth::decoded;
 use crate::call::{Answer, Call, Reader};
-use crate::endpoints::account::{all_libraries, set_password};
+use crate::endpoints::account::all_libraries;
 use crate::error::{Error, ErrorKind};
 use crate::list::Keyed;
 use crate::model::{Account, Bare};
@@ -45,15 +45,17 @@ pub(crate) async fn create(call: Call) -> Answer {
     call.format.empty()
 }
 
-/// `updateUser`: changes what is given and leaves the rest.
+/// `updateUser`: changes what is given, all of it or nothing, and leaves the rest.
 pub(crate) async fn update(call: Call) -> Answer {
     let user = anybody(&call, &call.params.text("username")?).await?;
     let change = change(&call).await?;
-    call.catalog().change_user(user.id, &change).await?;
-    call.face.parts.sign_in.forget_user(user.id);
-    if let Some(password) = call.params.get("password") {
-        set_password(&call, &user, &decoded(password)).await?;
-    }
+    let sign_in = &call.face.parts.sign_in;
+    let hash = match call.params.get("password") {
+        Some(password) => Some(sign_in.hash_password(&decoded(password)).await?),
+        None => None,
+    };
+    call.catalog().change_user_and_password(user.id, &change, hash.as_deref()).await?;
+    sign_in.forget_user(user.id);
     call.format.empty()
 }
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use catalog::Track;
 use transform::{Audio, Bitrate, Clip, Encoding};
 
 /// What was decided.
@@ -29,9 +30,10 @@ impl TranscodeParams {
         TranscodeParams { encoding, bitrate: encoding.bitrate(least) }
     }
 
-    /// The recipe of the rest of a song.
-    pub(crate) fn recipe(self, clip: Clip) -> Audio {
-        Audio { clip, encoding: self.encoding, bitrate: self.bitrate }
+    /// The recipe of the rest of a song, which need not be the one that was decided about.
+    pub(crate) fn recipe(self, clip: Clip, track: &Track) -> Audio {
+        let limit = self.bitrate.map(|bitrate| bitrate.kbps().into());
+        Audio { clip, encoding: self.encoding, bitrate: super::bitrate(self.encoding, limit, track) }
     }
 }
 

@@ -1,58 +1,61 @@
 //! What a player says it can play, and what is decided for it: the extension `transcoding` of OpenSubsonic.
 
+mod said;
+
 use catalog::Track;
 use serde::{Deserialize, Serialize};
-use transform::{Audio, Clip, Encoding, Heard};
+use transform::{Audio, Clip, Encoding};
 
-use super::{TranscodeParams, kbps};
+use super::{TranscodeParams, heard, kbps, lossy_kbps};
+use said::{Number, Said, Text};
 
 /// A player, as it describes itself. What it leaves out limits nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ClientInfo {
     /// In bits per second, as all bitrates of this extension; 0 is no limit.
-    max_audio_bitrate: u64,
-    max_transcoding_audio_bitrate: u64,
-    direct_play_profiles: Vec<DirectPlay>,
-    transcoding_profiles: Vec<Transcoding>,
-    codec_profiles: Vec<CodecProfile>,
+    max_audio_bitrate: Number,
+    max_transcoding_audio_bitrate: Number,
+    direct_play_profiles: Said<Vec<DirectPlay>>,
+    transcoding_profiles: Said<Vec<Transcoding>>,
+    codec_profiles: Said<Vec<CodecProfile>>,
 }
 
 /// Files that it plays as they are; an empty list is everything.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct DirectPlay {
-    containers: Vec<String>,
-    audio_codecs: Vec<String>,
-    protocols: Vec<String>,
-    max_audio_channels: u64,
+    containers: Said<Vec<String>>,
+    audio_codecs: Said<Vec<String>>,
+    protocols: Said<Vec<String>>,
+    max_audio_channels: Number,
 }
 
 /// What it wants instead, the best first.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Transcoding {
-    container: String,
-    audio_codec: String,
-    protocol: String,
-    max_audio_channels: u64,
+    container: Said<String>,
+    audio_codec: Said<String>,
+    protocol: Said<String>,
+    max_audio_channels: Number,
 }
 
 /// What it can do of one codec.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct CodecProfile {
-    name: String,
-    limitations: Vec<Limitation>,
+    name: Said<String>,
+    limitations: Said<Vec<Limitation>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Limitation {
-    name: String,
-    comparison: String,
-    values: Vec<String>,
-    required: bool,
+    name: Said<String>,
+    comparison: Said<String>,
+    values: Said<Vec<Text>>,
+    required: Said<bool>,
 }
 
 /// A stream of sound, as the extension describes one.
@@ -88,6 +91,8 @@ pub(crate) struct Decision {
 
 /// Everything is sent as it is made; there is no other protocol for songs.
 const HTTP: &str = "http";
+/// Samples as they are.
+const PCM: &str = "pcm";
 
 impl ClientInfo {
     /// What this player gets of a track, when it may have so many kbit/s at most and sound can be made at all.
@@ -95,7 +100,7 @@ impl ClientInfo {
         let source = StreamDetails::of_file(track);
         let mut reasons = Vec::new();
         let mut can_direct_play = false;
-        for profile in &self.direct_play_profiles {
+        for profile in self.direct_play_profiles.iter() {
             match self.why_not(profile, &source, limit_kbps) {
                 None => can_direct_play = true,
                 Some(reason) => reasons.push(reason),
@@ -135,17 +140,15 @@ impl ClientInfo {
             Some("ProtocolNotSupported")
         } else if !names_any(&profile.containers, &containers(&source.container)) {
             Some("ContainerNotSupported")
-        } else if !names(&profile.audio_codecs, source.codec) {
+        } else if !names_codec(&profile.audio_codecs, source) {
             Some("AudioCodecNotSupported")
-        } else if profile.max_audio_channels > 0
-            && u64::from(source.audio_channels) > profile.max_audio_channels
-        {
+        } else if !profile.max_audio_channels.allows(source.audio_channels) {
             Some("AudioChannelsNotSupported")
-        } else if is_above(self.max_audio_bitrate) || is_above(bits(limit_kbps)) {
+        } else if is_above(self.max_audio_bitrate.0) || is_above(bits(limit_kbps)) {
             Some("AudioBitrateNotSupported")
         } else {
-            self.limitations(source.codec)
-                .find(|limit| limit.required && !limit.holds(source))
+            self.limitations(|name| is_codec(name, source))
+                .find(|limit| *limit.required && !limit.holds(source))
                 .map(Limitation::reason)
         }
     }
@@ -158,36 +161,34 @@ impl ClientInfo {
         limit_kbps: Option<u32>,
     ) -> Option<(TranscodeParams, StreamDetails)> {
         let encoding = made_as(&profile.container, &profile.audio_codec)?;
-        if !profile.protocol.is_empty() && profile.protocol != HTTP {
+        if !profile.protocol.is_empty() && *profile.protocol != HTTP {
             return None;
         }
-        let own = if self.max_transcoding_audio_bitrate > 0 {
-            self.max_transcoding_audio_bitrate
+        let own = if self.max_transcoding_audio_bitrate.0 > 0 {
+            self.max_transcoding_audio_bitrate.0
         } else {
-            self.max_audio_bitrate
+            self.max_audio_bitrate.0
         };
-        let codec = codec_of(encoding);
-        let by_codec = self.limitations(codec).filter_map(Limitation::bits_max);
+        let is_made = |name: &str| name.eq_ignore_ascii_case(codec_of(encoding));
+        let by_codec = self.limitations(is_made).filter_map(Limitation::bits_max);
         let most = by_codec.chain([own, bits(limit_kbps)]).filter(|bits| *bits > 0).min();
         // A limit in bits is none for what takes as many as it takes.
         if most.is_some() && encoding == Encoding::Flac {
             return None;
         }
         // What lost something already gets no better by more bits.
-        let of_source = track.bit_depth.is_none().then(|| kbps(track)).filter(|kbps| *kbps > 0);
-        let kbps = [most.map(|bits| bits / 1_000), of_source].into_iter().flatten().min();
+        let kbps = [most.map(|bits| bits / 1_000), lossy_kbps(track)].into_iter().flatten().min();
         let bitrate = kbps.and_then(|kbps| encoding.bitrate(kbps));
         let stream = StreamDetails::of_made(&Audio { clip: Clip::default(), encoding, bitrate }, track);
-        let has_room =
-            profile.max_audio_channels == 0 || u64::from(stream.audio_channels) <= profile.max_audio_channels;
-        let holds = self.limitations(codec).all(|limit| !limit.required || limit.holds(&stream));
+        let has_room = profile.max_audio_channels.allows(stream.audio_channels);
+        let holds = self.limitations(is_made).all(|limit| !*limit.required || limit.holds(&stream));
         (has_room && holds).then_some((TranscodeParams { encoding, bitrate }, stream))
     }
 
-    fn limitations(&self, codec: &str) -> impl Iterator<Item = &Limitation> {
-        let profiles =
-            self.codec_profiles.iter().filter(move |profile| profile.name.eq_ignore_ascii_case(codec));
-        profiles.flat_map(|profile| &profile.limitations)
+    /// What it can do of a codec that is called so.
+    fn limitations(&self, is_called: impl Fn(&str) -> bool) -> impl Iterator<Item = &Limitation> {
+        let profiles = self.codec_profiles.iter().filter(move |profile| is_called(&profile.name));
+        profiles.flat_map(|profile| profile.limitations.iter())
     }
 }
 
@@ -195,8 +196,8 @@ impl Limitation {
     /// Whether a stream keeps it. What is not known of a stream breaks nothing.
     fn holds(&self, stream: &StreamDetails) -> bool {
         let Some(is) = self.of(stream) else { return true };
-        let numbers = || self.values.iter().filter_map(|value| value.parse::<u64>().ok());
-        match &*self.comparison {
+        let numbers = || self.values.iter().filter_map(|Text(value)| value.parse::<u64>().ok());
+        match self.comparison.as_str() {
             "Equals" => numbers().any(|value| value == is),
             "NotEquals" => numbers().all(|value| value != is),
             "LessThanEqual" => numbers().next().is_none_or(|value| is <= value),
@@ -206,7 +207,7 @@ impl Limitation {
     }
 
     fn of(&self, stream: &StreamDetails) -> Option<u64> {
-        match &*self.name {
+        match self.name.as_str() {
             "audioChannels" => Some(stream.audio_channels.into()),
             "audioBitrate" => Some(stream.audio_bitrate),
             "audioSamplerate" => Some(stream.audio_samplerate.into()),
@@ -217,12 +218,12 @@ impl Limitation {
 
     /// The most bits per second that it allows, where it says so.
     fn bits_max(&self) -> Option<u64> {
-        let says = self.name == "audioBitrate" && self.comparison == "LessThanEqual";
-        self.values.first().filter(|_| says).and_then(|value| value.parse().ok())
+        let says = *self.name == "audioBitrate" && *self.comparison == "LessThanEqual";
+        self.values.first().filter(|_| says).and_then(|Text(value)| value.parse().ok())
     }
 
     fn reason(&self) -> &'static str {
-        match &*self.name {
+        match self.name.as_str() {
             "audioChannels" => "AudioChannelsNotSupported",
             "audioBitrate" => "AudioBitrateNotSupported",
             "audioSamplerate" => "AudioSamplerateNotSupported",
@@ -246,8 +247,7 @@ impl StreamDetails {
     }
 
     fn of_made(asked: &Audio, track: &Track) -> StreamDetails {
-        let channels = u16::try_from(track.channels).unwrap_or(u16::MAX).max(1);
-        let heard = Heard::of(asked, channels, track.sample_rate_hz);
+        let heard = heard(asked, track);
         StreamDetails {
             protocol: HTTP,
             container: asked.encoding.suffix().to_owned(),
@@ -273,6 +273,21 @@ fn names_any(list: &[String], what: &[&str]) -> bool {
     what.iter().any(|what| names(list, what))
 }
 
+/// Whether a list names the codec of a file.
+fn names_codec(list: &[String], source: &StreamDetails) -> bool {
+    list.is_empty() || list.iter().any(|one| one == "*" || is_codec(one, source))
+}
+
+/// Whether the codec of a file is called so. Samples without compression are called by their container, too, and as ffmpeg
+/// calls them, by how many bits they have: `pcm_s16le`.
+fn is_codec(name: &str, source: &StreamDetails) -> bool {
+    let name = name.to_ascii_lowercase();
+    let has_bits = |form: &str| source.audio_bitdepth.is_none_or(|bits| form.contains(&bits.to_string()));
+    name == source.codec
+        || source.codec == PCM
+            && (name == source.container || name.strip_prefix("pcm_").is_some_and(has_bits))
+}
+
 /// What else a container is called than by its suffix.
 fn containers(suffix: &str) -> Vec<&str> {
     let also: &[&str] = match suffix {
@@ -280,6 +295,7 @@ fn containers(suffix: &str) -> Vec<&str> {
         "opus" | "oga" => &["ogg"],
         "aac" => &["adts"],
         "aif" => &["aiff"],
+        "wav" => &["wave"],
         _ => &[],
     };
     [suffix].into_iter().chain(also.iter().copied()).collect()
@@ -294,7 +310,7 @@ fn codec_in(track: &Track) -> &'static str {
         "ogg" | "oga" => "vorbis",
         "m4a" | "m4b" | "mp4" if track.bit_depth.is_some() => "alac",
         "m4a" | "m4b" | "mp4" | "aac" => "aac",
-        "wav" | "aif" | "aiff" => "pcm",
+        "wav" | "aif" | "aiff" => PCM,
         _ => "unknown",
     }
 }

@@ -48,11 +48,20 @@ async fn what_is_within_the_wish_is_sent_as_it_is_and_all_else_is_made() {
     check(mp3, "timeOffset=1", None, "mp3 320 1000").await;
     check(mp3, "format=mp3&maxBitRate=500&timeOffset=1", None, "mp3 320 1000").await;
     check(opus, "maxBitRate=128", None, "original").await;
-    check(opus, "format=mp3&maxBitRate=128", None, "mp3 128 0").await;
+    check(opus, "format=mp3&maxBitRate=128", None, "mp3 96 0").await;
     check(("m4a", 256, None), "format=aac", None, "original").await;
     check(("m4a", 700, Some(16)), "format=aac", None, "aac - 0").await;
     check(("wma", 128, None), "", None, "original").await;
-    check(("wma", 128, None), "timeOffset=2", None, "mp3 - 2000").await;
+    check(("wma", 128, None), "timeOffset=2", None, "mp3 128 2000").await;
+    // What lost something is never given more bits than it has, by any codec.
+    let (less, little) = (("mp3", 192, None), ("ogg", 21, None));
+    check(less, "format=opus&maxBitRate=320", None, "opus 192 0").await;
+    check(less, "format=opus&maxBitRate=96", None, "opus 96 0").await;
+    check(less, "format=opus", None, "opus - 0").await;
+    check(less, "format=aac&timeOffset=5", None, "aac - 5000").await;
+    check(little, "format=mp3", None, "mp3 21 0").await;
+    check(little, "format=mp3&maxBitRate=320", None, "mp3 21 0").await;
+    check(little, "format=opus", Some(96), "opus 21 0").await;
     // A user's limit holds whatever he wishes.
     check(flac, "", Some(192), "mp3 192 0").await;
     check(flac, "format=raw", Some(192), "mp3 192 0").await;
@@ -67,6 +76,8 @@ async fn a_film_stays_a_film_unless_its_sound_is_asked_for() {
     let made = |query: &str| wish(query).recipe(&film).unwrap().map(|audio| audio.encoding);
     assert_eq!(made("maxBitRate=128&timeOffset=5"), None);
     assert_eq!(made("format=mp3"), Some(Encoding::Mp3));
+    let sound = wish("format=mp3").recipe(&film).unwrap().and_then(|audio| audio.bitrate);
+    assert_eq!(sound, None, "most of its bits are pictures");
 }
 
 #[test]
@@ -90,8 +101,8 @@ fn a_wish_that_is_none_is_said() {
     assert!(long.len() < 120 && long.ends_with("\"…"), "{long}");
 }
 
-#[test]
-fn params_are_read_as_they_were_written_and_nothing_else_is() {
+#[tokio::test]
+async fn params_are_read_as_they_were_written_and_nothing_else_is() {
     for (encoding, kbps, text) in [
         (Encoding::Mp3, Some(192), "1-mp3-192"),
         (Encoding::Flac, None, "1-flac-0"),
@@ -114,6 +125,11 @@ fn params_are_read_as_they_were_written_and_nothing_else_is() {
         "1-mp3-64-1",
     ] {
         assert_eq!(text.parse::<TranscodeParams>(), Err(()), "{text}");
+    }
+    let less = track("mp3", 128, None).await;
+    for (text, expected) in [("1-opus-320", Some(128)), ("1-opus-64", Some(64)), ("1-flac-0", None)] {
+        let audio = text.parse::<TranscodeParams>().unwrap().recipe(Clip::default(), &less);
+        assert_eq!(audio.bitrate.map(Bitrate::kbps), expected, "{text}: of 128 kbit/s no more are made");
     }
     let limited = |text: &str| text.parse::<TranscodeParams>().unwrap().within(Some(96)).to_string();
     assert_eq!(

@@ -141,8 +141,8 @@ impl<'a> Import<'a> {
                 None => self.miss(line),
             }
         }
-        if self.found.len() > limits::PLAYLIST_TRACKS_MAX {
-            let text = format!("a playlist has at most {} songs", limits::PLAYLIST_TRACKS_MAX);
+        if self.found.len() > limits::PLAYLIST_TRACKS_AT_ONCE_MAX {
+            let text = format!("a list brings at most {} songs at once", limits::PLAYLIST_TRACKS_AT_ONCE_MAX);
             return Err(Error::new(Code::Invalid, text));
         }
         Ok(())

@@ -3,20 +3,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
 use axum::response::Response;
-use budget::{Pool, limits};
 use catalog::{PlaylistChange, PlaylistId, SongsChange, Viewer};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Song, ids, one};
+use super::{Song, apply, ids};
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{Code, Error};
-use crate::json::{Asked, Fields, Form, Id};
+use crate::json::{Asked, Fields, Id};
 use crate::tracks::{self, PageQuery, TrackAnswer, TracksAnswer};
 
 /// List the songs of a playlist
@@ -73,9 +71,11 @@ impl Fields for SongsForm {
     const NAMES: &'static [&'static str] = &["known", "remove", "move", "add", "at"];
 }
 
-impl SongsForm {
-    fn change(self) -> Result<PlaylistChange, Error> {
-        let songs = match (self.remove, self.r#move, self.add, self.at) {
+impl TryFrom<SongsForm> for PlaylistChange {
+    type Error = Error;
+
+    fn try_from(form: SongsForm) -> Result<Self, Error> {
+        let songs = match (form.remove, form.r#move, form.add, form.at) {
             (Some(remove), None, None, None) => SongsChange::Edit { remove, add: Vec::new() },
             (None, Some(MoveForm { from, to }), None, None) => SongsChange::Move { from, to },
             (None, None, Some(add), None) => SongsChange::Edit { remove: Vec::new(), add: ids(add) },
@@ -94,7 +94,7 @@ impl SongsForm {
             }
         };
         let moment = |text: String| text.parse::<Timestamp>().map(Timestamp::as_millisecond);
-        let known = self.known.map(moment).transpose().map_err(|_| {
+        let known = form.known.map(moment).transpose().map_err(|_| {
             Error::new(
                 Code::Invalid,
                 "known is not the `changed` of a playlist, which is a moment as RFC 3339 has it",
@@ -116,8 +116,5 @@ pub(crate) async fn change(
     Id(id): Id<PlaylistId>,
     request: Request,
 ) -> Result<Response, Error> {
-    let _permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let Form(form) = Form::<SongsForm>::from_request(request, &app).await?;
-    app.catalog.change_playlist(&caller.identity.managing(), id, &form.change()?).await?;
-    one(&app, &caller.identity.viewer(), id, StatusCode::OK).await
+    apply::<SongsForm>(&app, &caller, id, request).await
 }

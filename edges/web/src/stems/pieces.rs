@@ -72,7 +72,7 @@ pub(super) async fn send_zip(
 }
 
 /// The file has no place to say what took the song apart, so its head does, in ASCII (RFC 9110 section 5.5).
-fn name_engine(made: &MadeSet, headers: &mut HeaderMap) {
+pub(super) fn name_engine(made: &MadeSet, headers: &mut HeaderMap) {
     let notes = made.notes.iter().map(|note| (X_STEMS_NOTE, note));
     for (name, said) in [(X_STEMS_ENGINE, &made.engine)].into_iter().chain(notes) {
         let plain = said.replace(|letter: char| !matches!(letter, ' '..='~'), "?");

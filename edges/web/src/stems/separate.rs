@@ -85,10 +85,13 @@ async fn take_apart(app: &Arc<App>, asker: &Asker, request: Request) -> Result<R
     let mut form = Request::new(body);
     *form.uri_mut() = head.uri.clone();
     *form.headers_mut() = head.headers.clone();
-    let Sent { source, wish } = receive(app, asker, form).await?;
-    let priority = if wish.is_async() { JobPriority::Asked } else { JobPriority::Waited };
-    let asked = Submit { owner: asker.user(), source, wish: wish.whole(), priority };
-    let job = app.splitter.submit(asked).await?;
+    let Sent { song, wish } = receive(app, asker, form).await?;
+    let priority = match asker {
+        Asker::Stranger(_) => JobPriority::Beside,
+        Asker::User(_) if wish.is_async() => JobPriority::Asked,
+        Asker::User(_) => JobPriority::Waited,
+    };
+    let job = song.submit(Submit { owner: asker.user(), wish: wish.whole(), priority }).await?;
     if wish.is_async() {
         if let Some(turn) = turn {
             keep_turn(app, job.id, turn);

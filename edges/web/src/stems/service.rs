@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use catalog::{Job, JobId, JobPriority, JobSource, StemFile, StemSet, StemsWish, TrackId, UserId};
+use catalog::{Job, JobId, JobPriority, StemFile, StemSet, StemsWish, TrackId, UserId};
 use store::Source;
 use tokio::sync::watch;
 
@@ -13,19 +13,20 @@ use tokio::sync::watch;
 /// Whom a job concerns the routes know: here every job is shown to whoever has its id.
 #[async_trait]
 pub trait Splitter: Send + Sync + 'static {
-    /// Begins to take in a song of this name that is sent for this alone.
+    /// Begins to take in a song of this name that is sent for this alone, of so many bytes at most as far as its sender
+    /// says.
     ///
     /// # Errors
     /// [`SplitErrorKind::Full`], [`SplitErrorKind::Busy`].
-    async fn begin_song(&self, name: &str) -> Result<Box<dyn Taking>, SplitError>;
+    async fn begin_song(&self, name: &str, bytes: Option<u64>) -> Result<Box<dyn Taking>, SplitError>;
 
-    /// Puts a song in line. The same wish of the same owner that waits or runs already is given again, and stems that are
+    /// Puts a track in line. The same wish of the same owner that waits or runs already is given again, and stems that are
     /// there are a job that is done.
     ///
     /// # Errors
     /// [`SplitErrorKind::NoModel`], [`SplitErrorKind::NeverFits`], [`SplitErrorKind::TooMany`], [`SplitErrorKind::Busy`],
     /// [`SplitErrorKind::NotFound`] for a track whose file is not there.
-    async fn submit(&self, asked: Submit) -> Result<Job, SplitError>;
+    async fn submit(&self, track: TrackId, asked: Submit) -> Result<Job, SplitError>;
 
     /// One job.
     ///
@@ -82,20 +83,28 @@ pub trait Taking: Send {
     /// [`SplitErrorKind::TooLarge`], [`SplitErrorKind::Full`].
     async fn write(&mut self, piece: Bytes) -> Result<(), SplitError>;
 
-    /// These were all. Without a job, it goes after a while.
+    /// These were all.
     ///
     /// # Errors
     /// [`SplitErrorKind::Empty`]; of the disk.
-    async fn end(self: Box<Self>) -> Result<JobSource, SplitError>;
+    async fn end(self: Box<Self>) -> Result<Box<dyn SentSong>, SplitError>;
 }
 
-/// A song that is to be taken apart.
+/// A song that was sent, whole. While this is there nothing puts it out of the cache; dropped without a job, it goes.
+#[async_trait]
+pub trait SentSong: Send + Sync {
+    /// Puts it in line. From then on its job holds it, and it goes when that has ended.
+    ///
+    /// # Errors
+    /// As [`Splitter::submit`]; the song is gone then.
+    async fn submit(self: Box<Self>, asked: Submit) -> Result<Job, SplitError>;
+}
+
+/// How something is to be taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submit {
     /// Who wants it; nobody where strangers may.
     pub owner: Option<UserId>,
-    /// Of what.
-    pub source: JobSource,
     /// What.
     pub wish: StemsWish,
     /// How soon.

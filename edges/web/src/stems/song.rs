@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::header::CONTENT_LENGTH;
 use budget::Pool;
 use budget::limits::{self, SNIFF_BYTES, UPLOAD_BYTES};
-use catalog::JobSource;
 use futures_util::StreamExt;
 use ingest::sniff::{Sniffed, Sort, sniff};
 use multer::{Field, Multipart};
 
 use super::wish::{NAMES, Wish};
-use super::{Asker, names};
+use super::{Asker, SentSong, names};
 use crate::App;
 use crate::caller;
 use crate::error::{Code, Error};
@@ -20,7 +20,7 @@ use crate::form::{Guarded, Watch, boundary, broken, small};
 
 /// All that a request said.
 pub(super) struct Sent {
-    pub(super) source: JobSource,
+    pub(super) song: Box<dyn SentSong>,
     pub(super) wish: Wish,
 }
 
@@ -38,11 +38,13 @@ pub(super) async fn receive(app: &App, asker: &Asker, request: Request) -> Resul
     let bytes_max = asker.song_bytes_max(app);
     let watch = Watch::new(bytes_max.saturating_add(limits::FORM_BYTES_MAX as u64));
     let parts = Multipart::new(Guarded::new(body, Arc::clone(&watch)), boundary);
-    let mut form = Form { app, bytes_max, wish, source: None };
+    // With what stands around the song, which is little beside it.
+    let bytes = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut form = Form { app, bytes, bytes_max, wish, song: None };
     match form.fill(parts, &watch).await {
         Ok(()) => {
-            let source = form.source.ok_or_else(|| Error::new(Code::Missing, "the form has no file"))?;
-            Ok(Sent { source, wish: form.wish })
+            let song = form.song.ok_or_else(|| Error::new(Code::Missing, "the form has no file"))?;
+            Ok(Sent { song, wish: form.wish })
         }
         // Whatever came of it further in, this is why.
         Err(error) => Err(watch.verdict().unwrap_or(error)),
@@ -51,9 +53,11 @@ pub(super) async fn receive(app: &App, asker: &Asker, request: Request) -> Resul
 
 struct Form<'a> {
     app: &'a App,
+    /// How long all of it is, as far as its sender says.
+    bytes: Option<u64>,
     bytes_max: u64,
     wish: Wish,
-    source: Option<JobSource>,
+    song: Option<Box<dyn SentSong>>,
 }
 
 impl Form<'_> {
@@ -67,10 +71,10 @@ impl Form<'_> {
                 return Err(Error::new(Code::Invalid, text));
             }
             match field.name().unwrap_or_default() {
-                "file" if self.source.is_some() => {
+                "file" if self.song.is_some() => {
                     return Err(Error::new(Code::Invalid, "file is there twice"));
                 }
-                "file" => self.source = Some(self.song(&mut field, watch).await?),
+                "file" => self.song = Some(self.take_song(&mut field, watch).await?),
                 name if NAMES.contains(&name) => {
                     let name = name.to_owned();
                     let value = small(&name, &mut field, watch).await?;
@@ -87,10 +91,10 @@ impl Form<'_> {
         Ok(())
     }
 
-    async fn song(&self, field: &mut Field<'static>, watch: &Watch) -> Result<JobSource, Error> {
+    async fn take_song(&self, field: &mut Field<'static>, watch: &Watch) -> Result<Box<dyn SentSong>, Error> {
         let name = names::named(field.headers(), field.file_name().unwrap_or_default())?;
         let _permit = self.app.budget.wait(Pool::Uploads, UPLOAD_BYTES).await?;
-        let mut taking = self.app.splitter.begin_song(&name).await?;
+        let mut taking = self.app.splitter.begin_song(&name, self.bytes).await?;
         let (mut head, mut length) = (Some(Vec::new()), 0_u64);
         while let Some(piece) = field.next().await {
             let piece = piece.map_err(broken)?;

@@ -7,7 +7,7 @@ use axum::body::HttpBody as _;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
-use catalog::{JobPriority, JobSource, JobState, StemName, StemSet, StemSetId, Track, TrackId};
+use catalog::{JobPriority, JobState, StemName, StemSet, StemSetId, Track, TrackId};
 use serde::Serialize;
 use stream::{Disposition, Kind, Segment};
 use transform::{Encoding, Material, ORIGIN_STEMS};
@@ -105,9 +105,9 @@ pub(crate) async fn split(
             wish.hear(name, &value)?;
         }
     }
-    let (owner, source) = (Some(caller.identity.user.id), JobSource::Track(track.id));
-    let asked = Submit { owner, source, wish: wish.whole(), priority: JobPriority::Asked };
-    let job = app.splitter.submit(asked).await?;
+    let owner = Some(caller.identity.user.id);
+    let asked = Submit { owner, wish: wish.whole(), priority: JobPriority::Asked };
+    let job = app.splitter.submit(track.id, asked).await?;
     if job.state == JobState::Done {
         let set = app.splitter.set_of(job.id).await.ok();
         let [_, result_url] = addresses(&app, &head, &job);
@@ -260,12 +260,19 @@ async fn send_file(
         Some(_) => Disposition::Attachment(format!("{} ({stem}).{suffix}", track.title)),
     };
     let what = format!("{} – {} ({stem})", track.artist, track.title);
-    let Some(encoding) = encoding else {
-        let segment = Segment::whole(source, HeaderValue::from_static("audio/wav"), disposition);
-        return send(app, &caller.account(), head, segment, Kind::Media, what);
+    let mut answer = match encoding {
+        None => {
+            let segment = Segment::whole(source, HeaderValue::from_static("audio/wav"), disposition);
+            send(app, &caller.account(), head, segment, Kind::Media, what)?
+        }
+        Some(encoding) => {
+            let material = Material::whole(source, ORIGIN_STEMS, &format!("{}/{stem}", track.id));
+            send_made(app, &Asker::User(caller), head, Wanted { material, encoding, disposition, what })
+                .await?
+        }
     };
-    let material = Material::whole(source, ORIGIN_STEMS, &format!("{}/{stem}", track.id));
-    send_made(app, &Asker::User(caller), head, Wanted { material, encoding, disposition, what }).await
+    pieces::name_engine(&set.made, answer.headers_mut());
+    Ok(answer)
 }
 
 /// What a file is made of, or is.

@@ -216,7 +216,7 @@ async fn other_origins_read_what_they_may() {
         assert_eq!(answer.header("access-control-allow-origin"), allowed, "{path} {origin}");
         assert_eq!(answer.header("access-control-allow-credentials"), credentials, "{path} {origin}");
         assert_eq!(answer.header("cross-origin-resource-policy"), policy, "{path} {origin}");
-        for exposed in ["Content-Range", "Content-Length", "Accept-Ranges", "ETag"] {
+        for exposed in ["Content-Range", "Content-Length", "Accept-Ranges", "ETag", "Retry-After"] {
             let said = answer.header("access-control-expose-headers").contains(exposed);
             assert_eq!(said, !allowed.is_empty(), "{path} {origin} {exposed}");
         }

@@ -1,36 +1,61 @@
 //! `/events`: what is told of uploads and jobs, and to whom.
 
 use axum::body::Body;
+use axum::extract::Request;
 use catalog::{
-    JobBounds, JobId, JobPriority, JobSource, MaskExtension, NewJob, StemCount, StemFormat, StemsWish,
+    JobBounds, JobId, JobPriority, JobSource, KeyId, MaskExtension, NewJob, Role, StemCount, StemFormat,
+    StemsWish, TrackChange, UserId, Viewer, Visibility,
 };
 use http_body_util::BodyExt;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::house::{House, Who, Wishes, with, with_cookie};
+use super::house::{House, PASSWORD, Who, Wishes, with, with_basic, with_cookie};
 
 /// A connection over which somebody is told what happens.
 struct Connection(Body);
 
 impl Connection {
     async fn open(house: &House, who: Who) -> Connection {
-        let answer = house.router.clone().oneshot(house.request(who, "GET", "/events")).await.unwrap();
+        Connection::ask(house, house.request(who, "GET", "/events")).await
+    }
+
+    async fn ask(house: &House, request: Request) -> Connection {
+        let answer = house.router.clone().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 200);
         Connection(answer.into_body())
+    }
+
+    /// What the next look tells, or none if it is over.
+    async fn look(&mut self) -> Option<String> {
+        let bytes = self.0.frame().await?.unwrap().into_data().unwrap();
+        Some(std::str::from_utf8(&bytes).unwrap().to_owned())
     }
 
     /// What the next event of this name tells.
     async fn next(&mut self, name: &str) -> Value {
         loop {
-            let bytes = self.0.frame().await.expect("it goes on").unwrap().into_data().unwrap();
-            let text = std::str::from_utf8(&bytes).unwrap();
-            let head = format!("event: {name}\ndata: ");
-            if let Some(event) = text.split("\n\n").find_map(|event| event.strip_prefix(&head)) {
-                return serde_json::from_str(event).unwrap();
+            let told = self.look().await.expect("it goes on");
+            if let Some(event) = event(&told, name) {
+                return event;
             }
         }
     }
+}
+
+/// What the event of this name tells, if it is among these.
+fn event(told: &str, name: &str) -> Option<Value> {
+    let head = format!("event: {name}\ndata: ");
+    let text = told.split("\n\n").find_map(|event| event.strip_prefix(&head))?;
+    Some(serde_json::from_str(text).unwrap())
+}
+
+/// Changes what lists show.
+async fn touch(house: &House, visibility: Visibility) {
+    let change = TrackChange::visibility(visibility);
+    house.catalog.change_track(&Viewer::of(&house.bob), house.private, &change).await.unwrap();
 }
 
 /// Begins an upload of Bob's and gives it up at once, so that hardly a look finds it open.
@@ -166,7 +191,146 @@ async fn while_the_database_is_silent_nobody_is_told_that_nothing_goes_on() {
     for _ in 0..2 {
         let bytes = body.frame().await.expect("it goes on").unwrap().into_data().unwrap();
         let text = std::str::from_utf8(&bytes).unwrap();
-        assert!(text.starts_with("event: server\n"), "{text}");
+        assert!(event(text, "server").is_some() && event(text, "under_way").is_none(), "{text}");
     }
     stop.cancel();
+}
+
+/// A request for what happens, by a key that is made for it.
+async fn by_key(house: &House, user: UserId) -> (Request, KeyId) {
+    let (row, key) = house.sign_in.issue_key(user, "a wall").await.unwrap();
+    let request = house.request(Who::Nobody, "GET", "/events");
+    (with(request, "authorization", &format!("Bearer {key}")), row.id)
+}
+
+#[tokio::test]
+async fn whoever_is_an_admin_no_longer_hears_as_a_user_and_the_other_way_round() {
+    let house = House::new().await;
+    let hash = house.sign_in.hash_password(PASSWORD).await.unwrap();
+    let zoe = house.catalog.add_user("zoe", Role::Admin, &hash).await.unwrap();
+    let mut connection = Connection::ask(&house, by_key(&house, zoe.id).await.0).await;
+    let first = connection.look().await.unwrap();
+    assert_eq!(event(&first, "rights").unwrap()["role"], "admin", "{first}");
+    assert!(event(&first, "server").is_some(), "{first}");
+    let bobs = house.begin_upload().await;
+    let told = connection.next("under_way").await;
+    assert_eq!(told["uploads"]["uploads"][0]["id"], json!(bobs), "{told}");
+
+    let path = format!("/users/{}", zoe.id);
+    let change = json!({ "role": "user", "upload": true });
+    assert_eq!(house.json(Who::Admin, "PATCH", &path, change).await.status, 200);
+    let told = connection.look().await.unwrap();
+    let rights = event(&told, "rights").unwrap_or_else(|| panic!("another role is told: {told}"));
+    assert_eq!((&rights["role"], &rights["rights"]["upload"]), (&json!("user"), &json!(true)), "{rights}");
+    assert_eq!(
+        event(&told, "under_way").unwrap()["uploads"],
+        json!({ "count": 0, "uploads": [], "next": null })
+    );
+    assert!(event(&told, "server").is_none(), "{told}");
+    given_up(&house).await;
+    touch(&house, Visibility::Library).await;
+    let told = connection.look().await.unwrap();
+    assert!(told.starts_with("event: library\n") && told.matches("event: ").count() == 1, "{told}");
+
+    let libraries = json!({ "libraries": [1], "role": "admin" });
+    assert_eq!(house.json(Who::Admin, "PATCH", &path, libraries).await.status, 200);
+    let told = connection.look().await.unwrap();
+    assert_eq!(event(&told, "rights").unwrap()["libraries"], json!([1]), "{told}");
+    assert_eq!(event(&told, "under_way").unwrap()["uploads"]["uploads"][0]["id"], json!(bobs), "{told}");
+    assert!(event(&told, "server").is_some(), "{told}");
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_what_proved_who_listens() {
+    let house = House::with(Wishes { watchers_per_user: Some(9), ..Wishes::default() }).await;
+    let listen = || house.request(Who::Nobody, "GET", "/events");
+    let (by_bobs_key, key) = by_key(&house, house.bob.id).await;
+    let (row, app_password) = house.sign_in.issue_app_password(house.bob.id, "a phone").await.unwrap();
+    let token = house.sign_in.open_session(house.bob.id, "a browser").await.unwrap();
+    let password = json!({ "password": "another one altogether" });
+    let bob = format!("/users/{}", house.bob.id);
+    // What ends it is written so that its lists change too, which only those who go on are told.
+    let cases = [
+        ("a key", by_bobs_key, (Who::Plain, "DELETE", format!("/me/keys/{key}"), Value::Null)),
+        (
+            "an app password",
+            with_basic(listen(), "bob", &app_password),
+            (Who::Plain, "DELETE", format!("/me/app-passwords/{}", row.id), Value::Null),
+        ),
+        (
+            "a session",
+            with_cookie(listen(), &token),
+            (
+                Who::Plain,
+                "DELETE",
+                format!("/me/sessions/{}", catalog::SignIn::session_id(&token)),
+                Value::Null,
+            ),
+        ),
+        ("a password", with_basic(listen(), "bob", PASSWORD), (Who::Admin, "PATCH", bob.clone(), password)),
+        (
+            "a user",
+            with_basic(listen(), "bob", "another one altogether"),
+            (Who::Admin, "DELETE", bob, Value::Null),
+        ),
+    ];
+    let mut others = Connection::open(&house, Who::Other).await;
+    let mut bobs = Connection::open(&house, Who::Plain).await;
+    for one in [&mut others, &mut bobs] {
+        one.next("rights").await;
+    }
+    for (at, (what, request, (who, method, path, body))) in cases.into_iter().enumerate() {
+        let mut connection = Connection::ask(&house, request).await;
+        connection.next("rights").await;
+        let answer = house.json(who, method, &path, body).await;
+        assert!(answer.status.is_success(), "{what}: {:?}", answer.body);
+        if what != "a user" {
+            touch(&house, [Visibility::Library, Visibility::Private][at % 2]).await;
+            bobs.next("library").await;
+        }
+        let told = connection.look().await.unwrap();
+        assert_eq!(told, "event: signed_out\ndata: {}\n\n", "{what}");
+        assert_eq!(connection.look().await, None, "{what}");
+    }
+    bobs.next("signed_out").await;
+    assert!(event(&others.look().await.unwrap(), "library").is_some(), "whom nothing happened to hears on");
+}
+
+#[tokio::test]
+async fn a_password_is_not_checked_again_at_all_news() {
+    let house = House::new().await;
+    let mut registry = Registry::default();
+    house.sign_in.register(&mut registry);
+    let checked = || {
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let head = "sign_ins_total{how=\"password\",outcome=\"ok\"} ";
+        text.lines().find_map(|line| line.strip_prefix(head)).unwrap().parse::<u64>().unwrap()
+    };
+    let request = with_basic(house.request(Who::Nobody, "GET", "/events"), "bob", PASSWORD);
+    let mut connection = Connection::ask(&house, request).await;
+    connection.next("rights").await;
+    let before = checked();
+    for _ in 0..3 {
+        given_up(&house).await;
+        connection.next("ended").await;
+    }
+    assert_eq!(checked() - before, 0, "after what is nothing to his credentials");
+    house.sign_in.forget_user(house.bob.id);
+    given_up(&house).await;
+    connection.next("ended").await;
+    assert_eq!(checked() - before, 1, "after what may be");
+}
+
+#[tokio::test]
+async fn whoever_connects_again_is_told_what_changed_while_he_was_away() {
+    let house = House::new().await;
+    let mut clocks = Vec::new();
+    for visibility in [Visibility::Library, Visibility::Private] {
+        let first = Connection::open(&house, Who::Plain).await.look().await.unwrap();
+        let library = event(&first, "library").unwrap_or_else(|| panic!("lists have a clock: {first}"));
+        clocks.push(library["changed"].clone());
+        touch(&house, visibility).await;
+    }
+    assert_ne!(clocks[0], clocks[1]);
 }

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
-use catalog::{Job, JobId, JobSource, StemFile, StemSet, TrackId};
+use catalog::{Job, JobId, StemFile, StemSet, TrackId};
 use store::Source;
 use tokio::sync::watch;
 
 use super::forms::{BOUNDARY, form};
 use super::house::{Answer, House, Who, Wishes, png, wav, with};
-use crate::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
+use crate::{Cleared, LoadedModel, SentSong, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 /// A splitter without workers: it takes songs in, and refuses every job. The real one is tested with the whole server.
 pub(super) struct NoSplitter;
@@ -27,28 +27,34 @@ impl Taking for Counted {
         Ok(())
     }
 
-    async fn end(self: Box<Self>) -> Result<JobSource, SplitError> {
-        Ok(JobSource::Blob { key: [1; 32], name: format!("{} bytes", self.0) })
+    async fn end(self: Box<Self>) -> Result<Box<dyn SentSong>, SplitError> {
+        Ok(self)
     }
 }
 
 #[async_trait]
+impl SentSong for Counted {
+    async fn submit(self: Box<Self>, asked: Submit) -> Result<Job, SplitError> {
+        refused(format!("{} bytes", self.0), asked)
+    }
+}
+
+fn refused(what: String, Submit { wish, owner, priority }: Submit) -> Result<Job, SplitError> {
+    let said = format!(
+        "no model for {} stems of {what} by {:?}, {}, {}, for {owner:?}",
+        wish.count, wish.engine, wish.extension, priority
+    );
+    Err(SplitError::new(SplitErrorKind::NoModel, said))
+}
+
+#[async_trait]
 impl Splitter for NoSplitter {
-    async fn begin_song(&self, _: &str) -> Result<Box<dyn Taking>, SplitError> {
+    async fn begin_song(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Taking>, SplitError> {
         Ok(Box::new(Counted(0)))
     }
 
-    async fn submit(&self, asked: Submit) -> Result<Job, SplitError> {
-        let said = match asked.source {
-            JobSource::Blob { name, .. } => name,
-            JobSource::Track(id) => id.to_string(),
-        };
-        let Submit { wish, owner, priority, .. } = asked;
-        let said = format!(
-            "no model for {} stems of {said} by {:?}, {}, {}, for {owner:?}",
-            wish.count, wish.engine, wish.extension, priority
-        );
-        Err(SplitError::new(SplitErrorKind::NoModel, said))
+    async fn submit(&self, track: TrackId, asked: Submit) -> Result<Job, SplitError> {
+        refused(track.to_string(), asked)
     }
 
     async fn job(&self, _: JobId) -> Result<Job, SplitError> {
@@ -196,11 +202,12 @@ async fn p08_strangers_get_in_where_the_house_says_so_and_have_their_share() {
     let mut statuses = Vec::new();
     for _ in 0..budget::limits::SEPARATE_STRANGER_PER_MINUTE_MAX + 1 {
         let answer = separate(&open, Who::Nobody, "", body.clone()).await;
-        statuses.push((answer.status.as_u16(), answer.headers.contains_key("retry-after")));
+        let is_last_in_line = answer.json()["detail"].as_str().unwrap().contains(", beside, for None");
+        statuses.push((answer.status.as_u16(), answer.headers.contains_key("retry-after"), is_last_in_line));
     }
     let last = statuses.pop();
-    assert_eq!(last, Some((429, true)));
-    assert!(statuses.iter().all(|status| *status == (422, false)), "{statuses:?}");
+    assert_eq!(last, Some((429, true, false)));
+    assert!(statuses.iter().all(|status| *status == (422, false, true)), "{statuses:?}");
     assert_eq!(separate(&open, Who::Plain, "", body).await.status, 422, "whom we know is no stranger");
     let metrics = with(open.request(Who::Admin, "GET", "/metrics"), "accept", "text/plain");
     let metrics = String::from_utf8(open.send(metrics).await.body.to_vec()).unwrap();

@@ -108,11 +108,17 @@ fn verify(folder: &Folder, given: &ArgMatches) -> Result<()> {
     if models.is_empty() {
         say("no model is installed");
     }
+    let mut first = None;
     for model in models {
-        let installed = folder.verify(model).map_err(explained)?;
-        say(format!("{}: {} bytes are what they were", model.name, installed.bytes));
+        match folder.verify(model) {
+            Ok(installed) => say(format!("{}: {} bytes are what they were", model.name, installed.bytes)),
+            Err(error) => {
+                say(format!("{}: {error}", model.name));
+                first.get_or_insert(error);
+            }
+        }
     }
-    Ok(())
+    first.map_or(Ok(()), |error| Err(explained(error)))
 }
 
 fn show(model: &Model, installed: Option<&Installed>) {

@@ -88,6 +88,7 @@ fn why(error: &Error) -> Why {
     match error.kind() {
         ErrorKind::Coding | ErrorKind::NotAudio => Why::Coding,
         ErrorKind::Stems | ErrorKind::ModelAbsent | ErrorKind::ModelUnknown | ErrorKind::Licence => Why::Wish,
+        ErrorKind::Model => Why::Model,
         _ if error.is_the_songs() => Why::Song,
         _ => Why::Server,
     }
@@ -103,7 +104,7 @@ fn chosen(order: &Order, folder: &Folder) -> ::stems::Result<Choice> {
     let choice = if order.accompaniment { choice.with_accompaniment() } else { choice };
     let model = choice.installed.as_ref().map_or("", |installed| &installed.sums);
     if model != order.model {
-        return Err(Error::new(ErrorKind::Model, "the model was replaced while the song waited"));
+        return Err(Error::new(ErrorKind::Engine, "the model was replaced while the song waited"));
     }
     Ok(choice)
 }

@@ -29,6 +29,7 @@ pub(super) struct Figures {
     running: Gauge,
     warm: Gauge,
     peak_bytes: Gauge,
+    songs_bytes: Gauge,
 }
 
 impl Default for Figures {
@@ -42,6 +43,7 @@ impl Default for Figures {
             running: Gauge::default(),
             warm: Gauge::default(),
             peak_bytes: Gauge::default(),
+            songs_bytes: Gauge::default(),
         }
     }
 }
@@ -68,6 +70,8 @@ impl Figures {
         );
         let help = "The most memory that a child had since the start";
         registry.register_with_unit("worker_peak", help, Unit::Bytes, self.peak_bytes.clone());
+        let help = "What songs that were sent, and whose jobs have not ended, hold of the cache";
+        registry.register_with_unit("songs_held", help, Unit::Bytes, self.songs_bytes.clone());
     }
 
     /// A job ended so.
@@ -95,10 +99,11 @@ impl Figures {
     }
 
     /// How the line is.
-    pub(super) fn line(&self, queued: u64, running: u64, warm: usize) {
+    pub(super) fn line(&self, queued: u64, running: u64, warm: usize, songs_bytes: u64) {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.queued.set(number(queued));
         self.running.set(number(running));
         self.warm.set(number(warm as u64));
+        self.songs_bytes.set(number(songs_bytes));
     }
 }

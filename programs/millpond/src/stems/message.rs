@@ -76,6 +76,8 @@ pub(super) enum Why {
     Coding,
     /// There is no such engine, or not its model.
     Wish,
+    /// The model is not what it should be, and would not be the next time.
+    Model,
     /// Something else.
     Server,
 }

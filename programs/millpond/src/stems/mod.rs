@@ -21,6 +21,7 @@ mod queue;
 mod room;
 mod running;
 mod service;
+mod songs;
 mod taking;
 mod upkeep;
 mod warm;
@@ -42,6 +43,7 @@ pub(crate) use child::{WORD, main as child_main};
 use figures::Figures;
 use room::Tickets;
 use running::Running;
+use songs::Songs;
 use warm::Warm;
 
 use crate::error::{Error, Result};
@@ -104,6 +106,7 @@ struct Inner {
     /// Rung when there is something to look at in the line.
     wake: Notify,
     running: Running,
+    songs: Songs,
     tickets: Tickets,
     /// Whoever gives the files of a set their names, or takes a set with its files away, has it.
     publishing: Semaphore,
@@ -138,6 +141,7 @@ impl Stems {
             me: WorkerId(me),
             wake: Notify::new(),
             running: Running::default(),
+            songs: Songs::default(),
             tickets: Tickets::default(),
             publishing: Semaphore::new(1),
             figures,
@@ -146,11 +150,12 @@ impl Stems {
     }
 }
 
-/// The service of an installation, with its figures among the metrics. It is told what each song took.
+/// The service of an installation, with its figures among the metrics. It is told what each song took. Songs that were sent
+/// to the server before are held from now on, as far as their jobs have not ended; others are gone.
 ///
 /// # Errors
-/// As [`Stems::new`].
-pub(crate) fn open(
+/// As [`Stems::new`], and of the database and the disk.
+pub(crate) async fn open(
     home: &Home,
     settings: &Settings,
     shelf: &Shelf,
@@ -166,7 +171,7 @@ pub(crate) fn open(
         idle: settings.stems.idle,
         pinned: settings.stems.pinned.clone(),
     };
-    Stems::new(
+    let stems = Stems::new(
         Parts {
             catalog: Arc::clone(&home.catalog),
             shelf: shelf.clone(),
@@ -178,7 +183,9 @@ pub(crate) fn open(
             told: Box::new(told),
         },
         registry,
-    )
+    )?;
+    stems.0.take_up_songs().await?;
+    Ok(stems)
 }
 
 /// How children are started.

@@ -263,9 +263,7 @@ impl Inner {
     /// Tells those who watch, and lets go of the song.
     pub(super) async fn end(&self, job: &Job) {
         if let Some(song) = self.running.end(job) {
-            let key = song.key;
-            drop(song);
-            self.release(key).await;
+            self.let_go(song).await;
         }
     }
 }

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transform::Made;
 
+use super::songs::Held;
+
 /// All of them.
 #[derive(Clone, Default)]
 pub(super) struct Running(Arc<Mutex<HashMap<JobId, Open>>>);
@@ -19,7 +21,7 @@ pub(super) struct Running(Arc<Mutex<HashMap<JobId, Open>>>);
 struct Open {
     watchers: Option<watch::Sender<Job>>,
     /// The song that was sent for it: while it is open it cannot be put out of the cache.
-    song: Option<Made>,
+    song: Option<Held>,
     at_work: Option<AtWork>,
 }
 
@@ -62,18 +64,18 @@ impl Running {
     }
 
     /// Holds the song that was sent for a job.
-    pub(super) fn hold(&self, id: JobId, song: Made) {
+    pub(super) fn hold(&self, id: JobId, song: Held) {
         self.all().entry(id).or_default().song = Some(song);
     }
 
     /// The song that is held for a job.
     pub(super) fn song(&self, id: JobId) -> Option<Made> {
-        self.all().get(&id).and_then(|open| open.song.clone())
+        self.all().get(&id).and_then(|open| open.song.as_ref().map(|song| song.made.clone()))
     }
 
-    /// A job was not added in the end: nothing is held for it.
-    pub(super) fn forget(&self, id: JobId) {
-        self.all().remove(&id);
+    /// A job is no more: nothing is held for it. The song that was.
+    pub(super) fn forget(&self, id: JobId) -> Option<Held> {
+        self.all().remove(&id)?.song
     }
 
     /// Those that nobody works for.
@@ -102,8 +104,8 @@ impl Running {
         }
     }
 
-    /// A job has ended: those who watch it see that, and nothing is held for it any more. The key of the song that was.
-    pub(super) fn end(&self, job: &Job) -> Option<Made> {
+    /// A job has ended: those who watch it see that, and nothing is held for it any more. The song that was.
+    pub(super) fn end(&self, job: &Job) -> Option<Held> {
         let mut all = self.all();
         let open = all.get_mut(&job.id)?;
         if let Some(watchers) = open.watchers.take() {

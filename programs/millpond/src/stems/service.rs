@@ -12,7 +12,7 @@ use transform::Key;
 use web::{Cleared, LoadedModel, SplitError, SplitErrorKind, Splitter, Submit, Taking};
 
 use super::plan::{Plan, Unfit};
-use super::{Inner, Stems};
+use super::{Inner, Stems, taking};
 
 type Result<T> = std::result::Result<T, SplitError>;
 
@@ -95,59 +95,62 @@ impl Inner {
         Ok(self.whole_sets(track).await?.into_iter().find(is_such))
     }
 
-    /// Keeps the song that was sent for a job from being put out of the cache. Where it is gone already, whoever works for
-    /// the job says so.
-    async fn hold_song(&self, id: JobId, source: &JobSource) {
-        let JobSource::Blob { key, .. } = source else { return };
-        if let Ok(Some(song)) = self.transforms.cache().get(Key::from_bytes(*key)).await {
-            self.running.hold(id, song);
+    /// Adds a job.
+    pub(super) async fn add(&self, asked: Submit, source: JobSource) -> Result<JobId> {
+        let new = new_job(asked, source)?;
+        // Strangers are counted by address where they come in; here they are one, who must leave room for users.
+        let (who, of_owner_max) = match new.owner {
+            Some(_) => ("you have", self.rules.jobs_per_user),
+            None => ("strangers have", SEPARATE_STRANGERS_JOBS_MAX as u64),
+        };
+        let bounds = JobBounds { of_owner_max, all_max: JOBS_OPEN_MAX };
+        match self.catalog.add_job(&new, bounds).await.map_err(of_catalog)? {
+            JobAdded::Queued => Ok(new.id),
+            JobAdded::Known(id) => Ok(id),
+            JobAdded::TooManyOfOwner => {
+                let said = format!("{who} {of_owner_max} jobs in line: wait until one is done");
+                Err(SplitError::new(SplitErrorKind::TooMany { retry_after: RETRY_AFTER }, said))
+            }
+            JobAdded::TooMany => {
+                let said = format!("there are {JOBS_OPEN_MAX} jobs in line");
+                Err(SplitError::new(SplitErrorKind::Busy { retry_after: RETRY_AFTER }, said))
+            }
         }
     }
+
+    /// A job is in line now: whoever looks at the line is told. The job.
+    pub(super) async fn is_in_line(&self, id: JobId) -> Result<Job> {
+        self.wake.notify_one();
+        self.count().await;
+        self.catalog.job(id).await.map_err(of_catalog)
+    }
+}
+
+fn new_job(Submit { owner, wish, priority }: Submit, source: JobSource) -> Result<NewJob> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)
+        .map_err(|e| SplitError::new(SplitErrorKind::Broken, format!("no random bytes: {e}")))?;
+    Ok(NewJob { id: JobId(id), owner, source, wish, priority })
 }
 
 #[async_trait]
 impl Splitter for Stems {
-    async fn begin_song(&self, name: &str) -> Result<Box<dyn Taking>> {
-        Ok(Box::new(self.0.sending(name).await?))
+    async fn begin_song(&self, name: &str, bytes: Option<u64>) -> Result<Box<dyn Taking>> {
+        Ok(Box::new(taking::begin(&self.0, name, bytes).await?))
     }
 
-    async fn submit(&self, asked: Submit) -> Result<Job> {
+    async fn submit(&self, track: TrackId, asked: Submit) -> Result<Job> {
         let inner = &self.0;
-        let plan = inner.plan(asked.wish, &asked.source).await?;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id)
-            .map_err(|e| SplitError::new(SplitErrorKind::Broken, format!("no random bytes: {e}")))?;
-        let Submit { owner, ref source, wish, priority } = asked;
-        let new = NewJob { id: JobId(id), owner, source: source.clone(), wish, priority };
-        if let JobSource::Track(track) = asked.source {
-            let source = inner.source_of(track).await?;
-            if let Some(set) = inner.made_before(track, &source, &plan).await? {
-                inner.catalog.add_done_job(&new, set.id).await.map_err(of_catalog)?;
-                return inner.catalog.job(new.id).await.map_err(of_catalog);
-            }
+        let source = JobSource::Track(track);
+        let plan = inner.plan(asked.wish, &source).await?;
+        let file = inner.source_of(track).await?;
+        if let Some(set) = inner.made_before(track, &file, &plan).await? {
+            let done = new_job(asked, source)?;
+            inner.catalog.add_done_job(&done, set.id).await.map_err(of_catalog)?;
+            return inner.catalog.job(done.id).await.map_err(of_catalog);
         }
-        // Strangers are counted by address where they come in; here they are one, who must leave room for users.
-        let (who, of_owner_max) = match owner {
-            Some(_) => ("you have", inner.rules.jobs_per_user),
-            None => ("strangers have", SEPARATE_STRANGERS_JOBS_MAX as u64),
-        };
-        let bounds = JobBounds { of_owner_max, all_max: JOBS_OPEN_MAX };
-        let id = match inner.catalog.add_job(&new, bounds).await.map_err(of_catalog)? {
-            JobAdded::Queued => new.id,
-            JobAdded::Known(id) => id,
-            JobAdded::TooManyOfOwner => {
-                let said = format!("{who} {of_owner_max} jobs in line: wait until one is done");
-                return Err(SplitError::new(SplitErrorKind::TooMany { retry_after: RETRY_AFTER }, said));
-            }
-            JobAdded::TooMany => {
-                let said = format!("there are {JOBS_OPEN_MAX} jobs in line");
-                return Err(SplitError::new(SplitErrorKind::Busy { retry_after: RETRY_AFTER }, said));
-            }
-        };
-        inner.hold_song(id, &asked.source).await;
-        inner.wake.notify_one();
-        inner.count().await;
-        inner.catalog.job(id).await.map_err(of_catalog)
+        let id = inner.add(asked, source).await?;
+        inner.is_in_line(id).await
     }
 
     async fn job(&self, id: JobId) -> Result<Job> {

@@ -60,10 +60,8 @@ impl Inner {
                 Ok(job) if job.state.is_end() => self.end(&job).await,
                 Ok(_) => {}
                 Err(e) if e.kind() == catalog::ErrorKind::NotFound => {
-                    let song = self.running.song(id).map(|song| song.key);
-                    self.running.forget(id);
-                    if let Some(key) = song {
-                        self.release(key).await;
+                    if let Some(song) = self.running.forget(id) {
+                        self.let_go(song).await;
                     }
                 }
                 Err(e) => return Err(e),
@@ -75,7 +73,7 @@ impl Inner {
     /// Brings the figures of the line up to date. They are looked at again soon, so a failure is nobody's.
     pub(super) async fn count(&self) {
         if let Ok((queued, running)) = self.catalog.open_jobs().await {
-            self.figures.line(queued, running, self.warm.count());
+            self.figures.line(queued, running, self.warm.count(), self.songs.held_bytes());
         }
     }
 

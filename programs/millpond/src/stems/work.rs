@@ -13,6 +13,7 @@ use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worke
 use super::message::{GO_ON, Said, Why, Written};
 use super::plan::Plan;
 use super::room::{Far, Reached, Rooms};
+use super::songs::Held;
 use super::warm::Seat;
 use super::{Inner, in_ms};
 
@@ -124,6 +125,7 @@ impl Inner {
                     return Err(match why {
                         Why::Song | Why::Coding => never(reason, JobFault::Song),
                         Why::Wish => never(reason, JobFault::Wish),
+                        Why::Model => never(reason, JobFault::Server),
                         Why::Server => again(reason),
                     });
                 }
@@ -151,21 +153,15 @@ impl Inner {
                 Ok(Song { material, suffix: Some(track.suffix) })
             }
             JobSource::Blob { key, name } => {
-                let held = self.running.song(job.id);
-                let made = match held {
-                    Some(made) => Some(made),
-                    None => self.transforms.cache().get(Key::from_bytes(*key)).await?,
-                };
                 let gone = || {
                     never(
                         "the song was put out of the cache before its turn: send it again",
                         JobFault::Server,
                     )
                 };
-                let made = made.ok_or_else(gone)?;
+                let made = self.held(job.id, Key::from_bytes(*key)).await?.ok_or_else(gone)?;
                 let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
-                let material = Material::whole(made.source.clone(), SENT, &job.id.to_string());
-                self.running.hold(job.id, made);
+                let material = Material::whole(made.source, SENT, &job.id.to_string());
                 Ok(Song { material, suffix })
             }
         }
@@ -323,6 +319,13 @@ impl Inner {
             }
         }
         published
+    }
+
+    /// Lets go of a song that no job needs any more.
+    pub(super) async fn let_go(&self, song: Held) {
+        let key = song.made.key;
+        drop(song);
+        self.release(key).await;
     }
 
     /// Lets go of what nobody needs any more.

@@ -51,7 +51,7 @@ fn what_is_no_rule_is_refused_by_name() {
         (of(&many), "at most 64 rules"),
         (of(&deep(SMART_DEPTH_MAX + 1)), "4 deep"),
         (format!("{everything}, \"limit\": 0}}"), "no rules"),
-        (format!(r#"{{"match":{{"all":[]}},"limit":{}}}"#, PLAYLIST_TRACKS_MAX + 1), "limit is"),
+        (format!(r#"{{"match":{{"all":[]}},"limit":{}}}"#, PLAYLIST_TRACKS_AT_ONCE_MAX + 1), "limit is"),
         (r#"{"match":{"all":[]},"limit":0}"#.into(), "limit is"),
         (r#"{"match":{"all":[]},"sort":[{"by":"id; DROP TABLE tracks"}]}"#.into(), "unknown variant"),
         (format!(r#"{{"match":{{"all":[]}},"sort":[{sorts}]}}"#), "sorted by at most"),

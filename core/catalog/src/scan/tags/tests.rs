@@ -33,10 +33,11 @@ fn files_are_opened_by_their_extension() {
         "a.MKV",
         "a.webm",
         "a.mov",
+        "a.aac",
     ] {
         assert!(is_media_name(&path(name)), "{name}");
     }
-    for name in ["a.jpg", "mp3", "a.mp3.txt", "x.mp3/readme", "mp4", "a.mp4.part", "a.", "a.aac"] {
+    for name in ["a.jpg", "mp3", "a.mp3.txt", "x.mp3/readme", "mp4", "a.mp4.part", "a.", "a.ape"] {
         assert!(!is_media_name(&path(name)), "{name}");
     }
 }
@@ -283,5 +284,82 @@ proptest! {
             file[at..at + 4].copy_from_slice(&number.to_be_bytes());
         }
         check(&file);
+    }
+}
+
+#[test]
+fn what_ffmpeg_wrote_in_other_formats_is_read() {
+    type Written<'a> = (&'a str, &'a [u8]);
+    // file, type, rate in Hz, depth, whether it has words
+    let cases: [(Written<'_>, &str, u32, Option<u32>, bool); 5] = [
+        (("tone.wv", include_bytes!("../samples/tone.wv")), "audio/x-wavpack", 8_000, Some(16), true),
+        (("tone.aac", include_bytes!("../samples/tone.aac")), "audio/aac", 8_000, None, false),
+        (("tone.mp2", include_bytes!("../samples/tone.mp2")), "audio/mpeg", 16_000, None, false),
+        (("tone.oga", include_bytes!("../samples/tone.oga")), "audio/ogg", 8_000, Some(16), true),
+        (("tone.spx", include_bytes!("../samples/tone.spx")), "audio/ogg", 8_000, None, true),
+    ];
+    for ((name, file), content_type, rate, depth, has_words) in cases {
+        assert!(is_media_name(&path(name)), "{name}");
+        let tags = read_bytes(&format!("Folder/{name}"), file).unwrap();
+        let words = [tags.title.as_str(), tags.artist.as_str(), tags.album.as_str()];
+        let expected =
+            if has_words { ["Tone", "Somebody", "Tones"] } else { ["tone", "[Unknown Artist]", "Folder"] };
+        assert_eq!(words, expected, "{name}");
+        assert_eq!(
+            (tags.content_type, tags.sample_rate_hz, tags.channels),
+            (content_type, rate, 1),
+            "{name}"
+        );
+        assert_eq!(tags.bit_depth, depth, "{name}");
+        // What encoders put before and behind the sound is part of it where nothing tells them apart.
+        assert!((480..=800).contains(&tags.duration_ms), "{name}: {} ms", tags.duration_ms);
+        assert!(CONTENT_TYPES.contains(&tags.content_type));
+    }
+}
+
+#[test]
+fn an_ape_tag_says_what_no_other_tag_does() {
+    let item = |flags: u8, key: &str, value: &[u8]| {
+        let size = u32::try_from(value.len()).unwrap().to_le_bytes();
+        [&size[..], &[flags, 0, 0, 0], key.as_bytes(), b"\0", value].concat()
+    };
+    let picture = samples::jpeg(400);
+    let items = [
+        item(0, "Title", b"Ape title"),
+        item(0, "Artist", "One\0Tw\u{f6}".as_bytes()),
+        item(0, "Album Artist", b"Both"),
+        item(0, "Track", b"3/12"),
+        item(0, "REPLAYGAIN_TRACK_GAIN", b"-6,50 dB"),
+        item(2, "Cover Art (Front)", &[b"front.jpg\0", &picture[..]].concat()),
+        item(0, "Year", b"1999"),
+    ];
+    let tag = |count: u32, claimed: usize| {
+        let footer =
+            [&[0xd0, 7, 0, 0], &u32::try_from(claimed + 32).unwrap().to_le_bytes()[..], &count.to_le_bytes()];
+        [&items.concat()[..], b"APETAGEX", &footer.concat(), &[0; 12]].concat()
+    };
+    let whole = tag(7, items.concat().len());
+    let sound = samples::mp3(&samples::Words::default(), None);
+    let titled = samples::mp3(&samples::Words { title: "ID3 title", ..samples::Words::default() }, None);
+    let version_1 = [&b"TAG"[..], b"V1 title", &[0; 117]].concat();
+    for (file, title) in [
+        ([&sound[..], &whole].concat(), "Ape title"),
+        ([&sound[..], &whole, &version_1].concat(), "Ape title"),
+        ([&titled[..], &whole].concat(), "ID3 title"),
+    ] {
+        let tags = read_bytes("Folder/name.mp3", &file).unwrap();
+        assert_eq!((&*tags.title, &*tags.artist, &*tags.album_artist), (title, "One, Tw\u{f6}", "Both"));
+        assert_eq!((tags.track, tags.track_total, tags.year), (Some(3), Some(12), Some(1999)));
+        assert_eq!(tags.details.track.gain.unwrap().track_gain_udb, Some(-6_500_000));
+        let cover = tags.cover.unwrap();
+        let start = usize::try_from(cover.offset).unwrap();
+        assert_eq!((&file[start..start + 400], cover.count), (&picture[..], Some(400)));
+    }
+    // One that lies about itself is none, or is read as far as it is one.
+    for (count, claimed, title) in
+        [(7, usize::pow(2, 31), "name"), (u32::MAX, items.concat().len(), "Ape title"), (7, 3, "name")]
+    {
+        let tags = read_bytes("Folder/name.mp3", &[&sound[..], &tag(count, claimed)].concat()).unwrap();
+        assert_eq!(tags.title, title, "{count} items in {claimed} bytes");
     }
 }

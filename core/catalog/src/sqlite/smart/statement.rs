@@ -1,6 +1,6 @@
 //! Rules as one statement: fixed pieces of SQL, put behind each other, and bound values. Nothing of a user is ever in the text.
 
-use budget::limits::{PLAYLIST_TRACKS_MAX, SMART_SHUFFLE_MS};
+use budget::limits::{PLAYLIST_TRACKS_AT_ONCE_MAX, SMART_SHUFFLE_MS};
 use rusqlite::types::Value;
 use sha2::{Digest, Sha256};
 
@@ -34,7 +34,7 @@ impl Statement {
         for sort in &rules.sort {
             statement.sort(playlist, *sort);
         }
-        let limit = rules.limit.map_or(PLAYLIST_TRACKS_MAX as i64, i64::from);
+        let limit = rules.limit.map_or(PLAYLIST_TRACKS_AT_ONCE_MAX as i64, i64::from);
         statement.put("t.id LIMIT ?", [Value::Integer(limit)]);
         statement
     }

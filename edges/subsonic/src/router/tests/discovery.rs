@@ -1,6 +1,9 @@
 //! What is like something, what is sung, and who plays what.
 
+use std::time::Duration;
+
 use axum::http::Method;
+use budget::limits::NOW_PLAYING_MS;
 
 use crate::fixture::House;
 
@@ -50,14 +53,36 @@ async fn a_song_counts_as_played_when_enough_of_it_was_heard() {
     let house = House::open().await;
     let id = house.track("Ripple & <Wave>").await;
     let plays = async || house.ann(&format!("getSong?id={id}")).await.json()["song"]["playCount"].as_u64();
-    let stop = async |rest: &str| {
-        house.ann(&format!("reportPlayback?mediaId={id}&mediaType=song&state=stopped&{rest}")).await;
+    let report = async |rest: &str| {
+        let said = house.ann(&format!("reportPlayback?mediaId={id}&mediaType=song&{rest}")).await;
+        assert_eq!(said.code(), None, "{rest}");
         plays().await
     };
+    let listen = async |seconds: u64| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+    };
+    assert_eq!(report("positionMs=181000&state=stopped").await, Some(0), "it never began");
     // It has 181.5 seconds.
-    assert_eq!(stop("positionMs=90000").await, Some(0));
-    assert_eq!(stop("positionMs=91000&ignoreScrobble=true").await, Some(0));
-    assert_eq!(stop("positionMs=91000").await, Some(1));
+    report("positionMs=0&state=playing").await;
+    listen(90).await;
+    assert_eq!(report("positionMs=90000&state=stopped").await, Some(0));
+    report("positionMs=0&state=playing").await;
+    listen(91).await;
+    assert_eq!(report("positionMs=91000&ignoreScrobble=true&state=stopped").await, Some(0));
+    report("positionMs=0&state=starting").await;
+    report("positionMs=0&state=playing").await;
+    listen(91).await;
+    assert_eq!(report("positionMs=91000&state=stopped").await, Some(1));
+    assert_eq!(report("positionMs=91000&state=stopped").await, Some(1), "it is told twice");
+    // Who ends without a word is counted by whoever asks next.
+    report("positionMs=0&state=playing").await;
+    listen(100).await;
+    report("positionMs=100000&state=playing").await;
+    listen(NOW_PLAYING_MS / 1_000 + 90).await;
+    house.get(&house.signed("getNowPlaying", &house.bob_key)).await;
+    assert_eq!(plays().await, Some(2));
 }
 
 #[tokio::test]

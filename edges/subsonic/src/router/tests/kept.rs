@@ -122,6 +122,39 @@ async fn a_queue_is_there_under_both_spellings() {
 }
 
 #[tokio::test]
+async fn a_queue_keeps_the_songs_that_are_there() {
+    let house = House::open().await;
+    let [one, two, quiet] = songs(&house).await;
+    let check = async |saved: &str, entries: &[&str], place: u64, position_ms: u64| {
+        house.ann("savePlayQueue").await;
+        assert_eq!(house.ann(saved).await.code(), None, "{saved}");
+        let queue = house.ann("getPlayQueueByIndex").await.json()["playQueueByIndex"].clone();
+        assert_eq!(titles(&queue), entries, "{saved}");
+        let is = (&queue["currentIndex"], &queue["position"]);
+        assert_eq!(is, (&json!(place), &json!(position_ms)), "{saved}");
+    };
+    let gone = "tr-999";
+    let all = format!("id={one}&id={gone}&id={two}&id={one}&id=al-1&id={quiet}");
+    let (kept, first) = ([FIRST, SECOND, FIRST, "Quiet"], [FIRST, SECOND]);
+    check(&format!("savePlayQueue?{all}&current={two}&position=7"), &kept, 1, 7).await;
+    check(&format!("savePlayQueue?{all}&current={gone}&position=7"), &kept, 0, 0).await;
+    check(&format!("savePlayQueue?{all}&current=tr-998&position=7"), &kept, 0, 0).await;
+    check(&format!("savePlayQueue?{all}&position=7"), &kept, 0, 7).await;
+    check(&format!("savePlayQueue?id={one}&id={two}&position=7"), &first, 0, 7).await;
+    check(&format!("savePlayQueue?id={gone}&id={two}&position=7"), &[SECOND], 0, 0).await;
+    check(&format!("savePlayQueueByIndex?{all}&currentIndex=5&position=7"), &kept, 3, 7).await;
+    check(&format!("savePlayQueueByIndex?{all}&currentIndex=1&position=7"), &kept, 0, 0).await;
+    check(&format!("savePlayQueueByIndex?{all}&position=7"), &kept, 0, 7).await;
+    // Longer than what is looked up at once.
+    let body = format!("id={one}&id={gone}&").repeat(700) + &format!("id={quiet}&current={quiet}");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let path = house.signed("savePlayQueue", &house.ann_key);
+    assert_eq!(house.ask(Method::POST, &path, &[form], &body).await.code(), None);
+    let queue = house.ann("getPlayQueueByIndex").await.json()["playQueueByIndex"].clone();
+    assert_eq!((&queue["currentIndex"], titles(&queue).len()), (&json!(700), 701));
+}
+
+#[tokio::test]
 async fn bookmarks_come_and_go() {
     let house = House::open().await;
     let [one, two, _] = songs(&house).await;
@@ -182,10 +215,8 @@ async fn what_is_missing_or_bad_is_named() {
         (format!("updatePlaylist?playlistId={list}&songIndexToRemove=-1"), 0),
         ("deletePlaylist".into(), 10),
         ("deletePlaylist?id=pl-999".into(), 70),
-        (format!("savePlayQueue?id={one}"), 10),
-        (format!("savePlayQueue?id={one}&current=tr-999"), 70),
         ("savePlayQueue?id=tr-999&current=tr-999".into(), 70),
-        (format!("savePlayQueueByIndex?id={one}"), 10),
+        ("savePlayQueue?id=al-1&id=tr-999".into(), 70),
         (format!("savePlayQueueByIndex?id={one}&currentIndex=1"), 0),
         (format!("savePlayQueueByIndex?id={one}&currentIndex=0&position=-5"), 0),
         ("createBookmark?position=1".into(), 10),

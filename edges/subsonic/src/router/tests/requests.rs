@@ -305,6 +305,38 @@ async fn p09_no_credential_comes_into_a_log_or_an_answer() {
     }
 }
 
+#[tokio::test]
+async fn a_document_is_refused_by_the_name_of_what_is_wrong_in_it() {
+    let house = House::open().await;
+    let id = house.track("Quiet").await;
+    let path = house.signed(&format!("getTranscodeDecision?mediaId={id}&mediaType=song"), &house.ann_key);
+    let json = ("content-type", "application/json");
+    let long = format!("{{\"maxAudioBitrate\":\"{}\"}}", "x".repeat(5_000));
+    for (body, named) in [
+        ("{\"maxAudioBitrate\":-1}", "maxAudioBitrate is"),
+        ("{\"maxAudioBitrate\":0.5}", "maxAudioBitrate is"),
+        (&*long, "maxAudioBitrate is"),
+        (
+            "{\"directPlayProfiles\":[{},{\"maxAudioChannels\":\"two\"}]}",
+            "directPlayProfiles[1].maxAudioChannels is",
+        ),
+        (
+            "{\"codecProfiles\":[{\"limitations\":[{\"values\":[{}]}]}]}",
+            "codecProfiles[0].limitations[0].values[0] is",
+        ),
+        ("{\"transcodingProfiles\":{}}", "transcodingProfiles is"),
+        ("{\"maxAudioBitrate\":1} and more", "The body is"),
+        ("[", "The body is"),
+    ] {
+        let reply = house.ask(Method::POST, &path, &[json], body).await;
+        let error = reply.json()["error"].clone();
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(error["code"] == 0 && message.starts_with(named) && message.len() < 300, "{body}: {message}");
+    }
+    let nulls = "{\"maxAudioBitrate\":null,\"directPlayProfiles\":null,\"transcodingProfiles\":[{\"container\":null}]}";
+    assert_eq!(house.ask(Method::POST, &path, &[json], nulls).await.code(), None);
+}
+
 /// What was logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -1,6 +1,6 @@
 //! Users through the protocol: who may keep whom, and what becomes of what the parameters say.
 
-use catalog::{LibrarySet, Rights, Role, Users};
+use catalog::{Credentials, LibrarySet, Rights, Role, Users};
 
 use crate::fixture::{House, PASSWORD};
 
@@ -68,6 +68,20 @@ async fn what_is_said_of_a_user_is_changed_and_the_rest_stays() {
     assert_eq!(told("updateUser?username=bob&password=another-pond").await, None);
     assert_eq!(house.get("/rest/ping?f=json&u=bob&p=another-pond").await.code(), None);
     assert_eq!(told("updateUser?username=nobody").await, Some(70));
+    let before = house.user("bob").await;
+    for refused in [
+        "updateUser?username=bob&adminRole=true&shareRole=true&password=x",
+        "updateUser?username=bob&adminRole=true&maxBitRate=64&musicFolderId=1&password=short",
+        "updateUser?username=bob&password=another-lake&uploadRole=perhaps",
+    ] {
+        assert_eq!(told(refused).await, Some(0), "{refused}");
+        assert_eq!(house.user("bob").await, before, "what was refused changed nothing: {refused}");
+        assert_eq!(house.get("/rest/ping?f=json&u=bob&p=another-pond").await.code(), None, "{refused}");
+    }
+    let hash = async || house.catalog.password_hash(house.admin.id).await.unwrap();
+    let admin = hash().await;
+    assert_eq!(told("updateUser?username=admin&adminRole=false&password=another-lake").await, Some(50));
+    assert_eq!(hash().await, admin, "he stays an admin, and keeps his password");
     assert_eq!(told("updateUser?shareRole=true").await, Some(10));
     let shown = house.get(&house.signed("getUser?username=bob", &house.admin_key)).await.json();
     assert_eq!(shown["user"]["maxBitRate"], serde_json::Value::Null);

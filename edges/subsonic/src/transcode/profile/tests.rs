@@ -87,6 +87,8 @@ async fn limitations_are_kept_when_they_are_required() {
         ("audioBitdepth", "NotEquals", json!(["24"]), false),
         ("audioChannels", "GreaterThanEqual", json!(["3"]), false),
         ("audioProfile", "Equals", json!(["LC"]), true),
+        ("audioSamplerate", "LessThanEqual", json!([48_000]), false),
+        ("audioSamplerate", "LessThanEqual", json!([96_000.0]), true),
         ("audioChannels", "LessThanEqual", json!([]), true),
         ("audioChannels", "LessThanEqual", json!(["two"]), true),
     ] {
@@ -103,4 +105,46 @@ async fn a_client_that_says_nothing_is_told_what_the_file_is() {
     let info: ClientInfo = serde_json::from_value(phone()).unwrap();
     let found = serde_json::to_value(info.decide(&flac().await, None, false)).unwrap();
     assert_eq!(found["canTranscode"], false, "nobody can make it");
+}
+
+#[tokio::test]
+async fn what_is_null_is_not_said_and_a_number_may_have_a_point() {
+    let flac = Track { channels: 2, ..flac().await };
+    let info = json!({
+        "name": null, "maxAudioBitrate": null, "maxTranscodingAudioBitrate": 320_000.0, "codecProfiles": null,
+        "directPlayProfiles": null,
+        "transcodingProfiles": [{ "container": "mp3", "audioCodec": "mp3", "protocol": null, "maxAudioChannels": null }]
+    });
+    assert_eq!(decided(&info, &flac, None)["transcodeParams"], "1-mp3-320");
+    let direct =
+        json!({ "containers": null, "audioCodecs": ["flac"], "protocols": null, "maxAudioChannels": 2.0 });
+    let limits =
+        json!([{ "name": "audioBitdepth", "comparison": "Equals", "values": null, "required": null }]);
+    let info = json!({ "directPlayProfiles": [direct], "codecProfiles": [{ "name": "flac", "limitations": limits }] });
+    assert_eq!(decided(&info, &flac, None)["canDirectPlay"], true);
+}
+
+#[tokio::test]
+async fn a_file_is_known_by_each_name_of_its_codec() {
+    let track = flac().await;
+    let check = |suffix: &str, bit_depth: Option<u32>, codec: &str, expected: bool| {
+        let track = Track { suffix: suffix.into(), bit_depth, ..track.clone() };
+        let info = json!({ "directPlayProfiles": [{ "containers": [suffix], "audioCodecs": [codec] }] });
+        let found = decided(&info, &track, None);
+        assert_eq!(found["canDirectPlay"], expected, "{codec} in {suffix} of {bit_depth:?}: {found}");
+    };
+    for codec in ["wav", "WAV", "pcm", "pcm_s16le"] {
+        check("wav", Some(16), codec, true);
+    }
+    check("wav", None, "pcm_s16le", true);
+    check("wav", Some(24), "pcm_s16le", false);
+    check("wav", Some(24), "pcm_s24le", true);
+    check("wav", Some(16), "flac", false);
+    check("aiff", Some(16), "pcm_s16be", true);
+    check("aiff", Some(16), "wav", false);
+    check("m4a", Some(16), "alac", true);
+    check("m4a", Some(16), "aac", false);
+    check("m4a", None, "aac", true);
+    check("ogg", None, "vorbis", true);
+    check("flac", Some(16), "pcm_s16le", false);
 }

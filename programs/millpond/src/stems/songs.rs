@@ -1,0 +1,154 @@
+//! Songs that were sent for a job: each is held from its first byte to the end of its job, so that nothing puts it out of
+//! the cache, and all of them together may hold a share of it and no more. The rest is left to the stems that are made of
+//! them, and to everybody else: nobody would have room if the songs that wait had all of it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use budget::limits::{JOBS_OPEN_MAX, SEPARATE_SONGS_PERCENT_MAX};
+use catalog::JobId;
+use transform::{Key, MODE_SENT, Made};
+use web::{SplitError, SplitErrorKind};
+
+use super::Inner;
+use crate::error::{Error, Result};
+
+/// What all of them hold of the cache. A clone is the same.
+#[derive(Clone, Default)]
+pub(super) struct Songs(Arc<Mutex<u64>>);
+
+/// What one of them holds. Dropped, it is free again.
+pub(super) struct Share {
+    songs: Songs,
+    bytes: u64,
+}
+
+/// A song that was sent. While this is there it cannot be put out of the cache.
+pub(super) struct Held {
+    pub(super) made: Made,
+    _share: Share,
+}
+
+impl Songs {
+    fn bytes(&self) -> MutexGuard<'_, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What they hold together, in bytes.
+    pub(super) fn held_bytes(&self) -> u64 {
+        *self.bytes()
+    }
+
+    /// The share of a song that has nothing yet.
+    pub(super) fn share(&self) -> Share {
+        Share { songs: self.clone(), bytes: 0 }
+    }
+}
+
+impl Share {
+    /// Takes as much as makes it so many bytes. A song that is alone may be as long as it likes: whether there is room for its
+    /// stems is found when their length is known.
+    ///
+    /// # Errors
+    /// [`SplitErrorKind::Full`] when the others hold too much of the cache, which has so many bytes.
+    pub(super) fn reach(&mut self, bytes: u64, cache_bytes: u64) -> std::result::Result<(), SplitError> {
+        let more = bytes.saturating_sub(self.bytes);
+        let mut all = self.songs.bytes();
+        let others = all.saturating_sub(self.bytes);
+        let most = cache_bytes / 100 * SEPARATE_SONGS_PERCENT_MAX;
+        if others > 0 && others.saturating_add(bytes) > most {
+            let said = format!(
+                "songs that wait to be taken apart have {others} bytes already, and this one has {bytes}: together they may \
+                 have {most}, which is {SEPARATE_SONGS_PERCENT_MAX} percent of cache.bytes; send it again when some are done"
+            );
+            return Err(SplitError::new(SplitErrorKind::Full, said));
+        }
+        *all += more;
+        self.bytes += more;
+        Ok(())
+    }
+
+    /// The song is kept: it holds what it has, and not what was promised.
+    pub(super) fn of(mut self, made: Made) -> Held {
+        let bytes = made.source.len();
+        let mut all = self.songs.bytes();
+        *all = all.saturating_sub(self.bytes).saturating_add(bytes);
+        drop(all);
+        self.bytes = bytes;
+        Held { made, _share: self }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut all = self.songs.bytes();
+        *all = all.saturating_sub(self.bytes);
+    }
+}
+
+impl Inner {
+    /// The song of a job, held: that of one that was let in before, and that nobody holds, is held from now on. None when it
+    /// is gone.
+    pub(super) async fn held(
+        &self,
+        job: JobId,
+        key: Key,
+    ) -> std::result::Result<Option<Made>, transform::Error> {
+        if let Some(made) = self.running.song(job) {
+            return Ok(Some(made));
+        }
+        let Some(made) = self.transforms.cache().get(key).await? else { return Ok(None) };
+        self.running.hold(job, self.songs.share().of(made.clone()));
+        Ok(Some(made))
+    }
+
+    /// Holds the songs of all jobs that have not ended, and lets go of those that no such job has: what a server left that
+    /// ended while they came. It is done before anybody may put anything out of the cache.
+    pub(super) async fn take_up_songs(&self) -> Result<()> {
+        let failed = |what: &dyn fmt::Display| {
+            Error::failed(format!("songs that were sent cannot be taken up again: {what}"))
+        };
+        let rows_max = usize::try_from(JOBS_OPEN_MAX).unwrap_or(usize::MAX);
+        let of_jobs = self.catalog.sent_songs(rows_max).await.map_err(|e| failed(&e))?;
+        for (job, key) in &of_jobs {
+            if let Err(error) = self.held(*job, Key::from_bytes(*key)).await {
+                tracing::warn!(%job, %error, "the song of a job cannot be opened; its job says so when its turn comes");
+            }
+        }
+        let wanted: HashSet<_> = of_jobs.into_iter().map(|(_, key)| Key::from_bytes(key)).collect();
+        let released =
+            self.transforms.cache().release_others(MODE_SENT, &wanted).await.map_err(|e| failed(&e))?;
+        if released > 0 {
+            tracing::info!(released, "songs that were sent and have no job are gone");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn songs_that_wait_leave_the_rest_of_the_cache_to_others_and_one_alone_may_always_come() {
+        let songs = Songs::default();
+        let [mut first, mut second] = [songs.share(), songs.share()];
+        first.reach(900, 1_000).expect("nobody else is there");
+        let refused = second.reach(1, 1_000).expect_err("the first has more than half");
+        assert_eq!(refused.kind, SplitErrorKind::Full);
+        for figure in ["have 900 bytes", "this one has 1:", "may have 500,", "50 percent of cache.bytes"] {
+            assert!(refused.said.contains(figure), "{figure}: {}", refused.said);
+        }
+        assert_eq!(songs.held_bytes(), 900, "who was refused holds nothing");
+        drop(first);
+        second.reach(200, 1_000).expect("it is alone now");
+        second.reach(100, 1_000).expect("it has more already");
+        let mut third = songs.share();
+        third.reach(300, 1_000).expect("both together have half");
+        assert!(second.reach(201, 1_000).is_err(), "also one that comes without saying how long it is");
+        assert_eq!(songs.held_bytes(), 500);
+        drop((second, third));
+        assert_eq!(songs.held_bytes(), 0);
+    }
+}
