@@ -152,7 +152,8 @@ fn encoding(track: &Track) -> Option<Encoding> {
         "mp3" => Some(Encoding::Mp3),
         "flac" => Some(Encoding::Flac),
         "opus" => Some(Encoding::Opus),
-        "ogg" | "oga" => Some(Encoding::Vorbis),
+        // With a depth of bits it is FLAC, which is not put into Ogg here.
+        "ogg" | "oga" if track.bit_depth.is_none() => Some(Encoding::Vorbis),
         "aac" => Some(Encoding::Aac),
         // With a depth of bits it is Apple's way without loss, which is not made here.
         "m4a" | "m4b" if track.bit_depth.is_none() => Some(Encoding::M4a),

@@ -70,8 +70,8 @@ pub const SEPARATE_STRANGERS_JOBS_MAX: usize = JOBS_OPEN_MAX as usize / 2;
 pub const SEPARATE_SONGS_PERCENT_MAX: u64 = 50;
 /// Networks of strangers that are remembered.
 pub const SEPARATE_STRANGERS_MAX: usize = 10_000;
-/// Such a song that nobody claims goes after this, as renditions do that are old.
-pub const SEPARATE_FRESH_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Such a song is not old before this, which is longer than any job waits: whoever holds it lets it go.
+pub const SEPARATE_FRESH_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
 /// Stems are kept for so long, if the room is not needed before; what they are of is part of what they are found by.
 pub const STEMS_KEPT_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
 /// How long a song that ffmpeg must decode is waited for.

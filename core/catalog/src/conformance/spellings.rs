@@ -176,6 +176,8 @@ pub(super) async fn what_users_said_goes_where_all_songs_went(catalog: Arc<dyn C
     let new = house.track("one").await;
     assert_ne!((new.album_id, new.artist_id), (old.album_id, old.artist_id));
     assert_eq!(catalog.album(&ann, old.album_id).await.expect("the old one").play.starred, Some(7));
+    // That Ann plays it says nothing of how she likes it.
+    catalog.play(&ann, &[(new.id, 5)]).await.expect("a play");
     // What Bob says of the new one meanwhile stays.
     catalog.star(&bob, &[Item::Album(new.album_id)], Some(9)).await.expect("a star");
     house.record(&files).await;

@@ -190,6 +190,8 @@ fn trailing_tags<B: Bytes>(
 ) -> io::Result<()> {
     let more = ape::read(window, words, pictures)?;
     words.fill_from(more);
+    // A tag that claimed too much costs no other one.
+    window.allow(TAG_BYTES_MAX);
     words.fill_from(id3::read_version_1(window)?);
     Ok(())
 }

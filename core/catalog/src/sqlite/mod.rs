@@ -39,6 +39,7 @@ mod batch;
 mod blobs;
 mod changes;
 mod columns;
+mod composed;
 mod credentials;
 mod credits;
 mod discovery;
@@ -121,6 +122,7 @@ impl Sqlite {
             .connect_with(options)
             .await?;
         sqlx::migrate!("./migrations").run(&writer).await?;
+        composed::compose(&writer).await?;
         let readers = Readers::of(path);
         Ok(Sqlite {
             writer,

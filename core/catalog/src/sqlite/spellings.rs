@@ -10,14 +10,19 @@ use super::playing::Write;
 use super::{Result, totals};
 use crate::fold;
 
-/// The song that says what an album is called. With `?2` every song may.
+/// The songs that may say it are, by `?2`: those that everybody sees in folders that are there, those that everybody sees, all.
+/// A private song names nothing of which others see a song.
+const SAYERS: [i64; 3] = [0, 1, 2];
+/// The song that says what an album is called.
 const FIRST_OF_ALBUM: &str = "SELECT t.id FROM tracks t INDEXED BY tracks_by_album
-    WHERE t.album_id = ?1 AND t.missing = 0 AND (?2 OR (t.private = 0 AND t.library_id > 0))
+    WHERE t.album_id = ?1 AND t.missing = 0 AND (?2 = 2 OR (t.private = 0 AND (?2 = 1 OR (t.library_id > 0
+            AND t.library_id IN (SELECT id FROM libraries WHERE hidden = 0)))))
     ORDER BY ifnull(t.disc, 1), ifnull(t.track, 1000000), t.id DESC LIMIT 1";
 /// The song that says what an artist is called.
 const FIRST_OF_ARTIST: &str = "SELECT t.id FROM artist_totals n
     CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = n.album_id AND t.library_id = n.library_id
-    WHERE n.artist_id = ?1 AND t.missing = 0 AND (?2 OR (n.public = 1 AND t.private = 0 AND n.library_id > 0)) AND (
+    WHERE n.artist_id = ?1 AND t.missing = 0 AND (?2 = 2 OR (n.public = 1 AND t.private = 0 AND (?2 = 1 OR (n.library_id > 0
+            AND n.library_id IN (SELECT id FROM libraries WHERE hidden = 0))))) AND (
         (n.role = 1 AND t.artist_id = n.artist_id)
         OR (n.role = 2 AND (SELECT artist_id FROM albums WHERE id = n.album_id) = n.artist_id)
         OR EXISTS (SELECT 1 FROM track_credits c
@@ -29,6 +34,10 @@ const NAME_ALBUM: &str = "UPDATE albums AS al SET artist_id = ?2, name = ?3, sor
         key = iif(EXISTS (SELECT 1 FROM albums o WHERE o.artist_id = ?2 AND o.key = ?5 AND o.id <> al.id),
             ?5 || char(13) || ifnull(al.release, al.id), ?5)
     WHERE al.id = ?1";
+
+// Those of its songs are in an album that is called after it.
+const RENAME_INSTRUMENTALS: &str = "UPDATE instrumentals SET stale = 1
+    WHERE song IN (SELECT id FROM tracks INDEXED BY tracks_by_album WHERE album_id = ?1)";
 
 /// What an artist is called.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +132,7 @@ impl Spellings {
                 .bind(name.key)
                 .execute(&mut **tx)
                 .await?;
+            sqlx::query(RENAME_INSTRUMENTALS).bind(id).execute(&mut **tx).await?;
             totals::index_album(tx, id).await?;
         }
         Ok(())
@@ -151,9 +161,9 @@ async fn first_word<Name>(
     if said.otherwise.is_empty() {
         return Ok(None);
     }
-    for every in [false, true] {
+    for sayers in SAYERS {
         let song: Option<i64> =
-            sqlx::query_scalar(first).bind(id).bind(every).fetch_optional(&mut **tx).await?;
+            sqlx::query_scalar(first).bind(id).bind(sayers).fetch_optional(&mut **tx).await?;
         if let Some(song) = song {
             let says = |(index, name)| (songs.get(index) == Some(&song)).then_some(name);
             return Ok(said.otherwise.into_iter().rev().find_map(says));

@@ -149,9 +149,13 @@ impl Place<'_> {
     fn of_song(&self, choices: &[Choice], probe: &Probe) -> Result<String, Error> {
         let mut variants = Vec::new();
         // What has few bits itself leaves less to choose.
-        let mut bitrates: Vec<_> =
-            choices.iter().map(|choice| bitrate(Encoding::M4a, choice.kbps, self.track)).collect();
-        bitrates.dedup();
+        let mut bitrates = Vec::new();
+        for choice in choices {
+            let bitrate = bitrate(Encoding::M4a, choice.kbps, self.track);
+            if !bitrates.contains(&bitrate) {
+                bitrates.push(bitrate);
+            }
+        }
         for bitrate in bitrates {
             let variant = Variant::of_sound(&Soundtrack { bitrate, ..Soundtrack::default() }, probe)?;
             let option = bitrate.map(|bitrate| format!("&bitrate={}k", bitrate.kbps())).unwrap_or_default();

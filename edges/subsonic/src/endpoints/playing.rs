@@ -89,19 +89,24 @@ pub(crate) async fn report_playback(call: Call) -> Answer {
     call.format.empty()
 }
 
-/// Counts what was played, by whomever: with the eyes that he has now, so that what he sees no more is left out.
+/// Counts what was played, by whomever: with the eyes that he has now, so that what he sees no more is left out. One that cannot
+/// be written takes no other along, and is told to who has reported last.
 async fn count(call: &Call, played: Vec<Play>) -> Result<(), Error> {
+    let mut outcome = Ok(());
     for Play { user, track, began } in played {
         let counted = async {
             let viewer = Viewer::of(&call.catalog().user(user).await?);
             call.catalog().play(&viewer, &[(track, began)]).await
         };
         match counted.await {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%user, %track, %error, "a song that was heard could not be counted");
+                outcome = Err(error.into());
+            }
             _ => {}
         }
     }
-    Ok(())
+    outcome
 }
 
 /// Remembers that a player has begun a song, of which it says no more.

@@ -307,6 +307,8 @@ fn codec_in(track: &Track) -> &'static str {
         "mp3" => "mp3",
         "flac" => "flac",
         "opus" => "opus",
+        // With a depth of bits it is without loss.
+        "ogg" | "oga" if track.bit_depth.is_some() => "flac",
         "ogg" | "oga" => "vorbis",
         "m4a" | "m4b" | "mp4" if track.bit_depth.is_some() => "alac",
         "m4a" | "m4b" | "mp4" | "aac" => "aac",

@@ -36,10 +36,16 @@ pub(super) async fn receive(app: &App, asker: &Asker, request: Request) -> Resul
     }
     let boundary = boundary(&head.headers)?;
     let bytes_max = asker.song_bytes_max(app);
-    let watch = Watch::new(bytes_max.saturating_add(limits::FORM_BYTES_MAX as u64));
+    let whole_bytes_max = bytes_max.saturating_add(limits::FORM_BYTES_MAX as u64);
+    let watch = Watch::new(whole_bytes_max);
     let parts = Multipart::new(Guarded::new(body, Arc::clone(&watch)), boundary);
     // With what stands around the song, which is little beside it.
-    let bytes = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes: Option<u64> =
+        head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if bytes.is_some_and(|bytes| bytes > whole_bytes_max) {
+        return Err(Error::new(Code::TooLarge, format!("a song may have {bytes_max} bytes")));
+    }
+    let bytes = bytes.map(|bytes| bytes.min(bytes_max));
     let mut form = Form { app, bytes, bytes_max, wish, song: None };
     match form.fill(parts, &watch).await {
         Ok(()) => {

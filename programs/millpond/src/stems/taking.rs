@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use budget::limits::{JOB_KEPT_MS, RETRY_AFTER};
+use budget::limits::{RETRY_AFTER, SEPARATE_FRESH_MS};
 use bytes::Bytes;
 use catalog::{Job, JobSource};
 use transform::{Entry, ErrorKind, Filling, Key, MODE_SENT};
@@ -93,7 +93,7 @@ impl Sending {
             source_tag: String::new(),
             status: 200,
             cost_ms: 0,
-            fresh_for: Duration::from_millis(JOB_KEPT_MS),
+            fresh_for: Duration::from_millis(SEPARATE_FRESH_MS),
             recipe: 0,
         };
         let made = filling.keep(entry).await.map_err(untaken)?;

@@ -140,3 +140,28 @@ async fn p12_artists_of_an_earlier_release_have_their_albums_without_a_scan() {
     let database = Sqlite::open(&folder.path().join("test.db")).await.unwrap();
     assert_eq!(artists(&database).await, expected);
 }
+
+#[tokio::test]
+async fn p12_what_an_earlier_release_wrote_with_marks_apart_is_found() {
+    let (folder, database) = fresh().await;
+    let library = database.set_libraries(&["/media/music".to_owned()]).await.unwrap()[0].id;
+    let viewer = Viewer::of(&database.add_user("ann", Role::User, "hash").await.unwrap());
+    let mut song = found(1);
+    song.tags.genres = vec!["Chanson fran\u{e7}aise".to_owned()];
+    song.tags.artist = "Beyonc\u{e9}".to_owned();
+    database.record(library, &[song.clone()]).await.unwrap();
+    for sql in [
+        "UPDATE genres SET key = replace(key, char(231), 'c' || char(807))",
+        "UPDATE artists SET key = replace(key, char(233), 'e' || char(769))",
+    ] {
+        assert!(sqlx::query(sql).execute(&database.writer).await.unwrap().rows_affected() > 0);
+    }
+    let of_genre = async |database: &Sqlite| {
+        let order = AlbumOrder::ByGenre("chanson fran\u{e7}aise".to_owned());
+        database.albums(&viewer, &order, None, 0, 10).await.unwrap().len()
+    };
+    assert_eq!(of_genre(&database).await, 0);
+    database.close().await;
+    let database = Sqlite::open(&folder.path().join("test.db")).await.unwrap();
+    assert_eq!(of_genre(&database).await, 1);
+}

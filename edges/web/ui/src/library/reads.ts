@@ -42,15 +42,17 @@ export function artists(): { read: Read<Artist>; know: (letters: Letter[]) => vo
   /** These letters are where they are now; other places may be elsewhere. */
   const know = (letters: Letter[]) => void (places = new Map([[0, ''], ...letters.map(({ offset, after }) => [offset, after ?? ''] as const)]))
   const read: Read<Artist> = async (offset, limit) => {
-    const known = [...places.keys()].filter((place) => place <= offset)
+    // What is read now is not put among the places of another library.
+    const mine = places
+    const known = [...mine.keys()].filter((place) => place <= offset)
     let [from, rows, next] = [Math.max(0, ...known), [] as Artist[], '' as string | null | undefined]
     while (from + rows.length < offset + limit && next !== null) {
-      const after: string | undefined = places.get(from + rows.length) || undefined
+      const after: string | undefined = mine.get(from + rows.length) || undefined
       const asks: Promise<{ artists: Artist[]; next?: string | null }> = asked(api.GET('/artists', { params: { query: { limit, after } } }))
       const part = await heard(asks, (answer) => answer.artists)
       rows = rows.concat(part.artists)
       next = part.next ?? null
-      if (next) places.set(from + rows.length, next)
+      if (next) mine.set(from + rows.length, next)
     }
     return { rows: rows.slice(offset - from, offset - from + limit), next: from + rows.length > offset + limit ? 'more' : next }
   }
