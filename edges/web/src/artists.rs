@@ -66,7 +66,9 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, BadId> {
         let (id, sort_name) = text.split_once(' ').ok_or(BadId)?;
-        Ok(Place { sort_name: sort_name.to_owned(), id: id.parse()? })
+        // Nobody's id stands before all of that name.
+        let id = if id == ArtistId(0).to_string() { ArtistId(0) } else { id.parse()? };
+        Ok(Place { sort_name: sort_name.to_owned(), id })
     }
 }
 
@@ -164,9 +166,14 @@ mod tests {
 
     #[test]
     fn a_place_in_the_list_is_read_as_it_was_written() {
-        for (text, good) in
-            [("ar-2 millers the", true), ("ar-2 ", true), ("ar-2", false), ("2 a", false), ("", false)]
-        {
+        for (text, good) in [
+            (&*before("q"), true),
+            ("ar-2 millers the", true),
+            ("ar-2 ", true),
+            ("ar-2", false),
+            ("2 a", false),
+            ("", false),
+        ] {
             let read = text.parse::<Place>().map(|place| place.to_string());
             assert_eq!(read.ok().as_deref(), good.then_some(text), "{text}");
         }

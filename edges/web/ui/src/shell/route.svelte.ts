@@ -33,6 +33,11 @@ class Route {
   /** Ends going to a place that is not there yet. */
   #going = new AbortController()
 
+  /** The view that the address names, which is the one that is shown a moment later. */
+  get named(): string {
+    return read()[0] ?? 'home'
+  }
+
   constructor() {
     history.scrollRestoration = 'manual'
     this.#going.abort()
