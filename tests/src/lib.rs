@@ -18,6 +18,7 @@
 
 mod children;
 pub mod clients;
+pub mod form;
 pub mod http;
 mod later;
 mod library;

@@ -4,10 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::http::{Answer, Connection};
-use crate::{Login, Server, wait_until};
+use crate::{Login, Server, form, wait_until};
 
-/// What stands between the parts of a form.
-const BOUNDARY: &str = "a-form-of-a-musician";
 /// Somebody who was refused so often asks no more.
 const TRIES_MAX: usize = 100;
 /// How often he asks what became of his song.
@@ -41,16 +39,11 @@ impl Musician {
     /// # Errors
     /// Why there is none.
     pub fn send(&self, file_name: &str, song: &[u8]) -> Result<String, String> {
-        let mut form = Vec::with_capacity(song.len() + 512);
-        let head = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"async_mode\"\r\n\r\ntrue\r\n--{BOUNDARY}\r\n\
-             Content-Disposition: form-data; name=\"engine\"\r\n\r\n{}\r\n--{BOUNDARY}\r\n\
-             Content-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n",
-            self.engine
-        );
-        form.extend_from_slice(head.as_bytes());
-        form.extend_from_slice(song);
-        form.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let form = form::body(&[
+            ("async_mode", None, b"true"),
+            ("engine", None, self.engine.as_bytes()),
+            ("file", Some(file_name), song),
+        ]);
         let answer = self.ask("POST", "/separate", &form)?;
         match (answer.status, answer.json()["job_id"].as_str()) {
             (202, Some(job)) => Ok(job.to_owned()),
@@ -103,7 +96,7 @@ impl Musician {
 
     fn once(&self, method: &str, target: &str, form: &[u8]) -> std::io::Result<Answer> {
         let mut connection = Connection::open_from(self.from, self.server)?;
-        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let kind = form::kind();
         let mut fields = vec![("Authorization", self.bearer.as_str()), ("Connection", "close")];
         if !form.is_empty() {
             fields.push(("Content-Type", &kind));

@@ -12,9 +12,8 @@ use budget::limits::{SEPARATE_STRANGER_JOBS_MAX, SEPARATE_STRANGERS_MAX};
 use serde_json::{Value, json};
 use tests::http::Answer;
 use tests::media::ffmpeg;
-use tests::{Login, Options, Server, clients, eventually, sound};
+use tests::{Login, Options, Server, clients, eventually, form, sound};
 
-const BOUNDARY: &str = "--------a-boundary";
 const WITHIN: Duration = Duration::from_secs(120);
 /// Samples of each side of the songs here: a second and a half.
 const SAMPLES: usize = 66_150;
@@ -28,18 +27,6 @@ fn long(to: &Path) {
     ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac"], to);
 }
 
-/// A form of these parts: name, file name, bytes.
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (name, file, bytes) in parts {
-        let file = file.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
-        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
-        body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
-    }
-    body.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
-    body
-}
-
 struct House {
     server: Server,
 }
@@ -49,11 +36,10 @@ impl House {
         House { server: Server::start(&Options::default().config(config)) }
     }
 
-    fn separate(&self, who: &Login, query: &str, parts: &[(&str, Option<&str>, &[u8])]) -> Answer {
-        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-        let fields = [("Authorization", who.bearer()), ("Content-Type", kind)];
+    fn separate(&self, who: &Login, query: &str, parts: &[form::Part<'_>]) -> Answer {
+        let fields = [("Authorization", who.bearer()), ("Content-Type", form::kind())];
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.server.send("POST", &format!("/separate{query}"), &fields, &form(parts))
+        self.server.send("POST", &format!("/separate{query}"), &fields, &form::body(parts))
     }
 
     fn ask(&self, who: &Login, method: &str, target: &str, more: &[(&str, &str)]) -> Answer {

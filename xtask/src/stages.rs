@@ -150,15 +150,25 @@ fn whole(root: &Path) -> Result<()> {
         programs(root)?.into_iter().partition(|name| PATIENT.contains(&name.as_str()));
     let named =
         |names: &[String]| names.iter().flat_map(|name| ["--test".into(), name.clone()]).collect::<Vec<_>>();
+    println!("beside the others: {}", patient.join(", "));
     files::make_folder(&files::target().join("tests"))?;
     let said = files::target().join("tests/patient.log");
-    let (beside, ours) = thread::scope(|scope| {
-        let beside = scope.spawn(|| run::told(suite(root, &server).args(named(&patient)), &said));
-        let ours = run::run(suite(root, &server).arg("--lib").args(named(&busy)));
-        (beside.join(), ours)
+    side_by_side(
+        suite(root, &server).args(named(&patient)),
+        &said,
+        suite(root, &server).arg("--lib").args(named(&busy)),
+    )
+}
+
+/// Runs one program into a file beside another that speaks, and says afterwards what the file has. Both end, and both must
+/// succeed.
+fn side_by_side(quiet: &mut Command, said: &Path, speaking: &mut Command) -> Result<()> {
+    let (spoken, beside) = thread::scope(|scope| {
+        let beside = scope.spawn(|| run::told(quiet, said));
+        (run::run(speaking), beside.join())
     });
-    println!("\nBeside them {} ran:\n{}", patient.join(", "), files::read_text(&said)?);
-    ours.and(beside.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    println!("\n{}", files::read_text(said).unwrap_or_else(|error| error.to_string()));
+    spoken.and(beside.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
 }
 
 /// Programs of the suite that wait for most of their time: for clocks, for slow lines, for what must not happen. They run
@@ -219,6 +229,25 @@ mod tests {
         let expected = "tidy        0.5 min\nunit        1.5 min  FAILED\ntogether    2.0 min";
         assert_eq!(table(&minutes, true), expected);
         assert!(!table(&minutes, false).contains("FAILED"));
+    }
+
+    #[test]
+    fn of_two_that_run_side_by_side_both_must_succeed() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = folder.path().join("said");
+        let outcome = |quiet: &str, speaking: &str| {
+            let script = |script| {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", script]);
+                shell
+            };
+            side_by_side(&mut script(quiet), &said, &mut script(speaking)).is_ok()
+        };
+        assert!(outcome("echo well", "true"));
+        assert_eq!(files::read_text(&said).unwrap(), "well\n");
+        assert!(!outcome("echo ill >&2; exit 1", "true"));
+        assert_eq!(files::read_text(&said).unwrap(), "ill\n", "errors are written too");
+        assert!(!outcome("true", "exit 1"));
     }
 
     #[test]

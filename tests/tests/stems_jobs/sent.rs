@@ -5,41 +5,26 @@ use std::net::TcpStream;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use tests::eventually;
 use tests::http::Answer;
 use tests::sound::{WAV_HEAD_BYTES, wav};
+use tests::{eventually, form};
 
 use crate::house::{DONE_WITHIN, House};
-
-const BOUNDARY: &str = "--------a-boundary";
-
-type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
 
 /// Noise of so many seconds, as a file.
 fn noise(seed: u64, seconds: usize) -> Vec<u8> {
     wav(seed, WAV_HEAD_BYTES + seconds * 44_100 * 4)
 }
 
-fn form(parts: &[Part<'_>]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (name, file, bytes) in parts {
-        let file = file.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
-        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
-        body.extend([head.as_bytes(), bytes, b"\r\n"].concat());
-    }
-    body.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
-    body
-}
-
 fn send(house: &House, query: &str, body: &[u8]) -> Answer {
-    let (bearer, kind) = (house.server.mira.bearer(), format!("multipart/form-data; boundary={BOUNDARY}"));
+    let (bearer, kind) = (house.server.mira.bearer(), form::kind());
     let fields = [("Authorization", bearer.as_str()), ("Content-Type", kind.as_str())];
     house.server.send("POST", &format!("/separate{query}"), &fields, body)
 }
 
 /// Sends a song for a job; the job.
 fn put_in_line(house: &House, song: &[u8]) -> String {
-    let answer = send(house, "?async_mode=true", &form(&[("file", Some("song.wav"), song)]));
+    let answer = send(house, "?async_mode=true", &form::body(&[("file", Some("song.wav"), song)]));
     assert_eq!(answer.status, 202, "{}", answer.text());
     answer.json()["job_id"].as_str().expect("a job").to_owned()
 }
@@ -67,10 +52,10 @@ fn standing(arguments: &[&str]) -> (House, String) {
 fn a_song_whose_request_is_refused_goes_whatever_the_reason() {
     let (house, long) = standing(&["--stems-jobs-per-user", "1"]);
     let song = noise(1, 1);
-    let file: Part<'_> = ("file", Some("song.wav"), &song);
+    let file: form::Part<'_> = ("file", Some("song.wav"), &song);
     let many: Vec<(String, Option<&str>, &[u8])> =
         (0..70).map(|number| (format!("field{number}"), None, &b"1"[..])).collect();
-    let many: Vec<Part<'_>> = std::iter::once(file)
+    let many: Vec<form::Part<'_>> = std::iter::once(file)
         .chain(many.iter().map(|(name, file, bytes)| (name.as_str(), *file, *bytes)))
         .collect();
     for (query, parts, status) in [
@@ -84,18 +69,19 @@ fn a_song_whose_request_is_refused_goes_whatever_the_reason() {
         ("", many, 400),
         ("?async_mode=true", vec![file], 429),
     ] {
-        let answer = send(&house, query, &form(&parts));
+        let answer = send(&house, query, &form::body(&parts));
         assert_eq!(answer.status, status, "{query} {}: {}", parts.len(), answer.text());
         eventually("the song is gone", DONE_WITHIN, || kept(&house) == 0.0 && held_bytes(&house) == 0.0);
     }
     // A form that breaks off behind the file.
-    let body = form(&[file, ("stems", None, b"2")]);
+    let body = form::body(&[file, ("stems", None, b"2")]);
     let body = &body[..body.len() - 40];
     let head = format!(
         "POST /separate HTTP/1.1\r\nHost: pond\r\nAuthorization: {}\r\nContent-Length: {}\r\n\
-         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
+         Content-Type: {}\r\n\r\n",
         house.server.mira.bearer(),
-        body.len() + 1_000
+        body.len() + 1_000,
+        form::kind()
     );
     let mut line = TcpStream::connect(house.server.address).expect("a connection");
     line.write_all(&[head.as_bytes(), body].concat()).expect("the server reads");
@@ -127,7 +113,7 @@ fn songs_in_line_leave_half_of_the_cache_to_the_stems() {
     let (house, long) = standing(&["--cache-bytes", "256MiB"]);
     let large = noise(1, 320);
     let jobs = [(); 2].map(|()| put_in_line(&house, &large));
-    let third = send(&house, "?async_mode=true", &form(&[("file", Some("song.wav"), &large)]));
+    let third = send(&house, "?async_mode=true", &form::body(&[("file", Some("song.wav"), &large)]));
     assert_eq!(third.status, 507, "{}", third.text());
     let said = third.json();
     let said = said["detail"].as_str().unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Bad input when an upload is made: lengths, metadata, forms, plain bodies.
 
+use tests::form;
 use tests::http::Answer;
 use tests::tus::{metadata, sha256_hex};
 
@@ -14,27 +15,13 @@ fn put(stage: &Stage, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Ans
     stage.tus.request("PUT", target, &fields, body).expect("an answer")
 }
 
-const BOUNDARY: &str = "a-line-between";
-
-/// One part of a form: its name, its file's name, its bytes.
-pub(crate) type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
-
 /// A form as browsers send it.
-pub(crate) fn form(stage: &Stage, parts: &[Part<'_>]) -> Answer {
-    let mut body = Vec::new();
-    for (name, file, bytes) in parts {
-        let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
-        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-    form_body(stage, &body)
+pub(crate) fn form(stage: &Stage, parts: &[form::Part<'_>]) -> Answer {
+    form_body(stage, &form::body(parts))
 }
 
 fn form_body(stage: &Stage, body: &[u8]) -> Answer {
-    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let kind = form::kind();
     let fields = [("Tus-Resumable", ""), ("Content-Type", kind.as_str())];
     stage.tus.request("POST", "/tracks/", &fields, body).expect("an answer")
 }
@@ -186,7 +173,11 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "a form that breaks off",
         run: |stage| {
-            form_body(stage, b"--a-line-between\r\nContent-Disposition: form-data; name=\"title\"\r\n")
+            form_body(
+                stage,
+                format!("--{}\r\nContent-Disposition: form-data; name=\"title\"\r\n", form::BOUNDARY)
+                    .as_bytes(),
+            )
         },
         status: 400,
         words: &["\"detail\""],

@@ -21,8 +21,15 @@ macro_rules! keys_of {
 }
 const TABLES: [[&str; 2]; 3] = [keys_of!("artists"), keys_of!("albums"), keys_of!("genres")];
 
-/// Composes the keys that are not.
+/// SQLite keeps this number for its users; 1 says that all keys are composed.
+const IS_DONE: &str = "SELECT user_version = 1 FROM pragma_user_version";
+const DONE: &str = "PRAGMA user_version = 1";
+
+/// Composes the keys that are not, once in the life of a database.
 pub(super) async fn compose(writer: &Pool<Driver>) -> Result<()> {
+    if sqlx::query_scalar(IS_DONE).fetch_one(writer).await? {
+        return Ok(());
+    }
     for [find, change] in TABLES {
         let mut after = 0_i64;
         loop {
@@ -39,5 +46,6 @@ pub(super) async fn compose(writer: &Pool<Driver>) -> Result<()> {
             tx.commit().await?;
         }
     }
+    sqlx::query(DONE).execute(writer).await?;
     Ok(())
 }

@@ -156,6 +156,7 @@ async fn p12_what_an_earlier_release_wrote_with_marks_apart_is_found() {
     ] {
         assert!(sqlx::query(sql).execute(&database.writer).await.unwrap().rows_affected() > 0);
     }
+    sqlx::query("PRAGMA user_version = 0").execute(&database.writer).await.unwrap();
     let of_genre = async |database: &Sqlite| {
         let order = AlbumOrder::ByGenre("chanson fran\u{e7}aise".to_owned());
         database.albums(&viewer, &order, None, 0, 10).await.unwrap().len()
