@@ -8,7 +8,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use budget::limits::DATA_LOCK_WAIT_MS;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -18,6 +20,8 @@ use crate::error::{Error, ErrorKind};
 pub const FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "format";
 const LOCK_FILE: &str = "lock";
+/// How long after a look at a taken lock there is another one.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 const SECRET_FILE: &str = "secret.key";
 const DATABASE_FILE: &str = "millpond.db";
 
@@ -205,7 +209,7 @@ fn take_lock(path: &Path) -> Result<File, Error> {
         .mode(0o600)
         .open(&name)
         .map_err(|e| unwritable(path, e))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock_in_time(&file, wait_a_little) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => return Err(Error::new(ErrorKind::Locked, served_by(&mut file))),
         Err(e) => return Err(Error::io(format!("{} cannot be locked", name.display()), e)),
@@ -216,6 +220,23 @@ fn take_lock(path: &Path) -> Result<File, Error> {
     };
     write(&mut file).map_err(|e| unwritable(path, e))?;
     Ok(file)
+}
+
+/// Locks a file, or fails when somebody has it still after [`DATA_LOCK_WAIT_MS`]; `pause` is what is done between two looks.
+/// A server that was killed has left its lock to a child that it was about to start, until that runs its own program.
+fn lock_in_time(file: &File, mut pause: impl FnMut()) -> Result<(), Errno> {
+    let until = Instant::now() + Duration::from_millis(DATA_LOCK_WAIT_MS);
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => pause(),
+            locked => return locked,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server that has no data folder has nothing else to do")]
+fn wait_a_little() {
+    std::thread::sleep(LOCK_LOOK);
 }
 
 /// Whom the lock's holder said it is; he may not have written it yet.

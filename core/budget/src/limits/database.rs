@@ -1,4 +1,4 @@
-//! Limits of the database: its memory, its waits and its lines.
+//! Limits of the database and its folder: memory, waits and lines.
 
 use super::MIB;
 
@@ -27,3 +27,7 @@ pub const DATABASE_WAL_BYTES: u64 = 8 * MIB;
 pub const SEARCH_WORDS_MAX: usize = 16;
 /// Their bytes together: each is looked for in several ways.
 pub const SEARCH_WORDS_BYTES_MAX: usize = 512;
+/// Pages of an index of words that one step of merging its segments writes: some hundredths of a second.
+pub const SEARCH_MERGE_PAGES: i64 = 500;
+/// How long a server that starts waits for one that has just ended to let go of the data folder, in milliseconds.
+pub const DATA_LOCK_WAIT_MS: u64 = 2_000;

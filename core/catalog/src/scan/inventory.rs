@@ -132,6 +132,6 @@ pub trait Inventory: Send + Sync + 'static {
     /// Says that these files, missing before, are there again with the bytes that are known.
     async fn mark_present(&self, folder: FolderId, ids: &[TrackId]) -> Result<()>;
     /// Ends a scan of a folder, when all of it is recorded and marked: a new track whose file is a missing one under
-    /// another name becomes that track again, with its id, stars and plays.
+    /// another name becomes that track again, with its id, stars and plays, and the indexes of words are made quick to search.
     async fn follow_moves(&self, folder: FolderId) -> Result<()>;
 }

@@ -136,6 +136,7 @@ impl Inventory for Sqlite {
     }
 
     async fn follow_moves(&self, folder: FolderId) -> Result<()> {
-        self.reunite(folder).await
+        self.reunite(folder).await?;
+        self.merge_segments().await
     }
 }

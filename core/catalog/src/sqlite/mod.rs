@@ -62,6 +62,7 @@ mod readers;
 mod rows;
 mod scrobbles;
 mod search;
+mod segments;
 mod sequence;
 mod shares;
 mod smart;

@@ -15,6 +15,7 @@ use budget::limits::{
     DATABASE_WAIT_MS, LISTING_ROWS_BYTES_MAX,
 };
 use prometheus_client::metrics::counter::Counter;
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -188,6 +189,8 @@ impl Reader {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(Duration::from_millis(DATABASE_WAIT_MS))?;
+        // Without it the planner looks at what is bound to LIMIT, and a statement on an index of words is made anew each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let cache_kib = DATABASE_CACHE_BYTES / 1024;
         connection.execute_batch(&format!(
             "PRAGMA cache_size = -{cache_kib}; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;"

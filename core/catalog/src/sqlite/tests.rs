@@ -354,3 +354,21 @@ async fn letters_are_counted_once_until_the_library_changes() {
     assert_eq!(count(&ann, Lettered::Artists).await, [("a".to_owned(), 1), ("z".to_owned(), 2)]);
     assert_eq!(count(&ann, Lettered::AlbumsByName).await, letter(3));
 }
+
+#[tokio::test]
+async fn a_scan_leaves_few_segments_to_search_in() {
+    const SEGMENTS: &str = "SELECT max(n) FROM (
+        SELECT count(DISTINCT segid) AS n FROM track_words_idx UNION ALL SELECT count(DISTINCT segid) FROM album_words_idx
+        UNION ALL SELECT count(DISTINCT segid) FROM artist_words_idx)";
+    let (_folder, database) = fresh().await;
+    let library = database.set_libraries(&["/media/music".to_owned()]).await.unwrap()[0].id;
+    for n in 0..12 {
+        database.record(library, &[found(30 * n)]).await.unwrap();
+    }
+    let segments = async || database.readers.one::<i64>(Query::new(SEGMENTS)).await.unwrap();
+    assert!(segments().await > 4, "{} segments", segments().await);
+    database.follow_moves(library).await.unwrap();
+    assert!(segments().await <= 4, "{} segments", segments().await);
+    let found = database.search_tracks(&Viewer::server(), "song", None, 0, 100).await.unwrap();
+    assert_eq!(found.len(), 12);
+}

@@ -59,6 +59,18 @@ fn a_second_server_is_refused_by_name_and_a_command_is_not() {
 }
 
 #[test]
+fn p03_a_lock_that_a_killed_server_left_to_a_child_is_waited_for() {
+    let (_outside, path) = data();
+    drop(DataFolder::serve(&path).unwrap());
+    let open = || File::open(path.join("lock")).unwrap();
+    let (server, child) = (open(), open());
+    rustix::fs::flock(&child, FlockOperation::LockExclusive).unwrap();
+    let mut child = Some(child);
+    lock_in_time(&server, || drop(child.take())).unwrap();
+    assert!(child.is_none());
+}
+
+#[test]
 fn p12_a_format_of_a_later_release_is_refused_before_anything_is_written() {
     // content of the file "format", what the error says
     let cases = [
