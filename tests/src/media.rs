@@ -73,6 +73,17 @@ pub fn seen(bytes: &[u8]) -> String {
     }
 }
 
+/// What ffprobe finds of the sound in these bytes: `flac,48000,2,16` for its codec, samples in a second, channels and bits of a
+/// sample, which are `N/A` where it has none.
+pub fn sound(bytes: &[u8]) -> String {
+    let entries = "stream=codec_name,sample_rate,channels,bits_per_raw_sample";
+    let words = ["-select_streams", "a:0", "-show_entries", entries, "-of", "csv=p=0"];
+    match probed(bytes, &words) {
+        Ok(said) => String::from_utf8_lossy(&said).trim().to_owned(),
+        Err(why) => why,
+    }
+}
+
 /// What ffprobe says of these bytes, without a word of complaint.
 pub(crate) fn probed(bytes: &[u8], words: &[&str]) -> Result<Vec<u8>, String> {
     let file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use budget::limits::{SEPARATE_STRANGER_JOBS_MAX, SEPARATE_STRANGERS_MAX};
+use budget::limits::{SEPARATE_STRANGER_JOBS_MAX, SEPARATE_STRANGER_SECONDS_MAX, SEPARATE_STRANGERS_MAX};
 use serde_json::{Value, json};
 use tests::http::Answer;
 use tests::media::ffmpeg;
@@ -24,7 +24,13 @@ fn song(seed: u64) -> Vec<u8> {
 
 /// Minutes of work in a small file, so that nobody is done with it before somebody else cancels it, however busy this machine is.
 fn long(to: &Path) {
-    ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "7200", "-c:a", "flac"], to);
+    silence(to, 7_200);
+}
+
+fn silence(to: &Path, seconds: u64) {
+    let seconds = seconds.to_string();
+    let coding = if to.extension().is_some_and(|extension| extension == "ogg") { "libopus" } else { "flac" };
+    ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", &seconds, "-c:a", coding], to);
 }
 
 struct House {
@@ -395,7 +401,7 @@ fn p05_one_address_of_strangers_does_not_fill_the_line_for_all_others() {
     let house = House::new("[stems]\npublic = true\nworkers = 1\n");
     let url = format!("http://{}", house.server.address);
     let folder = tempfile::tempdir().expect("a folder");
-    long(&folder.path().join("long.flac"));
+    silence(&folder.path().join("long.flac"), SEPARATE_STRANGER_SECONDS_MAX - 1);
     let send = |address: &str| {
         let line = format!(
             "curl -sS --interface {address} -F file=@long.flac -F async_mode=true -w '\\n%{{http_code}}' {url}/separate"
@@ -422,4 +428,38 @@ fn p05_one_address_of_strangers_does_not_fill_the_line_for_all_others() {
     shell(&format!("curl -sSf -X DELETE {url}/jobs/{}", jobs[3]), folder.path());
     eventually("its turn is given back", WITHIN, || turns() == SEPARATE_STRANGER_JOBS_MAX as f64);
     assert_eq!(send("127.0.0.1").0, "202");
+}
+
+#[test]
+fn p05_a_strangers_song_is_refused_where_it_is_longer_than_one_may_be() {
+    let house = House::new("[stems]\npublic = true\n");
+    let folder = tempfile::tempdir().expect("a folder");
+    // A FLAC says how long it is; what only ffmpeg decodes is looked at before it is decoded.
+    for name in ["long.flac", "long.ogg"] {
+        let file = folder.path().join(name);
+        silence(&file, SEPARATE_STRANGER_SECONDS_MAX + 60);
+        let bytes = fs::read(&file).expect("a song");
+        let body = form::body(&[("file", Some(name), &bytes)]);
+        let refused = house.server.send("POST", "/separate", &[("Content-Type", &form::kind())], &body);
+        assert_eq!(refused.status, 422, "{name}: {}", refused.text());
+        let said = refused.json();
+        let said = said["detail"].as_str().unwrap_or_default();
+        for part in ["1860 seconds long", "without a sign-in may have 1800"] {
+            assert!(said.contains(part), "{name}: {said}");
+        }
+        eventually("nothing is left of it", WITHIN, || {
+            house.server.metric_of("rendition_cache_entries", &[]) == 0.0
+        });
+    }
+    // Who signed in may send one of any length.
+    let mira = &house.server.mira;
+    let bytes = fs::read(folder.path().join("long.flac")).expect("a song");
+    let job = house.begin(mira, "", &bytes);
+    let is_further = || {
+        let now = house.ask(mira, "GET", &format!("{job}/status"), &[]).json();
+        assert_ne!(now["job"]["status"], "failed", "{now}");
+        now["job"]["progress"].as_f64().unwrap_or(0.0) > 0.0
+    };
+    eventually("it is taken apart", WITHIN, is_further);
+    assert_eq!(house.ask(mira, "DELETE", &job, &[]).status, 200);
 }

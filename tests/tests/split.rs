@@ -15,6 +15,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use load::Process;
+use rustix::process::{Pid, Signal, kill_process};
 use tests::sound::{WAV_HEAD_BYTES, wav, wav_head};
 use tests::{binary, eventually, media, wait_until};
 
@@ -219,27 +220,52 @@ fn stems_replace_nothing_unasked_and_never_the_song() {
     assert_eq!(fs::metadata(out.join("accompaniment.wav")).expect("a file").len(), 40_044);
 }
 
+/// Waits until stems are being written into a folder.
+fn await_stems(out: &Path) {
+    eventually("stems are being written", Duration::from_secs(60), || {
+        fs::read_dir(out)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| entry.metadata().is_ok_and(|data| data.len() > 100_000))
+    });
+}
+
 #[test]
 fn who_stops_it_finds_nothing_half_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let song = folder.path().join("song.wav");
     long_song(&song, 300);
     let out = folder.path().join("stems");
-    let mut child = split(&song, &out, &[]).spawn().expect("millpond starts");
-    eventually("stems are being written", Duration::from_secs(60), || {
-        fs::read_dir(&out)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| entry.metadata().is_ok_and(|data| data.len() > 100_000))
-    });
-    let id = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
-    let asked = Instant::now();
-    let status = child.wait().expect("a child of ours");
-    assert!(asked.elapsed() < Duration::from_secs(1), "it took {:?} to stop", asked.elapsed());
-    assert_eq!(status.code(), Some(1));
-    assert_eq!(names(&out), [""; 0]);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut child = split(&song, &out, &[]).spawn().expect("millpond starts");
+        await_stems(&out);
+        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        let asked = Instant::now();
+        let status = child.wait().expect("a child of ours");
+        assert!(asked.elapsed() < Duration::from_secs(1), "it took {:?} to stop", asked.elapsed());
+        assert_eq!(status.code(), Some(1), "{signal:?}");
+        assert_eq!(names(&out), [""; 0], "{signal:?}");
+    }
+}
+
+#[test]
+fn under_nohup_it_goes_on_when_its_terminal_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = folder.path().join("song.wav");
+    long_song(&song, 60);
+    let out = folder.path().join("stems");
+    let wanted = split(&song, &out, &[]);
+    let mut ignoring = Command::new("sh");
+    ignoring
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(wanted.get_program())
+        .args(wanted.get_args());
+    let mut child = ignoring.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("millpond starts");
+    await_stems(&out);
+    kill_process(Pid::from_child(&child), Signal::HUP).expect("it runs");
+    assert!(child.wait().expect("a child of ours").success());
+    assert_eq!(names(&out), ["accompaniment.wav", "vocals.wav"]);
 }
 
 /// Models as wide as they need be for this: Spleeter itself and PyTorch made them with random numbers.
@@ -339,6 +365,41 @@ fn weights_without_a_free_licence_are_added_by_those_who_accept_it() {
     assert!(made.status.success(), "{}", text(&made.stderr));
     assert!(text(&made.stdout).contains("`htdemucs` with the model `htdemucs`"), "{}", text(&made.stdout));
     assert_eq!(names(&out), ["bass.wav", "drums.wav", "other.wav", "vocals.wav"]);
+}
+
+#[test]
+fn a_network_that_was_exported_broken_is_refused_or_fails_by_name_and_leaves_no_stem() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (data, song, made) =
+        (home.path().join("data"), home.path().join("song.wav"), home.path().join("made"));
+    fs::write(&song, wav(3, WAV_HEAD_BYTES + 400_000)).expect("room");
+    fs::create_dir(&made).expect("a folder");
+    for name in ["htdemucs.onnx", "htdemucs.onnx.data", "SHA256SUMS"] {
+        fs::copy(reference("htdemucs").join(name), made.join(name)).expect("room");
+    }
+    let numbers = made.join("htdemucs.onnx.data");
+    let mut bytes = fs::read(&numbers).expect("a file");
+    bytes[..80_000].copy_from_slice(&f32::NAN.to_le_bytes().repeat(20_000));
+    fs::write(&numbers, bytes).expect("room");
+    let add = || models(&data, &["add", "htdemucs", "--accept-licence"], Some(&made));
+    let refused = add();
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+    for part in ["htdemucs.onnx.data is not", "SHA-256", "core/stems/scripts/export_htdemucs.py"] {
+        assert!(text(&refused.stderr).contains(part), "{part}: {}", text(&refused.stderr));
+    }
+    // It was so when it was exported.
+    let list =
+        Command::new("sha256sum").args(["htdemucs.onnx", "htdemucs.onnx.data"]).current_dir(&made).output();
+    fs::write(made.join("SHA256SUMS"), list.expect("sha256sum is there").stdout).expect("room");
+    let added = add();
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let out = home.path().join("stems");
+    let failed = done(&song, &out, &["--stems", "4"]);
+    assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stderr));
+    for part in ["the model `htdemucs` is broken", "`millpond models verify htdemucs`"] {
+        assert!(text(&failed.stderr).contains(part), "{part}: {}", text(&failed.stderr));
+    }
+    assert_eq!(names(&out), [""; 0]);
 }
 
 #[test]

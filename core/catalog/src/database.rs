@@ -260,7 +260,7 @@ pub trait Library: Send + Sync + 'static {
         folder: Option<FolderId>,
         ids_max: usize,
     ) -> Result<Vec<AlbumId>>;
-    /// Those of these albums that the viewer sees, in this order.
+    /// Those of these albums that stand in lists for the viewer, in this order.
     async fn these_albums(&self, viewer: &Viewer, ids: &[AlbumId]) -> Result<Vec<Album>>;
     /// Albums on which this artist has a part, whichever it is, by year.
     async fn artist_albums(

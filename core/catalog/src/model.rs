@@ -229,6 +229,8 @@ pub struct Track {
     pub created: UnixMs,
     /// What else its tags tell.
     pub details: Encoded<TrackDetails>,
+    /// Where the viewer's bookmark of it is, if he has one.
+    pub bookmark_ms: Option<u64>,
     /// The viewer's own state.
     pub play: PlayState,
 }

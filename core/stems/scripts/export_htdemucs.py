@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The network of Demucs 4 as an ONNX graph with its numbers beside it: export_htdemucs.py DIR [--weights FILE.th] [--small]
 
-Writes htdemucs.onnx and htdemucs.onnx.data into DIR, which `millpond models add htdemucs DIR --accept-licence` takes. Spectra are taken
-outside of the graph, so that its inputs are `mix` (1, 2, samples) and `spectra` (1, 4, 2048, frames), its outputs `stems` (1, 4, 2, samples)
+Writes htdemucs.onnx and htdemucs.onnx.data into DIR, and at last SHA256SUMS, which says what they are: `millpond models add htdemucs DIR
+--accept-licence` takes them and refuses what is not as it was written here. Spectra are taken outside of the graph, so that its inputs are `mix` (1, 2, samples) and `spectra` (1, 4, 2048, frames), its outputs `stems` (1, 4, 2, samples)
 and `stem_spectra` (1, 4, 4, 2048, frames).
 
 Without --weights the numbers are random, the same each time. --small is a network of the same shape that is narrow and hears a second and a
@@ -12,6 +12,7 @@ every stem behind the other. The tests compare with that.
 Needs from PyPI: demucs==4.1.0 torch onnx.
 """
 import argparse
+import hashlib
 import pathlib
 
 import numpy as np
@@ -22,6 +23,7 @@ from demucs.htdemucs import HTDemucs
 
 SOURCES = ["drums", "bass", "other", "vocals"]
 RATE_HZ = 44_100
+SUMS = "SHA256SUMS"
 NOISE_SAMPLES = 150_000
 # As the models of Demucs' authors are.
 LARGE = dict(channels=48, bottom_channels=512, dconv_mode=3, t_layers=5, segment=7.8)
@@ -69,6 +71,13 @@ def noise(samples):
     return ((hashed & np.uint64(0xFFFF)).astype(np.float64) / 2**17 - .25).astype("<f4").T.copy()
 
 
+def list_sums(folder, names):
+    """What the files are, as sha256sum writes it. It has its name when all of it is there."""
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (folder / ".sums").write_text("".join(lines))
+    (folder / ".sums").replace(folder / SUMS)
+
+
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("folder", type=pathlib.Path)
@@ -76,6 +85,8 @@ def main():
     words.add_argument("--small", action="store_true")
     given = words.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
+    # What was listed before is not what is written now.
+    (given.folder / SUMS).unlink(missing_ok=True)
     torch.backends.mha.set_fastpath_enabled(False)
     torch.set_num_threads(1)
 
@@ -99,6 +110,7 @@ def main():
     data.unlink(missing_ok=True)
     onnx.save_model(graph, str(name), save_as_external_data=True, all_tensors_to_one_file=True, location=data.name,
                     size_threshold=64, convert_attribute=True)
+    list_sums(given.folder, [name.name, data.name])
     print(f"{sum(p.numel() for p in made.parameters())} parameters, {name.stat().st_size} + {data.stat().st_size} bytes")
 
 

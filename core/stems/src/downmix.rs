@@ -1,8 +1,9 @@
 //! Any number of channels to two.
 //!
 //! One channel is heard on both sides, and two stay as they are. More are mixed as ITU-R BS.775 does, because what is sung
-//! stands in the centre channel of a surround mix: the centre and the surround channels are added 3 dB lower, the low
-//! frequency channel is left out, and the whole is made quieter until it cannot be louder than full scale.
+//! stands in the centre channel of a surround mix: the centre and the surround channels are added 3 dB lower, and the whole is made
+//! quieter until it cannot be louder than full scale. What becomes of the channel of low frequencies the recommendation leaves open: it
+//! is added 6 dB lower to both sides, because files that do not say where their channels stand have anything in its place.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
@@ -49,10 +50,9 @@ impl Place {
             Place::Left => [1.0, 0.0],
             Place::Right => [0.0, 1.0],
             Place::Centre => [FRAC_1_SQRT_2; 2],
-            Place::Low => [0.0; 2],
             Place::SurroundLeft => [FRAC_1_SQRT_2, 0.0],
             Place::SurroundRight => [0.0, FRAC_1_SQRT_2],
-            Place::Behind => [0.5; 2],
+            Place::Low | Place::Behind => [0.5; 2],
         }
     }
 }
@@ -101,10 +101,10 @@ mod tests {
             (1, 0, [1.0, 1.0]),
             (2, 0, [1.0, 0.0]),
             (2, 1, [0.0, 1.0]),
-            (6, 2, [0.2929, 0.2929]),
-            (6, 3, [0.0, 0.0]),
-            (6, 4, [0.2929, 0.0]),
-            (8, 7, [0.0, 0.2265]),
+            (6, 2, [0.2426, 0.2426]),
+            (6, 3, [0.1716, 0.1716]),
+            (6, 4, [0.2426, 0.0]),
+            (8, 7, [0.0, 0.1953]),
         ] {
             let mut piece = vec![0.0; channels];
             piece[loud] = 1.0;

@@ -21,7 +21,7 @@ pub use name::EngineName;
 pub use spectral::{Percussive, Spectral};
 pub use spleeter::{MaskExtension, Spleeter, SpleeterNetworks};
 
-use crate::{Result, Stem, Stereo};
+use crate::{Error, ErrorKind, Result, Stem, Stereo};
 
 /// What an engine gives its stems to: a piece of each, all of the same length, in the order of [`Engine::stems`].
 pub type Give<'a> = dyn FnMut(&[Stereo]) -> Result<()> + 'a;
@@ -43,7 +43,7 @@ pub trait Engine: Send {
     /// Takes a piece of the mix, and gives what is ready.
     ///
     /// # Errors
-    /// Those of `give`, at once, and [`ErrorKind::Engine`](crate::ErrorKind::Engine). It is not asked again after one.
+    /// Those of `give`, at once, [`ErrorKind::Engine`], and [`ErrorKind::NoNumbers`] of a network. It is not asked again after one.
     fn push(&mut self, mix: &Stereo, give: &mut Give<'_>) -> Result<()>;
 
     /// The song has ended: gives all that is left.
@@ -51,4 +51,15 @@ pub trait Engine: Send {
     /// # Errors
     /// As [`push`](Engine::push).
     fn finish(&mut self, give: &mut Give<'_>) -> Result<()>;
+}
+
+/// Looks at what a network gave, before anything is made of it that hides what was no number.
+///
+/// # Errors
+/// [`ErrorKind::NoNumbers`].
+fn numbers_of(given: &[f32]) -> Result<()> {
+    if given.iter().all(|number| number.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NoNumbers, "the network gives what are no numbers, or infinite ones"))
 }

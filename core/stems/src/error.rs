@@ -23,7 +23,7 @@ pub enum ErrorKind {
     Truncated,
     /// It is broken in the middle.
     Damaged,
-    /// It could not be read.
+    /// It, or a model, could not be read, which another time may succeed.
     Read,
     /// A stem could not be written.
     Write,
@@ -39,6 +39,8 @@ pub enum ErrorKind {
     ModelUnknown,
     /// The conditions of a model's weights were not accepted.
     Licence,
+    /// A model gave what are no numbers, so that nothing that is made of it would be a sound.
+    NoNumbers,
     /// The engine itself failed.
     Engine,
     /// Whoever watched wanted it to stop.
@@ -74,6 +76,15 @@ impl Error {
 
     pub(crate) fn read(source: io::Error) -> Self {
         Error { kind: ErrorKind::Read, what: "the song cannot be read".to_owned(), source: Some(source) }
+    }
+
+    /// What a model is read from failed. Read another time it may be whole, unless it ends before it should: that is the file's fault.
+    pub(crate) fn model_unread(what: impl Into<String>, source: io::Error) -> Self {
+        let kind = match source.kind() {
+            io::ErrorKind::UnexpectedEof => ErrorKind::Model,
+            _ => ErrorKind::Read,
+        };
+        Error { kind, what: format!("{} cannot be read", what.into()), source: Some(source) }
     }
 
     pub(crate) fn write(source: io::Error) -> Self {

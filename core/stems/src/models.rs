@@ -15,5 +15,5 @@ mod weights;
 pub use checkpoint::{Checkpoint, Tensor};
 pub use choice::{Choice, Wish};
 pub use folder::{Consent, Folder, Installed};
-pub use registry::{Known, Licence, MODELS, Model, ModelFile, Networks, Origin};
+pub use registry::{Known, Licence, MODELS, Model, ModelFile, Networks, Origin, Pin};
 pub use weights::Weights;

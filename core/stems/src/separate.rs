@@ -44,7 +44,7 @@ pub fn separate(
         sinks.push(sink(*stem, expected)?);
     }
     let mut places: Vec<&mut dyn Sink> = sinks.iter_mut().map(|sink| &mut **sink as &mut dyn Sink).collect();
-    let summary = split(sound, &mut *engine, &mut places, watch)?;
+    let summary = split(sound, &mut *engine, &mut places, watch).map_err(|e| choice.named(e))?;
     Ok(Separated {
         engine: choice.engine,
         model: choice.installed.as_ref().map(|installed| installed.model.name),

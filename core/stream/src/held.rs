@@ -43,9 +43,9 @@ impl<T: Unpin, B: http_body::Body + Unpin> http_body::Body for Held<T, B> {
     }
 }
 
-/// Whether a client can do nothing with bytes whose number is not known: it wants a part of them, or is Safari, which plays
-/// nothing that has no ranges.
-pub fn needs_length(headers: &HeaderMap) -> bool {
+/// Whether a client would rather wait a little than have bytes whose number is not known: it wants a part of them, or is Safari,
+/// which plays hardly anything that has no ranges.
+pub fn wants_part(headers: &HeaderMap) -> bool {
     let wants_all = headers.get(RANGE).is_none_or(|range| range.as_bytes() == b"bytes=0-");
     !wants_all || is_safari(headers)
 }

@@ -28,7 +28,7 @@ pub mod wire;
 
 pub use body::Body;
 pub use error::{Ending, Error};
-pub use held::{Held, is_safari, needs_length};
+pub use held::{Held, is_safari, wants_part};
 pub use interim::Interim;
 pub use passing::Foreign;
 pub use peer::{Client, Peer};

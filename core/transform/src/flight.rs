@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use budget::limits::{RENDITION_PATIENCE_MS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
+use budget::limits::{RENDITION_PART_WAIT_MS, RENDITION_PATIENCE_MS, RENDITION_SHORT_MS, RENDITION_WAIT_MS};
 use store::Growing;
 use tokio::sync::{Notify, watch};
 
@@ -106,6 +106,9 @@ impl Running {
             let left = self.someone_left.notified();
             if self.is_left() {
                 let came = self.came.load(Ordering::SeqCst);
+                if self.linger.is_zero() {
+                    return;
+                }
                 tokio::time::sleep(self.linger).await;
                 // Who came and left in the meantime may well come again.
                 if self.is_left() && self.came.load(Ordering::SeqCst) == came {
@@ -157,34 +160,44 @@ impl Flight {
     }
 
     /// Waits for something to send: what is there in a moment whole, with a length and ranges, and what takes longer as it
-    /// comes. Who cannot do without a length gets that only where it is certain before.
+    /// comes. Who wants a part gets the bytes of it as soon as they are made where the length is certain before; else he waits
+    /// a few seconds for the whole, and then gets what is made from its first byte on, as RFC 9110 section 14.2 lets him.
     ///
     /// # Errors
     /// As [`Flight::made`].
-    pub async fn readable(&self, needs_length: bool) -> Result<Readable, Error> {
+    pub async fn readable(&self, wants_part: bool) -> Result<Readable, Error> {
         let (patience, wait) =
             (Duration::from_millis(RENDITION_PATIENCE_MS), Duration::from_millis(RENDITION_WAIT_MS));
+        let whole_wait = if wants_part { Duration::from_millis(RENDITION_PART_WAIT_MS) } else { patience };
         let begun = self.growing(patience).await?;
         let is_short = self.progress().whole_ms.is_some_and(|whole_ms| whole_ms <= RENDITION_SHORT_MS);
         if let Some(bytes) = begun.filter(|_| !is_short)
-            && let Some(coming) = self.coming(bytes, needs_length)
+            && (!wants_part || self.progress().whole_bytes.is_some())
         {
-            return Ok(coming);
+            return Ok(self.coming(bytes));
         }
-        if let Some(made) = self.made(patience).await? {
+        if let Some(made) = self.made(whole_wait).await? {
             return Ok(Readable::Whole(made));
         }
-        if let Some(bytes) = self.growing(wait).await?
-            && let Some(coming) = self.coming(bytes, needs_length)
-        {
-            return Ok(coming);
+        if let Some(bytes) = self.growing(wait).await? {
+            return Ok(self.coming(bytes));
         }
         Ok(self.made(wait).await?.map_or(Readable::NotYet, Readable::Whole))
     }
 
-    fn coming(&self, bytes: Growing, needs_length: bool) -> Option<Readable> {
-        let length = self.progress().whole_bytes;
-        (length.is_some() || !needs_length).then_some(Readable::Coming { bytes, length })
+    fn coming(&self, bytes: Growing) -> Readable {
+        Readable::Coming { bytes, length: self.progress().whole_bytes }
+    }
+
+    /// Waits no more, and if nobody else does, until nothing of its work is left.
+    pub async fn leave(self) {
+        let running = Arc::clone(&self.0);
+        drop(self);
+        let mut ended = running.ended.subscribe();
+        if running.waiting() == 0 {
+            // It is an error when whoever would say so is gone.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
     }
 
     /// What happens to it from now on. The first piece of news is how it stands.

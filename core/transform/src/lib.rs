@@ -7,7 +7,8 @@
 //! **Flow.** A face parses a request into a [`Recipe`], which is numbers alone → the [`Key`] of recipe and source says
 //! whether it is kept → if not, it is planned from what a probe said about the source, admitted by its memory, and made
 //! by ffmpeg in a sandbox → its bytes go to the spool, where whoever waits may read them as they come → whole, they are
-//! published.
+//! published. Who wants a part of what is in the making gets it as soon as it is made where the length is certain, and else
+//! waits four seconds for the whole and then reads from its first byte on.
 //!
 //! **Not here.** Addresses, rights, signatures, HTTP: faces know them. How bytes are kept: `store` does.
 
@@ -52,8 +53,9 @@ pub use plan::{Finish, Heard, PEAKS_HZ, Plan, Segments, Variant, cell_size, fast
 pub use playlist::{PLAYLIST_BEGINNING, PLAYLIST_TYPE, master};
 pub use probe::{AudioTrack, Matrix, Probe, Rate, TextTrack, VideoLooks, VideoTrack, probe_args};
 pub use recipe::{
-    Audio, Bitrate, Captions, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Key,
-    Picture, Piece, Quality, Recipe, Rotation, Size, Soundtrack, Speed, Sprite, Stem, Unfit, Video, Waveform,
+    Audio, BitDepth, Bitrate, Captions, Channels, Clip, Codec, Cover, Crop, Drawing, Edge, Encoding, Fit,
+    Fps, Frame, Key, Picture, Piece, Quality, Recipe, Rotation, SampleRate, Sampling, Size, Soundtrack,
+    Speed, Sprite, Stem, Unfit, Video, Waveform,
 };
 pub use sandbox::{Protection, Sandbox};
 pub use sniff::Demuxer;

@@ -20,7 +20,7 @@ use budget::limits::{CLIP_MS_MAX, MIB};
 use crate::argv::{Argv, Input};
 use crate::error::{Error, ErrorKind};
 use crate::probe::Probe;
-use crate::recipe::{Clip, Recipe};
+use crate::recipe::{Audio, Clip, Encoding, Recipe};
 
 pub use pass::faststart_args;
 pub use pictures::cell_size;
@@ -81,6 +81,7 @@ pub fn plan(recipe: &Recipe, probe: &Probe, input: Input) -> Result<Plan, Error>
         Recipe::Frame(asked) => pictures::frame(asked, probe, input),
         Recipe::Sprite(asked) => pictures::sprite(asked, probe, input),
         Recipe::Audio(asked) => sound::plan(asked, probe, input),
+        Recipe::Song => sound::plan(&Audio { encoding: Encoding::Flac, ..Audio::default() }, probe, input),
         Recipe::Waveform(asked) => sound::samples(asked, probe, input),
         Recipe::Piece(piece) => segments::plan(piece, probe, input),
         Recipe::Captions(asked) => captions::plan(*asked, probe, input),

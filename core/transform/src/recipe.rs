@@ -13,14 +13,17 @@ use sha2::{Digest as _, Sha256};
 use store::Validator;
 
 use crate::error::{Error, ErrorKind};
+use crate::transforms::MODE_SENT;
 
 mod parts;
+mod sampling;
 mod stem;
 
 pub use parts::{
     Bitrate, Captions, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Picture, Quality, Rotation, Size, Speed,
     Unfit,
 };
+pub use sampling::{BitDepth, Channels, SampleRate, Sampling};
 pub use stem::Stem;
 
 /// How renditions are encoded. It is part of every key: another number makes what was kept under the old one unfindable.
@@ -38,6 +41,8 @@ pub enum Recipe {
     Sprite(Sprite),
     /// Its sound.
     Audio(Audio),
+    /// All of its sound, as FLAC, for one who takes it apart and has no decoder for it. It is kept as long as he needs it.
+    Song,
     /// How loud it is over time.
     Waveform(Waveform),
     /// A part of a video for HTTP Live Streaming.
@@ -134,6 +139,8 @@ pub struct Audio {
     pub encoding: Encoding,
     /// In kbit/s; what the encoding is usually given without one, and nothing for FLAC.
     pub bitrate: Option<Bitrate>,
+    /// Its samples, where they are not to follow from the source.
+    pub sampling: Sampling,
 }
 
 /// How loud it is over time.
@@ -241,14 +248,15 @@ pub struct Cover {
 }
 
 impl Recipe {
-    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `waveform`, `hls`, `cover`,
-    /// `captions`.
+    /// The word for what it makes: `video`, `frame`, `spritesheet`, `audio`, `song`, `waveform`, `hls`,
+    /// `cover`, `captions`.
     pub const fn mode(&self) -> &'static str {
         match self {
             Recipe::Video(_) => "video",
             Recipe::Frame(_) => "frame",
             Recipe::Sprite(_) => "spritesheet",
             Recipe::Audio(_) => "audio",
+            Recipe::Song => MODE_SENT,
             Recipe::Waveform(_) => "waveform",
             Recipe::Piece(_) => "hls",
             Recipe::Cover(_) => "cover",
@@ -264,6 +272,7 @@ impl Recipe {
             Recipe::Frame(frame) => frame.picture.content_type(),
             Recipe::Sprite(_) | Recipe::Cover(_) => "image/jpeg",
             Recipe::Audio(audio) => audio.encoding.content_type(),
+            Recipe::Song => Encoding::Flac.content_type(),
             Recipe::Waveform(Waveform::Peaks(_)) => "application/json",
             Recipe::Waveform(Waveform::Drawn(_)) => "image/png",
             Recipe::Piece(Piece::Head(_) | Piece::Segment(..)) => "video/mp4",
@@ -280,6 +289,7 @@ impl Recipe {
             Recipe::Frame(frame) => frame.picture.suffix(),
             Recipe::Sprite(_) | Recipe::Cover(_) => "jpg",
             Recipe::Audio(audio) => audio.encoding.suffix(),
+            Recipe::Song => Encoding::Flac.suffix(),
             Recipe::Waveform(Waveform::Peaks(_)) => "json",
             Recipe::Waveform(Waveform::Drawn(_)) => "png",
             Recipe::Piece(Piece::Head(_) | Piece::Sound(_)) => "mp4",
@@ -294,10 +304,11 @@ impl Recipe {
     }
 
     /// How long it is still made when nobody waits for it. What plays while it is made is asked for again at once, or not at
-    /// all; of everything else a player may want the next part in a while.
+    /// all; of everything else a player may want the next part in a while. Who takes a song apart does not come back.
     pub(crate) const fn linger(&self) -> Duration {
         match self {
             Recipe::Audio(_) => Duration::from_millis(SOUND_LINGER_MS),
+            Recipe::Song => Duration::ZERO,
             _ => Duration::from_millis(FLIGHT_LINGER_MS),
         }
     }
@@ -315,10 +326,11 @@ impl Recipe {
                 let (clip, size) = (clip_text(*clip), size_text(*size));
                 format!("spritesheet {clip} {size} frames={frames} columns={columns}")
             }
-            Recipe::Audio(Audio { clip, encoding, bitrate }) => {
+            Recipe::Audio(Audio { clip, encoding, bitrate, sampling }) => {
                 let kbps = number(bitrate.map(Bitrate::kbps));
-                format!("audio {} format={} kbps={kbps}", clip_text(*clip), encoding.suffix())
+                format!("audio {} format={} kbps={kbps}{sampling}", clip_text(*clip), encoding.suffix())
             }
+            Recipe::Song => "song".to_owned(),
             Recipe::Waveform(Waveform::Peaks(count)) => format!("waveform peaks={count}"),
             Recipe::Waveform(Waveform::Drawn(Drawing { width, height })) => {
                 format!("waveform width={} height={}", width.pixels(), height.pixels())

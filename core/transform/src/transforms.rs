@@ -52,7 +52,8 @@ pub const ORIGIN_LIBRARY: &str = "library";
 pub const ORIGIN_STEMS: &str = "stems";
 /// Where what was sent to the catalog comes from.
 pub const ORIGIN_UPLOADS: &str = "uploads";
-/// The `mode` of a song that was sent to be taken apart, which is kept until its job has ended: it cannot be made again.
+/// The `mode` of a song that was sent to be taken apart, which is kept until its job has ended: it cannot be made again. That
+/// of [`Recipe::Song`] too, which goes with the job as well.
 pub const MODE_SENT: &str = "song";
 
 impl Material {

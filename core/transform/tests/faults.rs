@@ -15,7 +15,7 @@ use kitchen::house::{House, LONG, narrow};
 use prometheus_client::registry::Registry;
 use rustix::process::{Pid, Signal};
 use store::Growth;
-use transform::ErrorKind;
+use transform::{ErrorKind, Readable};
 
 /// Something that happens to a file while it is read.
 type Fault = fn(&Path);
@@ -90,6 +90,26 @@ async fn p05_a_child_that_hangs_is_gone_at_its_limit_and_all_who_wait_get_one_er
     let waited = begun.elapsed();
     assert!(waited < 10 * stall, "{waited:?}");
     drop(flights);
+    house.at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wants_a_part_of_what_takes_long_reads_it_from_its_beginning_as_it_comes() {
+    let house = House::new(512, 256).await;
+    house.media.video("a.mp4", 20, 2_000);
+    let flight = house.ask("a.mp4", &narrow(300)).unwrap();
+    let child = house.child_of(&flight).await;
+    let pid = Pid::from_raw(child.cast_signed()).unwrap();
+    let growing = flight.growing(LONG).await.unwrap().expect("it is watched while it is made");
+    // From here on it takes as long as anybody can wait.
+    rustix::process::kill_process(pid, Signal::STOP).unwrap();
+    let readable = flight.readable(true).await.unwrap();
+    assert!(matches!(readable, Readable::Coming { length: None, .. }), "{readable:?}");
+    assert!(matches!(growing.more_than(0).await, Growth::So(1..)), "there is something to read");
+    rustix::process::kill_process(pid, Signal::CONT).unwrap();
+    let made = flight.made(LONG).await.unwrap().expect("it goes on");
+    assert!(matches!(flight.readable(true).await.unwrap(), Readable::Whole(_)), "of {made:?}");
+    drop((flight, made, readable, growing));
     house.at_rest().await;
 }
 

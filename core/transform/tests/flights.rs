@@ -27,7 +27,7 @@ async fn every_recipe_is_made_and_found_again() {
     house.media.video("a.mp4", 3, 500);
     let clip = Clip::new(1_000, Some(1_000)).unwrap();
     let small = Size { width: Some(Edge::new(64).unwrap()), height: None, fit: Fit::Contain };
-    let audio = |encoding| Recipe::Audio(Audio { clip, encoding, bitrate: None });
+    let audio = |encoding| Recipe::Audio(Audio { clip, encoding, ..Audio::default() });
     let edge = |pixels| Edge::new(pixels).unwrap();
     let table: &[(Recipe, &str, &[u8], usize)] = &[
         (narrow(160), "video/mp4", b"ftyp", 4),

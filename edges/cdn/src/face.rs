@@ -334,7 +334,7 @@ impl Face {
         if answer::prefers_async(&head.headers) {
             return Ok(self.job(flight, asking));
         }
-        let (bytes, length) = match flight.readable(stream::needs_length(&head.headers)).await? {
+        let (bytes, length) = match flight.readable(stream::wants_part(&head.headers)).await? {
             Readable::Whole(made) => return self.send(asking, &made, None, Told::Made),
             Readable::Coming { bytes, length } => (bytes, length),
             Readable::NotYet => return Ok(self.job(flight, asking)),

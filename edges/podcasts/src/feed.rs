@@ -18,6 +18,7 @@ use quick_xml::encoding::Decoder;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 use tokio::io::AsyncBufRead;
+use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use intake::Intake;
@@ -26,6 +27,8 @@ use text::Text;
 /// A feed that is being read.
 pub(crate) struct Feed<R> {
     xml: Reader<Intake<R>>,
+    /// Where it is; addresses in it may be relative to that.
+    place: Option<Url>,
     /// The elements that are open, the outermost first.
     open: Vec<Element>,
     /// Whether the outermost element was seen.
@@ -125,14 +128,15 @@ impl Item {
 }
 
 impl<R: AsyncBufRead + Unpin> Feed<R> {
-    /// Begins to read.
-    pub(crate) fn new(input: R) -> Self {
+    /// Begins to read what lies at this address.
+    pub(crate) fn new(place: &str, input: R) -> Self {
         let mut xml = Reader::from_reader(Intake::new(input));
         xml.config_mut().expand_empty_elements = true;
         // Many feeds write an ampersand in a title as it is.
         xml.config_mut().allow_dangling_amp = true;
         let (text, channel) = (Text::default(), ChannelText::default());
-        Feed { xml, open: Vec::new(), has_begun: false, text, channel, item: None }
+        let place = Url::parse(place).ok();
+        Feed { xml, place, open: Vec::new(), has_begun: false, text, channel, item: None }
     }
 
     /// The next episode that has a sound; nothing at the end.
@@ -236,7 +240,7 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
         let name = start.name();
         match (name.as_ref(), &mut self.item) {
             (b"itunes:image", None) => {
-                if let Some(url) = value("href").filter(|url| is_address(url)) {
+                if let Some(url) = value("href").and_then(|url| address(self.place.as_ref(), url)) {
                     self.channel.image_url.get_or_insert(url);
                 }
             }
@@ -247,7 +251,7 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
                     value("url")
                 };
                 if item.enclosure.is_none()
-                    && let Some(url) = url.filter(|url| is_address(url))
+                    && let Some(url) = url.and_then(|url| address(self.place.as_ref(), url))
                 {
                     let content_type = value("type").unwrap_or_default();
                     let length_bytes = value("length").and_then(|text| text.parse().ok());
@@ -306,8 +310,8 @@ impl<R: AsyncBufRead + Unpin> Feed<R> {
         let channel = &mut self.channel;
         let into = match (field, &mut self.item) {
             (Field::PictureUrl, _) => {
-                if is_address(&text) {
-                    channel.image_url.get_or_insert(text);
+                if let Some(url) = address(self.place.as_ref(), text) {
+                    channel.image_url.get_or_insert(url);
                 }
                 return;
             }
@@ -336,6 +340,22 @@ fn value(start: &BytesStart<'_>, name: &str, decoder: Decoder) -> Option<String>
     let value = value.or_else(|_| decoder.decode(&attribute.value).map_err(quick_xml::Error::from)).ok()?;
     let value = value.trim();
     (value.len() < PODCAST_URL_BYTES_MAX).then(|| value.to_owned())
+}
+
+/// The address that a feed at this place means: what is one already stays as it is written, because episodes are known by it;
+/// blanks and letters that no address has are escaped, and what is relative begins where the feed is.
+fn address(place: Option<&Url>, text: String) -> Option<String> {
+    if is_address(&text) {
+        return Some(text);
+    }
+    if text.is_empty() {
+        return None;
+    }
+    let url: String = match place {
+        Some(place) => place.join(&text).ok()?.into(),
+        None => Url::parse(&text).ok()?.into(),
+    };
+    (url.len() < PODCAST_URL_BYTES_MAX && is_address(&url)).then_some(url)
 }
 
 /// Whether it is an address that clients may be sent to and that we could ask.

@@ -8,7 +8,7 @@ use budget::limits::{
     PODCAST_FEED_RETRY_MS_MAX, REMOTE_FIELD_BYTES_MAX,
 };
 use bytes::Bytes;
-use catalog::{ChannelId, ChannelText, DueChannel, FeedRead, FeedState, UnixMs};
+use catalog::{ChannelText, DueChannel, FeedRead, FeedState, UnixMs};
 use futures_util::stream::{self, Stream};
 use http::header::{
     ACCEPT, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
@@ -61,7 +61,7 @@ impl Follower {
             etag: field(&answer.headers, &ETAG),
             last_modified: field(&answer.headers, &LAST_MODIFIED),
         };
-        let mut about = self.take_down(channel.id, StreamReader::new(Box::pin(pieces(answer)))).await?;
+        let mut about = self.take_down(channel, StreamReader::new(Box::pin(pieces(answer)))).await?;
         if about.title.is_empty() {
             about.title.clone_from(&channel.url);
         }
@@ -69,8 +69,13 @@ impl Follower {
     }
 
     /// Writes the episodes down, a few at a time. Where the feed breaks off, those before are kept.
-    async fn take_down(&self, id: ChannelId, input: impl AsyncBufRead + Unpin) -> Result<ChannelText, Error> {
-        let (mut feed, mut batch, mut taken) = (Feed::new(input), Vec::new(), 0);
+    async fn take_down(
+        &self,
+        channel: &DueChannel,
+        input: impl AsyncBufRead + Unpin,
+    ) -> Result<ChannelText, Error> {
+        let (id, mut feed) = (channel.id, Feed::new(&channel.url, input));
+        let (mut batch, mut taken) = (Vec::new(), 0);
         let ended = loop {
             match feed.next().await {
                 Ok(Some(episode)) => batch.push(episode),

@@ -308,7 +308,7 @@ impl House {
         let library = self.catalog.libraries(&Viewer::of(&self.admin)).await.unwrap()[1].id;
         let root = self.folder.path().join("more");
         std::fs::write(root.join("duet.ogg"), bytes_of("duet.ogg")).unwrap();
-        std::fs::write(root.join("duet.lrc"), "[offset:250]\n[00:12.50]Still & <deep>\n[00:15]<00:15>Wa<00:15.40>ters <00:16.10>r\u{fc}n<00:17>\n")
+        std::fs::write(root.join("duet.LRC"), "[offset:250]\n[00:12.50]Still & <deep>\n[00:15]<00:15>Wa<00:15.40>ters <00:16.10>r\u{fc}n<00:17>\n")
             .unwrap();
         let person = |name: &str| Person { musicbrainz: Some(MUSICBRAINZ.into()), ..Person::named(name) };
         let part = |role, name: &str, instrument: Option<&str>| Contribution {

@@ -7,7 +7,7 @@ mod params;
 mod profile;
 
 use catalog::Track;
-use transform::{Audio, Bitrate, Clip, Encoding, Heard};
+use transform::{Audio, Bitrate, Clip, Encoding, Heard, Sampling};
 
 use crate::error::{Error, ErrorKind};
 use crate::params::Params;
@@ -115,7 +115,8 @@ impl Wish {
         let limit = Some(self.kbps_max).filter(|kbps| *kbps > 0).or(same);
         let bad = |_| Error::bad("timeOffset", "within a day");
         let clip = Clip::new(self.start_ms, None).map_err(bad)?;
-        Ok(Some(Audio { clip, encoding, bitrate: bitrate(encoding, limit, track) }))
+        let bitrate = bitrate(encoding, limit, track);
+        Ok(Some(Audio { clip, encoding, bitrate, sampling: Sampling::default() }))
     }
 }
 
@@ -133,7 +134,7 @@ pub(crate) fn bitrate(encoding: Encoding, limit_kbps: Option<u64>, track: &Track
 /// What comes out of a recipe for a track.
 fn heard(asked: &Audio, track: &Track) -> Heard {
     let channels = u16::try_from(track.channels).unwrap_or(u16::MAX).max(1);
-    Heard::of(asked, channels, track.sample_rate_hz)
+    Heard::of(asked, channels, track.sample_rate_hz, track.bit_depth)
 }
 
 /// Whether a song has something to be heard from there on. One whose length nobody knows is looked at when it is made.

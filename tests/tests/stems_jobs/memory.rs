@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tests::{eventually, media, wait_until};
 
@@ -66,6 +67,18 @@ fn clearing_the_models_ends_the_child_and_gives_its_memory_back() {
     assert_eq!(cleared.status, 200, "{}", cleared.text());
     // No waiting: the answer comes when it is so.
     assert_eq!((house.workers().len(), house.reserved()), (0, 0.0), "{}", cleared.text());
+}
+
+#[test]
+fn a_child_that_is_killed_when_it_has_nothing_to_do_is_none_and_its_memory_comes_back() {
+    let house = House::new(&[("one", 2), ("two", 2)], &["--stems-idle-ms", "3600000"]);
+    house.await_state(&house.split("one"), "completed");
+    eventually("the child is kept", DONE_WITHIN, || loaded(&house) == ["spectral"]);
+    let pid = i32::try_from(house.workers()[0]).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::KILL).expect("it is there");
+    eventually("it is no child any more", DONE_WITHIN, || loaded(&house).is_empty());
+    eventually("its memory is back", DONE_WITHIN, || house.reserved() == 0.0);
+    house.await_state(&house.split("two"), "completed");
 }
 
 /// The models that are in memory, the one that was used the longest ago first.

@@ -129,3 +129,16 @@ fn songs_in_line_leave_half_of_the_cache_to_the_stems() {
     let job = put_in_line(&house, &large);
     assert_eq!(house.ask("DELETE", &format!("/jobs/{job}")).json()["job"]["status"], json!("cancelled"));
 }
+
+#[test]
+fn the_stems_of_a_song_that_was_sent_go_with_the_user_who_sent_it() {
+    let mut house = House::new(&[("brook", 2)], &[]);
+    house.await_state(&put_in_line(&house, &noise(1, 2)), "completed");
+    house.await_state(&house.split("brook"), "completed");
+    assert_eq!(kept(&house), 4.0, "the stems of both");
+    let removed = house.server.command(&["user", "remove", "mira"], "");
+    assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
+    // A server looks at its start, and now and then.
+    house.kill_and_start();
+    eventually("those of what was sent are gone", DONE_WITHIN, || kept(&house) == 2.0);
+}

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use tests::media;
+use tests::{eventually, media};
 
-use crate::house::House;
+use crate::house::{DONE_WITHIN, House};
 
 #[test]
 fn stems_are_those_of_the_command_line_and_are_made_once() {
@@ -97,6 +97,38 @@ fn a_song_in_a_coding_that_only_ffmpeg_knows_is_taken_apart_too() {
         assert_eq!(answer.status, 200, "{name}");
         let samples = (answer.body.len() - 44) / 4;
         assert!(samples.abs_diff(4 * 44_100) < 44_100 / 10, "{name}: {samples} samples of four seconds");
+    }
+    let kept = house.server.metric_of("rendition_cache_entries", &[]);
+    assert_eq!(kept, 2.0 * songs.len() as f64, "the stems are kept, and nothing that ffmpeg decoded");
+}
+
+#[test]
+fn a_song_that_two_users_wish_at_once_is_taken_apart_once() {
+    for is_first_cancelled in [false, true] {
+        let house = House::new(&[("long", 300)], &["--stems-workers", "2"]);
+        let first = house.split("long");
+        house.await_progress(&first);
+        let bearer = house.server.admin.bearer();
+        let ask =
+            |method, target: &str| house.server.send(method, target, &[("Authorization", &bearer)], b"");
+        let other = ask("POST", &format!("/tracks/{}/stems?stems=2", house.server.track("long")));
+        assert_eq!(other.status, 202, "{}", other.text());
+        let other = other.json()["job_id"].as_str().expect("a job").to_owned();
+        assert_ne!(other, first, "each has his own");
+        if is_first_cancelled {
+            house.ask("DELETE", &format!("/jobs/{first}"));
+        } else {
+            house.await_state(&first, "completed");
+        }
+        eventually("the other one's is done too", DONE_WITHIN, || {
+            let now = ask("GET", &format!("/jobs/{other}/status")).json();
+            assert_ne!(now["job"]["status"], "failed", "{now}");
+            now["job"]["status"] == "completed"
+        });
+        assert_eq!(house.server.metric_of("stems_job_seconds_count", &[]), 1.0, "one did it for both");
+        assert_eq!(ask("GET", &format!("/jobs/{other}/result")).status, 200);
+        let of_first = house.ask("GET", &format!("/jobs/{first}/result")).status;
+        assert_eq!(of_first, if is_first_cancelled { 404 } else { 200 });
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::{KIB, MIB};
 
-/// How often a job is begun with before it has failed for good.
+/// How often a job is begun with before it has failed for good; a try in the middle of which the server ended is none…
 pub const JOB_ATTEMPTS_MAX: u32 = 3;
+/// …but when it ended so often in the middle of the same job, that has failed too: it may be what ends the server.
+pub const JOB_SERVER_ENDS_MAX: u32 = 10;
 /// `stems.jobs_per_user`: jobs of one user that have not ended.
 pub const JOBS_PER_USER_MAX: u64 = 20;
 /// Jobs of everybody that have not ended.
@@ -57,6 +59,8 @@ pub const STEM_SETS_LOOK_MS: u64 = 10 * 60 * 1_000;
 pub const SEPARATE_NAME_BYTES_MAX: usize = 255;
 /// The most bytes that a stranger's may have, where strangers may send any.
 pub const SEPARATE_STRANGER_BYTES_MAX: u64 = 100 * MIB;
+/// How long a stranger's may be, in seconds: twice the longest song that is usual, and minutes of a processor.
+pub const SEPARATE_STRANGER_SECONDS_MAX: u64 = 30 * 60;
 /// How many a network of strangers may send in a minute.
 pub const SEPARATE_STRANGER_PER_MINUTE_MAX: u32 = 30;
 /// Requests of one network of strangers at once that send a song, wait for its stems or fetch them.
@@ -68,6 +72,8 @@ pub const SEPARATE_STRANGERS_JOBS_MAX: usize = JOBS_OPEN_MAX as usize / 2;
 /// Songs that were sent and whose jobs have not ended may hold so much of `cache.bytes`, in percent: the rest is left to the
 /// stems that are made of them, and to whatever else is made.
 pub const SEPARATE_SONGS_PERCENT_MAX: u64 = 50;
+/// …and those of all strangers half of that, so that the other half is left to users.
+pub const SEPARATE_STRANGERS_SONGS_PERCENT_MAX: u64 = SEPARATE_SONGS_PERCENT_MAX / 2;
 /// Networks of strangers that are remembered.
 pub const SEPARATE_STRANGERS_MAX: usize = 10_000;
 /// Such a song is not old before this, which is longer than any job waits: whoever holds it lets it go.

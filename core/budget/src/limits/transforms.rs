@@ -197,6 +197,9 @@ pub const SOURCE_STREAMS_MAX: usize = 32;
 pub const RENDITION_PATIENCE_MS: u64 = 1_000;
 /// …and at once when there are more milliseconds of it than this, which are not made in that time.
 pub const RENDITION_SHORT_MS: u64 = 5_000;
+/// How long whoever wants a part of something waits for the whole of it, while it is made; after that he gets its bytes as they
+/// come, from the first on.
+pub const RENDITION_PART_WAIT_MS: u64 = 4_000;
 /// How long a request waits that can only be answered with the whole; after that it is told to come back.
 pub const RENDITION_WAIT_MS: u64 = 60_000;
 /// When it is told to.

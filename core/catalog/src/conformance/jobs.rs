@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use budget::limits::JOB_ATTEMPTS_MAX;
+use budget::limits::{JOB_ATTEMPTS_MAX, JOB_SERVER_ENDS_MAX};
 
 use super::house::{House, file};
 use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{
     EngineName, Job, JobAdded, JobBounds, JobError, JobFault, JobId, JobPriority, JobRetry, JobSource,
-    JobState, MadeSet, MaskExtension, NewJob, StemCount, StemFile, StemFormat, StemName, StemsWish, TrackId,
-    UserId, WorkerId,
+    JobState, MadeSet, MaskExtension, NewJob, StemCount, StemFile, StemFormat, StemName, StemSetId,
+    StemsWish, TrackId, UserId, WorkerId,
 };
 
 /// Moments that are over, and that never come.
@@ -147,11 +147,15 @@ pub(super) async fn a_job_whose_worker_is_gone_is_taken_up_again(catalog: Arc<dy
     let (house, track) = house(catalog).await;
     let catalog = &house.catalog;
     let id = add(catalog, &new(1, None, JobSource::Track(track))).await;
-    for attempt in 1..=JOB_ATTEMPTS_MAX {
+    // A try that failed is one whatever becomes of servers.
+    claimed(catalog, id).await;
+    let failed = catalog.fail_job(ME, id, &broke(), JobRetry::At(0)).await.expect("an answer");
+    assert_eq!(failed, Some(JobState::Queued));
+    for _ in 0..JOB_SERVER_ENDS_MAX {
         assert_eq!(state(catalog, id).await, JobState::Queued);
         let until = 1_000;
         let claim = catalog.claim_job(ME, id, until).await.expect("an answer").expect("it waits");
-        assert_eq!(claim.attempts, attempt);
+        assert_eq!(claim.attempts, 2, "that a server ended is no try");
         assert_eq!(catalog.reap_jobs(until - 1).await.expect("an answer"), 0, "its time is not over");
         assert!(catalog.beat_job(ME, id, (1, None), until + 10).await.expect("an answer"));
         assert_eq!(catalog.reap_jobs(until).await.expect("an answer"), 0, "its heart beat");
@@ -161,7 +165,10 @@ pub(super) async fn a_job_whose_worker_is_gone_is_taken_up_again(catalog: Arc<dy
             "it is not his any more"
         );
     }
-    assert_eq!(state(catalog, id).await, JobState::Failed);
+    let failed = catalog.job(id).await.expect("a job");
+    assert_eq!(failed.state, JobState::Failed, "it may be what ended them");
+    let reason = failed.error.expect("a reason").reason;
+    assert_eq!(reason, format!("the server ended before it was done, the {JOB_SERVER_ENDS_MAX}. time"));
 
     // A server that stops has not tried.
     let id = add(catalog, &new(2, None, sent(9))).await;
@@ -217,15 +224,15 @@ pub(super) async fn jobs_come_in_their_order_and_are_bounded(catalog: Arc<dyn Ca
     let full = catalog.add_job(&new(8, bob, sent(8)), BOUNDS).await.expect("an answer");
     assert_eq!(full, JobAdded::TooMany);
     // The songs of those that have not ended; a track is none.
-    let mut songs: Vec<(u8, u8)> = catalog
+    let mut songs: Vec<(u8, Option<UserId>, u8)> = catalog
         .sent_songs(100)
         .await
         .expect("a list")
         .into_iter()
-        .map(|(job, key)| (job.0[0], key[0]))
+        .map(|(job, owner, key)| (job.0[0], owner, key[0]))
         .collect();
-    songs.sort_unstable();
-    assert_eq!(songs, [(1, 1), (2, 2), (3, 3), (4, 2), (7, 2)]);
+    songs.sort_unstable_by_key(|(job, ..)| *job);
+    assert_eq!(songs, [(1, bob, 1), (2, ann, 2), (3, ann, 3), (4, ann, 2), (7, bob, 2)]);
     assert_eq!(catalog.sent_songs(2).await.expect("a list").len(), 2);
     // One that ends makes room.
     catalog.cancel_job(JobId([5; 16])).await.expect("an answer");
@@ -261,6 +268,17 @@ pub(super) async fn stems_are_there_all_together(catalog: Arc<dyn Catalog>) {
     let row = catalog.job(done.id).await.expect("a job");
     assert_eq!((row.state, row.engine.as_deref(), row.done), (JobState::Done, Some("spectral"), 44_100));
     assert_eq!(catalog.stem_set(done.id).await.expect("a look").as_ref(), Some(&set));
+
+    // One that waits for the same is put off, and ends with them.
+    let beside = add(catalog, &new(9, Some(house.bob.id), JobSource::Track(track))).await;
+    catalog.put_off_job(beside, 5_000).await.expect("an answer");
+    assert_eq!(catalog.next_job(4_999).await.expect("a look"), None, "it is not due");
+    assert_eq!(catalog.next_job(5_000).await.expect("a look").map(|job| job.id), Some(beside));
+    assert!(!catalog.settle_job(beside, StemSetId(set.id.0 + 1)).await.expect("an answer"), "no such set");
+    assert!(catalog.settle_job(beside, set.id).await.expect("an answer"));
+    assert_eq!(state(catalog, beside).await, JobState::Done);
+    assert_eq!(catalog.stem_set(beside).await.expect("a look").as_ref(), Some(&set));
+    assert!(!catalog.settle_job(beside, set.id).await.expect("an answer"), "it does not wait any more");
 
     // The same wish anew takes the place of what was there.
     let second = run(3, &two(11)).await;

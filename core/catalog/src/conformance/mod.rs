@@ -155,6 +155,7 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     podcasts::an_episode_is_fetched_by_one_and_told_once(make().await).await;
     podcasts::p08_of_an_episode_its_track_is_shown_to_those_who_see_it(make().await).await;
     podcasts::what_was_fetched_of_an_episode_is_removed_with_its_bytes(make().await).await;
+    podcasts::an_episode_is_no_song_among_others(make().await).await;
 
     instrumentals::an_accompaniment_is_a_song_of_its_own(make().await).await;
     instrumentals::an_instrumental_follows_its_song(make().await).await;

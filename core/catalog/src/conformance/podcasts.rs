@@ -5,14 +5,14 @@ use std::sync::Arc;
 use budget::limits::{PODCAST_CHANNELS_MAX, PODCAST_EPISODES_MAX};
 use store::SpoolId;
 
-use super::house::House;
+use super::house::{House, file};
 use super::sent::{doomed, key, send};
 use crate::access::Viewer;
 use crate::database::Catalog;
 use crate::error::ErrorKind;
 use crate::model::{
-    ChannelId, ChannelText, Episode, EpisodeFetched, EpisodeId, EpisodeStatus, EpisodeText, FeedRead,
-    FeedState, UploadId,
+    AlbumOrder, ChannelId, ChannelText, Episode, EpisodeFetched, EpisodeId, EpisodeStatus, EpisodeText,
+    FeedRead, FeedState, Lettered, RandomFilter, TrackId, UPLOADS, UploadId,
 };
 
 const URL: &str = "https://pond.example/feed.xml";
@@ -219,4 +219,58 @@ pub(super) async fn what_was_fetched_of_an_episode_is_removed_with_its_bytes(cat
     let row = catalog.episode(&house.bob(), first).await.expect("an episode");
     assert_eq!((row.status, row.track), (EpisodeStatus::Deleted, None));
     fetched(3).await;
+}
+
+/// An album with a song that was sent besides is a list like any other.
+pub(super) async fn an_episode_is_no_song_among_others(catalog: Arc<dyn Catalog>) {
+    let house = House::with(catalog, &[file("Pike", "Reeds", 1, "song")]).await;
+    let (_, [first, second]) = followed(&house).await;
+    let catalog = &house.catalog;
+    let (episode, other) = (send(&house, &house.ann, 1, 1).await, send(&house, &house.ann, 2, 2).await);
+    let fetched = async |id, track: TrackId| {
+        catalog.want_episode(house.ann.id, id).await.expect("wanted");
+        let wanted = catalog.claim_episode(NOW, NEVER).await.expect("a look").expect("due");
+        catalog.episode_fetched(wanted.claim, &EpisodeFetched::Completed(track)).await.expect("told");
+    };
+    let ann = house.ann();
+    let songs = async || {
+        let filters =
+            [RandomFilter::default(), RandomFilter { folder: Some(UPLOADS), ..RandomFilter::default() }];
+        let mut drawn = Vec::new();
+        for filter in filters {
+            drawn.extend(catalog.random_tracks(&ann, &filter, 500).await.expect("a draw"));
+        }
+        drawn.extend(catalog.guess_tracks(500).await.expect("guesses"));
+        drawn
+    };
+    let album = catalog.track(&ann, episode.id).await.expect("a track").album_id;
+    assert_eq!(
+        catalog.track(&ann, other.id).await.expect("a track").album_id,
+        album,
+        "both are of one album"
+    );
+    catalog.play(&ann, &[(episode.id, 5)]).await.expect("a play");
+    let listed = async || {
+        let mut lists = Vec::new();
+        for order in [AlbumOrder::Newest, AlbumOrder::ByName, AlbumOrder::ByArtist, AlbumOrder::Recent] {
+            let rows = catalog.albums(&ann, &order, None, 0, 500).await.expect("albums");
+            lists.push(rows.iter().any(|row| row.id == album));
+        }
+        lists.push(catalog.random_albums(&ann, None, 500).await.expect("a draw").contains(&album));
+        lists.push(!catalog.these_albums(&ann, &[album]).await.expect("albums").is_empty());
+        let letters = catalog.letters(&ann, Lettered::AlbumsByName, 500).await.expect("letters");
+        (lists, letters.iter().map(|(_, count)| *count).sum::<u64>())
+    };
+    let (before, letters) = listed().await;
+    assert!(songs().await.contains(&episode.id) && !before.contains(&false), "{before:?}");
+    fetched(first, episode.id).await;
+    assert!(!songs().await.contains(&episode.id), "an episode is no song");
+    assert!(songs().await.contains(&other.id));
+    assert_eq!(listed().await, (before, letters), "the album has a song yet");
+    fetched(second, other.id).await;
+    let (after, left) = listed().await;
+    assert!(!songs().await.contains(&other.id) && !after.contains(&true), "{after:?}");
+    assert_eq!(left, letters - 1);
+    assert_eq!(catalog.album(&ann, album).await.expect("it can be opened").tracks, 2);
+    assert_eq!(catalog.these_tracks(&ann, &[episode.id]).await.expect("of a queue").len(), 1);
 }

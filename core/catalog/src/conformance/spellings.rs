@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::house::{House, artist_names, file, names, path};
 use crate::access::Viewer;
 use crate::database::Catalog;
-use crate::model::{AlbumOrder, Item};
+use crate::model::{AlbumOrder, Item, TrackChange};
 use crate::scan::{Found, Person};
 
 /// A song of a release in MusicBrainz.
@@ -201,5 +201,13 @@ pub(super) async fn what_users_said_goes_where_all_songs_went(catalog: Arc<dyn C
     catalog.mark_missing(house.music, &gone).await.expect("marks");
     catalog.follow_moves(house.music).await.expect("an end");
     let album = house.album(&ann, "G N' R Lies").await.expect("the album");
+    assert_eq!((album.tracks, album.play.starred, album.play.rating), (2, Some(7), 4));
+    // The same where an admin calls each of them otherwise, one after the other.
+    let change = TrackChange { album: Some("Lies".to_owned()), ..TrackChange::default() };
+    for title in ["one", "two"] {
+        let id = house.track(title).await.id;
+        catalog.change_track(&Viewer::of(&house.admin), id, &change).await.expect("a change");
+    }
+    let album = house.album(&ann, "Lies").await.expect("the album");
     assert_eq!((album.tracks, album.play.starred, album.play.rating), (2, Some(7), 4));
 }

@@ -26,6 +26,11 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// The job that comes next, if any is due: first by priority, then by when it was asked for.
     async fn next_job(&self, now: UnixMs) -> Result<Option<Job>>;
+    /// Lets a job that waits wait until then at least.
+    async fn put_off_job(&self, id: JobId, due: UnixMs) -> Result<()>;
+    /// Ends a job that waits with stems that were made for another one. `false`, and nothing is changed, when it does not wait any
+    /// more, or the set is gone.
+    async fn settle_job(&self, id: JobId, set: StemSetId) -> Result<bool>;
     /// When the next job is due, if any waits.
     async fn job_due(&self) -> Result<Option<UnixMs>>;
     /// Begins with a job that waits; it is this worker's until then. `None` when it does not wait any more.
@@ -54,11 +59,12 @@ pub trait Jobs: Send + Sync + 'static {
     async fn return_job(&self, worker: WorkerId, id: JobId) -> Result<()>;
     /// Ends a job that nobody wants any more, unless it ended before; says how it is now. `NotFound` otherwise.
     async fn cancel_job(&self, id: JobId) -> Result<JobState>;
-    /// Puts jobs back of which nothing was heard until now; those that were begun with as often as may be have failed. Says
-    /// how many.
+    /// Puts jobs back of which nothing was heard until now: their server ended. That is no try of theirs; those in the middle of
+    /// which one ended [`JOB_SERVER_ENDS_MAX`](budget::limits::JOB_SERVER_ENDS_MAX) times have failed. Says how many.
     async fn reap_jobs(&self, now: UnixMs) -> Result<u64>;
-    /// The songs that were sent for jobs that have not ended, by what the rendition cache has them under; at most so many.
-    async fn sent_songs(&self, rows_max: usize) -> Result<Vec<(JobId, [u8; 32])>>;
+    /// The songs that were sent for jobs that have not ended: the job, its owner, and what the rendition cache has the song
+    /// under; at most so many.
+    async fn sent_songs(&self, rows_max: usize) -> Result<Vec<(JobId, Option<UserId>, [u8; 32])>>;
     /// Forgets jobs that ended before, at most so many. Gives what the rendition cache has of them under these keys: songs
     /// that were sent for them, and their stems. Sets of tracks stay.
     async fn forget_jobs(&self, ended_before: UnixMs, rows_max: usize) -> Result<Vec<[u8; 32]>>;

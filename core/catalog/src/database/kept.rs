@@ -6,7 +6,7 @@ use super::Result;
 use crate::access::Viewer;
 use crate::model::{
     Bookmark, PlayQueue, Playlist, PlaylistChange, PlaylistId, QueueToKeep, Rules, Station, StationId,
-    StationText, Track, TrackId, Wanted,
+    StationText, Track, TrackId, UserId, Wanted,
 };
 
 /// Playlists. Whoever changes one has a listener's eyes for its songs, also when he manages.
@@ -53,6 +53,9 @@ pub trait Playlists: Send + Sync + 'static {
     async fn change_playlist(&self, viewer: &Viewer, id: PlaylistId, change: &PlaylistChange) -> Result<()>;
     /// Removes a playlist; errors as with a change.
     async fn remove_playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<()>;
+    /// A number that is another one after each change by this process of playlists that this user sees; it may be after one of
+    /// somebody else's too. It costs no statement.
+    fn playlist_news(&self, user: UserId) -> u64;
 }
 
 /// Where a user left off: the one queue that he kept, and bookmarks.

@@ -19,6 +19,8 @@ use super::words::Words;
 mod sung;
 mod texts;
 
+pub(super) use texts::{latin_1, utf_16};
+
 /// Reads the tag that begins at `base` and ends before `limit`; gives the place behind it, or `None` if there is none.
 pub(super) fn read<B: Bytes>(
     window: &mut Window<B>,
@@ -237,7 +239,7 @@ pub(super) fn read_version_1<B: Bytes>(window: &mut Window<B>) -> io::Result<Wor
     let fields =
         [(Field::Title, 3..33), (Field::Artist, 33..63), (Field::Album, 63..93), (Field::Date, 93..97)];
     for (field, range) in fields {
-        let text = texts::latin_1(&tag[range]);
+        let text = latin_1(&tag[range]);
         words.add(field, text.split('\0').next().unwrap_or_default());
     }
     if tag[125] == 0 && tag[126] != 0 {

@@ -3,6 +3,7 @@
 //! They are read when somebody asks, not kept by a scan: no list shows them, nothing is found by them, all together they
 //! would be the largest part of the database, and who corrects a line wants to see it at once.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,9 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use budget::limits::{LYRICS_BYTES_MAX, LYRICS_LINES_MAX, LYRICS_WORDS_MAX};
 use store::Source;
 
-use super::tags;
 use super::window::Window;
 use super::words::Words;
+use super::{id3, tags};
 
 /// One text of a song.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -264,7 +265,20 @@ pub fn read_lyrics_file(source: &Source) -> io::Result<Lyrics> {
             more => filled += more,
         }
     }
-    Ok(Lyrics::of_text(&String::from_utf8_lossy(&bytes[..filled]), None))
+    Ok(Lyrics::of_text(&decoded(&bytes[..filled]), None))
+}
+
+/// The text of a file: as the mark at its beginning says, else UTF-8, and what is none is of before, in Latin-1. Of a file that
+/// was cut the last character may be half.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Cow::Owned(id3::utf_16(bytes)),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(error) if error.error_len().is_none() => String::from_utf8_lossy(bytes),
+            Err(_) => Cow::Owned(id3::latin_1(bytes)),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -300,6 +314,23 @@ mod tests {
         );
         assert!(lyrics.is_synced());
         assert_eq!((lyrics.offset_ms, lyrics.language.as_deref()), (250, Some("de")));
+    }
+
+    #[test]
+    fn a_file_is_read_in_the_letters_that_it_is_written_in() {
+        let utf_16 =
+            |unit: fn(u16) -> [u8; 2]| "\u{feff}[00:01]Caf\u{e9}\n".encode_utf16().flat_map(unit).collect();
+        for bytes in [
+            b"[00:01]Caf\xc3\xa9\n".to_vec(),
+            b"\xef\xbb\xbf[00:01]Caf\xc3\xa9\n".to_vec(),
+            b"[00:01]Caf\xe9\n".to_vec(),
+            utf_16(u16::to_le_bytes),
+            utf_16(u16::to_be_bytes),
+        ] {
+            let lyrics = Lyrics::of_text(&decoded(&bytes), None);
+            assert_eq!(lines(&lyrics), [(Some(1_000), "Caf\u{e9}")], "{bytes:?}");
+        }
+        assert_eq!(decoded(b"Caf\xc3"), "Caf\u{fffd}", "it was cut");
     }
 
     #[test]

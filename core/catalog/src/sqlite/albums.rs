@@ -4,7 +4,9 @@ use budget::limits::{DISC_TITLES_MAX, PAGE_ROWS_MAX};
 
 use super::places::{List, Place, Statements};
 use super::rows::{self, AlbumRow};
-use super::sql::{album_rows, album_seen, has_cover, part_seen, play_state, private_seen, seen, track_seen};
+use super::sql::{
+    album_listed, album_rows, album_seen, has_cover, part_seen, play_state, private_seen, seen, track_seen,
+};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::fold;
 use crate::model::{Album, AlbumId, AlbumOrder, ArtistId, DiscTitle};
@@ -29,12 +31,12 @@ macro_rules! in_order {
 
 pub(super) static NEWEST: Statements = in_order!(
     ["al.created", "''", "0", "''"]
-    "albums al INDEXED BY albums_by_age WHERE (al.created, al.id) < (?8, ?12) AND ", album_seen!(), "
+    "albums al INDEXED BY albums_by_age WHERE (al.created, al.id) < (?8, ?12) AND ", album_listed!(), "
      ORDER BY al.created DESC, al.id DESC"
 );
 pub(super) static BY_NAME: Statements = in_order!(
     ["0", "''", "0", "al.sort_name"]
-    "albums al INDEXED BY albums_by_name WHERE (al.sort_name, al.id) > (?11, ?12) AND ", album_seen!(), "
+    "albums al INDEXED BY albums_by_name WHERE (al.sort_name, al.id) > (?11, ?12) AND ", album_listed!(), "
      ORDER BY al.sort_name, al.id"
 );
 // An album without a year sorts before the others of its artist, as one of the year -1.
@@ -43,26 +45,26 @@ pub(super) static BY_ARTIST: Statements = in_order!(
     "artists ar INDEXED BY artists_by_name
      CROSS JOIN albums al INDEXED BY albums_by_artist ON al.artist_id = ar.id
      WHERE (ar.sort_name, ar.id) >= (?9, ?10)
-        AND (ar.id <> ?10 OR (ifnull(al.year, -1), al.sort_name, al.id) > (?8, ?11, ?12)) AND ", album_seen!(), "
+        AND (ar.id <> ?10 OR (ifnull(al.year, -1), al.sort_name, al.id) > (?8, ?11, ?12)) AND ", album_listed!(), "
      ORDER BY ar.sort_name, ar.id, al.year, al.sort_name, al.id"
 );
 pub(super) static BY_YEAR: Statements = in_order!(
     ["al.year", "''", "0", "al.sort_name"]
     "albums al INDEXED BY albums_by_year
-     WHERE (al.year, al.sort_name, al.id) > (?8, ?11, ?12) AND al.year <= ?7 AND ", album_seen!(), "
+     WHERE (al.year, al.sort_name, al.id) > (?8, ?11, ?12) AND al.year <= ?7 AND ", album_listed!(), "
      ORDER BY al.year, al.sort_name, al.id"
 );
 pub(super) static BY_YEAR_BACKWARDS: Statements = in_order!(
     ["al.year", "''", "0", "al.sort_name"]
     "albums al INDEXED BY albums_by_year
-     WHERE (al.year, al.sort_name, al.id) < (?8, ?11, ?12) AND al.year >= ?6 AND ", album_seen!(), "
+     WHERE (al.year, al.sort_name, al.id) < (?8, ?11, ?12) AND al.year >= ?6 AND ", album_listed!(), "
      ORDER BY al.year DESC, al.sort_name DESC, al.id DESC"
 );
 // An album is there once for each library that has songs of it.
 pub(super) static BY_GENRE: Statements = in_order!(
     ["0", "''", "0", "al.sort_name"]
     "genre_totals g CROSS JOIN albums al ON al.id = g.album_id
-     WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6) AND (g.sort_name, g.album_id) > (?11, ?12)
+     WHERE g.genre_id = (SELECT id FROM genres WHERE key = ?6) AND (g.sort_name, g.album_id) > (?11, ?12) AND ", album_listed!(), "
         AND ((g.tracks > 0 AND g.library_id IN (SELECT id FROM seen))
             OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private CROSS JOIN track_genres tg ON tg.track_id = t.id
                 WHERE t.album_id = al.id AND tg.genre_id = g.genre_id AND ", private_seen!(), "))
@@ -71,7 +73,7 @@ pub(super) static BY_GENRE: Statements = in_order!(
 
 /// Albums that the viewer did something with, by what he did.
 macro_rules! annotated {
-    ($index:literal, $column:literal, $condition:literal) => {
+    ($index:literal, $column:literal, $condition:literal, $which:ident) => {
         album_rows!(
             "SELECT al.id FROM annotations s INDEXED BY ",
             $index,
@@ -81,7 +83,7 @@ macro_rules! annotated {
             $column,
             $condition,
             " AND ",
-            album_seen!(),
+            $which!(),
             "
              ORDER BY s.",
             $column,
@@ -89,10 +91,10 @@ macro_rules! annotated {
         )
     };
 }
-pub(super) const STARRED: &str = annotated!("annotations_starred", "starred", " IS NOT NULL");
-pub(super) const HIGHEST: &str = annotated!("annotations_rated", "rating", " > 0");
-pub(super) const FREQUENT: &str = annotated!("annotations_counted", "plays", " > 0");
-pub(super) const RECENT: &str = annotated!("annotations_played", "played", " IS NOT NULL");
+pub(super) const STARRED: &str = annotated!("annotations_starred", "starred", " IS NOT NULL", album_seen);
+pub(super) const HIGHEST: &str = annotated!("annotations_rated", "rating", " > 0", album_seen);
+pub(super) const FREQUENT: &str = annotated!("annotations_counted", "plays", " > 0", album_listed);
+pub(super) const RECENT: &str = annotated!("annotations_played", "played", " IS NOT NULL", album_listed);
 
 pub(super) const OF_ARTIST: &str = album_rows!(
     "SELECT al.id FROM albums al
@@ -117,7 +119,7 @@ pub(super) const DRAWN: &str = concat!(
     seen!(),
     " SELECT al.id FROM json_each(?4) j CROSS JOIN albums al ON al.id = j.value
     WHERE ",
-    album_seen!(),
+    album_listed!(),
     " LIMIT ?5"
 );
 // For viewers who see so few albums that drawing numbers finds too little; the sorter keeps no more rows than the limit.
@@ -125,12 +127,12 @@ const NARROW: &str = concat!(
     "WITH ",
     seen!(),
     " SELECT al.id FROM albums al WHERE ",
-    album_seen!(),
+    album_listed!(),
     " ORDER BY random() LIMIT ?4"
 );
 const THESE: &str = album_rows!(
     "SELECT al.id FROM json_each(?4) j CROSS JOIN albums al ON al.id = j.value WHERE ",
-    album_seen!()
+    album_listed!()
 );
 
 /// A list that is as long as the library. What one user did something with is not, and has no place of its own.

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use store::{BlobId, BlobKey, FolderId};
 
 use super::batch::{Batch, folder_of};
+use super::heirs::{Heirs, Home};
 use super::library::TICK;
 use super::playing::Write;
 use super::rows::{self, TrackRow};
@@ -23,7 +24,7 @@ const TARGET: &str = concat!(
     "WITH ",
     seen!(),
     " SELECT t.library_id, t.path, t.owner, t.artist, t.artist_id, t.album_id, al.name AS album,
-        ar.name AS album_artist, t.private, t.blob, t.cover_blob
+        ar.name AS album_artist, ar.id AS album_artist_id, t.private, t.blob, t.cover_blob
     FROM tracks t CROSS JOIN albums al ON al.id = t.album_id CROSS JOIN artists ar ON ar.id = al.artist_id
     WHERE t.id = ?4 AND ",
     track_seen!()
@@ -61,6 +62,7 @@ struct Target {
     album_id: i64,
     album: String,
     album_artist: String,
+    album_artist_id: i64,
     private: bool,
     blob: Option<Vec<u8>>,
     cover_blob: Option<Vec<u8>>,
@@ -69,6 +71,10 @@ struct Target {
 impl Target {
     fn owner(&self) -> Option<UserId> {
         self.owner.map(UserId)
+    }
+
+    fn home(&self) -> Home {
+        Home { album: self.album_id, artist: self.artist_id, album_artist: self.album_artist_id }
     }
 
     fn image(&self) -> Result<Option<BlobId>> {
@@ -136,8 +142,7 @@ async fn image_after(
 /// What a change makes of artist and album.
 struct Names {
     artist: String,
-    artist_id: i64,
-    album_id: i64,
+    home: Home,
     spellings: Spellings,
 }
 
@@ -145,7 +150,7 @@ struct Names {
 async fn names_after(tx: &mut Write, target: &Target, change: &TrackChange) -> Result<Names> {
     let spellings = Spellings::default();
     let artist = target.artist.clone();
-    let old = Names { artist, artist_id: target.artist_id, album_id: target.album_id, spellings };
+    let old = Names { artist, home: target.home(), spellings };
     if change.artist.is_none() && change.album.is_none() {
         return Ok(old);
     }
@@ -157,7 +162,8 @@ async fn names_after(tx: &mut Write, target: &Target, change: &TrackChange) -> R
     let artist_id = batch.artist(&Person::named(artist)).await?;
     let album_artist = batch.credit(&Person::named(album_artist)).await?;
     let album_id = batch.album(&album_artist, album, &target.place()?, None).await?;
-    Ok(Names { artist: artist.clone(), artist_id, album_id, spellings: batch.spellings })
+    let home = Home { album: album_id, artist: artist_id, album_artist: album_artist.id.0 };
+    Ok(Names { artist: artist.clone(), home, spellings: batch.spellings })
 }
 
 impl Sqlite {
@@ -181,9 +187,9 @@ impl Sqlite {
             .bind(id.0)
             .bind(&change.title)
             .bind(&names.artist)
-            .bind(names.artist_id)
+            .bind(names.home.artist)
             .bind(&change.artist)
-            .bind(names.album_id)
+            .bind(names.home.album)
             .bind(&change.album)
             .bind(image.as_ref().map(|image| &image.as_bytes()[..]))
             .bind(owner)
@@ -201,11 +207,14 @@ impl Sqlite {
             blobs::disown_picture(&mut tx, old, &owners).await?;
             blobs::release(&mut tx, &[old]).await?;
         }
-        let mut albums = vec![target.album_id, names.album_id];
+        let mut albums = vec![target.album_id, names.home.album];
         albums.dedup();
         names.spellings.name_albums(&mut tx, &[id.0]).await?;
         totals::refresh(&mut tx, &albums).await?;
         names.spellings.name_artists(&mut tx, &[id.0]).await?;
+        let mut heirs = Heirs::default();
+        heirs.note(target.home(), names.home);
+        heirs.inherit(&mut tx).await?;
         totals::index_words(&mut tx, &[id.0]).await?;
         sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
         let found: Vec<TrackRow> = scope.rows(ONE).bind(id.0).fetch_all(&mut *tx).await?;

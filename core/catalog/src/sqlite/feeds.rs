@@ -6,6 +6,7 @@ use budget::limits::PODCAST_EPISODES_MAX;
 use sqlx::FromRow;
 use store::SpoolId;
 
+use super::library::TICK;
 use super::readers::Query;
 use super::rows::small;
 use super::{Result, Sqlite, now};
@@ -246,6 +247,10 @@ impl Feeds for Sqlite {
         };
         let mut tx = self.write().await?;
         let is_wanted = query.execute(&mut *tx).await?.rows_affected() > 0;
+        if is_wanted && matches!(fetched, EpisodeFetched::Completed(_)) {
+            // From now on the track stands in no list of songs.
+            sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
         Ok(is_wanted)
     }

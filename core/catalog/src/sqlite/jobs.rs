@@ -4,7 +4,7 @@
 //! changes nothing, and a job that ended stays as it is.
 
 use async_trait::async_trait;
-use budget::limits::JOB_ATTEMPTS_MAX;
+use budget::limits::{JOB_ATTEMPTS_MAX, JOB_SERVER_ENDS_MAX};
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 
@@ -52,7 +52,8 @@ const ADD: &str = "INSERT INTO jobs (id, owner, track, blob, name, count, wished
     WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM tracks WHERE id = ?3)";
 const DONE_ALREADY: &str = "UPDATE jobs SET state = 'done', finished = ?3, started = ?3, set_id = ?2,
     engine = s.engine, notes = s.notes, done = s.samples, total = s.samples
-    FROM stem_sets s WHERE s.id = ?2 AND jobs.id = ?1";
+    FROM stem_sets s WHERE s.id = ?2 AND jobs.id = ?1 AND jobs.state = 'queued'";
+const PUT_OFF: &str = "UPDATE jobs SET due = ?2 WHERE id = ?1 AND state = 'queued'";
 const CLAIM: &str = concat!(
     "UPDATE jobs SET state = 'running', worker = ?2, due = ?3, started = ?4, attempts = attempts + 1, done = 0,
         error = NULL, fault = NULL WHERE id = ?1 AND state = 'queued' RETURNING ",
@@ -86,12 +87,12 @@ const RETURN: &str = concat!(
 const CANCEL: &str = "UPDATE jobs SET state = 'cancelled', worker = NULL, finished = ?2
     WHERE id = ?1 AND finished IS NULL";
 pub(super) const REAP: &str = "UPDATE jobs INDEXED BY jobs_running SET worker = NULL, due = 0,
-        state = iif(attempts < ?2, 'queued', 'failed'),
-        finished = iif(attempts < ?2, NULL, ?3),
-        error = 'its worker ended before it was done', fault = 'server'
+        attempts = attempts - 1, server_ends = server_ends + 1,
+        state = iif(server_ends + 1 < ?2, 'queued', 'failed'),
+        finished = iif(server_ends + 1 < ?2, NULL, ?3),
+        error = 'the server ended before it was done, the ' || (server_ends + 1) || '. time', fault = 'server'
     WHERE state = 'running' AND due <= ?1";
-pub(super) const SENT: &str =
-    "SELECT id, blob FROM jobs INDEXED BY jobs_open WHERE finished IS NULL AND blob IS NOT NULL LIMIT ?1";
+pub(super) const SENT: &str = "SELECT id, owner, blob FROM jobs INDEXED BY jobs_open WHERE finished IS NULL AND blob IS NOT NULL LIMIT ?1";
 pub(super) const ENDED: &str =
     "SELECT id, blob, set_id FROM jobs INDEXED BY jobs_ended WHERE finished IS NOT NULL AND finished < ?1
     ORDER BY finished, id LIMIT ?2";
@@ -121,6 +122,15 @@ row! {
         fault: Option<String>,
         engine: Option<String>,
         notes: String,
+    }
+}
+
+row! {
+    /// A song that was sent.
+    struct SentRow {
+        id: Vec<u8>,
+        owner: Option<i64>,
+        blob: Vec<u8>,
     }
 }
 
@@ -226,6 +236,12 @@ async fn insert(tx: &mut SqliteConnection, job: &NewJob) -> Result<()> {
     if added.rows_affected() == 0 { Err(Error::not_found("track")) } else { Ok(()) }
 }
 
+/// Ends a job that waits with a set that is there.
+async fn settle(tx: &mut SqliteConnection, job: JobId, set: StemSetId) -> Result<bool> {
+    let query = sqlx::query(DONE_ALREADY).bind(&job.0[..]).bind(set.0).bind(now());
+    Ok(query.execute(tx).await?.rows_affected() > 0)
+}
+
 /// The same owner's same wish that has not ended.
 async fn same(tx: &mut SqliteConnection, job: &NewJob) -> Result<Option<JobId>> {
     let (track, blob, _) = source_of(&job.source);
@@ -269,11 +285,23 @@ impl Jobs for Sqlite {
     async fn add_done_job(&self, job: &NewJob, set: StemSetId) -> Result<()> {
         let mut tx = self.write().await?;
         insert(&mut tx, job).await?;
-        let query = sqlx::query(DONE_ALREADY).bind(&job.id.0[..]).bind(set.0).bind(now());
-        if query.execute(&mut *tx).await?.rows_affected() == 0 {
+        if !settle(&mut tx, job.id, set).await? {
             return Err(Error::not_found("stems"));
         }
         tx.commit().await
+    }
+
+    async fn put_off_job(&self, id: JobId, due: UnixMs) -> Result<()> {
+        let mut tx = self.write().await?;
+        sqlx::query(PUT_OFF).bind(&id.0[..]).bind(due).execute(&mut *tx).await?;
+        tx.commit().await
+    }
+
+    async fn settle_job(&self, id: JobId, set: StemSetId) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let is_settled = settle(&mut tx, id, set).await?;
+        tx.commit().await?;
+        Ok(is_settled)
     }
 
     async fn job(&self, id: JobId) -> Result<Job> {
@@ -378,15 +406,17 @@ impl Jobs for Sqlite {
 
     async fn reap_jobs(&self, silent_since: UnixMs) -> Result<u64> {
         let mut tx = self.write().await?;
-        let query = sqlx::query(REAP).bind(silent_since).bind(i64::from(JOB_ATTEMPTS_MAX)).bind(now());
+        let query = sqlx::query(REAP).bind(silent_since).bind(i64::from(JOB_SERVER_ENDS_MAX)).bind(now());
         let reaped = query.execute(&mut *tx).await?.rows_affected();
         tx.commit().await?;
         Ok(reaped)
     }
 
-    async fn sent_songs(&self, rows_max: usize) -> Result<Vec<(JobId, [u8; 32])>> {
-        let found: Vec<(Vec<u8>, Vec<u8>)> = self.readers.all(Query::new(SENT).bind(limit(rows_max))).await?;
-        found.into_iter().map(|(id, key)| Ok((JobId(bytes(id)?), bytes(key)?))).collect()
+    async fn sent_songs(&self, rows_max: usize) -> Result<Vec<(JobId, Option<UserId>, [u8; 32])>> {
+        let query = Query::new(SENT).bind(limit(rows_max));
+        let found: Vec<SentRow> = self.readers.all(query).await?;
+        let song = |row: SentRow| Ok((JobId(bytes(row.id)?), row.owner.map(UserId), bytes(row.blob)?));
+        found.into_iter().map(song).collect()
     }
 
     async fn forget_jobs(&self, ended_before: UnixMs, rows_max: usize) -> Result<Vec<[u8; 32]>> {

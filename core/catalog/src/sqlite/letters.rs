@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use super::library::CHANGED;
 use super::readers::{Query, Reader};
 use super::rows::unsigned;
-use super::sql::{album_artist_seen, album_seen, part_seen, private_seen, seen};
+use super::sql::{album_artist_seen, album_listed, part_seen, private_seen, seen};
 use super::{Result, Scope, Sqlite, limit};
 use crate::model::Lettered;
 
@@ -31,12 +31,12 @@ macro_rules! letters {
 const ARTISTS: &str =
     letters!("ar.sort_name", "artists ar INDEXED BY artists_by_name WHERE ", album_artist_seen!());
 const ALBUMS_BY_NAME: &str =
-    letters!("al.sort_name", "albums al INDEXED BY albums_by_name WHERE ", album_seen!());
+    letters!("al.sort_name", "albums al INDEXED BY albums_by_name WHERE ", album_listed!());
 const ALBUMS_BY_ARTIST: &str = letters!(
     "ar.sort_name",
     "artists ar INDEXED BY artists_by_name
      CROSS JOIN albums al INDEXED BY albums_by_artist ON al.artist_id = ar.id WHERE ",
-    album_seen!()
+    album_listed!()
 );
 
 /// Which list, through whose eyes, and how many letters at most.

@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use budget::BoundedMap;
-use budget::limits::{PLAYING_MS, PLAYING_TRACKS_MAX};
+use budget::limits::{PLAYING_MS, PLAYING_TRACKS_MAX, PLAYLIST_NEWS_COUNTS};
 use prometheus_client::registry::Registry;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Sqlite as Driver, Transaction};
 
-use super::{Result, Scope, Sqlite, instrumentals};
+use super::{Result, Scope, Sqlite, instrumentals, now};
 use crate::access::Viewer;
-use crate::model::{Track, TrackId};
+use crate::model::{Track, TrackId, UserId};
 
 /// The bounded memory of rows. Clones are the same.
 #[derive(Clone, Debug)]
@@ -26,13 +26,28 @@ pub(super) struct Playing {
     age: Arc<AtomicU64>,
     /// As the age, but of writes that pages are told of alone.
     news: Arc<AtomicU64>,
+    /// As the news, but of playlists: those that everyone sees first, then those of users.
+    lists: Arc<[Arc<AtomicU64>]>,
     rows: BoundedMap<(TrackId, Viewer), (u64, Arc<Track>)>,
 }
 
 impl Playing {
     pub(super) fn new() -> Self {
         let rows = BoundedMap::new("playing", PLAYING_TRACKS_MAX, Duration::from_millis(PLAYING_MS));
-        Playing { age: Arc::default(), news: Arc::default(), rows }
+        // Whoever knows a count of another life of this process finds another one.
+        let begin = now().cast_unsigned();
+        let lists = (0..=PLAYLIST_NEWS_COUNTS).map(|_| Arc::new(AtomicU64::new(begin))).collect();
+        Playing { age: Arc::default(), news: Arc::default(), lists, rows }
+    }
+
+    /// Counts the changes of playlists that everyone sees.
+    fn open_lists(&self) -> Option<&Arc<AtomicU64>> {
+        self.lists.first()
+    }
+
+    /// Counts those of a user's, and of those with whom he shares a count.
+    fn lists_of(&self, owner: UserId) -> Option<&Arc<AtomicU64>> {
+        self.lists.get(1 + owner.0.cast_unsigned() as usize % PLAYLIST_NEWS_COUNTS)
     }
 
     pub(super) fn age(&self) -> u64 {
@@ -61,9 +76,9 @@ pub(super) struct Write {
     transaction: Transaction<'static, Driver>,
     /// The age of the rows. Behind the transaction, because it is to end after it.
     age: Ending,
-    /// The age of the news, which ends when the change lasts and has changed something: what is looked for and not found is
+    /// The ages of the news, which end when the change lasts and has changed something: what is looked for and not found is
     /// none.
-    news: Option<Arc<AtomicU64>>,
+    news: Vec<Arc<AtomicU64>>,
     /// What [`CHANGED`] was when it began.
     changed_before: i64,
 }
@@ -71,7 +86,14 @@ pub(super) struct Write {
 impl Write {
     /// The same for what one person keeps for himself, which no page is told of by itself.
     pub(super) fn without_news(mut self) -> Self {
-        self.news = None;
+        self.news.clear();
+        self
+    }
+
+    /// The same for a playlist: its owner is told, and everyone if they see it.
+    pub(super) fn with_news_of_list(mut self, playing: &Playing, owner: UserId, is_open: bool) -> Self {
+        let open = playing.open_lists().filter(|_| is_open);
+        self.news = playing.lists_of(owner).into_iter().chain(open).cloned().collect();
         self
     }
 
@@ -81,7 +103,8 @@ impl Write {
         instrumentals::settle(&mut self).await?;
         let changed: i64 = sqlx::query_scalar(CHANGED).fetch_one(&mut *self).await?;
         let Write { transaction, age, news, changed_before } = self;
-        let endings = (age, news.filter(|_| changed != changed_before).map(Ending));
+        let news = news.into_iter().filter(|_| changed != changed_before).map(Ending);
+        let endings = (age, news.collect::<Vec<_>>());
         let done = transaction.commit().await;
         drop(endings);
         Ok(done?)
@@ -111,7 +134,7 @@ impl Sqlite {
         drop(place);
         let changed_before = sqlx::query_scalar(CHANGED).fetch_one(&mut *transaction).await?;
         let age = Ending(Arc::clone(&self.playing.age));
-        Ok(Write { transaction, age, news: Some(Arc::clone(&self.playing.news)), changed_before })
+        Ok(Write { transaction, age, news: vec![Arc::clone(&self.playing.news)], changed_before })
     }
 
     /// What a single statement changes without a transaction: both ages end when this goes.
@@ -121,6 +144,11 @@ impl Sqlite {
 
     pub(super) fn written_news(&self) -> u64 {
         self.playing.news.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn written_lists(&self, user: UserId) -> u64 {
+        let counts = self.playing.lists_of(user).into_iter().chain(self.playing.open_lists());
+        counts.map(|count| count.load(Ordering::SeqCst)).fold(0, u64::wrapping_add)
     }
 
     pub(super) async fn playing_track(&self, viewer: &Viewer, id: TrackId) -> Result<Arc<Track>> {

@@ -16,7 +16,7 @@ use crate::access::Viewer;
 use crate::database::Playlists;
 use crate::error::{Error, ErrorKind};
 use crate::model::{
-    Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, UnixMs, Wanted,
+    Playlist, PlaylistChange, PlaylistId, Rules, SongsChange, Track, TrackId, UnixMs, UserId, Wanted,
 };
 
 /// The rows of a page of playlists. What is totalled of a list looks like a track to whoever asks who sees it.
@@ -67,7 +67,7 @@ const ADD: &str = "INSERT INTO playlists (owner, name, created, changed, rules)
         AND (?5 IS NULL OR (SELECT count(*) FROM playlists WHERE owner = ?1 AND rules IS NOT NULL) < ?6)
     RETURNING id";
 const OWNER: &str = concat!(
-    "SELECT p.owner, p.rules IS NOT NULL, p.changed FROM playlists p WHERE p.id = ?4 AND ",
+    "SELECT p.owner, p.rules IS NOT NULL, p.changed, p.public FROM playlists p WHERE p.id = ?4 AND ",
     playlist_seen!()
 );
 const CHANGE: &str = "UPDATE playlists SET name = ifnull(?2, name), comment = ifnull(?3, comment),
@@ -115,18 +115,33 @@ const MOVE: &str = "UPDATE playlist_tracks
 const SETTLE: &str =
     "UPDATE playlist_tracks SET position = -1 - position WHERE playlist_id = ?1 AND position < 0";
 
-/// The list is there for the viewer, his to change, and what he knows. Whether its songs are found by rules.
-async fn may_change(tx: &mut Write, viewer: &Viewer, id: PlaylistId, known: Option<UnixMs>) -> Result<bool> {
+/// A list that may be changed, as it is before.
+struct Before {
+    owner: UserId,
+    /// Whether its songs are found by rules.
+    is_smart: bool,
+    /// Whether everyone sees it.
+    is_open: bool,
+}
+
+/// The list is there for the viewer, his to change, and what he knows.
+async fn may_change(
+    tx: &mut Write,
+    viewer: &Viewer,
+    id: PlaylistId,
+    known: Option<UnixMs>,
+) -> Result<Before> {
     let scope = eyes(viewer);
-    let found: Option<(i64, bool, UnixMs)> = scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
-    let (owner, is_smart, changed) = found.ok_or_else(|| Error::not_found("playlist"))?;
+    let found: Option<(i64, bool, UnixMs, bool)> =
+        scope.rows(OWNER).bind(id.0).fetch_optional(&mut **tx).await?;
+    let (owner, is_smart, changed, is_open) = found.ok_or_else(|| Error::not_found("playlist"))?;
     if owner != viewer.user.0 && !viewer.manages {
         return Err(Error::new(ErrorKind::NotAllowed, "this playlist is somebody else's"));
     }
     if known.is_some_and(|known| known != changed) {
         return Err(Error::new(ErrorKind::Changed, "this playlist was changed meanwhile"));
     }
-    Ok(is_smart)
+    Ok(Before { owner: UserId(owner), is_smart, is_open })
 }
 
 /// A list has songs of its own or rules, and stays with what it has.
@@ -227,7 +242,7 @@ impl Sqlite {
     ) -> Result<PlaylistId> {
         check_name(name)?;
         check_length(tracks.len(), PLAYLIST_TRACKS_AT_ONCE_MAX)?;
-        let mut tx = self.write().await?.without_news();
+        let mut tx = self.write().await?.with_news_of_list(&self.playing, viewer.user, false);
         let added: Option<i64> = sqlx::query_scalar(ADD)
             .bind(viewer.user.0)
             .bind(name)
@@ -299,8 +314,9 @@ impl Playlists for Sqlite {
         change.name.as_deref().map_or(Ok(()), check_name)?;
         change.comment.as_deref().map_or(Ok(()), check_comment)?;
         let rules = change.rules.as_ref().map(Rules::text).transpose()?;
-        let mut tx = self.write().await?.without_news();
-        check_kind(may_change(&mut tx, viewer, id, change.known).await?, change)?;
+        let mut tx = self.write().await?;
+        let before = may_change(&mut tx, viewer, id, change.known).await?;
+        check_kind(before.is_smart, change)?;
         change_songs(&mut tx, &eyes(viewer), id, &change.songs).await?;
         sqlx::query(CHANGE)
             .bind(id.0)
@@ -311,13 +327,18 @@ impl Playlists for Sqlite {
             .bind(rules)
             .execute(&mut *tx)
             .await?;
-        tx.commit().await
+        let is_open = before.is_open || change.public == Some(true);
+        tx.with_news_of_list(&self.playing, before.owner, is_open).commit().await
     }
 
     async fn remove_playlist(&self, viewer: &Viewer, id: PlaylistId) -> Result<()> {
-        let mut tx = self.write().await?.without_news();
-        may_change(&mut tx, viewer, id, None).await?;
+        let mut tx = self.write().await?;
+        let before = may_change(&mut tx, viewer, id, None).await?;
         sqlx::query(REMOVE).bind(id.0).execute(&mut *tx).await?;
-        tx.commit().await
+        tx.with_news_of_list(&self.playing, before.owner, before.is_open).commit().await
+    }
+
+    fn playlist_news(&self, user: UserId) -> u64 {
+        self.written_lists(user)
     }
 }

@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use super::library::CHANGED;
 use super::readers::{Query, Reader, Seen};
-use super::sql::{seen, track_seen};
+use super::sql::{not_episode, seen, track_seen};
 use super::{Result, Scope, random_ids};
 
 /// The tracks between pairs of ids, `?4`, that a choice has: `?5` is a genre's key, `?6` and `?7` the first and last year.
@@ -22,7 +22,7 @@ macro_rules! between {
     ($($from:tt)*) => {
         concat!(
             "WITH ", seen!(), " SELECT j.key, t.id FROM json_each(?4) j ", $($from)*,
-            " WHERE (?6 IS NULL OR t.year >= ?6) AND (?7 IS NULL OR t.year <= ?7) AND ", track_seen!()
+            " WHERE (?6 IS NULL OR t.year >= ?6) AND (?7 IS NULL OR t.year <= ?7) AND ", not_episode!(), " AND ", track_seen!()
         )
     };
 }

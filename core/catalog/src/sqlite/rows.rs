@@ -95,6 +95,7 @@ row! {
         blob_key: Option<String>,
         image: Option<Vec<u8>>,
         details: Option<String>,
+        bookmark_ms: Option<i64>,
         #[sqlx(flatten)]
         play: PlayRow,
     }
@@ -135,6 +136,7 @@ impl TryFrom<TrackRow> for Track {
             owner: row.owner.map(UserId),
             created: row.created,
             details: Encoded::kept(row.details),
+            bookmark_ms: row.bookmark_ms.map(unsigned),
             play: row.play.into(),
         })
     }

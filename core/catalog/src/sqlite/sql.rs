@@ -77,6 +77,28 @@ macro_rules! album_seen {
     };
 }
 
+/// Whether track `t` is none of a podcast's: all episodes lie among what was sent.
+macro_rules! not_episode {
+    () => {
+        "(t.library_id <> 0 OR NOT EXISTS (SELECT 1 FROM podcast_episodes e INDEXED BY podcast_episodes_by_track
+            WHERE e.track = t.id))"
+    };
+}
+
+/// Whether album `al` stands in lists of albums: the viewer sees it, and it is no podcast, all of whose tracks are episodes.
+macro_rules! album_listed {
+    () => {
+        concat!(
+            "(",
+            $crate::sqlite::sql::album_seen!(),
+            " AND (EXISTS (SELECT 1 FROM album_totals n WHERE n.album_id = al.id AND n.library_id <> 0)
+                OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_by_album WHERE t.album_id = al.id AND ",
+            $crate::sqlite::sql::not_episode!(),
+            ")))"
+        )
+    };
+}
+
 /// Whether the viewer sees a track for which the row `n` of `artist_totals` stands.
 macro_rules! part_seen {
     () => {
@@ -158,7 +180,7 @@ macro_rules! track_rows {
                 t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
                 t.length_bytes, t.suffix, t.content_type, ", $crate::sqlite::sql::shows_cover!(), " AS has_cover, t.private, t.owner, t.created,
                 t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image,
-                t.details, ",
+                t.details, (SELECT b.position_ms FROM bookmarks b WHERE b.user_id = ?1 AND b.track_id = t.id) AS bookmark_ms, ",
                 play_state!(), $columns, "
             FROM page ", $join, "
             CROSS JOIN tracks t ON t.id = page.id
@@ -216,7 +238,7 @@ macro_rules! artist_rows {
 }
 
 pub(super) use {
-    album_artist_seen, album_rows, album_seen, artist_rows, artist_seen, begin_replacing, has_cover,
-    part_seen, plain, play_state, private_seen, replaced, seen, shows_cover, track_rows, track_seen,
-    with_end,
+    album_artist_seen, album_listed, album_rows, album_seen, artist_rows, artist_seen, begin_replacing,
+    has_cover, not_episode, part_seen, plain, play_state, private_seen, replaced, seen, shows_cover,
+    track_rows, track_seen, with_end,
 };

@@ -4,8 +4,9 @@ use budget::limits::PAGE_ROWS_MAX;
 
 use super::columns::Part;
 use super::ranks::Choice;
+use super::readers::Query;
 use super::rows::TrackRow;
-use super::sql::{has_cover, play_state, seen, track_rows, track_seen};
+use super::sql::{has_cover, not_episode, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset};
 use crate::access::App;
 use crate::database::Page;
@@ -44,8 +45,12 @@ pub(super) const DRAWN: &str = concat!(
     " SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = j.value
     WHERE ",
     track_seen!(),
+    " AND ",
+    not_episode!(),
     " LIMIT ?5"
 );
+const NO_EPISODES: &str = "SELECT j.value FROM json_each(?1) j WHERE NOT EXISTS (
+        SELECT 1 FROM podcast_episodes e INDEXED BY podcast_episodes_by_track WHERE e.track = j.value)";
 const THESE: &str = track_rows!(
     "SELECT t.id FROM json_each(?4) j CROSS JOIN tracks t ON t.id = j.value WHERE ",
     track_seen!()
@@ -108,7 +113,9 @@ impl Sqlite {
     }
 
     pub(super) async fn tracks_by_guess(&self, ids_max: usize) -> Result<Vec<TrackId>> {
-        Ok(self.guessed(LAST_ID, ids_max).await?.into_iter().map(TrackId).collect())
+        let guesses = json_ids(&self.guessed(LAST_ID, ids_max).await?);
+        let found: Vec<i64> = self.readers.all(Query::new(NO_EPISODES).bind(guesses)).await?;
+        Ok(found.into_iter().map(TrackId).collect())
     }
 
     pub(super) async fn tracks_at_random(

@@ -5,6 +5,7 @@ use budget::limits::VIDEO_FAILURE_BYTES_MAX;
 use store::{FolderId, Place, Stamp};
 
 use super::columns::row;
+use super::library::TICK;
 use super::readers::Query;
 use super::rows::{self, TrackRow, small, unsigned};
 use super::sql::{has_cover, play_state, seen, track_seen};
@@ -212,6 +213,10 @@ impl Looks for Sqlite {
             let lasts = sqlx::query_scalar(LASTS).bind(id.0).bind(super::batch::signed(duration_ms));
             let albums: Vec<i64> = lasts.fetch_all(&mut *tx).await?;
             totals::refresh(&mut tx, &albums).await?;
+        }
+        if is_told {
+            // Lists show it, or why there is nothing of it to show.
+            sqlx::query(TICK).bind(now()).execute(&mut *tx).await?;
         }
         tx.commit().await?;
         Ok(is_told)

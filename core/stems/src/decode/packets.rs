@@ -290,6 +290,11 @@ fn shape(buffer: &GenericAudioBufferRef<'_>, samples: Option<u64>) -> Result<For
 /// Where the loudspeakers stand, in the order of the samples.
 fn places(channels: &Channels) -> Vec<Place> {
     match channels {
+        // A file that does not say where they stand is read as if they were the first ones of all that there are, of which the
+        // fourth is low and the fifth stands on the left alone. So few never do.
+        Channels::Positioned(positions) if matches!(positions.bits(), 0b1111 | 0b1_1111) => {
+            Place::usual(channels.count())
+        }
         Channels::Positioned(positions) => positions.iter().map(place).collect(),
         // More than are converted are refused by their number, and need no places.
         other => Place::usual(other.count().min(usize::from(u16::MAX))),

@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::downmix::Downmix;
 use crate::signals::noise;
 use crate::{Depth, Flac, Sink, Stereo, Wav};
 
@@ -129,4 +130,25 @@ fn a_decoder_that_stumbles_is_a_broken_song() {
     let outcome: Result<Stereo> = guarded(|| panic!("index out of bounds"));
     std::panic::set_hook(silent);
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+#[test]
+fn of_a_file_that_does_not_say_where_its_channels_stand_each_is_heard() {
+    const SAMPLES: usize = 4_410;
+    for channels in 1..=8_usize {
+        for loud in 0..channels {
+            let mut file = wav(channels as u16, 44_100, (SAMPLES * channels * 2) as u32, 0);
+            let sample = |at: usize| if at % channels == loud { i16::MAX / 2 } else { 0 };
+            file.extend((0..SAMPLES * channels).flat_map(|at| sample(at).to_le_bytes()));
+            let mut sound = open(Cursor::new(file), Some("wav")).unwrap();
+            let downmix = Downmix::new(&sound.format().places);
+            let (mut piece, mut mixed) = (Vec::new(), Stereo::default());
+            sound.next(&mut piece).unwrap();
+            downmix.mix(&piece, &mut mixed);
+            let loudest = mixed.sides().map(|side| side.iter().copied().fold(0.0, f32::max));
+            assert!(loudest[0].max(loudest[1]) > 0.05, "channel {loud} of {channels}: {loudest:?}");
+            // Of five, two stand on each side.
+            assert!(channels != 5 || loud < 3 || (loudest[0] > 0.05) == (loud == 3), "{loud}: {loudest:?}");
+        }
+    }
 }

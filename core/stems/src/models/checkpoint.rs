@@ -41,7 +41,7 @@ impl<D: Read + Seek> Checkpoint<D> {
     /// Reads the index (`model.index`); `data` is `model.data-00000-of-00001`, of which nothing is read yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] when the index is no index, or broken, or says what the data cannot be.
+    /// [`ErrorKind::Model`] when the index is no index, or broken, or says what the data cannot be; [`ErrorKind::Read`].
     pub fn open(index: impl Read, mut data: D) -> Result<Self> {
         let data_bytes = data.seek(SeekFrom::End(0)).map_err(unread)?;
         if data_bytes > STEMS_MODEL_BYTES_MAX {
@@ -80,8 +80,8 @@ impl<D: Read + Seek> Checkpoint<D> {
     /// The numbers of a variable that must have this shape.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] when there is no such variable, when its shape is another or its numbers are no floats, and when the
-    /// checksum says that they are not what was stored.
+    /// [`ErrorKind::Model`] when there is no such variable, when its shape is another or its numbers are no floats or not
+    /// finite, and when the checksum says that they are not what was stored; [`ErrorKind::Read`].
     pub fn floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let tensor = self.tensors.get(name).ok_or_else(|| broken(&format!("it has no variable `{name}`")))?;
         if tensor.shape != shape || tensor.kind != FLOAT {
@@ -99,7 +99,12 @@ impl<D: Read + Seek> Checkpoint<D> {
             return Err(broken(&format!("the numbers of its variable `{name}` are not what was stored")));
         }
         let numbers = bytes.as_chunks::<4>().0;
-        Ok(numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
+        let numbers: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
+        // A layer may make nothing of what is no number, and nobody would hear that it is missing.
+        if numbers.iter().any(|number| !number.is_finite()) {
+            return Err(broken(&format!("its variable `{name}` has what are no numbers, or infinite ones")));
+        }
+        Ok(numbers)
     }
 }
 
@@ -159,5 +164,5 @@ fn broken(how: &str) -> Error {
 }
 
 fn unread(e: std::io::Error) -> Error {
-    Error::new(ErrorKind::Model, format!("the model cannot be read: {e}"))
+    Error::model_unread("the model", e)
 }

@@ -165,6 +165,20 @@ impl Choice {
         self.installed.as_ref().map(|installed| folder.load(installed.model)).transpose()
     }
 
+    /// A failure of the engine, with the model whose fault it is and what shows whether its files are what they were.
+    pub(crate) fn named(&self, error: Error) -> Error {
+        match (error.kind(), &self.installed) {
+            (ErrorKind::NoNumbers, Some(Installed { model, .. })) => Error::new(
+                ErrorKind::NoNumbers,
+                format!(
+                    "the model `{0}` is broken: {error}; `millpond models verify {0}` compares its files with their hashes",
+                    model.name
+                ),
+            ),
+            _ => error,
+        }
+    }
+
     /// The engine for one song, with the weights of its model.
     ///
     /// # Errors

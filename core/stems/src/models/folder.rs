@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use budget::limits::{STEMS_INDEX_BYTES_MAX, STEMS_MODEL_BYTES_MAX, STEMS_PIECE_SAMPLES};
 use sha2::{Digest, Sha256};
 
-use super::registry::{MODELS, Model, ModelFile};
+use super::registry::{MODELS, Model, ModelFile, Pin};
 use super::source::Source;
 use super::weights::Weights;
 use crate::{Error, ErrorKind, Result};
@@ -92,6 +92,7 @@ impl Folder {
         let mut sums = String::new();
         for file in model.files {
             let hash = copied(&mut source, file, made.path())?;
+            pinned(&mut source, file, &hash)?;
             sums.push_str(&format!("{hash}  {}\n", file.name));
         }
         let list = made.path().join(SUMS);
@@ -130,17 +131,14 @@ impl Folder {
     /// Reads all files of a model and compares them with their hashes.
     ///
     /// # Errors
-    /// [`ErrorKind::ModelAbsent`] when it is not there, [`ErrorKind::Model`] with the file that is another.
+    /// [`ErrorKind::ModelAbsent`] when it is not there, [`ErrorKind::Model`] with the file that is another, [`ErrorKind::Read`] with
+    /// one that cannot be read now.
     pub fn verify(&self, model: &'static Model) -> Result<Installed> {
         let installed = self.installed(model).ok_or_else(|| absent(model))?;
         for file in model.files {
             let path = self.folder(model).join(file.name);
-            let unread = |e: io::Error| {
-                Error::new(
-                    ErrorKind::Model,
-                    format!("{} of the model `{}` cannot be read: {e}", file.name, model.name),
-                )
-            };
+            let unread =
+                |e: io::Error| Error::model_unread(format!("{} of the model `{}`", file.name, model.name), e);
             let opened = File::open(&path).map_err(unread)?;
             let mut hash = Sha256::new();
             each_piece(&mut opened.take(STEMS_MODEL_BYTES_MAX), &mut |piece| {
@@ -176,24 +174,49 @@ impl Folder {
     }
 }
 
-/// Copies a file of a model and says what its hash is, which must be the one that is known.
+/// Copies a file of a model and says what its hash is.
 fn copied(source: &mut Source, file: &ModelFile, to: &Path) -> Result<String> {
     let path = to.join(file.name);
     let mut hash = Sha256::new();
     let reader = source.file(file.name)?;
-    let bytes = written(&path, &mut reader.take(STEMS_MODEL_BYTES_MAX), &mut hash)
+    written(&path, &mut reader.take(STEMS_MODEL_BYTES_MAX), &mut hash)
         .map_err(|e| Error::new(ErrorKind::Model, format!("{} cannot be copied: {e}", file.name)))?;
-    let found = hex(hash);
-    match &file.known {
-        Some(known) if known.sha256 != found => Err(Error::new(
-            ErrorKind::Model,
-            format!(
-                "{} is not the file that it should be: its SHA-256 is {found} ({bytes} bytes), not {} ({} bytes)",
-                file.name, known.sha256, known.bytes
-            ),
-        )),
-        _ => Ok(found),
+    Ok(hex(hash))
+}
+
+/// Compares the hash of a file with what says which it must be.
+fn pinned(source: &mut Source, file: &ModelFile, found: &str) -> Result<()> {
+    let name = file.name;
+    let (expected, advice) = match &file.pin {
+        Pin::First => return Ok(()),
+        Pin::Known(known) => (known.sha256.to_owned(), format!("the right one has {} bytes", known.bytes)),
+        Pin::Made(command) => {
+            let advice = format!("make them again: {command}");
+            (listed(source, name, &advice)?, advice)
+        }
+    };
+    if found == expected {
+        return Ok(());
     }
+    let what =
+        format!("{name} is not the file that it should be: its SHA-256 is {found}, not {expected}; {advice}");
+    Err(Error::new(ErrorKind::Model, what))
+}
+
+/// The hash of a file in the list that was written beside it.
+fn listed(source: &mut Source, name: &str, advice: &str) -> Result<String> {
+    let without = |why: String| {
+        Error::new(ErrorKind::Model, format!("nothing says whether {name} is what was made: {why}; {advice}"))
+    };
+    let mut list = String::new();
+    let reader = source.file(SUMS).map_err(|e| without(e.to_string()))?;
+    #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
+    reader
+        .take(STEMS_INDEX_BYTES_MAX)
+        .read_to_string(&mut list)
+        .map_err(|e| without(format!("{SUMS} cannot be read: {e}")))?;
+    let hash = list.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix("  "));
+    hash.map(str::to_owned).ok_or_else(|| without(format!("{SUMS} does not name it")))
 }
 
 /// Writes a file of its own, synced; how long it is.

@@ -42,8 +42,19 @@ pub enum Networks {
 pub struct ModelFile {
     /// Its name in the folder of the model.
     pub name: &'static str,
-    /// What it must be, where its makers' own file is known to the bit. Else the first one is believed, and what it is kept.
-    pub known: Option<Known>,
+    /// By what it is known to be the right one.
+    pub pin: Pin,
+}
+
+/// By what a file is known to be the right one when it is added. Afterwards all are held to what they were then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// Its makers' own file is known to the bit.
+    Known(Known),
+    /// Whoever uses the model makes it himself by this command, which writes a `SHA256SUMS` of what it made beside it.
+    Made(&'static str),
+    /// Nothing: the first one is believed.
+    First,
 }
 
 /// What a file must be.
@@ -84,7 +95,7 @@ const SPLEETER_LICENCE: Licence = Licence {
 };
 
 const UNKNOWN_CHECKPOINT: &[ModelFile] =
-    &[ModelFile { name: INDEX, known: None }, ModelFile { name: DATA, known: None }];
+    &[ModelFile { name: INDEX, pin: Pin::First }, ModelFile { name: DATA, pin: Pin::First }];
 
 /// The file of a checkpoint that says where its numbers are.
 pub(super) const INDEX: &str = "model.index";
@@ -94,6 +105,9 @@ pub(super) const DATA: &str = "model.data-00000-of-00001";
 pub(super) const GRAPH: &str = "htdemucs.onnx";
 /// The numbers of that graph.
 pub(super) const GRAPH_DATA: &str = "htdemucs.onnx.data";
+
+/// What the network of Demucs is exported by.
+const EXPORTED: Pin = Pin::Made("core/stems/scripts/export_htdemucs.py DIR --weights FILE.th");
 
 /// All models, the best of each engine first.
 pub const MODELS: &[Model] = &[
@@ -106,14 +120,14 @@ pub const MODELS: &[Model] = &[
         files: &[
             ModelFile {
                 name: INDEX,
-                known: Some(Known {
+                pin: Pin::Known(Known {
                     bytes: 5_244,
                     sha256: "55661a09f79c86071fc7077b44b4cf1f01b6d82bbbb83ed94cb68a2f9944e378",
                 }),
             },
             ModelFile {
                 name: DATA,
-                known: Some(Known {
+                pin: Pin::Known(Known {
                     bytes: 78_614_080,
                     sha256: "7747f9fd2c782306dbec1504360fbb645a097a48446f23486c3ff9c89bc11788",
                 }),
@@ -157,7 +171,7 @@ pub const MODELS: &[Model] = &[
         engine: EngineName::Htdemucs,
         stems: &[Stem::Drums, Stem::Bass, Stem::Other, Stem::Vocals],
         networks: Networks::Graph,
-        files: &[ModelFile { name: GRAPH, known: None }, ModelFile { name: GRAPH_DATA, known: None }],
+        files: &[ModelFile { name: GRAPH, pin: EXPORTED }, ModelFile { name: GRAPH_DATA, pin: EXPORTED }],
         licence: Licence {
             name: "none",
             stated: "its author: the weights are not under the licence of the program, and for scientific purposes alone \

@@ -101,6 +101,45 @@ fn what_is_not_the_model_is_refused_and_leaves_nothing() {
     );
 }
 
+#[test]
+fn what_was_exported_is_held_to_the_list_that_was_written_with_it() {
+    let (home, folder) = folder();
+    let (made, htdemucs) = (home.path().join("made"), model("htdemucs"));
+    let export = || {
+        let _ = fs::remove_dir_all(&made);
+        fs::create_dir(&made).unwrap();
+        for name in ["htdemucs.onnx", "htdemucs.onnx.data", "SHA256SUMS"] {
+            fs::copy(data("htdemucs").join(name), made.join(name)).unwrap();
+        }
+    };
+    let refused = |whys: &[&str]| {
+        let error = folder.add(htdemucs, &made, Consent::Given).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+        for why in whys.iter().chain(&["make them again: core/stems/scripts/export_htdemucs.py"]) {
+            assert!(error.to_string().contains(why), "{why}: {error}");
+        }
+        assert_eq!(names(&folder), [""; 0], "nothing is left of it");
+    };
+    let sum = |name: &str| {
+        #[expect(clippy::disallowed_methods, reason = "a small file of this tree")]
+        let bytes = fs::read(made.join(name)).unwrap();
+        data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+    };
+    for name in ["htdemucs.onnx", "htdemucs.onnx.data"] {
+        export();
+        let before = sum(name);
+        flip(&made.join(name), fs::metadata(made.join(name)).unwrap().len() / 2);
+        refused(&[&format!("{name} is not"), &format!("is {}, not {before}", sum(name))]);
+    }
+    export();
+    fs::remove_file(made.join("SHA256SUMS")).unwrap();
+    refused(&["whether htdemucs.onnx is what was made: SHA256SUMS cannot be read"]);
+    fs::write(made.join("SHA256SUMS"), format!("{}  htdemucs.onnx\n", sum("htdemucs.onnx"))).unwrap();
+    refused(&["SHA256SUMS does not name it"]);
+    export();
+    folder.add(htdemucs, &made, Consent::Given).unwrap();
+}
+
 /// Turns one bit of a file over.
 fn flip(path: &Path, at: u64) {
     let file = fs::File::options().read(true).write(true).open(path).unwrap();
@@ -194,6 +233,69 @@ fn put(folder: &Folder, name: &str, from: &str) {
         fs::write(place.join(file.name), bytes).unwrap();
     }
     fs::write(place.join("SHA256SUMS"), sums).unwrap();
+}
+
+/// A change of a file of a model, as a broken maker would have written it.
+fn spoil(folder: &Folder, name: &str, file: &str, from: u64, bytes: &[u8]) {
+    let place = folder.path().join(model(name).folder());
+    let spoilt = fs::File::options().write(true).open(place.join(file)).unwrap();
+    spoilt.write_all_at(bytes, from).unwrap();
+    let mut sums = String::new();
+    for file in model(name).files {
+        #[expect(clippy::disallowed_methods, reason = "a small file of this tree")]
+        let bytes = fs::read(place.join(file.name)).unwrap();
+        sums += &format!("{}  {}\n", data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)), file.name);
+    }
+    fs::write(place.join("SHA256SUMS"), sums).unwrap();
+}
+
+#[test]
+fn a_network_that_gives_what_are_no_numbers_fails_and_is_named() {
+    let (_home, folder) = folder();
+    put(&folder, "htdemucs", "htdemucs");
+    let song = noise(6, 30_000);
+    let bytes: Vec<u8> = song.left().iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let made = || {
+        let choice = folder.choose(&wish(4, Some(EngineName::Htdemucs))).unwrap();
+        let weights = choice.weights(&folder).unwrap();
+        let mut sound = crate::Raw::new(bytes.as_slice(), crate::Format::new(44_100, 1, None).unwrap());
+        let mut sink = |_, expected| {
+            crate::Encoding::Wav(crate::Depth::Bits16).sink(tempfile::tempfile().unwrap(), expected)
+        };
+        crate::separate(&mut sound, &choice, weights, 1, &mut sink, &mut |_| {
+            std::ops::ControlFlow::Continue(())
+        })
+    };
+    made().unwrap();
+    for (what, number) in [("no number", f32::NAN), ("too loud", 3e38)] {
+        put(&folder, "htdemucs", "htdemucs");
+        spoil(&folder, "htdemucs", "htdemucs.onnx.data", 0, &number.to_le_bytes().repeat(20_000));
+        let error = made().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoNumbers, "{what}: {error}");
+        for says in ["the model `htdemucs` is broken", "`millpond models verify htdemucs`"] {
+            assert!(error.to_string().contains(says), "{what}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_read_at_the_moment_is_not_a_broken_one() {
+    let (_home, folder) = folder();
+    for (name, from) in [("spleeter:4stems", "4stems"), ("htdemucs", "htdemucs")] {
+        put(&folder, name, from);
+        let place = folder.path().join(model(name).folder());
+        for file in model(name).files {
+            let (path, aside) = (place.join(file.name), place.join("aside"));
+            // A folder opens as a file does, and reading it is an error of the system.
+            fs::rename(&path, &aside).unwrap();
+            fs::create_dir(&path).unwrap();
+            let error = folder.verify(model(name)).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Read, "{}: {error}", file.name);
+            fs::remove_dir(&path).unwrap();
+            fs::rename(&aside, &path).unwrap();
+        }
+        folder.load(model(name)).unwrap();
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::checkpoint::Checkpoint;
 use super::registry::{DATA, GRAPH, GRAPH_DATA, INDEX, Model, Networks};
 use crate::engine::{HtdemucsGraph, SpleeterNetworks};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// A model in memory, which any number of songs may use at the same time. A copy of this is the same memory.
 #[derive(Clone)]
@@ -22,12 +22,8 @@ impl Weights {
     /// Reads the files of a model in its folder.
     pub(super) fn load(model: &'static Model, folder: &Path) -> Result<Self> {
         let open = |name: &str| {
-            File::open(folder.join(name)).map_err(|e| {
-                Error::new(
-                    ErrorKind::Model,
-                    format!("{name} of the model `{}` cannot be read: {e}", model.name),
-                )
-            })
+            File::open(folder.join(name))
+                .map_err(|e| Error::model_unread(format!("{name} of the model `{}`", model.name), e))
         };
         match model.networks {
             Networks::Graph => {

@@ -22,7 +22,7 @@ pub fn faststart_args(recipe: &Recipe) -> Option<Argv> {
         Recipe::Video(_) | Recipe::Audio(Audio { encoding: Encoding::M4a, .. }) => {
             copied(read(Demuxer::Mov).fixed(&["-copyts"])).fixed(&["-f", "mp4", "-movflags", "+faststart"])
         }
-        Recipe::Audio(Audio { encoding: Encoding::Flac, .. }) => read(Demuxer::Flac)
+        Recipe::Audio(Audio { encoding: Encoding::Flac, .. }) | Recipe::Song => read(Demuxer::Flac)
             .source(input)
             .fixed(&["-map", "0:0"])
             .bare()

@@ -8,12 +8,8 @@ use crate::plan::memory::{Load, pass_bytes};
 use crate::plan::video::fragments;
 use crate::plan::{Finish, PEAKS_HZ, Plan, Span, bytes_of, mp3};
 use crate::probe::{AudioTrack, Probe};
-use crate::recipe::{Audio, Bitrate, Clip, Codec, Encoding, Speed, Waveform};
+use crate::recipe::{Audio, BitDepth, Bitrate, Channels, Clip, Codec, Encoding, Speed, Waveform};
 use crate::sniff::Demuxer;
-
-/// Channels of a FLAC.
-// format: of the codec
-const FLAC_CHANNELS_MAX: u16 = 8;
 
 pub(super) fn track(probe: &Probe) -> Result<&AudioTrack, Error> {
     probe.audio.as_ref().ok_or_else(|| Error::new(ErrorKind::NoSound, "the source has no sound"))
@@ -24,9 +20,16 @@ pub(super) fn plan(asked: &Audio, probe: &Probe, input: Input) -> Result<Plan, E
     let span = Span::of(asked.clip, probe.duration_ms)?;
     let argv = span.seek(Argv::ffmpeg().reading(probe.demuxer, input)).source(input);
     let argv = argv.stream(track.index).fixed(&["-vn"]).bare().fixed(&["-threads", "1"]);
-    let rate_hz = out_rate_hz(asked.encoding, track.sample_rate_hz);
-    let kbps = bitrate_kbps(asked, track.channels, rate_hz);
-    let argv = shape(asked.encoding, track, rate_hz, argv);
+    let Heard { channels, sample_rate_hz: rate_hz, kbps, .. } =
+        Heard::of(asked, track.channels, track.sample_rate_hz, None);
+    let argv = shape(track, channels, rate_hz, argv);
+    let argv = match asked.sampling.depth.filter(|_| asked.encoding == Encoding::Flac) {
+        None => argv,
+        // What is cut off sounds as noise, and not as an echo of the song.
+        Some(BitDepth::Sixteen) => argv.fixed(&["-sample_fmt", "s16", "-dither_method", "triangular"]),
+        // Encoders of FLAC have 24 bits of these.
+        Some(BitDepth::TwentyFour) => argv.fixed(&["-sample_fmt", "s32"]),
+    };
     let samples = exact_samples(asked.encoding, span, probe, rate_hz);
     let argv = match samples {
         Some(samples) => argv.graph("-af", &exactly(samples, rate_hz)),
@@ -111,17 +114,24 @@ pub struct Heard {
     pub channels: u16,
     /// Samples in a second.
     pub sample_rate_hz: u32,
+    /// Bits of a sample, where its encoding has them.
+    pub bit_depth: Option<u8>,
     /// About so many kbit/s, and no more where they were asked for.
     pub kbps: u32,
 }
 
 impl Heard {
-    /// Of a source with so many channels and samples in a second.
-    pub fn of(asked: &Audio, channels: u16, sample_rate_hz: u32) -> Heard {
-        let rate_hz = out_rate_hz(asked.encoding, sample_rate_hz);
+    /// Of a source with so many channels, samples in a second and, where it has them, bits of a sample.
+    pub fn of(asked: &Audio, channels: u16, sample_rate_hz: u32, bit_depth: Option<u32>) -> Heard {
+        let Audio { encoding, sampling, .. } = asked;
+        let channels = sampling.channels.map_or(channels, |channels| channels.count().into());
+        let channels = out_channels(*encoding, channels);
+        let rate_hz = out_rate_hz(*encoding, sampling.rate.map_or(sample_rate_hz, |rate| rate.hz()));
+        let depth = || sampling.depth.unwrap_or_else(|| BitDepth::of_source(bit_depth));
         Heard {
-            channels: out_channels(asked.encoding, channels),
+            channels,
             sample_rate_hz: rate_hz,
+            bit_depth: (*encoding == Encoding::Flac).then(|| depth().bits()),
             kbps: bitrate_kbps(asked, channels, rate_hz),
         }
     }
@@ -178,13 +188,14 @@ pub(super) fn within(codec: Codec, track: &AudioTrack, argv: Argv) -> Argv {
         Codec::H264 | Codec::H265 | Codec::Av1 => (Encoding::M4a, &["-c:a", "aac", "-b:a", "128k"]),
         Codec::Vp9 => (Encoding::Opus, &["-c:a", "libopus", "-vbr", "constrained", "-b:a", "96k"]),
     };
-    shape(encoding, track, out_rate_hz(encoding, track.sample_rate_hz), argv).fixed(words)
+    let channels = out_channels(encoding, track.channels);
+    shape(track, channels, out_rate_hz(encoding, track.sample_rate_hz), argv).fixed(words)
 }
 
 /// As many bits of AAC as its encoder has for this track.
 pub(super) fn aac_kbps(bitrate: Bitrate, track: &AudioTrack) -> u32 {
     let asked = Audio { encoding: Encoding::M4a, bitrate: Some(bitrate), ..Audio::default() };
-    Heard::of(&asked, track.channels, track.sample_rate_hz).kbps
+    Heard::of(&asked, track.channels, track.sample_rate_hz, None).kbps
 }
 
 /// Samples in a second of that sound.
@@ -217,9 +228,8 @@ pub(super) fn tempo(speed: Option<Speed>) -> Graph {
     graph
 }
 
-/// Channels and samples. What loses anyway is mixed down to two channels; FLAC keeps the eight that it can.
-fn shape(encoding: Encoding, track: &AudioTrack, rate_hz: u32, argv: Argv) -> Argv {
-    let channels = out_channels(encoding, track.channels);
+/// So many channels and samples in a second.
+fn shape(track: &AudioTrack, channels: u16, rate_hz: u32, argv: Argv) -> Argv {
     let argv = match channels == track.channels {
         true => argv,
         false => argv.fixed(&["-ac"]).number(u64::from(channels)),
@@ -227,8 +237,9 @@ fn shape(encoding: Encoding, track: &AudioTrack, rate_hz: u32, argv: Argv) -> Ar
     argv.fixed(&["-ar"]).number(u64::from(rate_hz))
 }
 
+/// What loses anyway is mixed down to two channels; FLAC keeps the eight that it can.
 fn out_channels(encoding: Encoding, own: u16) -> u16 {
-    let most = if encoding == Encoding::Flac { FLAC_CHANNELS_MAX } else { 2 };
+    let most = if encoding == Encoding::Flac { Channels::MAX.into() } else { 2 };
     own.min(most)
 }
 
@@ -245,8 +256,9 @@ fn out_rate_hz(encoding: Encoding, own_hz: u32) -> u32 {
 }
 
 /// What was asked, or what sounds like the source to most, within what the encoder takes.
-fn bitrate_kbps(asked: &Audio, own_channels: u16, rate_hz: u32) -> u32 {
-    let channels = if own_channels == 1 { 1 } else { 2 };
+fn bitrate_kbps(asked: &Audio, channels: u16, rate_hz: u32) -> u32 {
+    let all_channels = u32::from(channels);
+    let channels = if channels == 1 { 1 } else { 2 };
     let is_low = rate_hz < 32_000;
     let (usual, least, most) = match asked.encoding {
         Encoding::M4a | Encoding::Aac => (80, 8, 6 * rate_hz / 1_000),
@@ -256,7 +268,7 @@ fn bitrate_kbps(asked: &Audio, own_channels: u16, rate_hz: u32) -> u32 {
         Encoding::Vorbis if is_low => (32, 16, 32),
         Encoding::Vorbis => (80, 32, 190),
         // About half of what it is without compression.
-        Encoding::Flac => return rate_hz / 1_000 * 12 * u32::from(own_channels.min(FLAC_CHANNELS_MAX)),
+        Encoding::Flac => return rate_hz / 1_000 * 12 * all_channels,
     };
     let wanted = asked.bitrate.map_or(usual * channels, |bitrate| bitrate.kbps());
     let kbps = wanted.clamp(least * channels, most * channels);

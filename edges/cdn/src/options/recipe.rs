@@ -2,7 +2,7 @@
 
 use transform::{
     Audio, Bitrate, Clip, Codec, Crop, Drawing, Edge, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe,
-    Rotation, Size, Speed, Sprite, Unfit, Video, Waveform,
+    Rotation, Sampling, Size, Speed, Sprite, Unfit, Video, Waveform,
 };
 
 use super::bad::{Bad, Wrong};
@@ -176,7 +176,7 @@ impl Maker<'_> {
         if encoding == Encoding::Flac && bitrate.is_some() {
             return Err((Opt::Bitrate, Wrong::Said("means nothing with format=flac")));
         }
-        Ok(Audio { clip: self.clip()?, encoding, bitrate })
+        Ok(Audio { clip: self.clip()?, encoding, bitrate, ..Audio::default() })
     }
 
     fn waveform(&self) -> Result<Waveform, Fault> {
@@ -231,7 +231,8 @@ impl Written {
                 of_clip(sprite.clip, &mut set);
                 of_size(sprite.size, &mut set);
             }
-            Recipe::Audio(Audio { clip, encoding, bitrate }) => {
+            Recipe::Audio(Audio { sampling, .. }) if *sampling != Sampling::default() => return None,
+            Recipe::Audio(Audio { clip, encoding, bitrate, .. }) => {
                 set(Opt::Mode, Some(Value::Word("audio")));
                 set(Opt::Format, Some(Value::Word(encoding.suffix())));
                 set(Opt::Bitrate, bitrate.map(|bitrate| Value::Number(bitrate.kbps().into())));
@@ -248,7 +249,7 @@ impl Written {
                     }
                 }
             }
-            Recipe::Piece(_) | Recipe::Cover(_) | Recipe::Captions(_) => return None,
+            Recipe::Song | Recipe::Piece(_) | Recipe::Cover(_) | Recipe::Captions(_) => return None,
         }
         Some(written)
     }

@@ -8,7 +8,8 @@ use super::*;
 
 /// All episodes, what the feed says of itself, and how it ended.
 async fn read(text: &[u8], window: usize) -> (Vec<EpisodeText>, ChannelText, Result<(), Error>) {
-    let mut feed = Feed::new(BufReader::with_capacity(window, text));
+    let mut feed =
+        Feed::new("https://feeds.example/pond/feed.xml?all=1", BufReader::with_capacity(window, text));
     let mut episodes = Vec::new();
     let ended = loop {
         match feed.next().await {
@@ -94,6 +95,29 @@ async fn a_podcast_is_read_through_windows_of_any_size() {
         };
         assert_eq!(episodes, [second, first], "{window}");
     }
+}
+
+#[tokio::test]
+async fn addresses_that_are_relative_or_have_blanks_are_understood() {
+    for (written, expected) in [
+        ("https://a.example/1.mp3?a=1&amp;b=%20", Some("https://a.example/1.mp3?a=1&b=%20")),
+        ("https://a.example/My Show/No 1.mp3", Some("https://a.example/My%20Show/No%201.mp3")),
+        ("/sound/1.mp3", Some("https://feeds.example/sound/1.mp3")),
+        ("1 b.mp3?x=y", Some("https://feeds.example/pond/1%20b.mp3?x=y")),
+        ("../1.mp3", Some("https://feeds.example/1.mp3")),
+        ("//cdn.example/1.mp3", Some("https://cdn.example/1.mp3")),
+        ("", None),
+        ("file:///etc/passwd", None),
+        ("javascript:alert(1)", None),
+    ] {
+        let text = rss(&format!("<item><enclosure url=\"{written}\"/></item>"));
+        let (episodes, _, ended) = read(text.as_bytes(), 64).await;
+        assert_eq!(ended, Ok(()), "{written}");
+        let found = episodes.first().map(|episode| (episode.url.as_str(), episode.guid.as_str()));
+        assert_eq!(found, expected.map(|url| (url, url)), "{written}");
+    }
+    let (_, about, _) = read(rss("<image><url>p 1.png</url></image>").as_bytes(), 64).await;
+    assert_eq!(about.image_url.as_deref(), Some("https://feeds.example/pond/p%201.png"));
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use crate::reply::Writer;
 
 /// Of a text nobody said the language: this stands for that (ISO 639-2).
 const UNKNOWN_LANGUAGE: &str = "und";
+/// The endings of such files, in any letter case, the usual one first.
+const SUFFIXES: [&str; 8] = ["lrc", "LRC", "Lrc", "lRc", "lrC", "LRc", "LrC", "lRC"];
 const UNREADABLE: &str = "The lyrics could not be read";
 /// Songs that are looked at for one that is called as it was asked for.
 const SONGS_LOOKED_AT: usize = 20;
@@ -187,10 +189,13 @@ fn words(out: &mut Writer, text: &Lyrics) -> Result<(), Error> {
 
 /// The texts of a song, those of the file beside it first.
 async fn read(shelf: &Shelf, track: &Track) -> Result<Vec<Lyrics>, Error> {
-    let beside = match beside(track, "lrc") {
-        Some(place) => shelf.open(&place).await.ok(),
-        None => None,
-    };
+    let mut beside = None;
+    for place in SUFFIXES.iter().filter_map(|suffix| place_beside(track, suffix)) {
+        beside = shelf.open(&place).await.ok();
+        if beside.is_some() {
+            break;
+        }
+    }
     let source = shelf.open(&track.place()).await?;
     tokio::task::spawn_blocking(move || read_now(beside.as_ref(), &source))
         .await
@@ -209,7 +214,7 @@ fn read_now(beside: Option<&Source>, source: &Source) -> Result<Vec<Lyrics>, Err
 }
 
 /// The file of the same name with another ending, in which the text of a song would lie. What was sent has none beside it.
-fn beside(track: &Track, suffix: &str) -> Option<Place> {
+fn place_beside(track: &Track, suffix: &str) -> Option<Place> {
     let path = track.path.as_str();
     let stem =
         path.strip_suffix(track.suffix.as_str()).or_else(|| path.rsplit_once('.').map(|(stem, _)| stem))?;

@@ -90,7 +90,7 @@ pub(super) async fn send_made(call: &Call, track: &Track, source: Source, recipe
     }
     let slot = call.face.players.take(call, format!("{} {}", track.id, recipe.canonical()))?;
     let flight = transforms.make(material, recipe.clone(), Asker::User(call.user()?.id.0))?;
-    let (bytes, length) = match flight.readable(stream::needs_length(&call.headers)).await? {
+    let (bytes, length) = match flight.readable(stream::wants_part(&call.headers)).await? {
         Readable::Whole(made) => return whole(made),
         Readable::Coming { bytes, length } => (bytes, length),
         Readable::NotYet => return Err(Error::later("It takes longer to make than anybody waits")),

@@ -85,6 +85,9 @@ pub(crate) struct Child<'a> {
     play_count: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disc_number: Option<u32>,
+    /// In milliseconds, as those of bookmarks are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bookmark_position: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +180,7 @@ impl<'a> Child<'a> {
             user_rating: rated(track.play.rating),
             play_count: Some(track.play.plays),
             disc_number: track.disc,
+            bookmark_position: track.bookmark_ms,
             created: Some(Moment(track.created)),
             starred: track.play.starred.map(Moment),
             album_id: Some(Shown(track.album_id)),

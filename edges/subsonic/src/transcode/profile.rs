@@ -1,13 +1,15 @@
 //! What a player says it can play, and what is decided for it: the extension `transcoding` of OpenSubsonic.
 
+mod limits;
 mod said;
 
 use catalog::Track;
 use serde::{Deserialize, Serialize};
-use transform::{Audio, Clip, Encoding};
+use transform::{Audio, Encoding};
 
 use super::{TranscodeParams, heard, kbps, lossy_kbps};
-use said::{Number, Said, Text};
+use limits::{Limitation, Limits};
+use said::{Number, Said};
 
 /// A player, as it describes itself. What it leaves out limits nothing.
 #[derive(Debug, Default, Deserialize)]
@@ -47,15 +49,6 @@ struct Transcoding {
 struct CodecProfile {
     name: Said<String>,
     limitations: Said<Vec<Limitation>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Limitation {
-    name: Said<String>,
-    comparison: Said<String>,
-    values: Said<Vec<Text>>,
-    required: Said<bool>,
 }
 
 /// A stream of sound, as the extension describes one.
@@ -148,7 +141,7 @@ impl ClientInfo {
             Some("AudioBitrateNotSupported")
         } else {
             self.limitations(|name| is_codec(name, source))
-                .find(|limit| *limit.required && !limit.holds(source))
+                .find(|limit| limit.is_broken_by(source))
                 .map(Limitation::reason)
         }
     }
@@ -177,59 +170,20 @@ impl ClientInfo {
             return None;
         }
         // What lost something already gets no better by more bits.
-        let kbps = [most.map(|bits| bits / 1_000), lossy_kbps(track)].into_iter().flatten().min();
-        let bitrate = kbps.and_then(|kbps| encoding.bitrate(kbps));
-        let stream = StreamDetails::of_made(&Audio { clip: Clip::default(), encoding, bitrate }, track);
-        let has_room = profile.max_audio_channels.allows(stream.audio_channels);
-        let holds = self.limitations(is_made).all(|limit| !*limit.required || limit.holds(&stream));
-        (has_room && holds).then_some((TranscodeParams { encoding, bitrate }, stream))
+        let kbps_max = [most.map(|bits| bits / 1_000), lossy_kbps(track)].into_iter().flatten().min();
+        let bitrate = kbps_max.and_then(|kbps| encoding.bitrate(kbps));
+        let of_codec = self.limitations(is_made).collect();
+        let limits = Limits { of_codec, kbps_max, channels_max: profile.max_audio_channels };
+        let audio = limits.fit(Audio { encoding, bitrate, ..Audio::default() }, track)?;
+        let stream = StreamDetails::of_made(&audio, track);
+        let Audio { encoding, bitrate, sampling, .. } = audio;
+        Some((TranscodeParams { encoding, bitrate, sampling }, stream))
     }
 
     /// What it can do of a codec that is called so.
     fn limitations(&self, is_called: impl Fn(&str) -> bool) -> impl Iterator<Item = &Limitation> {
         let profiles = self.codec_profiles.iter().filter(move |profile| is_called(&profile.name));
         profiles.flat_map(|profile| profile.limitations.iter())
-    }
-}
-
-impl Limitation {
-    /// Whether a stream keeps it. What is not known of a stream breaks nothing.
-    fn holds(&self, stream: &StreamDetails) -> bool {
-        let Some(is) = self.of(stream) else { return true };
-        let numbers = || self.values.iter().filter_map(|Text(value)| value.parse::<u64>().ok());
-        match self.comparison.as_str() {
-            "Equals" => numbers().any(|value| value == is),
-            "NotEquals" => numbers().all(|value| value != is),
-            "LessThanEqual" => numbers().next().is_none_or(|value| is <= value),
-            "GreaterThanEqual" => numbers().next().is_none_or(|value| is >= value),
-            _ => true,
-        }
-    }
-
-    fn of(&self, stream: &StreamDetails) -> Option<u64> {
-        match self.name.as_str() {
-            "audioChannels" => Some(stream.audio_channels.into()),
-            "audioBitrate" => Some(stream.audio_bitrate),
-            "audioSamplerate" => Some(stream.audio_samplerate.into()),
-            "audioBitdepth" => stream.audio_bitdepth.map(u64::from),
-            _ => None,
-        }
-    }
-
-    /// The most bits per second that it allows, where it says so.
-    fn bits_max(&self) -> Option<u64> {
-        let says = *self.name == "audioBitrate" && *self.comparison == "LessThanEqual";
-        self.values.first().filter(|_| says).and_then(|Text(value)| value.parse().ok())
-    }
-
-    fn reason(&self) -> &'static str {
-        match self.name.as_str() {
-            "audioChannels" => "AudioChannelsNotSupported",
-            "audioBitrate" => "AudioBitrateNotSupported",
-            "audioSamplerate" => "AudioSamplerateNotSupported",
-            "audioBitdepth" => "AudioBitdepthNotSupported",
-            _ => "AudioProfileNotSupported",
-        }
     }
 }
 
@@ -255,7 +209,7 @@ impl StreamDetails {
             audio_channels: heard.channels.into(),
             audio_bitrate: u64::from(heard.kbps) * 1_000,
             audio_samplerate: heard.sample_rate_hz,
-            audio_bitdepth: track.bit_depth.filter(|_| asked.encoding == Encoding::Flac),
+            audio_bitdepth: heard.bit_depth.map(u32::from),
         }
     }
 }

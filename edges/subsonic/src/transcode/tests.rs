@@ -108,7 +108,8 @@ async fn params_are_read_as_they_were_written_and_nothing_else_is() {
         (Encoding::Flac, None, "1-flac-0"),
         (Encoding::Vorbis, Some(9_999), "1-ogg-380"),
     ] {
-        let params = TranscodeParams { encoding, bitrate: kbps.and_then(|kbps| encoding.bitrate(kbps)) };
+        let bitrate = kbps.and_then(|kbps| encoding.bitrate(kbps));
+        let params = TranscodeParams { encoding, bitrate, sampling: Sampling::default() };
         assert_eq!(params.to_string(), text);
         assert_eq!(text.parse(), Ok(params));
     }
@@ -123,8 +124,24 @@ async fn params_are_read_as_they_were_written_and_nothing_else_is() {
         "1-flac-320",
         "1-mp4-64",
         "1-mp3-64-1",
+        "2-mp3-64",
+        "2-mp3-64-0-0-0",
+        "2-mp3-64-48001-2-0",
+        "2-mp3-64-48000-9-0",
+        "2-flac-0-48000-2-20",
+        "2-flac-0-48000-02-16",
+        "2-flac-0-48000-2-16-1",
     ] {
         assert_eq!(text.parse::<TranscodeParams>(), Err(()), "{text}");
+    }
+    for text in ["2-flac-0-48000-2-16", "2-mp3-192-44100-0-0", "2-flac-0-0-0-24"] {
+        let params = text.parse::<TranscodeParams>().unwrap();
+        assert_eq!(params.to_string(), text);
+        assert_eq!(
+            params.within(Some(96)).sampling,
+            params.sampling,
+            "{text}: a limit of bits is none of samples"
+        );
     }
     let less = track("mp3", 128, None).await;
     for (text, expected) in [("1-opus-320", Some(128)), ("1-opus-64", Some(64)), ("1-flac-0", None)] {

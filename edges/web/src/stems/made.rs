@@ -59,7 +59,7 @@ pub(super) async fn send_made(
         return Err(Error::new(Code::NotAllowed, "you may not have renditions made; the .wav is there"));
     }
     let flight = transforms.make(material, recipe.clone(), asker.maker())?;
-    let (bytes, length) = match flight.readable(stream::needs_length(&head.headers)).await? {
+    let (bytes, length) = match flight.readable(stream::wants_part(&head.headers)).await? {
         Readable::Whole(made) => return whole(made),
         Readable::Coming { bytes, length } => (bytes, length),
         Readable::NotYet => {

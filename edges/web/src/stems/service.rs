@@ -13,12 +13,17 @@ use tokio::sync::watch;
 /// Whom a job concerns the routes know: here every job is shown to whoever has its id.
 #[async_trait]
 pub trait Splitter: Send + Sync + 'static {
-    /// Begins to take in a song of this name that is sent for this alone, of so many bytes at most as far as its sender
-    /// says.
+    /// Begins to take in a song of this name that a user, or a stranger, sends for this alone, of so many bytes at most as far
+    /// as he says.
     ///
     /// # Errors
     /// [`SplitErrorKind::Full`], [`SplitErrorKind::Busy`].
-    async fn begin_song(&self, name: &str, bytes: Option<u64>) -> Result<Box<dyn Taking>, SplitError>;
+    async fn begin_song(
+        &self,
+        owner: Option<UserId>,
+        name: &str,
+        bytes: Option<u64>,
+    ) -> Result<Box<dyn Taking>, SplitError>;
 
     /// Puts a track in line. The same wish of the same owner that waits or runs already is given again, and stems that are
     /// there are a job that is done.

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_LENGTH;
 use budget::Pool;
 use budget::limits::{self, SNIFF_BYTES, UPLOAD_BYTES};
+use catalog::UserId;
 use futures_util::StreamExt;
 use ingest::sniff::{Sniffed, Sort, sniff};
 use multer::{Field, Multipart};
@@ -46,7 +47,7 @@ pub(super) async fn receive(app: &App, asker: &Asker, request: Request) -> Resul
         return Err(Error::new(Code::TooLarge, format!("a song may have {bytes_max} bytes")));
     }
     let bytes = bytes.map(|bytes| bytes.min(bytes_max));
-    let mut form = Form { app, bytes, bytes_max, wish, song: None };
+    let mut form = Form { app, owner: asker.user(), bytes, bytes_max, wish, song: None };
     match form.fill(parts, &watch).await {
         Ok(()) => {
             let song = form.song.ok_or_else(|| Error::new(Code::Missing, "the form has no file"))?;
@@ -59,6 +60,8 @@ pub(super) async fn receive(app: &App, asker: &Asker, request: Request) -> Resul
 
 struct Form<'a> {
     app: &'a App,
+    /// Who sends it.
+    owner: Option<UserId>,
     /// How long all of it is, as far as its sender says.
     bytes: Option<u64>,
     bytes_max: u64,
@@ -100,7 +103,7 @@ impl Form<'_> {
     async fn take_song(&self, field: &mut Field<'static>, watch: &Watch) -> Result<Box<dyn SentSong>, Error> {
         let name = names::named(field.headers(), field.file_name().unwrap_or_default())?;
         let _permit = self.app.budget.wait(Pool::Uploads, UPLOAD_BYTES).await?;
-        let mut taking = self.app.splitter.begin_song(&name, self.bytes).await?;
+        let mut taking = self.app.splitter.begin_song(self.owner, &name, self.bytes).await?;
         let (mut head, mut length) = (Some(Vec::new()), 0_u64);
         while let Some(piece) = field.next().await {
             let piece = piece.map_err(broken)?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
-use catalog::{Job, JobId, StemFile, StemSet, TrackId};
+use catalog::{Job, JobId, StemFile, StemSet, TrackId, UserId};
 use store::Source;
 use tokio::sync::watch;
 
@@ -49,7 +49,12 @@ fn refused(what: String, Submit { wish, owner, priority }: Submit) -> Result<Job
 
 #[async_trait]
 impl Splitter for NoSplitter {
-    async fn begin_song(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Taking>, SplitError> {
+    async fn begin_song(
+        &self,
+        _: Option<UserId>,
+        _: &str,
+        _: Option<u64>,
+    ) -> Result<Box<dyn Taking>, SplitError> {
         Ok(Box::new(Counted(0)))
     }
 

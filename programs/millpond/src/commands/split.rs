@@ -6,7 +6,7 @@ mod format;
 mod parts;
 
 use std::fs::{self, File, Permissions};
-use std::io::IsTerminal;
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use budget::limits::{SPLIT_STOP_MS, STEMS_THREADS_MAX};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::Signal;
 use stems::engine::{EngineName, MaskExtension};
 use stems::models::{Choice, Folder, Wish};
 use stems::{ErrorKind, Progress, RATE_HZ, Separated, Sink, Stem};
@@ -86,6 +87,11 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
         let failed = |e| Error::failed(format!("signals cannot be heard: {e}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        // Under nohup it is to go on when its terminal goes: to listen would end that.
+        let mut hangup = match is_ignored(Signal::HUP) {
+            true => None,
+            false => Some(signal(SignalKind::hangup()).map_err(failed)?),
+        };
         let parts = Arc::new(Parts::default());
         let (written, runtime) = (Arc::clone(&parts), Handle::current());
         let mut work = tokio::task::spawn_blocking(move || order.carry_out(&written, runtime));
@@ -93,6 +99,7 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
             done = &mut work => return done.map_err(task_ended)?,
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            Some(_) = async { hangup.as_mut()?.recv().await } => {}
         }
         parts.stop();
         let patience = Duration::from_millis(SPLIT_STOP_MS);
@@ -105,6 +112,20 @@ pub(super) fn run(given: &ArgMatches, loaded: &Loaded) -> Result<ExitCode> {
     // Who was given up is in the middle of a piece still, and ends with the program.
     runtime.shutdown_background();
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether whoever started this program had it ignore a signal.
+fn is_ignored(signal: Signal) -> bool {
+    // format: proc_pid_status(5), a mask in hex whose lowest bit is signal 1.
+    let ignored = |file: File| {
+        let lines = BufReader::new(file).lines().map_while(io::Result::ok);
+        let mask = lines
+            .filter_map(|line| line.strip_prefix("SigIgn:").map(|mask| mask.trim().to_owned()))
+            .next()?;
+        u64::from_str_radix(&mask, 16).ok()
+    };
+    let mask = File::open("/proc/self/status").ok().and_then(ignored).unwrap_or(0);
+    mask >> (signal.as_raw() - 1) & 1 == 1
 }
 
 /// What is to be done.
@@ -257,7 +278,7 @@ impl Order {
         names: &[PathBuf],
         writer: &Writer,
     ) -> stems::Result<(Box<dyn Sink>, Part)> {
-        let unmade = |e: std::io::Error| {
+        let unmade = |e: io::Error| {
             stems::Error::new(ErrorKind::Write, format!("{} cannot be written: {e}", self.folder.display()))
         };
         let (file, path) = tempfile::Builder::new()
@@ -305,7 +326,7 @@ impl Order {
         Ok(())
     }
 
-    fn unwritable(&self, name: &Path, e: &std::io::Error) -> Error {
+    fn unwritable(&self, name: &Path, e: &io::Error) -> Error {
         Error::failed(format!("{} cannot be written: {e}", name.display()))
             .hint("check the folder, its rights and its room, or name another: --out DIR")
     }
@@ -331,6 +352,9 @@ impl Order {
                 "check the folder, its rights and its room, or name another: --out DIR".to_owned()
             }
             ErrorKind::TooLong => "a song of any length fits into WAV: --format wav".to_owned(),
+            ErrorKind::NoNumbers => {
+                "remove the model and add it again, or name another engine: --engine spectral".to_owned()
+            }
             ErrorKind::Stems
             | ErrorKind::Model
             | ErrorKind::ModelAbsent
@@ -372,7 +396,7 @@ enum Shown {
 
 impl Shown {
     fn new() -> Self {
-        if !std::io::stderr().is_terminal() {
+        if !io::stderr().is_terminal() {
             return Shown::Lines(std::cell::Cell::new(0));
         }
         let bar = ProgressBar::no_length();

@@ -88,7 +88,7 @@ fn why(error: &Error) -> Why {
     match error.kind() {
         ErrorKind::Coding | ErrorKind::NotAudio => Why::Coding,
         ErrorKind::Stems | ErrorKind::ModelAbsent | ErrorKind::ModelUnknown | ErrorKind::Licence => Why::Wish,
-        ErrorKind::Model => Why::Model,
+        ErrorKind::Model | ErrorKind::NoNumbers => Why::Model,
         _ if error.is_the_songs() => Why::Song,
         _ => Why::Server,
     }

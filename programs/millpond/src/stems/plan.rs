@@ -23,7 +23,7 @@ pub(super) struct Way {
 }
 
 /// How a job is done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     choice: Choice,
     /// How many stems are wished.

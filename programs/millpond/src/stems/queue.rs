@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use budget::limits::{JOB_CLAIM_MS, JOB_LOOK_MS, JOB_MEMORY_WAIT_MS, JOB_RETRY_MS};
 use budget::{Fault, Pool};
-use catalog::{Job, JobError, JobFault, JobRetry, JobState, UnixMs};
+use catalog::{Job, JobError, JobFault, JobRetry, JobSource, JobState, UnixMs};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Plan;
-use super::running::Working;
+use super::running::{Work, Working};
 use super::warm::Seat;
 use super::work::Trouble;
 use super::{Inner, Stems, in_ms, now_ms};
@@ -91,9 +91,18 @@ impl Inner {
                 return Ok(None);
             }
         };
+        let work = match job.source {
+            JobSource::Track(track) => Some((track, plan.clone())),
+            JobSource::Blob { .. } => None,
+        };
+        if let Some(work) = &work
+            && self.is_done_for_another(&job, work).await?
+        {
+            return Ok(None);
+        }
         let Some(seat) = self.seat(&plan).await else { return Ok(None) };
         // Before it is claimed, so that who cancels it right afterwards finds whom to stop.
-        let working = self.running.begin(job.id);
+        let working = self.running.begin(job.id, work);
         match self.catalog.claim_job(self.me, job.id, in_ms(JOB_CLAIM_MS)).await {
             Ok(Some(job)) => Ok(Some(Turn { job, plan, seat, working })),
             // Somebody cancelled it before.
@@ -106,6 +115,24 @@ impl Inner {
                 Err(e)
             }
         }
+    }
+
+    /// Whether there is nothing to do for a job of a track: what it wishes was made for another one meanwhile, with which it
+    /// ends, or is being made for one, for which it waits.
+    async fn is_done_for_another(&self, job: &Job, work: &Work) -> Result<bool, catalog::Error> {
+        if self.running.makes(work) {
+            self.catalog.put_off_job(job.id, in_ms(JOB_RETRY_MS)).await?;
+            return Ok(true);
+        }
+        let (track, plan) = work;
+        // Whatever is wrong with the track, its try says so.
+        let Ok(file) = self.source_of(*track).await else { return Ok(false) };
+        let Ok(Some(set)) = self.made_before(*track, &file, plan).await else { return Ok(false) };
+        let is_settled = self.catalog.settle_job(job.id, set.id).await?;
+        if is_settled {
+            self.is_over(job, JobState::Done).await?;
+        }
+        Ok(is_settled)
     }
 
     /// Waits until there is something in the line.
@@ -183,17 +210,23 @@ impl Inner {
         over: &CancellationToken,
     ) -> Result<(), catalog::Error> {
         let begun = Instant::now();
+        let mut decoded = None;
         let tried = tokio::select! {
             biased;
             () = over.cancelled() => None,
             () = working.stop.cancelled() => Some(Err(Trouble::Lost)),
-            filled = self.carry_out(job, plan, &mut seat) => Some(filled),
+            filled = self.carry_out(job, plan, &mut seat, &mut decoded) => Some(filled),
         };
         let tried = match tried {
             Some(Ok(filled)) => Some(self.publish(job, filled).await),
             Some(Err(trouble)) => Some(Err(trouble)),
             None => None,
         };
+        if let Some(flight) = decoded {
+            let key = flight.key();
+            flight.leave().await;
+            self.release(key).await;
+        }
         let peak_bytes = seat.worker.as_ref().map_or(0, |worker| worker.child().peak_bytes());
         match tried {
             Some(Ok(())) => {

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use catalog::{Job, JobId};
+use catalog::{Job, JobId, TrackId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use transform::Made;
 
+use super::plan::Plan;
 use super::songs::Held;
 
 /// All of them.
@@ -25,8 +26,13 @@ struct Open {
     at_work: Option<AtWork>,
 }
 
+/// What is made of a track, and how.
+pub(super) type Work = (TrackId, Plan);
+
 #[derive(Clone)]
 struct AtWork {
+    /// What is made, of a track: others may wish the same.
+    work: Option<Work>,
     stop: CancellationToken,
     over: watch::Receiver<()>,
 }
@@ -46,18 +52,25 @@ impl Running {
     }
 
     /// Somebody begins to work for a job.
-    pub(super) fn begin(&self, id: JobId) -> Working {
+    pub(super) fn begin(&self, id: JobId, work: Option<Work>) -> Working {
         let (over, is_over) = watch::channel(());
         let stop = CancellationToken::new();
-        let at_work = AtWork { stop: stop.clone(), over: is_over };
+        let at_work = AtWork { work, stop: stop.clone(), over: is_over };
         self.all().entry(id).or_default().at_work = Some(at_work);
         Working { running: self.clone(), id, stop, over }
+    }
+
+    /// Whether somebody makes this at the moment.
+    pub(super) fn makes(&self, work: &Work) -> bool {
+        let at_work =
+            |open: &Open| open.at_work.as_ref().is_some_and(|at_work| at_work.work.as_ref() == Some(work));
+        self.all().values().any(at_work)
     }
 
     /// Has whoever works for a job stop, and returns when nobody does.
     pub(super) async fn stop(&self, id: JobId) {
         let at_work = self.all().get(&id).and_then(|open| open.at_work.clone());
-        let Some(AtWork { stop, mut over }) = at_work else { return };
+        let Some(AtWork { stop, mut over, .. }) = at_work else { return };
         stop.cancel();
         // It is an error when the sender is gone, which is what is waited for.
         while over.changed().await.is_ok() {}
@@ -143,7 +156,7 @@ mod tests {
     async fn who_stops_a_job_waits_for_whoever_works_for_it() {
         let (running, id) = (Running::default(), JobId([1; 16]));
         running.stop(id).await;
-        let working = running.begin(id);
+        let working = running.begin(id, None);
         let mut stopped = std::pin::pin!(running.stop(id));
         assert!(stopped.as_mut().now_or_never().is_none() && working.stop.is_cancelled());
         drop(working);
@@ -154,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn who_lost_a_job_does_not_hide_who_works_for_it_now() {
         let (running, id) = (Running::default(), JobId([1; 16]));
-        let (former, now) = (running.begin(id), running.begin(id));
+        let (former, now) = (running.begin(id, None), running.begin(id, None));
         drop(former);
         let mut stopped = std::pin::pin!(running.stop(id));
         assert!(stopped.as_mut().now_or_never().is_none() && now.stop.is_cancelled());

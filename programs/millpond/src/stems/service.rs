@@ -4,7 +4,7 @@ use ::stems::Stem;
 use async_trait::async_trait;
 use budget::limits::{JOBS_OPEN_MAX, RETRY_AFTER, SEPARATE_STRANGERS_JOBS_MAX};
 use catalog::{
-    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemSet, TrackId, Viewer,
+    Job, JobAdded, JobBounds, JobId, JobSource, JobState, NewJob, StemFile, StemSet, TrackId, UserId, Viewer,
 };
 use store::Source;
 use tokio::sync::watch;
@@ -53,7 +53,7 @@ impl From<Unfit> for SplitError {
 
 impl Inner {
     /// The file of a track as it is now.
-    async fn source_of(&self, track: TrackId) -> Result<Source> {
+    pub(super) async fn source_of(&self, track: TrackId) -> Result<Source> {
         // The face has judged whose song it is: what a job may be of was found when it was asked for.
         let track = self.catalog.track(&Viewer::server(), track).await.map_err(of_catalog)?;
         let gone = |e: store::Error| match e.kind {
@@ -84,7 +84,12 @@ impl Inner {
     }
 
     /// Stems that are there already and are made as they would be now, whoever wished them in whatever words.
-    async fn made_before(&self, track: TrackId, source: &Source, plan: &Plan) -> Result<Option<StemSet>> {
+    pub(super) async fn made_before(
+        &self,
+        track: TrackId,
+        source: &Source,
+        plan: &Plan,
+    ) -> Result<Option<StemSet>> {
         // They may have been made while the file was young.
         let validators = [source.validator().clone(), source.validator().weakened()];
         let is_of = |file: &StemFile, stem: &Stem| {
@@ -135,8 +140,13 @@ fn new_job(Submit { owner, wish, priority }: Submit, source: JobSource) -> Resul
 
 #[async_trait]
 impl Splitter for Stems {
-    async fn begin_song(&self, name: &str, bytes: Option<u64>) -> Result<Box<dyn Taking>> {
-        Ok(Box::new(taking::begin(&self.0, name, bytes).await?))
+    async fn begin_song(
+        &self,
+        owner: Option<UserId>,
+        name: &str,
+        bytes: Option<u64>,
+    ) -> Result<Box<dyn Taking>> {
+        Ok(Box::new(taking::begin(&self.0, owner, name, bytes).await?))
     }
 
     async fn submit(&self, track: TrackId, asked: Submit) -> Result<Job> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use budget::limits::{RETRY_AFTER, SEPARATE_FRESH_MS};
 use bytes::Bytes;
-use catalog::{Job, JobSource};
+use catalog::{Job, JobSource, UserId};
 use transform::{Entry, ErrorKind, Filling, Key, MODE_SENT};
 use web::{SentSong, SplitError, SplitErrorKind, Submit, Taking};
 
@@ -44,9 +44,14 @@ fn stopping<E>(_: E) -> SplitError {
     SplitError::new(SplitErrorKind::Busy { retry_after: RETRY_AFTER }, "the server stops")
 }
 
-/// Begins to take in a song of so many bytes at most, as far as that is known.
-pub(super) async fn begin(inner: &Arc<Inner>, name: &str, bytes: Option<u64>) -> Result<Sending, SplitError> {
-    let mut share = inner.songs.share();
+/// Begins to take in a song of this user, or of a stranger, of so many bytes at most, as far as that is known.
+pub(super) async fn begin(
+    inner: &Arc<Inner>,
+    owner: Option<UserId>,
+    name: &str,
+    bytes: Option<u64>,
+) -> Result<Sending, SplitError> {
+    let mut share = inner.songs.share(owner);
     share.reach(bytes.unwrap_or(0), inner.transforms.cache().limit_bytes())?;
     let room = inner.transforms.cache().reserve(0).await.map_err(untaken)?;
     let filling = room.begin().await.map_err(untaken)?;

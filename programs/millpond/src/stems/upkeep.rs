@@ -77,7 +77,8 @@ impl Inner {
         }
     }
 
-    /// Forgets sets of which a file is gone: the rest of them is of no use.
+    /// Forgets sets of which a file is gone: the rest of them is of no use. Those of a song that was sent go when their job
+    /// has: it went with its owner then.
     async fn sets(&self) -> Result<(), catalog::Error> {
         let mut after: Option<StemSetId> = None;
         loop {
@@ -85,10 +86,21 @@ impl Inner {
             let Some(last) = sets.last() else { return Ok(()) };
             after = Some(last.id);
             for set in &sets {
-                if !self.is_whole(set) {
+                if !self.is_whole(set) || self.is_nobodys(set).await? {
                     self.forget(set.id).await?;
                 }
             }
+        }
+    }
+
+    async fn is_nobodys(&self, set: &StemSet) -> Result<bool, catalog::Error> {
+        if set.track.is_some() {
+            return Ok(false);
+        }
+        match self.catalog.job(set.job).await {
+            Ok(_) => Ok(false),
+            Err(e) if e.kind() == catalog::ErrorKind::NotFound => Ok(true),
+            Err(e) => Err(e),
         }
     }
 

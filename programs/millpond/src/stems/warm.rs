@@ -65,6 +65,10 @@ fn locked(table: &Table) -> MutexGuard<'_, BTreeMap<u64, Row>> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn is_there(worker: &Worker) -> bool {
+    worker.child().id() != 0
+}
+
 impl Row {
     fn enter(&mut self, state: State) -> State {
         self.since = Instant::now();
@@ -81,6 +85,11 @@ impl Row {
 
     fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle(_))
+    }
+
+    /// Whether somebody killed its child while nobody had it.
+    fn is_killed(&self) -> bool {
+        matches!(&self.state, State::Idle(seat) if !seat.worker.as_ref().is_some_and(is_there))
     }
 }
 
@@ -127,9 +136,7 @@ impl Warm {
         let row = rows.values_mut().find(|row| row.is_idle() && row.way == *way)?;
         let State::Idle(mut seat) = row.enter(State::Busy) else { return None };
         // One that somebody killed meanwhile leaves its memory to the next.
-        if seat.worker.as_ref().is_some_and(|worker| worker.child().id() == 0) {
-            seat.worker = None;
-        }
+        seat.worker = seat.worker.filter(is_there);
         Some(*seat)
     }
 
@@ -159,10 +166,10 @@ impl Warm {
         row.way.model.is_some_and(|name| self.pinned.iter().any(|one| one == name))
     }
 
-    /// Those that had nothing to do for too long.
+    /// Those that had nothing to do for too long, and those whose child somebody killed meanwhile.
     pub(super) fn expired(&self) -> Vec<Seat> {
-        let is_over =
-            |row: &&mut Row| row.is_idle() && !self.is_pinned(row) && row.since.elapsed() >= self.idle;
+        let is_late = |row: &Row| row.is_idle() && !self.is_pinned(row) && row.since.elapsed() >= self.idle;
+        let is_over = |row: &&mut Row| row.is_killed() || is_late(row);
         self.rows().values_mut().filter(is_over).filter_map(Row::end).collect()
     }
 
@@ -176,7 +183,7 @@ impl Warm {
         self.rows().values_mut().filter_map(Row::end).collect()
     }
 
-    /// All of them, for lists: those that work first.
+    /// All that are there, for lists: those that work first.
     pub(super) fn list(&self) -> Vec<LoadedModel> {
         let loaded = |row: &Row| LoadedModel {
             engine: row.way.engine.name(),
@@ -185,13 +192,13 @@ impl Warm {
             is_busy: !row.is_idle(),
             since: row.since,
         };
-        let mut all: Vec<_> = self.rows().values().map(loaded).collect();
+        let mut all: Vec<_> = self.rows().values().filter(|row| !row.is_killed()).map(loaded).collect();
         all.sort_by_key(|loaded| (!loaded.is_busy, loaded.since));
         all
     }
 
     /// How many have nothing to do.
     pub(super) fn count(&self) -> usize {
-        self.rows().values().filter(|row| row.is_idle()).count()
+        self.rows().values().filter(|row| row.is_idle() && !row.is_killed()).count()
     }
 }

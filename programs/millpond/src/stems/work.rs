@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use ::stems::Stem;
 use budget::limits::{
-    JOB_BEAT_MS, JOB_CLAIM_MS, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS, STEMS_KEPT_MS, STEMS_STALL_MS,
+    JOB_BEAT_MS, JOB_CLAIM_MS, SEPARATE_STRANGER_SECONDS_MAX, STEMS_CHILD_CPU_SECONDS_MAX, STEMS_DECODE_MS,
+    STEMS_KEPT_MS, STEMS_STALL_MS,
 };
 use catalog::{Job, JobError, JobFault, JobSource, MadeSet, StemFile, Viewer};
-use transform::{AtHand, Entry, ErrorKind, Filling, Key, Material, Outcome, Worker, Workers};
+use transform::{AtHand, Entry, ErrorKind, Filling, Flight, Key, Material, Outcome, Worker, Workers};
 
 use super::message::{GO_ON, Said, Why, Written};
 use super::plan::Plan;
@@ -84,10 +85,18 @@ impl From<catalog::Error> for Trouble {
 
 impl Inner {
     /// Has a song taken apart. Given up at any point, nothing is left of it but a child that the seat still has.
-    pub(super) async fn carry_out(&self, job: &Job, plan: &Plan, seat: &mut Seat) -> Result<Filled, Trouble> {
+    /// What ffmpeg decodes of it is in `decoded`, also when this is given up: it is to go with the try.
+    pub(super) async fn carry_out(
+        &self,
+        job: &Job,
+        plan: &Plan,
+        seat: &mut Seat,
+        decoded: &mut Option<Flight>,
+    ) -> Result<Filled, Trouble> {
         let Song { material, suffix } = self.song(job).await?;
-        let mut at_hand = self.transforms.at_hand(&material.source).await?;
-        let (mut suffix, mut is_decoded) = (suffix, false);
+        let mut at_hand =
+            self.beating(job, async { Ok(self.transforms.at_hand(&material.source).await?) }).await?;
+        let mut suffix = suffix;
         // One that was sent is in the cache too, and stays there as long as its job.
         let song_bytes = match job.source {
             JobSource::Track(_) => 0,
@@ -117,9 +126,9 @@ impl Inner {
                     return filled(job, plan, &material, rooms.fillings, files, set).await;
                 }
                 // What our decoders lack ffmpeg may know. What it makes of the song is one of its renditions.
-                Said::Failed { why: Why::Coding, reason } if !is_decoded => {
-                    at_hand = self.decoded(job, &material, reason).await?;
-                    (suffix, is_decoded) = (Some(DECODED.to_owned()), true);
+                Said::Failed { why: Why::Coding, reason } if decoded.is_none() => {
+                    at_hand = self.beating(job, self.decoded(job, &material, reason, decoded)).await?;
+                    suffix = Some(DECODED.to_owned());
                 }
                 Said::Failed { why, reason } => {
                     return Err(match why {
@@ -159,7 +168,7 @@ impl Inner {
                         JobFault::Server,
                     )
                 };
-                let made = self.held(job.id, Key::from_bytes(*key)).await?.ok_or_else(gone)?;
+                let made = self.held(job.id, job.owner, Key::from_bytes(*key)).await?.ok_or_else(gone)?;
                 let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
                 let material = Material::whole(made.source, SENT, &job.id.to_string());
                 Ok(Song { material, suffix })
@@ -168,17 +177,25 @@ impl Inner {
     }
 
     /// The song as FLAC, made by ffmpeg; or else why our own decoders do not take it.
-    async fn decoded(&self, job: &Job, material: &Material, reason: String) -> Result<AtHand, Trouble> {
-        let recipe = transform::Recipe::Audio(transform::Audio {
-            encoding: transform::Encoding::Flac,
-            ..transform::Audio::default()
-        });
+    async fn decoded(
+        &self,
+        job: &Job,
+        material: &Material,
+        reason: String,
+        decoded: &mut Option<Flight>,
+    ) -> Result<AtHand, Trouble> {
         let asker = transform::Asker::User(job.owner.map_or(0, |owner| owner.0));
-        let flight = self.transforms.make(material.clone(), recipe, asker)?;
-        let made = flight.made(Duration::from_millis(STEMS_DECODE_MS)).await.map_err(|e| match e.kind {
-            ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::NoFfmpeg => never(reason, JobFault::Song),
+        let unheard = |e: transform::Error| match e.kind {
+            ErrorKind::Unsupported | ErrorKind::Failed | ErrorKind::NoFfmpeg => {
+                never(reason.clone(), JobFault::Song)
+            }
             _ => e.into(),
-        })?;
+        };
+        let probe = self.transforms.probe(material, Some(asker)).await.map_err(&unheard)?;
+        within_limit(job, probe.duration_ms.unwrap_or(0) / 1_000)?;
+        let flight =
+            decoded.insert(self.transforms.make(material.clone(), transform::Recipe::Song, asker)?);
+        let made = flight.made(Duration::from_millis(STEMS_DECODE_MS)).await.map_err(unheard)?;
         let made = made.ok_or_else(|| again("ffmpeg did not decode the song in time"))?;
         Ok(self.transforms.at_hand(&made.source).await?)
     }
@@ -245,6 +262,7 @@ impl Inner {
                         Err(e) => return Err(again(format!("the child said what it should not: {e}"))),
                     }
                     self.running.tell(job.id, |job| (job.done, job.of) = far);
+                    within_limit(job, far.0.max(far.1.unwrap_or(0)) / u64::from(::stems::RATE_HZ))?;
                     rooms.check(far)?;
                 }
                 _ = beats.tick() => {
@@ -265,6 +283,24 @@ impl Inner {
                 }
                 Reached::NotYet => {}
                 Reached::GiveWay => return Ok(Heard::GivesWay),
+            }
+        }
+    }
+
+    /// Waits for something before the child is heard, with signs of life.
+    async fn beating<T>(
+        &self,
+        job: &Job,
+        work: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        let mut work = std::pin::pin!(work);
+        let mut beats = tokio::time::interval(Duration::from_millis(JOB_BEAT_MS));
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = beats.tick() => self.beat(job, (0, None)).await?,
             }
         }
     }
@@ -334,6 +370,17 @@ impl Inner {
             tracing::warn!(%error, %key, "what nobody needs is still in the cache");
         }
     }
+}
+
+/// Refuses a stranger's song that is longer than one may be.
+fn within_limit(job: &Job, seconds: u64) -> Result<(), Trouble> {
+    if job.owner.is_some() || seconds <= SEPARATE_STRANGER_SECONDS_MAX {
+        return Ok(());
+    }
+    let reason = format!(
+        "the song is {seconds} seconds long, and one that is sent without a sign-in may have {SEPARATE_STRANGER_SECONDS_MAX}"
+    );
+    Err(never(reason, JobFault::Wish))
 }
 
 /// Takes in what a child wrote, and compares its lengths with what it said.

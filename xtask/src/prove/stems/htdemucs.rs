@@ -35,7 +35,7 @@ impl Ground {
     /// PyTorch's stems beside ours.
     pub(super) fn beside_pytorch(&self, findings: &mut Findings) -> Result<()> {
         let (python, graph) = (pytorch::python()?, self.folder.join("htdemucs"));
-        if !graph.join("htdemucs.onnx.data").is_file() {
+        if !graph.join("SHA256SUMS").is_file() {
             println!("exporting the network of Demucs");
             run::quiet(Command::new(&python).arg(scripts().join("export_htdemucs.py")).arg(&graph))?;
         }

@@ -119,7 +119,12 @@ pub(super) fn decode(encoding: u8, bytes: &[u8]) -> String {
     }
 }
 
-pub(super) fn latin_1(bytes: &[u8]) -> String {
+/// Text in UTF-16 whose first character is the mark that tells the order of bytes.
+pub(in crate::scan) fn utf_16(bytes: &[u8]) -> String {
+    decode(1, bytes)
+}
+
+pub(in crate::scan) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 

@@ -7,6 +7,7 @@ use budget::limits::{STEMS_GRAPH_BYTES_MAX, STEMS_MODEL_BYTES_MAX, STEMS_SEGMENT
 use rten::{Dimension, Model, ModelOptions, RunOptions, ThreadPool, ValueView};
 
 use super::segment::{HEARD_BINS, Spectra};
+use crate::engine::numbers_of;
 use crate::{Error, ErrorKind, HOP_SAMPLES, Result, Stem, Stereo};
 
 /// The names of what the graph is given and what it gives.
@@ -31,7 +32,7 @@ impl HtdemucsGraph {
     /// Reads a graph and its numbers.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] when it is a graph of something else.
+    /// [`ErrorKind::Model`] when it is a graph of something else, [`ErrorKind::Read`].
     pub(crate) fn load(graph: impl Read, data: impl Read) -> Result<Self> {
         let graph = all(graph, STEMS_GRAPH_BYTES_MAX)?;
         let data = all(data, STEMS_MODEL_BYTES_MAX)?;
@@ -90,6 +91,8 @@ impl HtdemucsGraph {
         if stems.len() != count * samples || numbers != 4 * HEARD_BINS * self.samples.div_ceil(HOP_SAMPLES) {
             return Err(Error::new(ErrorKind::Engine, "the network gave other stems than were asked for"));
         }
+        numbers_of(&stems)?;
+        numbers_of(&stem_spectra)?;
         let mut made = Vec::with_capacity(count);
         for (stem, spectrum) in stems.chunks(samples).zip(stem_spectra.chunks(numbers)) {
             let (left, right) = stem.split_at(self.samples);
@@ -127,7 +130,7 @@ fn fixed(dimension: Dimension) -> Option<usize> {
 fn all(from: impl Read, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "bounded by `take`")]
-    from.take(most + 1).read_to_end(&mut bytes).map_err(|e| broken(&e.to_string()))?;
+    from.take(most + 1).read_to_end(&mut bytes).map_err(|e| Error::model_unread("the model", e))?;
     if bytes.len() as u64 > most {
         return Err(broken(&format!("it has more than {most} bytes")));
     }

@@ -8,6 +8,7 @@ use rten_vecmath::Sigmoid;
 
 use super::unet::{Room, Unet, channels};
 use super::{Block, HEARD_BINS};
+use crate::engine::numbers_of;
 use crate::models::{Checkpoint, Networks};
 use crate::{Result, Stem};
 
@@ -62,6 +63,7 @@ impl SpleeterNetworks {
     ) -> Result<()> {
         for (unet, made) in self.unets.iter().zip(&mut *powers) {
             threads.run(|| unet.run(mix, room, made))?;
+            numbers_of(made)?;
         }
         if self.networks == Networks::ExponentialSoftmax {
             shared(powers, mix);

@@ -144,3 +144,31 @@ fn no_flipped_byte_and_no_cut_gives_wrong_numbers() {
     }
     assert!(all(&index, &data[..data.len() - 1]).unwrap_err().to_string().contains("behind the end"));
 }
+
+#[test]
+fn what_is_no_number_or_an_infinite_one_is_no_weight() {
+    for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let data: Vec<u8> = [0.5, number].iter().flat_map(|number| number.to_le_bytes()).collect();
+        let head = [field(1, 1), bytes_field(3, &field(1, 1))].concat();
+        let index = index(&[("", head), ("conv2d/bias", entry(1, &[2], 0, &data))]);
+        let mut opened = Checkpoint::open(index.as_slice(), Cursor::new(data)).unwrap();
+        let error = opened.floats("conv2d/bias", &[2]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model);
+        assert!(error.to_string().contains("`conv2d/bias` has what are no numbers"), "{error}");
+    }
+}
+
+/// What fails while it is read, as a disk does that is too busy.
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::TimedOut.into())
+    }
+}
+
+#[test]
+fn an_index_that_cannot_be_read_is_not_a_broken_one() {
+    let error = Checkpoint::open(Failing, Cursor::new(Vec::new())).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Read, "{error}");
+}

@@ -9,8 +9,8 @@ use crate::argv::{Argv, Input, Light};
 use crate::plan::{cell_size, faststart_args, plan};
 use crate::probe::{AudioTrack, Matrix, Probe, Rate, VideoTrack, probe_args};
 use crate::recipe::{
-    Audio, Bitrate, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Frame, Picture, Piece, Quality, Recipe,
-    Rotation, Size, Speed, Sprite, Video, Waveform,
+    Audio, BitDepth, Bitrate, Channels, Clip, Codec, Crop, Edge, Encoding, Fit, Fps, Frame, Picture, Piece,
+    Quality, Recipe, Rotation, SampleRate, Sampling, Size, Speed, Sprite, Video, Waveform,
 };
 use crate::sniff::Demuxer;
 
@@ -84,6 +84,13 @@ fn clips() -> impl Strategy<Value = Clip> {
         .prop_map(|(start_ms, length_ms)| Clip::new(start_ms, length_ms).unwrap())
 }
 
+fn samplings() -> impl Strategy<Value = Sampling> {
+    let depths = prop_oneof![Just(None), Just(Some(BitDepth::Sixteen)), Just(Some(BitDepth::TwentyFour))];
+    let rates = proptest::option::of(proptest::sample::select(SampleRate::ALL.to_vec()));
+    let channels = proptest::option::of((1_u64..=8).prop_map(|count| Channels::new(count).unwrap()));
+    (rates, channels, depths).prop_map(|(rate, channels, depth)| Sampling { rate, channels, depth })
+}
+
 fn videos() -> impl Strategy<Value = Video> {
     let codecs = prop_oneof![Just(Codec::H264), Just(Codec::H265), Just(Codec::Vp9), Just(Codec::Av1)];
     let qualities = prop_oneof![Just(Quality::Low), Just(Quality::Medium), Just(Quality::High)];
@@ -136,8 +143,9 @@ fn recipes() -> impl Strategy<Value = Recipe> {
         1 => (clips(), sizes(), 1_u64..=400, 1_u64..=400).prop_map(|(clip, size, frames, columns)| {
             Recipe::Sprite(Sprite::new(clip, size, frames, columns.min(frames)).unwrap())
         }),
-        1 => (clips(), encodings, proptest::option::of(8_u64..=100_000)).prop_map(|(clip, encoding, kbps)| {
-            Recipe::Audio(Audio { clip, encoding, bitrate: kbps.map(|kbps| Bitrate::new(kbps).unwrap()) })
+        1 => (clips(), encodings, proptest::option::of(8_u64..=100_000), samplings()).prop_map(|(clip, encoding, kbps, sampling)| {
+            let bitrate = kbps.map(|kbps| Bitrate::new(kbps).unwrap());
+            Recipe::Audio(Audio { clip, encoding, bitrate, sampling })
         }),
         1 => Just(Recipe::Waveform(Waveform::Peaks(1_000))),
     ]

@@ -5,8 +5,8 @@ use crate::argv::{Argv, Input, Light};
 use crate::plan::{faststart_args, plan};
 use crate::probe::{Probe, TextTrack, probe_args};
 use crate::recipe::{
-    Audio, Captions, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Piece, Quality, Recipe, Rotation,
-    Speed, Sprite, Video, Waveform,
+    Audio, BitDepth, Captions, Channels, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Piece, Quality,
+    Recipe, Rotation, SampleRate, Sampling, Speed, Sprite, Video, Waveform,
 };
 use crate::sniff::{DECODERS, Demuxer};
 
@@ -51,6 +51,11 @@ fn each_recipe_has_the_command_that_was_tried() {
 pub(super) fn commands() -> Vec<(&'static str, Argv)> {
     let video = |video: Video| Recipe::Video(video);
     let sound = |encoding, bitrate| Recipe::Audio(Audio { encoding, bitrate, ..Audio::default() });
+    let sampled = |hz, count, bits| {
+        let (rate, channels) = (SampleRate::new(hz).ok(), Channels::new(count).ok());
+        let sampling = Sampling { rate, channels, depth: BitDepth::new(bits).ok() };
+        Recipe::Audio(Audio { encoding: Encoding::Flac, sampling, ..Audio::default() })
+    };
     let bright = {
         let mut probe = source();
         let track = probe.video.as_mut().unwrap();
@@ -108,6 +113,8 @@ pub(super) fn commands() -> Vec<(&'static str, Argv)> {
         ("opus", source(), sound(Encoding::Opus, None)),
         ("vorbis", source(), sound(Encoding::Vorbis, kbps(8))),
         ("flac", source(), sound(Encoding::Flac, None)),
+        ("flac, disc", source(), sampled(44_100, 2, 16)),
+        ("flac, studio", source(), sampled(96_000, 1, 24)),
         ("waveform", source(), Recipe::Waveform(Waveform::Peaks(100))),
     ];
     let mut all: Vec<(&'static str, Argv)> = recipes

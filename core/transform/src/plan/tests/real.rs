@@ -7,10 +7,10 @@ use super::stage::{self, Rendition, colour, look, make};
 use super::{clip, edge, kbps, size};
 use crate::argv::Input;
 use crate::error::ErrorKind;
-use crate::plan::plan;
+use crate::plan::{Heard, plan};
 use crate::recipe::{
-    Audio, Clip, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe, Rotation, Speed, Sprite,
-    Video, Waveform,
+    Audio, BitDepth, Channels, Clip, Codec, Crop, Encoding, Fit, Fps, Frame, Picture, Quality, Recipe,
+    Rotation, SampleRate, Sampling, Speed, Sprite, Video, Waveform,
 };
 use crate::sniff::Demuxer;
 
@@ -239,7 +239,8 @@ fn sound_comes_out_in_every_encoding() {
             [("song.flac", None), ("song.mp3", kbps(8)), ("odd.mkv", kbps(100_000)), ("song.wav", kbps(8))]
         {
             let length = if name == "odd.mkv" { 0 } else { 1_200 };
-            let recipe = Recipe::Audio(Audio { clip: clip(300, length), encoding, bitrate });
+            let recipe =
+                Recipe::Audio(Audio { clip: clip(300, length), encoding, bitrate, ..Audio::default() });
             let time = if name == "odd.mkv" { "" } else { time };
             check(name, &recipe, &format!("{expected}{time}, v.codec_name=nothing"));
         }
@@ -247,6 +248,54 @@ fn sound_comes_out_in_every_encoding() {
     let full = Recipe::Audio(Audio { encoding: Encoding::Flac, ..Audio::default() });
     check("song.wav", &full, "a.sample_rate=192000, a.channels=1, duration=2.0");
     check("odd.mkv", &full, "a.sample_rate=96000, a.channels=6, duration=1.0");
+}
+
+/// What [`Heard`] says beforehand is what ffprobe finds, whatever samples a recipe wants of a source.
+#[test]
+fn sound_has_the_samples_that_its_recipe_wants() {
+    let sampling = |hz, count, bits| Sampling {
+        rate: SampleRate::new(hz).ok(),
+        channels: Channels::new(count).ok(),
+        depth: BitDepth::new(bits).ok(),
+    };
+    use Encoding::{Aac, Flac, M4a, Mp3, Opus, Vorbis};
+    for (encoding, wanted, hz, channels, bits) in [
+        (Flac, sampling(0, 0, 0), 96_000, 6, Some(24)),
+        (Flac, sampling(48_000, 2, 16), 48_000, 2, Some(16)),
+        (Flac, sampling(48_000, 2, 0), 48_000, 2, Some(24)),
+        (Flac, sampling(44_100, 0, 24), 44_100, 6, Some(24)),
+        (Flac, sampling(192_000, 8, 16), 192_000, 8, Some(16)),
+        (M4a, sampling(44_100, 1, 16), 44_100, 1, None),
+        (Aac, sampling(32_000, 2, 0), 32_000, 2, None),
+        (Mp3, sampling(22_050, 1, 0), 22_050, 1, None),
+        (Mp3, sampling(192_000, 6, 0), 48_000, 2, None),
+        (Opus, sampling(44_100, 1, 0), 48_000, 1, None),
+        (Vorbis, sampling(24_000, 0, 0), 24_000, 2, None),
+    ] {
+        let audio = Audio { encoding, sampling: wanted, ..Audio::default() };
+        let heard = Heard::of(&audio, 6, 96_000, Some(24));
+        assert_eq!(
+            (heard.sample_rate_hz, heard.channels, heard.bit_depth),
+            (hz, channels, bits),
+            "{audio:?}"
+        );
+        let mut expected = format!("a.sample_rate={hz}, a.channels={channels}");
+        if let Some(bits) = bits {
+            expected.push_str(&format!(", a.bits_per_raw_sample={bits}"));
+        }
+        check("high.flac", &Recipe::Audio(audio), &expected);
+    }
+    // Its decoder has numbers finer than 16 bits.
+    let lossy = Audio { encoding: Flac, ..Audio::default() };
+    assert_eq!(Heard::of(&lossy, 2, 44_100, None).bit_depth, Some(24));
+    check("song.mp3", &Recipe::Audio(lossy), "a.bits_per_raw_sample=24");
+    let less = Audio { encoding: Flac, sampling: sampling(0, 0, 16), ..Audio::default() };
+    check("song.mp3", &Recipe::Audio(less), "a.bits_per_raw_sample=16");
+    check(
+        "song.flac",
+        &Recipe::Audio(Audio { encoding: Flac, ..Audio::default() }),
+        "a.bits_per_raw_sample=16",
+    );
 }
 
 #[test]
@@ -278,8 +327,8 @@ fn the_length_of_an_mp3_is_known_before_it_is_made() {
         ("song.flac", kbps(96), 7),
     ] {
         let clip = Clip::new(at_ms, None).unwrap();
-        let made =
-            check(name, &Recipe::Audio(Audio { clip, encoding: Encoding::Mp3, bitrate }), "a.codec_name=mp3");
+        let audio = Audio { clip, encoding: Encoding::Mp3, bitrate, ..Audio::default() };
+        let made = check(name, &Recipe::Audio(audio), "a.codec_name=mp3");
         assert!(made.plan.exact_bytes.is_some(), "{name} says how long it is");
     }
     let guessed = make("song.mp3", &Recipe::Audio(Audio { encoding: Encoding::Mp3, ..Audio::default() }));

@@ -19,7 +19,7 @@ use crate::recipe::Recipe;
 use crate::sniff::Demuxer;
 
 /// What each source is made of: inputs, then what is done with them. `{…}` is another source.
-const SOURCES: [(&str, &str); 33] = [
+const SOURCES: [(&str, &str); 34] = [
     (
         // Its index is at its end, its sound is stereo, and its keyframes are two seconds apart.
         "plain.mp4",
@@ -62,6 +62,7 @@ const SOURCES: [(&str, &str); 33] = [
         "-f lavfi -i sine=duration=2 -f lavfi -i color=red:size=64x64:duration=0.04 -map 0 -map 1 -c:a libmp3lame \
          -c:v mjpeg -pix_fmt yuvj420p -disposition:v attached_pic -frames:v 1",
     ),
+    ("high.flac", "-f lavfi -i anoisesrc=duration=2:sample_rate=96000 -ac 6 -sample_fmt s32 -c:a flac"),
     ("song.wav", "-f lavfi -i sine=duration=2:sample_rate=192000 -ac 1"),
     (
         "hd.mp4",
@@ -277,7 +278,7 @@ fn is_complaint(words: &str) -> bool {
 /// What ffprobe says of a rendition: `v.width`, `a.codec_name`, `duration`.
 pub(super) fn look(path: &Path) -> BTreeMap<String, String> {
     let entries = "stream=codec_type,codec_name,codec_tag_string,profile,level,width,height,pix_fmt,start_time,duration,\
-                   nb_read_packets,channels,sample_rate,color_space,color_transfer,sample_aspect_ratio:stream_side_data=rotation\
+                   nb_read_packets,channels,sample_rate,bits_per_raw_sample,color_space,color_transfer,sample_aspect_ratio:stream_side_data=rotation\
                    :format=format_name,duration:format_tags:stream_tags";
     let mut ffprobe = Command::new("ffprobe");
     ffprobe

@@ -63,7 +63,7 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
     });
     let audio = (clip(), sample::select(encodings), bitrate()).prop_map(|(clip, encoding, bitrate)| {
         let bitrate = bitrate.filter(|_| encoding != Encoding::Flac);
-        Audio { clip, encoding, bitrate }
+        Audio { clip, encoding, bitrate, ..Audio::default() }
     });
     prop_oneof![
         video().prop_map(Recipe::Video),

@@ -171,6 +171,12 @@ async fn bookmarks_come_and_go() {
         (&json!("at 30"), &json!(one), &json!("ann"))
     );
     assert_eq!(bob(&house, "getBookmarks").await.json()["bookmarks"]["bookmark"], json!([]));
+    // Wherever a song is shown, its bookmark is.
+    assert_eq!(shown[1]["entry"]["bookmarkPosition"], 30);
+    let song = house.ann(&format!("getSong?id={two}")).await.json()["song"].clone();
+    assert_eq!(song["bookmarkPosition"], 20);
+    let of_bob = bob(&house, &format!("getSong?id={two}")).await.json()["song"].clone();
+    assert_eq!(of_bob["bookmarkPosition"], json!(null), "{of_bob}");
     assert_eq!(house.ann(&format!("deleteBookmark?id={one}")).await.code(), None);
     assert_eq!(house.ann(&format!("deleteBookmark?id={one}")).await.code(), Some(70));
     assert_eq!(house.ann("getBookmarks").await.json()["bookmarks"]["bookmark"][0]["position"], 20);

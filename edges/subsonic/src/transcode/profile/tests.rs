@@ -98,6 +98,70 @@ async fn limitations_are_kept_when_they_are_required() {
 }
 
 #[tokio::test]
+async fn what_is_made_fits_what_a_player_can_do_of_its_codec() {
+    let track = flac().await;
+    let limit = |name: &str, comparison: &str, values: Value, required: bool| {
+        json!({ "name": name, "comparison": comparison,
+        "values": values, "required": required })
+    };
+    let most = |name: &str, most: u64| limit(name, "LessThanEqual", json!([most.to_string()]), true);
+    let check = |track: &Track,
+                 codec: (&str, &str),
+                 channels_max: u64,
+                 limitations: Value,
+                 expected: Option<&str>| {
+        let info = json!({
+            "directPlayProfiles": [{ "containers": ["mp3"] }],
+            "transcodingProfiles": [{ "container": codec.1, "audioCodec": codec.0, "protocol": "http",
+                "maxAudioChannels": channels_max }],
+            "codecProfiles": [
+                { "type": "AudioCodec", "name": "other", "limitations": [most("audioSamplerate", 8_000)] },
+                { "type": "AudioCodec", "name": codec.0, "limitations": limitations }
+            ] });
+        let found = decided(&info, track, None);
+        assert_eq!(found["transcodeParams"].as_str(), expected, "{codec:?} {limitations}: {found}");
+        let stream = &found["transcodeStream"];
+        (
+            stream["audioSamplerate"].as_u64(),
+            stream["audioChannels"].as_u64(),
+            stream["audioBitdepth"].as_u64(),
+        )
+    };
+    let flac = ("flac", "flac");
+    let found = check(&track, flac, 2, json!([most("audioSamplerate", 48_000)]), Some("2-flac-0-48000-2-0"));
+    assert_eq!(found, (Some(48_000), Some(2), Some(24)));
+    let disc = json!([most("audioSamplerate", 48_000), most("audioChannels", 2), most("audioBitdepth", 16)]);
+    let found = check(&track, flac, 0, disc.clone(), Some("2-flac-0-48000-2-16"));
+    assert_eq!(found, (Some(48_000), Some(2), Some(16)));
+    // The rate of a disc and its multiples stay in their family.
+    let double = Track { sample_rate_hz: 88_200, ..track.clone() };
+    check(&double, flac, 0, disc.clone(), Some("2-flac-0-44100-2-16"));
+    let plain = Track { sample_rate_hz: 44_100, channels: 2, bit_depth: Some(16), ..track.clone() };
+    let found = check(&plain, flac, 0, disc.clone(), Some("1-flac-0"));
+    assert_eq!(found, (Some(44_100), Some(2), Some(16)), "what fits is left as it is");
+    let lossy = Track { suffix: "mp3".into(), bit_depth: None, bitrate_kbps: 320, ..plain.clone() };
+    let found = check(&lossy, flac, 0, disc, Some("2-flac-0-0-0-16"));
+    assert_eq!(found.2, Some(16), "what a decoder of MP3 gives is finer");
+    let rates = |comparison: &str, values: Value| json!([limit("audioSamplerate", comparison, values, true)]);
+    let mp3 = ("mp3", "mp3");
+    check(&track, mp3, 0, rates("Equals", json!(["44100", "22050"])), Some("2-mp3-0-44100-0-0"));
+    check(&track, mp3, 0, rates("NotEquals", json!(["48000"])), Some("2-mp3-0-44100-0-0"));
+    check(&plain, mp3, 0, rates("GreaterThanEqual", json!(["48000"])), Some("2-mp3-0-48000-0-0"));
+    check(&track, mp3, 0, rates("LessThanEqual", json!(["7000"])), None);
+    check(&track, ("opus", "ogg"), 0, rates("LessThanEqual", json!(["44100"])), None);
+    check(&track, ("opus", "ogg"), 1, json!([]), Some("2-opus-0-0-1-0"));
+    check(&track, mp3, 0, json!([limit("audioChannels", "GreaterThanEqual", json!(["6"]), true)]), None);
+    // A wish is kept where that is possible, and costs nothing where it is not.
+    let wish = |rate: u64| json!([limit("audioSamplerate", "LessThanEqual", json!([rate]), false)]);
+    check(&track, mp3, 0, wish(24_000), Some("2-mp3-0-24000-0-0"));
+    check(&track, mp3, 0, wish(7_000), Some("1-mp3-0"));
+    let bits = |comparison: &str, values: Value| json!([limit("audioBitrate", comparison, values, true)]);
+    check(&track, mp3, 0, bits("Equals", json!(["128000", "256000"])), Some("1-mp3-256"));
+    check(&lossy, mp3, 0, bits("Equals", json!(["64000", "500000"])), Some("1-mp3-64"));
+    check(&track, mp3, 0, bits("Equals", json!(["100"])), None);
+}
+
+#[tokio::test]
 async fn a_client_that_says_nothing_is_told_what_the_file_is() {
     let found = decided(&json!({ "name": "x", "platform": "y" }), &flac().await, None);
     assert_eq!((&found["canDirectPlay"], &found["canTranscode"]), (&json!(false), &json!(false)));
