@@ -1,14 +1,16 @@
 //! `/events`: what happens, as it happens, on one connection for a whole page (the HTML standard, section 9.2).
 //!
-//! Everybody hears when what lists show has changed, who he is and what he may, when he is nobody any more, what of his goes on,
+//! Everybody hears when what lists show has changed, or a playlist that he sees, who he is and what he may, when he is nobody any more, what of his goes on,
 //! and how it ended. Admins hear what goes on of everybody's, and how the server stands; whoever becomes one or is one no longer
 //! hears it from the next look on. What did not change is not said again, and nothing is kept for whoever is slow: each look
 //! tells how things are then. The database is asked only after somebody wrote to it: a thousand pages on which nothing happens
-//! cost it nothing.
+//! cost it nothing. A database that is silent or slow holds up nobody's figures of the server: whoever was an admin when it was
+//! asked last hears them on, and as nobody can be made anything else meanwhile, he still is one.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use bytes::Bytes;
 use catalog::{Refusal, User};
 use futures_util::stream;
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use utoipa::ToSchema;
 
 use crate::account::UserAnswer;
@@ -116,17 +118,26 @@ pub(crate) struct LibraryChangedAnswer {
     changed: String,
 }
 
+/// Playlists that the listener sees may have changed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlaylistsChangedAnswer {
+    /// Another text after each change.
+    changed: String,
+}
+
 /// Follow what happens
 ///
-/// Server-sent events, one connection for everything: `library` when what lists show has changed, `rights` when whoever
-/// listens has another role, other rights or other libraries, with what he is now, `under_way` when what goes on of his changes,
-/// of everybody's for admins, `ended` when there is another end among his own newest uploads and jobs, and for admins `server`
-/// every second. The first look tells each of them as it is then, so whoever connects again has missed nothing. It ends with
-/// `signed_out` when what proved who he is has been taken back or its time is over, and without when the server stops.
+/// Server-sent events, one connection for everything: `library` when what lists show has changed, `playlists` when a playlist
+/// may have that the listener sees, `rights` when whoever listens has another role, other rights or other libraries, with what
+/// he is now, `under_way` when what goes on of his changes, of everybody's for admins, `ended` when there is another end among
+/// his own newest uploads and jobs, and for admins `server` every second. The first look tells each of them as it is then, so
+/// whoever connects again has missed nothing. It ends with `signed_out` when what proved who he is has been taken back or its
+/// time is over, and without when the server stops.
 #[utoipa::path(get, path = "/events", tag = "server",
     responses((status = 200, description = "events",
         content((ServerAnswer = "text/event-stream"), (UserAnswer = "text/event-stream"),
-            (UnderWayAnswer = "text/event-stream"), (EndedAnswer = "text/event-stream"), (LibraryChangedAnswer = "text/event-stream")))))]
+            (UnderWayAnswer = "text/event-stream"), (EndedAnswer = "text/event-stream"), (PlaylistsChangedAnswer = "text/event-stream"),
+            (LibraryChangedAnswer = "text/event-stream")))))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -134,22 +145,28 @@ pub(crate) async fn follow(
 ) -> Result<Response, Error> {
     let user = caller.identity.user;
     let listening = Listening {
-        proof: Proof::shown(&head.headers)?.ok_or(Refusal::Wrong)?,
-        from: caller::client(&head).address,
-        proved: None,
-        rights: Said::default(),
-        library: Said::default(),
-        under_way: Said::default(),
-        ended: Said::default(),
-        known: None,
-        going: (0, 0),
-        moved: None,
+        is_admin: whose(&user).is_none(),
         next: Instant::now(),
         quiet_since: Instant::now(),
         over: false,
         _slot: app.watchers.take(user.id.0)?,
-        user,
-        app,
+        app: Arc::clone(&app),
+        looking: Listener {
+            proof: Proof::shown(&head.headers)?.ok_or(Refusal::Wrong)?,
+            from: caller::client(&head).address,
+            proved: None,
+            rights: Said::default(),
+            library: Said::default(),
+            playlists: Said::default(),
+            under_way: Said::default(),
+            ended: Said::default(),
+            known: None,
+            going: (0, 0),
+            moved: None,
+            user,
+            app,
+        }
+        .begin(),
     };
     let body = Body::from_stream(stream::unfold(listening, next));
     let mut answer = json::typed(StatusCode::OK, "text/event-stream", body);
@@ -159,11 +176,33 @@ pub(crate) async fn follow(
     Ok(answer)
 }
 
-/// What is another when there may be something to tell: the number of the database's news, and the age of his credentials.
-type News = (u64, u64);
+/// What is another when there may be something to tell: the numbers of the database's news and of that of his playlists, and the
+/// age of his credentials.
+type News = (u64, u64, u64);
 
-/// Whoever listens.
+/// A connection over which somebody listens.
 struct Listening {
+    app: Arc<App>,
+    /// The next look, or the one under way, which a database may take its time for.
+    looking: Pin<Box<dyn Future<Output = Looked> + Send>>,
+    /// Whether he was an admin when it was looked last.
+    is_admin: bool,
+    next: Instant,
+    quiet_since: Instant,
+    over: bool,
+    _slot: Slot<i64>,
+}
+
+/// What a look found.
+struct Looked {
+    listener: Listener,
+    events: Vec<u8>,
+    /// Whether he is nobody any more.
+    over: bool,
+}
+
+/// Whoever listens, and what he was told.
+struct Listener {
     app: Arc<App>,
     /// What proves who he is.
     proof: Proof,
@@ -174,6 +213,7 @@ struct Listening {
     user: Arc<User>,
     rights: Said,
     library: Said,
+    playlists: Said,
     under_way: Said,
     ended: Said,
     /// By which he knows the news that he has, and since when; none when he has yet to be told how things are.
@@ -182,10 +222,6 @@ struct Listening {
     going: (u64, u64),
     /// By which it is known again how far what goes on was, as far as memory tells.
     moved: Option<u64>,
-    next: Instant,
-    quiet_since: Instant,
-    over: bool,
-    _slot: Slot<i64>,
 }
 
 /// What is new at the next look, or a heartbeat when there was nothing for long.
@@ -197,8 +233,7 @@ async fn next(mut listening: Listening) -> Option<(Result<Bytes, Infallible>, Li
         // A server that stops lets answers finish, and this one never would. Browsers ask again.
         stop.run_until_cancelled(sleep_until(at)).await?;
         listening.next = Instant::now() + Duration::from_millis(limits::LIVE_EVENT_MS);
-        let mut events = Vec::new();
-        listening.look(&mut events).await;
+        let mut events = listening.look().await;
         if events.is_empty() && listening.quiet_since.elapsed() >= heartbeat {
             events.extend_from_slice(HEARTBEAT);
         }
@@ -232,27 +267,60 @@ impl Said {
 }
 
 impl Listening {
-    async fn look(&mut self, events: &mut Vec<u8>) {
+    /// What there is to tell by the time of the next look.
+    async fn look(&mut self) -> Vec<u8> {
+        let mut events = Vec::new();
+        if let Ok(looked) = timeout_at(self.next, &mut self.looking).await {
+            (events, self.over) = (looked.events, looked.over);
+            self.is_admin = whose(&looked.listener.user).is_none();
+            self.looking = looked.listener.begin();
+        }
+        if self.is_admin
+            && !self.over
+            && self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES).is_ok()
+        {
+            events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
+        }
+        events
+    }
+}
+
+impl Listener {
+    /// The next look, which begins when somebody waits for it.
+    fn begin(mut self) -> Pin<Box<dyn Future<Output = Looked> + Send>> {
+        Box::pin(async move {
+            let mut events = Vec::new();
+            let over = self.look(&mut events).await.is_err();
+            Looked { listener: self, events, over }
+        })
+    }
+
+    /// Tells what is new; an error when he is nobody any more.
+    async fn look(&mut self, events: &mut Vec<u8>) -> Result<(), Refusal> {
         // Taken before anything is read: what is written meanwhile is news at the next look.
         let age = self.app.sign_in.age_of(self.user.id);
-        let news = (self.app.catalog.news(), age);
+        let playlists = self.app.catalog.playlist_news(self.user.id);
+        let news = (self.app.catalog.news(), playlists, age);
         let anew = Duration::from_millis(limits::LIVE_ANEW_MS);
         let is_news = self.known.is_none_or(|(known, since)| known != news || since.elapsed() >= anew);
         if is_news {
             match self.prove(age).await {
                 Ok(()) => self.rights.say(&text(Some("rights"), &UserAnswer::of(&self.user)), events),
                 Err(Refusal::Wrong) => {
-                    self.over = true;
                     events.extend_from_slice(b"event: signed_out\ndata: {}\n\n");
-                    return;
+                    return Err(Refusal::Wrong);
                 }
-                // Whoever cannot be recognised just now is told nothing until he can be.
-                Err(_) => return,
+                // Whoever cannot be recognised just now is told nothing of people until he can be.
+                Err(_) => return Ok(()),
             }
         }
         // Not of the pool of lists, which refuses everybody when memory is short: that is when these figures are wanted.
-        let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else { return };
+        let Ok(_permit) = self.app.budget.take(Pool::Connections, limits::LIVE_EVENT_BYTES) else {
+            return Ok(());
+        };
         if is_news {
+            let changed = PlaylistsChangedAnswer { changed: playlists.to_string() };
+            self.playlists.say(&text(Some("playlists"), &changed), events);
             // A database that is busy is asked again at the next look.
             self.known = self.hear(events).await.ok().map(|()| (news, Instant::now()));
         }
@@ -260,9 +328,7 @@ impl Listening {
         if self.known.is_some() {
             self.follow(is_news, events).await;
         }
-        if whose(&self.user).is_none() {
-            events.extend_from_slice(&text(Some("server"), &ServerAnswer::now(&self.app)));
-        }
+        Ok(())
     }
 
     /// What the database tells.

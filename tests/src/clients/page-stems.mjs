@@ -1,6 +1,6 @@
 // What musicians do: songs taken apart, and their stems mixed.
 import fs from 'node:fs'
-import { WAIT_MS, TAP, go, loudest, open, place, signIn, streams, told, until, weight } from './page-window.mjs'
+import { between, WAIT_MS, TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
 
 export const stems = {
   /** A song is taken apart by this engine, and each of its parts is heard alone. */
@@ -65,8 +65,8 @@ export const stems = {
 
   /** A song is taken apart while files are sent, and the page hears of all that on the connection that it has anyway. */
   async together() {
+    const line = await between()
     const page = await open()
-    const seen = streams(page)
     await signIn(page)
     await go(page, 'uploads')
     await page.getByText('Drop files or folders').waitFor()
@@ -78,7 +78,7 @@ export const stems = {
     await go(page, 'uploads')
     const kept = page.getByText('in your library')
     await until(async () => (await kept.count()) === told.files.length, 'all files')
-    return { streams: seen.most, kept: await kept.count() }
+    return { streams: line.most, kept: await kept.count() }
   },
 
   /** Ten channels are five stems, each of which is heard alone. */

@@ -1,4 +1,5 @@
 // A browser with windows of people, and how to wait for what they see. Scenes are told what they need as JSON.
+import http from 'node:http'
 import { chromium } from 'playwright-core'
 
 export const told = JSON.parse(process.argv[3])
@@ -14,6 +15,11 @@ export const complaints = []
 /** A window of a person who is not signed in; what goes wrong in it is a complaint, but what the scene expects. */
 export async function open(options = {}, expected = () => false) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+  return another(context, expected)
+}
+
+/** One more window of the same browser. */
+export async function another(context, expected = () => false) {
   const page = await context.newPage()
   page.setDefaultTimeout(WAIT_MS)
   const complain = (what, where = '') => expected(`${what} ${where}`) || complaints.push(`${what} ${where}`.trim())
@@ -39,17 +45,37 @@ export async function signIn(page, name = told.name, password = told.password) {
   await page.getByRole('heading', { level: 1, name: `Hello, ${name}` }).waitFor()
 }
 
-/** Counts the connections over which a page is told what happens: the most at once, from here on. */
-export function streams(page) {
-  const [open, seen] = [new Set(), { most: 0 }]
-  const begin = (request) => {
-    open.add(request)
-    seen.most = Math.max(seen.most, open.size)
-  }
-  page.on('request', (request) => request.headers().accept === 'text/event-stream' && begin(request))
-  page.on('response', (answer) => answer.headers()['content-type'] === 'text/event-stream' && begin(answer.request()))
-  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => open.delete(request))
-  return seen
+/**
+ * What stands between browsers and the server, as a proxy does. It counts the connections over which browsers are told what
+ * happens, and can be made to answer in the server's place, with a status and words of its own. All that is opened from here on
+ * passes through it.
+ */
+export async function between() {
+  const { hostname, port } = new URL(told.origin)
+  const line = { events: 0, most: 0, requests: [], answers: null, break() { open.forEach((one) => one.destroy()) } }
+  const open = new Set()
+  const proxy = http.createServer((request, answer) => {
+    line.requests.push(`${request.method} ${request.url}`)
+    const status = line.answers?.(request.url, request.method)
+    if (status) {
+      request.resume()
+      return answer.writeHead(status, { 'Content-Type': 'text/html', Connection: 'close' }).end('<html><h1>Nobody is there</h1></html>')
+    }
+    const onward = http.request({ hostname, port, path: request.url, method: request.method, headers: request.headers, agent: false }, (from) => {
+      answer.writeHead(from.statusCode, from.rawHeaders)
+      from.pipe(answer)
+    })
+    const isTold = request.url === '/events'
+    if (isTold) line.most = Math.max(line.most, ++line.events)
+    open.add(answer)
+    answer.on('close', () => (open.delete(answer), onward.destroy(), isTold && line.events--))
+    onward.on('error', () => answer.destroy())
+    request.pipe(onward)
+  })
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  proxy.unref()
+  told.origin = `http://127.0.0.1:${proxy.address().port}`
+  return line
 }
 
 export const go = (page, view) => page.evaluate((view) => (location.hash = `/${view}`), view)

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
 mod guards;
+mod line;
 mod listening;
 mod looks;
 mod people;
@@ -24,7 +25,9 @@ use tests::{Options, Server, clients, sound};
 const WITHIN: Duration = Duration::from_secs(400);
 const CONFIG: &str = "[store]\nfree_bytes_min = \"16MiB\"\n";
 /// The scenes, and what they share.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 8] = [
+    "page-hands.mjs",
+    "page-line.mjs",
     "page-listening.mjs",
     "page-looks.mjs",
     "page-people.mjs",

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::extract::Request;
 use catalog::{
-    JobBounds, JobId, JobPriority, JobSource, KeyId, MaskExtension, NewJob, Role, StemCount, StemFormat,
-    StemsWish, TrackChange, UserId, Viewer, Visibility,
+    JobBounds, JobId, JobPriority, JobSource, KeyId, MaskExtension, NewJob, PlaylistChange, Role, StemCount,
+    StemFormat, StemsWish, TrackChange, UserId, Viewer, Visibility,
 };
 use http_body_util::BodyExt;
 use prometheus_client::encoding::text::encode;
@@ -193,6 +193,57 @@ async fn while_the_database_is_silent_nobody_is_told_that_nothing_goes_on() {
         let text = std::str::from_utf8(&bytes).unwrap();
         assert!(event(text, "server").is_some() && event(text, "under_way").is_none(), "{text}");
     }
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn an_admin_hears_how_the_server_stands_while_the_database_is_silent() {
+    let wishes = Wishes::default();
+    let stop = wishes.stop.clone();
+    let house = House::with(wishes).await;
+    let hash = house.sign_in.hash_password(PASSWORD).await.unwrap();
+    let zoe = house.catalog.add_user("zoe", Role::Admin, &hash).await.unwrap();
+    // A session is looked up whenever there may be news, and nothing is trusted that is remembered of a key.
+    let token = house.sign_in.open_session(zoe.id, "a browser").await.unwrap();
+    let by_session = with_cookie(house.request(Who::Nobody, "GET", "/events"), &token);
+    let by_key = by_key(&house, zoe.id).await.0;
+    let mut connections = [Connection::ask(&house, by_session).await, Connection::ask(&house, by_key).await];
+    for connection in &mut connections {
+        connection.next("under_way").await;
+    }
+    house.close_database().await;
+    house.sign_in.forget_user(zoe.id);
+    for connection in &mut connections {
+        for _ in 0..2 {
+            let told = connection.look().await.expect("it goes on");
+            assert!(event(&told, "server").is_some() && told.matches("event: ").count() == 1, "{told}");
+        }
+    }
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_changed_playlist_is_told_to_those_who_see_it() {
+    let wishes = Wishes::default();
+    let stop = wishes.stop.clone();
+    let house = House::with(wishes).await;
+    let [mut bobs, mut eves] =
+        [Connection::open(&house, Who::Plain).await, Connection::open(&house, Who::Other).await];
+    let [first, eves_first] = [bobs.next("playlists").await, eves.next("playlists").await];
+    let bob = Viewer::of(&house.bob);
+    let list = house.catalog.add_playlist(&bob, "Pond", &[]).await.unwrap();
+    let made = bobs.next("playlists").await;
+    let open = PlaylistChange { public: Some(true), ..PlaylistChange::default() };
+    house.catalog.change_playlist(&bob, list, &open).await.unwrap();
+    let opened = bobs.next("playlists").await;
+    let eves_opened = eves.next("playlists").await;
+    house.catalog.remove_playlist(&bob, list).await.unwrap();
+    let all = [first, made, opened, bobs.next("playlists").await];
+    for (at, told) in all.iter().enumerate() {
+        assert!(!all[at + 1..].contains(told), "each is another one: {all:?}");
+    }
+    let eves_all = [eves_first, eves_opened, eves.next("playlists").await];
+    assert!(eves_all[0] != eves_all[1] && eves_all[1] != eves_all[2], "{eves_all:?}");
     stop.cancel();
 }
 

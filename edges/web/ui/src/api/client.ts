@@ -32,7 +32,23 @@ export const INSTRUMENTALS = -2
 /** The path under which the server's routes lie: the page is at `ROOT/app/`. */
 export const ROOT = new URL('..', document.baseURI).pathname.replace(/\/$/, '')
 
-export const api = createClient<paths>({ baseUrl: ROOT || location.origin, credentials: 'same-origin' })
+/** By these a proxy says that it does not reach the server. When the server itself says so, it is in its own words. */
+export const OF_PROXIES = new Set([502, 503, 504])
+
+/** The server's answer. What something on the way answers in its place is none: nobody could be reached. */
+export async function reach(address: RequestInfo | URL, wish?: RequestInit): Promise<Response> {
+  const answer = await fetch(address, wish)
+  if (OF_PROXIES.has(answer.status) && !hasWords(await answer.clone().json().catch(() => null))) throw new TypeError(`a proxy answered with ${answer.status}`)
+  return answer
+}
+
+/** Whether these are words of the server. */
+export function hasWords(body: unknown): boolean {
+  const { error, detail } = (body ?? {}) as { error?: { message?: string }; detail?: string }
+  return !!(error?.message ?? detail)
+}
+
+export const api = createClient<paths>({ baseUrl: ROOT || location.origin, credentials: 'same-origin', fetch: reach })
 
 /** The server said no, and why. */
 export class Refused extends Error {
@@ -87,7 +103,7 @@ const AGAIN_MS_MAX = 30_000
 /** Asks until there is room, and hears each time why not: never before the server says, and less often each time. */
 export async function fetchPatiently(address: string | Request, wish: RequestInit & { signal: AbortSignal }, waits: (why: Refused) => void = () => {}): Promise<Response> {
   for (let least_ms = 0; ; ) {
-    const answer = await fetch(address, wish)
+    const answer = await reach(address, wish)
     const told_ms = 1000 * Number(answer.headers.get('Retry-After'))
     if (!NO_ROOM.has(answer.status) || !(told_ms > 0)) return answer
     waits(refusal(answer.status, await answer.json().catch(() => null)))

@@ -1,10 +1,13 @@
-// What happens, as it happens: one connection for the whole page.
+// What happens, as it happens: one connection for all windows of a browser.
 import { type Ended, pause, Refused, ROOT, type ServerState, type UnderWay, type User } from './client'
+import { attend, type News, type Wish } from './events'
 import { session } from './session.svelte'
 
 /** Moments of the picture of the memory that are kept: ten minutes. */
 const MOMENTS_MAX = 600
+/** So soon somebody is asked again who did not answer, and less often each time. */
 const AGAIN_MS = 3_000
+const AGAIN_MS_MAX = 30_000
 
 interface UploadFar {
   phase: string
@@ -22,6 +25,8 @@ class Live {
   connected = $state(false)
   /** Another text whenever what lists show has changed; each connection begins with it, so also what did while there was none. */
   library = $state('')
+  /** The same for playlists. */
+  playlists = $state('')
   moments = $state.raw<ServerState[]>([])
   /** What goes on: one's own, or for admins everybody's. */
   underWay = $state.raw<UnderWay | null>(null)
@@ -33,10 +38,18 @@ class Live {
   /** How often one of the two was told. */
   #told = 0
   #news = new EventTarget()
-  #source: EventSource | null = null
+  /** To whoever holds the connection. */
+  #line: MessagePort | null = null
+  /** How often it was refused since it was open last. */
+  #refusals = 0
+  /** Whether this browser has a worker for all its windows. */
+  #shares = 'SharedWorker' in globalThis
 
   constructor() {
     addEventListener('online', () => this.#news.dispatchEvent(new Event('back')))
+    // A window that is kept for whoever goes back to it listens no more, and does again when he does.
+    addEventListener('pagehide', () => this.close())
+    addEventListener('pageshow', (event) => (event as PageTransitionEvent).persisted && session.user && this.open())
   }
 
   get server(): ServerState | undefined {
@@ -45,32 +58,67 @@ class Live {
 
   open(): void {
     this.close()
-    const source = new EventSource(`${ROOT}/events`)
-    this.#source = source
-    source.onopen = () => {
+    this.#line = this.#toHolder()
+    this.#line.onmessage = ({ data }: MessageEvent<News>) => this.#hear(data)
+    this.#listen()
+  }
+
+  #toHolder(): MessagePort {
+    if (this.#shares) {
+      const worker = new SharedWorker(new URL('./events.worker.ts', import.meta.url), { type: 'module', name: 'events' })
+      // It did not come, or is of a kind that this browser does not know.
+      worker.onerror = () => {
+        this.#shares = false
+        if (this.#line === worker.port) this.open()
+      }
+      return worker.port
+    }
+    const { port1, port2 } = new MessageChannel()
+    attend(port1)
+    return port2
+  }
+
+  #listen(): void {
+    const wish: Wish = { address: `${location.origin}${ROOT}/events`, user: session.user?.id ?? '' }
+    this.#line?.postMessage(wish)
+  }
+
+  #hear(news: News): void {
+    if (news === 'open') {
+      this.#refusals = 0
       this.connected = true
       this.#news.dispatchEvent(new Event('back'))
+    } else if (news === 'away') this.connected = false
+    else if (news === 'refused') this.#lookAgain()
+    else this.#happen(news.name, news.data)
+  }
+
+  /** A browser asks again by itself unless the answer was an error; then it may be that nobody is signed in any more. */
+  #lookAgain(): void {
+    this.connected = false
+    const line = this.#line
+    const again = async () => {
+      if (this.#line !== line) return
+      await session.look()
+      if (this.#line === line && session.user) this.#listen()
     }
-    source.addEventListener('library', (event) => (this.library = JSON.parse(event.data).changed))
-    source.addEventListener('rights', (event) => this.#become(JSON.parse(event.data)))
-    source.addEventListener('under_way', (event) => this.#hear(JSON.parse(event.data)))
-    source.addEventListener('ended', (event) => {
-      this.ended = JSON.parse(event.data)
-      this.#tell()
-    })
-    source.addEventListener('server', (event) => {
-      this.moments = [...this.moments.slice(1 - MOMENTS_MAX), JSON.parse(event.data)]
-    })
-    source.addEventListener('signed_out', () => {
-      this.close()
-      session.user = null
-    })
-    source.onerror = () => {
-      this.connected = false
-      // A browser asks again by itself unless the answer was an error; then it may be that nobody is signed in any more.
-      if (source.readyState === EventSource.CLOSED && this.#source === source) {
-        setTimeout(() => this.#source === source && session.look().then(() => session.user && this.open()), AGAIN_MS)
-      }
+    setTimeout(again, again_ms(this.#refusals++))
+  }
+
+  #happen(name: string, data: string): void {
+    const told = JSON.parse(data)
+    switch (name) {
+      case 'library': return void (this.library = told.changed)
+      case 'playlists': return void (this.playlists = told.changed)
+      case 'rights': return this.#become(told)
+      case 'under_way': return this.#move(told)
+      case 'ended':
+        this.ended = told
+        return this.#tell()
+      case 'server': return void (this.moments = [...this.moments.slice(1 - MOMENTS_MAX), told])
+      case 'signed_out':
+        this.close()
+        session.user = null
     }
   }
 
@@ -83,7 +131,7 @@ class Live {
     if (sees !== JSON.stringify(user.libraries) + user.role) this.library += ' for another'
   }
 
-  #hear(told: UnderWay): void {
+  #move(told: UnderWay): void {
     const now = performance.now()
     const before = new Map(this.underWay?.uploads.uploads.map((one) => [one.id, one.received_bytes]))
     const seconds = (now - this.#heard) / 1000
@@ -125,15 +173,15 @@ class Live {
     this.#news.dispatchEvent(new Event('told'))
   }
 
-  /** Nobody answered: waits until it is worth asking again. If this connection is gone too, that is when it is back. */
-  async back(signal: AbortSignal): Promise<void> {
-    await (this.connected ? pause(AGAIN_MS, signal) : this.#next('back', signal))
-  }
-
-  /** Calls whenever this connection is opened, and when the network is back: who could not be reached may be now. What is returned ends that. */
-  onBack(act: () => void): () => void {
-    this.#news.addEventListener('back', act)
-    return () => this.#news.removeEventListener('back', act)
+  /**
+   * Nobody answered, so often by now: waits until it is worth asking again. That is when this connection is opened again, or the
+   * network is back; and, while there is nothing wrong with either, after a while.
+   */
+  async back(signal: AbortSignal, failures = 1): Promise<void> {
+    const waits = new AbortController()
+    const either = AbortSignal.any([signal, waits.signal])
+    const news = this.#next('back', either)
+    await (this.connected ? Promise.race([pause(again_ms(failures - 1), either), news]) : news).finally(() => waits.abort())
   }
 
   async #next(news: 'told' | 'back', signal: AbortSignal): Promise<void> {
@@ -146,14 +194,17 @@ class Live {
   }
 
   close(): void {
-    this.#source?.close()
-    this.#source = null
+    const wish: Wish = 'leave'
+    this.#line?.postMessage(wish)
+    this.#line = null
     this.connected = false
     this.moments = []
     this.underWay = null
     this.ended = null
   }
 }
+
+const again_ms = (times: number): number => Math.min(AGAIN_MS_MAX, AGAIN_MS * 2 ** times)
 
 function unlessAway(error: unknown): undefined {
   if (!(error instanceof Refused) || error.status) throw error

@@ -1,7 +1,7 @@
 // A long list of which only the part around the window is held. What is far away is forgotten and read again when
 // somebody comes back, so a hundred thousand rows take as much memory as a few hundred.
 import { SvelteMap } from 'svelte/reactivity'
-import { said } from '../api/client'
+import { mayComeLater, said } from '../api/client'
 
 /** Rows that are asked for at once. */
 export const PAGE_ROWS = 100
@@ -22,6 +22,8 @@ export class Pages<T> {
   /** Whether the first page has come. */
   ready = $state(false)
   failed = $state<string | null>(null)
+  /** How often it failed in a row, of what may come later. */
+  failures = $state(0)
   /** Grows when rows that are shown are not held any more, and are to be asked for again. */
   lacking = $state(0)
   #pages = new SvelteMap<number, (T | undefined)[]>()
@@ -31,8 +33,10 @@ export class Pages<T> {
   #holed = new Set<number>()
   /** Pages that are held, but may be others by now. */
   #stale = new Set<number>()
-  /** Grows with each change, so that what was read before it is not taken for what is. */
+  /** Grows with each change that was made here, so that what was read before it is not taken for what is. */
   #age = 0
+  /** Grows whenever all may be another: what was read before it is shown, and read once more. */
+  #renewals = 0
   #read: Read<T>
   #exact: boolean
 
@@ -88,7 +92,7 @@ export class Pages<T> {
   /** Everything may be another by now: it is read again, and shown until that comes. */
   renew(total = this.total): void {
     this.total = total
-    this.#age++
+    this.#renewals++
     for (const page of this.#pages.keys()) this.#stale.add(page)
     this.lacking++
     // Nothing asks for rows of a list of which nothing has come.
@@ -126,21 +130,25 @@ export class Pages<T> {
       const start = page * PAGE_ROWS
       let part: Part<T>
       let age: number
+      let renewals: number
       do {
-        age = this.#age
+        ;[age, renewals] = [this.#age, this.#renewals]
         part = await this.#whole(start)
       } while (age !== this.#age)
       const { rows, next } = part
       this.#pages.set(page, rows)
-      this.#stale.delete(page)
       this.#holed.delete(page)
+      // Of a library that changes faster than it is read, every answer is shown.
+      if (renewals === this.#renewals) this.#stale.delete(page)
+      else this.lacking++
       const seen = start + rows.length
       // Behind the end there is nothing, which is all that is known of it then.
       if (!next) this.total = page === 0 || rows.length ? seen : Math.min(this.total, seen)
       else if (!this.#exact) this.total = Math.max(this.total, seen + PAGE_ROWS)
-      this.failed = null
+      ;[this.failed, this.failures] = [null, 0]
     } catch (error) {
       this.failed = said(error)
+      this.failures = mayComeLater(error) ? this.failures + 1 : 0
     } finally {
       this.ready = true
     }

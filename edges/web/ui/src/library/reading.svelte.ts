@@ -4,33 +4,109 @@ import { untrack } from 'svelte'
 import { mayComeLater, said } from '../api/client'
 import { live } from '../api/live.svelte'
 
-/** Looks again whenever the library is another one, and when the server is back if the last look failed. Called while a view is made. */
-export function renewed(look: () => unknown, hasFailed: () => unknown): void {
-  let known = live.library
+/** Looks again whenever another one is told of what it shows, which is the library if nothing else is said. Called while a view is made. */
+export function renewed(look: () => unknown, told: () => string = () => live.library): void {
+  let known = untrack(told)
   $effect(() => {
-    const now = live.library
+    const now = told()
     // What is told first is what was read.
     if (known && known !== now) untrack(look)
     known = now
   })
-  $effect(() => live.onBack(() => hasFailed() && look()))
+}
+
+/** Looks again as soon as it is worth it, whenever it failed so many times in a row. Called while a view is made. */
+export function retried(look: () => unknown, failures: () => number): void {
+  $effect(() => {
+    const times = failures()
+    if (!times) return
+    const gone = new AbortController()
+    live.back(gone.signal, times).then(() => gone.signal.aborted || look(), () => {})
+    return () => gone.abort()
+  })
 }
 
 export class Reading<T> {
   value = $state.raw<T | null>(null)
   failed = $state('')
-  #looks = 0
-  #comesLater = false
+  /** How often it failed in a row, of what may come later. */
+  #failures = $state(0)
+  #looking = false
+  /** What was read last may be another by now. */
+  #isStale = false
 
   constructor(private readonly read: () => Promise<T>) {
-    void this.#look()
-    renewed(() => this.#look(), () => this.#comesLater)
+    void this.look()
+    renewed(() => this.look())
+    retried(() => this.look(), () => this.#failures)
   }
 
-  async #look(): Promise<void> {
-    const mine = ++this.#looks
-    const answer = await this.read().then((value) => ({ value, failed: '', later: false }), (error) => ({ value: this.value, failed: said(error), later: mayComeLater(error) }))
-    // A later look knows better.
-    if (mine === this.#looks) [this.value, this.failed, this.#comesLater] = [answer.value, answer.failed, answer.later]
+  /** Reads it. A reading under way is finished first, so that changes which come faster than answers starve nobody. */
+  async look(): Promise<void> {
+    this.#isStale = true
+    if (this.#looking) return
+    this.#looking = true
+    while (this.#isStale) {
+      this.#isStale = false
+      try {
+        const value = await this.read()
+        // Nothing is made anew for what is as it was: a video plays on.
+        if (JSON.stringify(value) !== JSON.stringify(this.value)) this.value = value
+        ;[this.failed, this.#failures] = ['', 0]
+      } catch (error) {
+        this.failed = said(error)
+        this.#failures = mayComeLater(error) ? this.#failures + 1 : 0
+      }
+    }
+    this.#looking = false
+  }
+}
+
+/** A list to its `next` page, which is none when there is no other. */
+export interface Grown<Row> {
+  rows: Row[]
+  next: string | null
+}
+
+/** A list that grows while somebody goes down. When the library is another one, as many rows are read anew as there were. */
+export class Growing<Row> {
+  #reading: Reading<Grown<Row>>
+  #grows = false
+
+  constructor(private readonly page: (after?: string) => Promise<{ rows: Row[]; next?: string | null }>) {
+    this.#reading = new Reading(() => this.#anew())
+  }
+
+  get shown(): Grown<Row> | null {
+    return this.#reading.value
+  }
+
+  get failed(): string {
+    return this.#reading.failed
+  }
+
+  /** Adds a page, if there is one. */
+  async grow(): Promise<void> {
+    const from = this.shown
+    if (this.#grows || !from?.next) return
+    this.#grows = true
+    try {
+      const grown = await this.#behind(from)
+      // Those before it may be others by now.
+      if (this.shown === from) this.#reading.value = grown
+    } finally {
+      this.#grows = false
+    }
+  }
+
+  async #anew(): Promise<Grown<Row>> {
+    let found = await this.#behind({ rows: [], next: null })
+    while (found.next && found.rows.length < (this.shown?.rows.length ?? 0)) found = await this.#behind(found)
+    return found
+  }
+
+  async #behind({ rows, next }: Grown<Row>): Promise<Grown<Row>> {
+    const page = await this.page(next ?? undefined)
+    return { rows: [...rows, ...page.rows], next: page.next ?? null }
   }
 }

@@ -62,6 +62,8 @@ class Player {
   #context: AudioContext | null = null
   /** A play that waits until it is known how loud it is. */
   #begins: object | null = null
+  /** Whether a sound is wanted that has not begun: an element that fails before that says of itself that it is paused. */
+  #isDue = false
   #counted = false
   #keptAt = 0
   /** The order before it was shuffled. */
@@ -168,7 +170,7 @@ class Player {
   #hush(): void {
     this.#stop.abort()
     this.#begins = null
-    this.waiting = false
+    this.waiting = this.#isDue = false
     this.#voices.forEach((voice) => voice.element.pause())
   }
 
@@ -299,7 +301,7 @@ class Player {
     if (!voice || !track) return
     this.#wire()
     void this.#context?.resume()
-    this.waiting = true
+    this.waiting = this.#isDue = true
     takeTurn(this)
     voice.element.preload = 'auto'
     voice.bring(this.#address(track), this.position)
@@ -310,6 +312,7 @@ class Player {
     this.#begins = null
     try {
       await voice.element.play()
+      this.#isDue = false
     } catch (error) {
       // Another track was chosen meanwhile, or the element has said by an event what is wrong.
       if ((error as DOMException).name === 'NotAllowedError') this.waiting = this.playing = false
@@ -397,7 +400,7 @@ class Player {
       this.#retried = place
       await answer.body?.cancel()
       this.#take(voice, track)
-      return voice.element.paused ? undefined : this.#sound()
+      return voice.element.paused && !this.#isDue ? undefined : this.#sound()
     }
     const unknown = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED
     const why = answer.ok ? (unknown ? 'this browser cannot play it; choose another quality' : 'its bytes do not come') : said(refusal(answer.status, await answer.json().catch(() => null)))
@@ -413,7 +416,7 @@ class Player {
       signal.throwIfAborted()
       if (answer) return answer
       if (!told) notices.say(`${track.title} waits for the server`)
-      this.waiting = !this.#voice?.element.paused
+      this.waiting = this.#isDue || !this.#voice?.element.paused
       await live.back(signal)
     }
   }

@@ -1,5 +1,5 @@
 // Short words at the edge of the page: what was done, and what went wrong.
-import { said } from '../api/client'
+import { Refused, said } from '../api/client'
 
 interface Notice {
   id: number
@@ -20,7 +20,9 @@ class Notices {
   }
 
   fail(error: unknown): void {
-    this.say(said(error), true)
+    // Nobody does again by himself what somebody wanted.
+    const isAway = error instanceof Refused && !error.status
+    this.say(isAway ? 'The server cannot be reached; try again when it is back' : said(error), true)
   }
 
   drop(id: number): void {

@@ -1,6 +1,7 @@
 // A mixer over one file in which every stem has two channels: one element plays, so that all are in step to the sample, and no
 // song is ever decoded into memory.
 
+import { reach } from '../api/client'
 import { live } from '../api/live.svelte'
 import { leaveTurn, takeTurn } from '../player/turn'
 
@@ -45,7 +46,7 @@ export class Mixer {
   /** A server that was away goes on where it was. */
   async #broke(address: string): Promise<void> {
     const { signal } = this.#stop
-    const answer = await fetch(address, { method: 'HEAD', signal }).catch(() => null)
+    const answer = await reach(address, { method: 'HEAD', signal }).catch(() => null)
     signal.throwIfAborted()
     if (answer) {
       this.failed = answer.ok ? 'the stems do not play in this browser; download them' : `the server answered with ${answer.status}`

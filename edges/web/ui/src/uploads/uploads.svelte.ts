@@ -1,10 +1,12 @@
 // Files on their way to the server: counted, sent, resumed. What the server has is what it has acknowledged.
+import { untrack } from 'svelte'
 import type { DetailedError, Upload, UploadOptions } from 'tus-js-client'
-import { api, asked, mayComeLater, patiently, refusal, Refused, ROOT, said } from '../api/client'
+import { api, asked, hasWords, mayComeLater, OF_PROXIES, patiently, refusal, Refused, ROOT, said } from '../api/client'
 import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { digestOf } from './digest'
 import { type Chosen, fileOf, forget, type Remembered, remember, remembered } from './files'
+import { windows } from './windows.svelte'
 
 /** Of a file of before a reload, `asking` waits for a click, and `missing` for the same file to be chosen again. */
 export type Phase = 'asking' | 'missing' | 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'cancelling' | 'done' | 'failed'
@@ -19,6 +21,8 @@ const RETRY_MS = [0, 1_000, 3_000, 5_000, 10_000, 20_000, 30_000]
 const SPEED_MS = 5_000
 /** Statuses after which asking again may help. */
 const WORTH_RETRYING = new Set([0, 408, 409, 423, 425, 429, 500, 502, 503, 504])
+/** Phases of what is on its way in no window. */
+const WAITS_FOR_A_FILE = new Set<Phase>(['asking', 'missing'])
 /** Phases in which an upload ends that is in no library. */
 const LOST = new Set(['failed', 'cancelled', 'expired'])
 /** The status of what was there and is not any more. */
@@ -38,6 +42,10 @@ export class Sending {
   isOther = $state(false)
   tus: Upload | null = null
   stop = new AbortController()
+  /** How often in a row nobody could be reached. */
+  outages = 0
+  /** What its checksum was counted of. */
+  summed: File | null = null
   #seen: [number, number][] = []
 
   constructor(
@@ -66,6 +74,7 @@ export class Sending {
 
   moved(bytes: number): void {
     const now = performance.now()
+    this.outages = 0
     this.acknowledged = bytes
     this.#seen = [...this.#seen.filter(([at]) => now - at < SPEED_MS), [now, bytes]]
     const [first] = this.#seen
@@ -86,17 +95,31 @@ class Uploads {
   }
 
   constructor() {
-    live.onBack(() => this.all.forEach((one) => one.phase === 'failed' && one.failure === OFFLINE && this.resume(one)))
+    $effect.root(() => {
+      $effect(() => windows.tell(this.all.filter((one) => !WAITS_FOR_A_FILE.has(one.phase) && one.phase !== 'done').map((one) => one.kept)))
+      // What another window takes up is shown as that one's; what it leaves behind goes on here, unless it has ended.
+      $effect(() => {
+        const { all } = windows
+        untrack(() => (this.all = this.all.filter((one) => !WAITS_FOR_A_FILE.has(one.phase) || !all.some(({ id }) => id === one.id))))
+      })
+    })
+    windows.onleft = () => void this.#take()
     addEventListener('beforeunload', (event) => {
       // What is sent goes on after a reload when the same file is chosen again; that is worth a question.
       if (this.all.some((one) => one.phase === 'sending')) event.preventDefault()
     })
   }
 
+  /** What other windows of this browser have on its way. */
+  get elsewhere(): Remembered[] {
+    return windows.all.filter((kept) => kept.user === session.user?.id)
+  }
+
   /** Puts files in line; says how many are no media. One that was on its way before a reload goes on. */
   add(files: Chosen[]): number {
     const media = files.filter(({ file }) => MEDIA.test(file.name))
     for (const { file, path, handle } of media) {
+      if (this.elsewhere.some((kept) => kept.name === file.name && kept.size === file.size)) continue
       const before = this.all.find((one) => one.isLike(file))
       if (before) {
         before.file = file
@@ -113,8 +136,14 @@ class Uploads {
 
   /** What was on its way before a reload. What may be read still goes on at once. */
   async recall(): Promise<void> {
+    await windows.ask()
+    await this.#take()
+  }
+
+  /** What no window has on its way. */
+  async #take(): Promise<void> {
     const known = new Set(this.all.map((one) => one.id))
-    const found = (await remembered(session.user?.id ?? '')).filter((kept) => !known.has(kept.id))
+    const found = (await remembered(session.user?.id ?? '')).filter((kept) => !known.has(kept.id) && !windows.has(kept.id))
     const again = await Promise.all(found.map(async (kept) => new Sending(kept, kept.handle ? await fileOf(kept.handle, false).catch(() => null) : null)))
     this.all = [...this.all, ...again]
     this.#pump()
@@ -163,8 +192,8 @@ class Uploads {
     this.#pump()
     try {
       await this.#end(one)
+      await forget(one.id)
       this.all = this.all.filter((other) => other !== one)
-      void forget(one.id)
     } catch (error) {
       one.phase = 'failed'
       one.failure = `It is not cancelled yet. ${statusOf(error as Error) ? said(refused(error as Error)) : AWAY}`
@@ -194,15 +223,17 @@ class Uploads {
       one.still()
       one.phase = 'finishing'
       await this.#finished(one, signal)
+      // Other windows take up what is remembered and no window's.
+      await forget(one.id)
       one.phase = 'done'
-      void forget(one.id)
     } catch (error) {
       one.still()
       if (signal.aborted) return
       one.phase = 'failed'
       one.failure = error instanceof TypeError ? OFFLINE : said(error)
+      if (error instanceof TypeError) void live.back(signal, ++one.outages).then(() => one.stop.signal === signal && this.resume(one), () => {})
       // What the server does not want is not asked for again after a reload.
-      if (!(error instanceof TypeError) && !mayComeLater(error)) void forget(one.id)
+      else if (!mayComeLater(error)) void forget(one.id)
     } finally {
       this.#pump()
     }
@@ -211,9 +242,10 @@ class Uploads {
   /** The SHA-256 of a file, which is counted once while the file stays as it is. */
   async #counted(one: Sending, file: File): Promise<string> {
     const { kept, stop } = one
-    if (kept.sha256 && kept.handle && kept.modified === file.lastModified && kept.size === file.size) return kept.sha256
+    if (kept.sha256 && (kept.handle || one.summed === file) && kept.modified === file.lastModified && kept.size === file.size) return kept.sha256
     const sha256 = await digestOf(file, stop.signal, (bytes) => (one.counted = bytes))
     one.isOther = kept.sha256 !== null && kept.sha256 !== sha256
+    one.summed = file
     Object.assign(kept, { sha256, size: file.size, modified: file.lastModified })
     void remember(kept)
     return sha256
@@ -299,7 +331,7 @@ function unlessGone(error: Error): void {
   if (![404, 410].includes(statusOf(error))) throw error
 }
 
-/** What the server said, in its own words. */
+/** What the server said, in its own words. What something on the way says in its place has neither these nor the protocol's name. */
 function refused(error: Error): Error {
   const answer = (error as Partial<DetailedError>).originalResponse
   if (!answer) return new TypeError(OFFLINE)
@@ -309,6 +341,7 @@ function refused(error: Error): Error {
   } catch {
     // A plain sentence.
   }
+  if (OF_PROXIES.has(answer.getStatus()) && !answer.getHeader('Tus-Resumable') && !hasWords(body)) return new TypeError(OFFLINE)
   return refusal(answer.getStatus(), body)
 }
 

@@ -1,0 +1,130 @@
+// What fingers, mice and keys do, and what they are shown.
+import { go, open, place, signIn, told, until } from './page-window.mjs'
+
+/** A finger that is put down, moved and lifted. */
+async function finger(page) {
+  const tools = await page.context().newCDPSession(page)
+  const send = (type, ...points) => tools.send('Input.dispatchTouchEvent', { type, touchPoints: points })
+  return { down: (x, y) => send('touchStart', { x, y }), to: (x, y) => send('touchMove', { x, y }), up: () => send('touchEnd') }
+}
+const middle = async (where) => { const { x, y, width, height } = await where.boundingBox(); return [x + width / 2, y + height / 2] }
+const titles = (page) => page.locator('[data-at] .title').allTextContents()
+
+export const hands = {
+  /** On a telephone a song is played by a touch of its title; songs are dragged by their handles, or brought to the end by a press. */
+  async touch() {
+    const page = await open({ viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true })
+    await signIn(page)
+    await go(page, `playlist/${told.playlist}`)
+    const song = (at) => page.locator(`[data-at="${at}"]`)
+    const playing = page.locator('section[aria-label=Player] .title')
+    await song(1).locator('.title').tap()
+    await until(async () => (await place(page)) > 0.1, 'time')
+    const played = await playing.textContent()
+    const changed = () => page.waitForResponse((answer) => answer.request().method() === 'PATCH').then((answer) => answer.finished())
+    const one = await finger(page)
+    const draw = async (at, to) => {
+      const done = changed()
+      await one.down(...(await middle(song(at).getByRole('button', { name: /^Move/ }))))
+      for (const step of to) await one.to(...step)
+      return { done, lift: () => one.up() }
+    }
+    // The first one behind the second.
+    const [x, y] = await middle(song(1))
+    const first = await draw(0, [[x, y - 20], [x, y]])
+    await until(() => song(1).getAttribute('data-drop'), 'a mark')
+    await first.lift()
+    await first.done
+    const drawn = (await until(async () => { const now = await titles(page); return now[0] === 'Two' && now }, 'another order')).slice(0, 4)
+    // To the lower edge, where the list goes on by itself.
+    const far = await draw(0, [[x, y], [x, 700]])
+    await until(() => page.evaluate(() => scrollY > 1400), 'a list that goes on')
+    const at = await until(async () => Number(await page.locator('[data-drop]').getAttribute('data-at')), 'a place far down')
+    await far.lift()
+    await far.done
+    // And by a press, to the end.
+    await page.evaluate(() => scrollTo(0, 0))
+    await song(0).getByRole('button', { name: /^Move/ }).tap()
+    const ended = changed()
+    await page.getByRole('menuitem', { name: 'Move to the end' }).tap()
+    await ended
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+    await song(39).locator('.title').waitFor()
+    const end = [await song(39).locator('.title').textContent(), await song(38).locator('.title').textContent()]
+    // The queue likewise.
+    await page.locator('section[aria-label=Player]').getByRole('button', { name: 'Show what plays' }).tap()
+    const queue = page.getByRole('list', { name: 'Queue' })
+    const rows = queue.getByRole('listitem')
+    await rows.nth(3).scrollIntoViewIfNeeded()
+    await rows.evaluateAll((rows) => rows.forEach((row, at) => row.setAttribute('data-was', at)))
+    const from = await middle(rows.nth(1).getByRole('button', { name: /^Move/ }))
+    await one.down(...from)
+    const under = await middle(rows.nth(2))
+    await one.to(under[0], under[1] - 10)
+    await one.to(...under)
+    await until(() => rows.nth(2).getAttribute('data-drop'), 'a mark in the queue')
+    const before = await rows.locator('.pick').allTextContents()
+    await one.up()
+    const after = await until(async () => { const now = await rows.locator('.pick').allTextContents(); return now.join() !== before.join() && now }, 'another queue')
+    const order = [0, 2, 1, 3].every((was, is) => after[is] === before[was]) ? [0, 2, 1, 3] : after
+    // A mouse plays what it presses twice.
+    const desk = await open()
+    await signIn(desk)
+    await go(desk, 'songs')
+    await desk.getByRole('listitem').filter({ hasText: 'One' }).locator('.title').dblclick()
+    await until(async () => (await place(desk)) > 0.1, 'time')
+    return { played, drawn, far: at, end, queue: order, twice: await desk.locator('section[aria-label=Player] .title').textContent() }
+  },
+
+  /** Of more playlists than a menu holds one is found by a part of its name, by keys alone. */
+  async chosen() {
+    const page = await open()
+    await signIn(page)
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `More for ${told.songs[0].name}` }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: /^Another of/ }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByLabel('A part of its name').fill(told.part)
+    await page.getByRole('status').getByText('1 playlist').waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByText(`Added to ${told.list}`).waitFor()
+    const { playlists } = await page.evaluate(() => fetch('/playlists?limit=500').then((answer) => answer.json()))
+    return { tracks: playlists.find(({ name }) => name === told.list).tracks }
+  },
+
+  /** Whoever goes on by key before a view is there stays where he is; else its heading has the focus. */
+  async focus() {
+    const page = await open()
+    await signIn(page)
+    let answer
+    const later = new Promise((resolve) => (answer = resolve))
+    await page.route(/\/tracks\/tr-/, (route) => later.then(() => route.continue()))
+    await page.getByRole('link', { name: 'Albums' }).focus()
+    await go(page, `stems/${told.songs[0].id}`)
+    await page.waitForRequest(/\/tracks\/tr-/)
+    await page.keyboard.press('Tab')
+    answer()
+    await page.getByRole('heading', { level: 1, name: told.songs[0].name }).waitFor()
+    const stays = await page.evaluate(() => document.activeElement?.closest('nav')?.localName ?? document.activeElement?.tagName)
+    await go(page, 'genres')
+    const comes = await until(() => page.evaluate(() => document.activeElement?.textContent === 'Genres' && document.activeElement.tagName), 'the focus')
+    return { stays, comes }
+  },
+
+  /** The picture of the memory says where its limit is, and the table what each pool has for itself and at most. */
+  async limit() {
+    const page = await open()
+    await page.addInitScript(() => {
+      const write = CanvasRenderingContext2D.prototype.fillText
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+        if (text.startsWith('memory.limit')) globalThis.drawn = text
+        return write.call(this, text, ...rest)
+      }
+    })
+    await signIn(page)
+    await go(page, 'server')
+    const drawn = await until(() => page.evaluate(() => globalThis.drawn), 'the name of the limit')
+    return { drawn, heads: await page.locator('thead th').allTextContents() }
+  },
+}
