@@ -16,6 +16,8 @@ pub struct Format {
     pub(crate) places: Vec<Place>,
     /// How many samples each channel has, if it is known beforehand. It may turn out wrong.
     pub samples: Option<u64>,
+    /// Whether it is: each sample is as it was when it was coded, and none may be missing. What loses guesses its length.
+    pub is_exact: bool,
 }
 
 impl Format {
@@ -42,7 +44,7 @@ impl Format {
             );
             return Err(Error::new(ErrorKind::Rate, what));
         }
-        Ok(Format { rate_hz, places, samples })
+        Ok(Format { rate_hz, places, samples, is_exact: false })
     }
 
     /// How many channels there are.

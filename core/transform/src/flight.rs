@@ -71,6 +71,8 @@ impl Running {
     pub(crate) fn join(self: &Arc<Self>) -> Flight {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.came.fetch_add(1, Ordering::SeqCst);
+        // Whoever has just left need not wait for the end of what goes on for this one.
+        self.progress.send_modify(|_| {});
         Flight(Arc::clone(self))
     }
 
@@ -82,6 +84,11 @@ impl Running {
     /// Says how far it is.
     pub(crate) fn tell(&self, tell: impl FnOnce(&mut Progress)) {
         self.progress.send_modify(tell);
+    }
+
+    /// It comes to its end from here, whoever leaves.
+    pub(crate) fn go_on(&self) {
+        self.goes_on.store(true, Ordering::SeqCst);
     }
 
     /// Lets those who wait read what is there.
@@ -189,14 +196,19 @@ impl Flight {
         Readable::Coming { bytes, length: self.progress().whole_bytes }
     }
 
-    /// Waits no more, and if nobody else does, until nothing of its work is left.
+    /// Waits no more, and while nobody else does, until nothing of its work is left.
     pub async fn leave(self) {
         let running = Arc::clone(&self.0);
         drop(self);
         let mut ended = running.ended.subscribe();
-        if running.waiting() == 0 {
+        let somebody_came = async {
+            let mut progress = running.progress.subscribe();
+            while running.waiting() == 0 && progress.changed().await.is_ok() {}
+        };
+        tokio::select! {
             // It is an error when whoever would say so is gone.
-            let _ = ended.wait_for(Option::is_some).await;
+            _ = ended.wait_for(Option::is_some) => {}
+            () = somebody_came => {}
         }
     }
 
@@ -209,7 +221,7 @@ impl Flight {
 
     /// Lets it come to its end, though nobody waits for it any more.
     pub fn go_on(&self) {
-        self.0.goes_on.store(true, Ordering::SeqCst);
+        self.0.go_on();
     }
 
     /// How far it has come.

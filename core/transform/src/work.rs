@@ -275,6 +275,8 @@ impl Work<'_> {
             fresh_for: lifetimes.ok,
             recipe: self.recipe.number(),
         };
+        // What is entered in the cache is entered, also when nobody waits any more: whoever leaves hears of the end after it.
+        self.running.go_on();
         filling.keep(entry).await
     }
 }

@@ -16,6 +16,8 @@ pub const JOB_KEPT_MS: u64 = 24 * 60 * 60 * 1_000;
 pub const JOB_CLAIM_MS: u64 = 30_000;
 /// How often its worker gives one, and how late it may hear that a job was cancelled by another process.
 pub const JOB_BEAT_MS: u64 = 1_000;
+/// How long the line of jobs waits for the file of a track, to see whether stems that are there are of it.
+pub const JOB_FILE_WAIT_MS: u64 = 2_000;
 /// A job that failed through the server's fault is begun with again after this, and later each time.
 pub const JOB_RETRY_MS: u64 = 2_000;
 /// Whoever waits for jobs looks after this time at the latest, whether somebody calls or not.

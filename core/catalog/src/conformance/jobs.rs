@@ -147,15 +147,11 @@ pub(super) async fn a_job_whose_worker_is_gone_is_taken_up_again(catalog: Arc<dy
     let (house, track) = house(catalog).await;
     let catalog = &house.catalog;
     let id = add(catalog, &new(1, None, JobSource::Track(track))).await;
-    // A try that failed is one whatever becomes of servers.
-    claimed(catalog, id).await;
-    let failed = catalog.fail_job(ME, id, &broke(), JobRetry::At(0)).await.expect("an answer");
-    assert_eq!(failed, Some(JobState::Queued));
-    for _ in 0..JOB_SERVER_ENDS_MAX {
+    for attempt in 1..=JOB_ATTEMPTS_MAX {
         assert_eq!(state(catalog, id).await, JobState::Queued);
         let until = 1_000;
         let claim = catalog.claim_job(ME, id, until).await.expect("an answer").expect("it waits");
-        assert_eq!(claim.attempts, 2, "that a server ended is no try");
+        assert_eq!(claim.attempts, attempt);
         assert_eq!(catalog.reap_jobs(until - 1).await.expect("an answer"), 0, "its time is not over");
         assert!(catalog.beat_job(ME, id, (1, None), until + 10).await.expect("an answer"));
         assert_eq!(catalog.reap_jobs(until).await.expect("an answer"), 0, "its heart beat");
@@ -165,10 +161,7 @@ pub(super) async fn a_job_whose_worker_is_gone_is_taken_up_again(catalog: Arc<dy
             "it is not his any more"
         );
     }
-    let failed = catalog.job(id).await.expect("a job");
-    assert_eq!(failed.state, JobState::Failed, "it may be what ended them");
-    let reason = failed.error.expect("a reason").reason;
-    assert_eq!(reason, format!("the server ended before it was done, the {JOB_SERVER_ENDS_MAX}. time"));
+    assert_eq!(state(catalog, id).await, JobState::Failed);
 
     // A server that stops has not tried.
     let id = add(catalog, &new(2, None, sent(9))).await;
@@ -176,6 +169,25 @@ pub(super) async fn a_job_whose_worker_is_gone_is_taken_up_again(catalog: Arc<dy
     catalog.return_job(ME, id).await.expect("an answer");
     let row = catalog.job(id).await.expect("a job");
     assert_eq!((row.state, row.attempts), (JobState::Queued, 0));
+}
+
+pub(super) async fn that_a_server_ended_is_no_try(catalog: Arc<dyn Catalog>) {
+    let (house, track) = house(catalog).await;
+    let catalog = &house.catalog;
+    let id = add(catalog, &new(1, None, JobSource::Track(track))).await;
+    // A try that failed is one whatever becomes of servers.
+    claimed(catalog, id).await;
+    let failed = catalog.fail_job(ME, id, &broke(), JobRetry::At(0)).await.expect("an answer");
+    assert_eq!(failed, Some(JobState::Queued));
+    for _ in 0..JOB_SERVER_ENDS_MAX {
+        assert_eq!(catalog.take_up_jobs().await.expect("an answer"), 0, "it waits");
+        assert_eq!(claimed(catalog, id).await.attempts, 2);
+        assert_eq!(catalog.take_up_jobs().await.expect("an answer"), 1, "whatever was heard of it");
+    }
+    let failed = catalog.job(id).await.expect("a job");
+    assert_eq!(failed.state, JobState::Failed, "it may be what ended them");
+    let reason = failed.error.expect("a reason").reason;
+    assert_eq!(reason, format!("the server ended before it was done, the {JOB_SERVER_ENDS_MAX}. time"));
 }
 
 pub(super) async fn a_cancelled_job_is_nobodys(catalog: Arc<dyn Catalog>) {

@@ -165,6 +165,7 @@ async fn of_what_is_kept(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
     jobs::a_job_is_claimed_by_one_and_ends_once(make().await).await;
     jobs::a_try_that_failed_is_repeated_so_often_as_may_be(make().await).await;
     jobs::a_job_whose_worker_is_gone_is_taken_up_again(make().await).await;
+    jobs::that_a_server_ended_is_no_try(make().await).await;
     jobs::a_cancelled_job_is_nobodys(make().await).await;
     jobs::jobs_come_in_their_order_and_are_bounded(make().await).await;
     jobs::stems_are_there_all_together(make().await).await;

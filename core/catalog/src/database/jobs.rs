@@ -59,8 +59,11 @@ pub trait Jobs: Send + Sync + 'static {
     async fn return_job(&self, worker: WorkerId, id: JobId) -> Result<()>;
     /// Ends a job that nobody wants any more, unless it ended before; says how it is now. `NotFound` otherwise.
     async fn cancel_job(&self, id: JobId) -> Result<JobState>;
-    /// Puts jobs back of which nothing was heard until now: their server ended. That is no try of theirs; those in the middle of
-    /// which one ended [`JOB_SERVER_ENDS_MAX`](budget::limits::JOB_SERVER_ENDS_MAX) times have failed. Says how many.
+    /// Puts all jobs back that run, whose server ended. That is no try of theirs; those in the middle of which one ended
+    /// [`JOB_SERVER_ENDS_MAX`](budget::limits::JOB_SERVER_ENDS_MAX) times have failed. Says how many.
+    async fn take_up_jobs(&self) -> Result<u64>;
+    /// Puts jobs back of which nothing was heard until now; those that were begun with as often as may be have failed. Says
+    /// how many.
     async fn reap_jobs(&self, now: UnixMs) -> Result<u64>;
     /// The songs that were sent for jobs that have not ended: the job, its owner, and what the rendition cache has the song
     /// under; at most so many.

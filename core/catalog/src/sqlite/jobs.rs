@@ -86,11 +86,16 @@ const RETURN: &str = concat!(
 );
 const CANCEL: &str = "UPDATE jobs SET state = 'cancelled', worker = NULL, finished = ?2
     WHERE id = ?1 AND finished IS NULL";
-pub(super) const REAP: &str = "UPDATE jobs INDEXED BY jobs_running SET worker = NULL, due = 0,
+const TAKE_UP: &str = "UPDATE jobs INDEXED BY jobs_running SET worker = NULL, due = 0,
         attempts = attempts - 1, server_ends = server_ends + 1,
-        state = iif(server_ends + 1 < ?2, 'queued', 'failed'),
-        finished = iif(server_ends + 1 < ?2, NULL, ?3),
+        state = iif(server_ends + 1 < ?1, 'queued', 'failed'),
+        finished = iif(server_ends + 1 < ?1, NULL, ?2),
         error = 'the server ended before it was done, the ' || (server_ends + 1) || '. time', fault = 'server'
+    WHERE state = 'running'";
+pub(super) const REAP: &str = "UPDATE jobs INDEXED BY jobs_running SET worker = NULL, due = 0,
+        state = iif(attempts < ?2, 'queued', 'failed'),
+        finished = iif(attempts < ?2, NULL, ?3),
+        error = 'nothing more was heard of it before it was done', fault = 'server'
     WHERE state = 'running' AND due <= ?1";
 pub(super) const SENT: &str = "SELECT id, owner, blob FROM jobs INDEXED BY jobs_open WHERE finished IS NULL AND blob IS NOT NULL LIMIT ?1";
 pub(super) const ENDED: &str =
@@ -404,9 +409,17 @@ impl Jobs for Sqlite {
         Ok(job.state)
     }
 
+    async fn take_up_jobs(&self) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let query = sqlx::query(TAKE_UP).bind(i64::from(JOB_SERVER_ENDS_MAX)).bind(now());
+        let taken_up = query.execute(&mut *tx).await?.rows_affected();
+        tx.commit().await?;
+        Ok(taken_up)
+    }
+
     async fn reap_jobs(&self, silent_since: UnixMs) -> Result<u64> {
         let mut tx = self.write().await?;
-        let query = sqlx::query(REAP).bind(silent_since).bind(i64::from(JOB_SERVER_ENDS_MAX)).bind(now());
+        let query = sqlx::query(REAP).bind(silent_since).bind(i64::from(JOB_ATTEMPTS_MAX)).bind(now());
         let reaped = query.execute(&mut *tx).await?.rows_affected();
         tx.commit().await?;
         Ok(reaped)

@@ -27,8 +27,6 @@ pub(super) struct Packets {
     track: u32,
     allowance: Allowance,
     format: Format,
-    /// Whether each sample is as it was when it was coded, and none may be missing.
-    exact: bool,
     /// Whether packets say to the sample when they begin.
     counts_samples: bool,
     /// When the next packet begins, unless something is missing.
@@ -61,8 +59,8 @@ impl Packets {
         let mut reader = probed(media, extension)?;
         let (track, decoder) = begun(reader.as_mut())?;
         let claimed = claimed_samples(reader.as_ref(), track);
+        let is_exact = is_exact(reader.as_ref(), track);
         let mut packets = Packets {
-            exact: is_exact(reader.as_ref(), track),
             counts_samples: counts_samples(reader.as_ref(), track),
             next_begins: None,
             part: Part::default(),
@@ -72,7 +70,7 @@ impl Packets {
             track,
             allowance,
             // What the head says is only believed when samples came.
-            format: Format { rate_hz: 0, places: Vec::new(), samples: claimed },
+            format: Format { rate_hz: 0, places: Vec::new(), samples: claimed, is_exact },
             first: None,
             given_samples: 0,
             packets: 0,
@@ -108,7 +106,7 @@ impl Packets {
                 Packet::Broken => {
                     self.broken += 1;
                     // In a song that is exact the next packet decides whether it ends here or is broken in the middle.
-                    broken_before = self.exact;
+                    broken_before = self.format.is_exact;
                     let most = self.packets * STEMS_BROKEN_PERCENT_MAX / 100;
                     if self.broken > STEMS_BROKEN_FREE.max(most) {
                         return Err(damaged("most of it cannot be decoded"));
@@ -134,7 +132,7 @@ impl Packets {
         }
         self.packets += 1;
         let begins = packet.pts.get();
-        if self.exact && self.next_begins.is_some_and(|next| begins > next) {
+        if self.format.is_exact && self.next_begins.is_some_and(|next| begins > next) {
             return Err(damaged("a part of it is missing"));
         }
         if self.counts_samples {
@@ -149,7 +147,7 @@ impl Packets {
         if buffer.frames() == 0 {
             return Ok(Packet::Nothing);
         }
-        let found = shape(&buffer, self.format.samples)?;
+        let found = Format { is_exact: self.format.is_exact, ..shape(&buffer, self.format.samples)? };
         buffer.copy_to_vec_interleaved(piece);
         if self.format.places.is_empty() {
             self.begun_as(found);
@@ -190,7 +188,7 @@ impl Packets {
         let claimed = self.format.samples.unwrap_or(0);
         let missing = claimed.saturating_sub(self.given_samples);
         let tolerated = u64::from(self.format.rate_hz) * STEMS_SHORT_MS_MAX / 1_000;
-        if self.exact && (missing > tolerated || broken_before) {
+        if self.format.is_exact && (missing > tolerated || broken_before) {
             let what = format!(
                 "the song ends too early: its head promises {claimed} samples, and {} are there",
                 self.given_samples

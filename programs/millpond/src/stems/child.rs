@@ -66,6 +66,8 @@ fn say(line: &mut Line, said: &Said) -> io::Result<()> {
 struct Telling<'a> {
     line: &'a mut Line,
     told: Instant,
+    /// Whether the song's length is certain.
+    is_exact: bool,
 }
 
 impl Telling<'_> {
@@ -73,7 +75,7 @@ impl Telling<'_> {
         if self.told.elapsed() < Duration::from_millis(STEMS_PROGRESS_MS) {
             return Ok(());
         }
-        say(self.line, &Said::Far { samples, of })?;
+        say(self.line, &Said::Far { samples, of, is_exact: self.is_exact })?;
         match self.line.hear()? {
             Some((word, _)) if word == GO_ON => {
                 self.told = Instant::now();
@@ -145,7 +147,7 @@ fn carry_out(
         _ => Encoding::Wav(Depth::Bits16),
     };
     let mut next = outputs.iter();
-    let mut telling = Telling { line, told: Instant::now() };
+    let mut telling = Telling { line, told: Instant::now(), is_exact: sound.format().is_exact };
     let separated = ::stems::separate(
         sound.as_mut(),
         &choice,

@@ -36,6 +36,8 @@ pub(super) enum Said {
         samples: u64,
         /// That there will be, as far as that is known.
         of: Option<u64>,
+        /// Whether that is certain.
+        is_exact: bool,
     },
     /// Every stem is written.
     Done {

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use budget::limits::{JOB_CLAIM_MS, JOB_LOOK_MS, JOB_MEMORY_WAIT_MS, JOB_RETRY_MS};
+use budget::limits::{JOB_CLAIM_MS, JOB_FILE_WAIT_MS, JOB_LOOK_MS, JOB_MEMORY_WAIT_MS, JOB_RETRY_MS};
 use budget::{Fault, Pool};
-use catalog::{Job, JobError, JobFault, JobRetry, JobSource, JobState, UnixMs};
+use catalog::{Job, JobError, JobFault, JobRetry, JobSource, JobState};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ impl Stems {
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let inner = self.0;
         // Nobody else has this data folder: whatever is said to run does not.
-        match inner.catalog.reap_jobs(UnixMs::MAX).await {
+        match inner.catalog.take_up_jobs().await {
             Ok(0) => {}
             Ok(reaped) => tracing::info!(reaped, "songs that were being taken apart are begun with again"),
             Err(error) => tracing::error!(%error, "jobs of before cannot be taken up"),
@@ -125,8 +125,14 @@ impl Inner {
             return Ok(true);
         }
         let (track, plan) = work;
-        // Whatever is wrong with the track, its try says so.
-        let Ok(file) = self.source_of(*track).await else { return Ok(false) };
+        if self.catalog.stems_of(*track).await?.is_empty() {
+            return Ok(false);
+        }
+        // Whatever is wrong with the track, its try says so; those behind it in the line do not wait for its file.
+        let patience = Duration::from_millis(JOB_FILE_WAIT_MS);
+        let Ok(Ok(file)) = tokio::time::timeout(patience, self.source_of(*track)).await else {
+            return Ok(false);
+        };
         let Ok(Some(set)) = self.made_before(*track, &file, plan).await else { return Ok(false) };
         let is_settled = self.catalog.settle_job(job.id, set.id).await?;
         if is_settled {

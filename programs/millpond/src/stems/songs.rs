@@ -62,7 +62,8 @@ impl Share {
     /// [`SplitErrorKind::Full`] when the others hold too much of the cache, which has so many bytes, or of a stranger's song
     /// those of other strangers.
     pub(super) fn reach(&mut self, bytes: u64, cache_bytes: u64) -> std::result::Result<(), SplitError> {
-        let held = *self.songs.bytes();
+        let songs = self.songs.clone();
+        let mut held = songs.bytes();
         let refused = |songs: &str, all: u64, percent_max: u64| {
             let others = all.saturating_sub(self.bytes);
             let most = cache_bytes / 100 * percent_max;
@@ -81,30 +82,29 @@ impl Share {
         if let Some(said) = said {
             return Err(SplitError::new(SplitErrorKind::Full, said));
         }
-        self.set(self.bytes.max(bytes));
+        self.set(&mut held, self.bytes.max(bytes));
         Ok(())
     }
 
     /// The song is kept: it holds what it has, and not what was promised.
     pub(super) fn of(mut self, made: Made) -> Held {
-        self.set(made.source.len());
+        let songs = self.songs.clone();
+        self.set(&mut songs.bytes(), made.source.len());
         Held { made, _share: self }
     }
 
-    fn set(&mut self, bytes: u64) {
-        let mut held = self.songs.bytes();
-        let Bytes { all, strangers } = &mut *held;
+    fn set(&mut self, Bytes { all, strangers }: &mut Bytes, bytes: u64) {
         for total in [Some(all), self.is_strangers.then_some(strangers)].into_iter().flatten() {
             *total = total.saturating_sub(self.bytes).saturating_add(bytes);
         }
-        drop(held);
         self.bytes = bytes;
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.set(0);
+        let songs = self.songs.clone();
+        self.set(&mut songs.bytes(), 0);
     }
 }
 

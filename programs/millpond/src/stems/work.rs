@@ -195,9 +195,17 @@ impl Inner {
         within_limit(job, probe.duration_ms.unwrap_or(0) / 1_000)?;
         let flight =
             decoded.insert(self.transforms.make(material.clone(), transform::Recipe::Song, asker)?);
-        let made = flight.made(Duration::from_millis(STEMS_DECODE_MS)).await.map_err(unheard)?;
-        let made = made.ok_or_else(|| again("ffmpeg did not decode the song in time"))?;
-        Ok(self.transforms.at_hand(&made.source).await?)
+        let until = Instant::now() + Duration::from_millis(STEMS_DECODE_MS);
+        loop {
+            if let Some(made) = flight.made(Duration::from_millis(JOB_BEAT_MS)).await.map_err(&unheard)? {
+                return Ok(self.transforms.at_hand(&made.source).await?);
+            }
+            // A file may say that it is shorter than it is.
+            within_limit(job, flight.progress().made_ms / 1_000)?;
+            if Instant::now() >= until {
+                return Err(again("ffmpeg did not decode the song in time"));
+            }
+        }
     }
 
     /// Starts a child unless there is one, tells it the song, and hears it to its last word; none when it is to give way.
@@ -257,12 +265,15 @@ impl Inner {
                     let Some(line) = line? else { return Ok(Heard::Gone) };
                     heard = Instant::now();
                     match serde_json::from_str(&line) {
-                        Ok(Said::Far { samples, of }) => (far, does_wait) = ((samples, of), true),
+                        Ok(Said::Far { samples, of, is_exact }) => {
+                            let sure = of.filter(|_| is_exact).unwrap_or(0).max(samples);
+                            within_limit(job, sure / u64::from(::stems::RATE_HZ))?;
+                            (far, does_wait) = ((samples, of), true);
+                        }
                         Ok(said) => return Ok(Heard::Last(said)),
                         Err(e) => return Err(again(format!("the child said what it should not: {e}"))),
                     }
                     self.running.tell(job.id, |job| (job.done, job.of) = far);
-                    within_limit(job, far.0.max(far.1.unwrap_or(0)) / u64::from(::stems::RATE_HZ))?;
                     rooms.check(far)?;
                 }
                 _ = beats.tick() => {
@@ -378,7 +389,7 @@ fn within_limit(job: &Job, seconds: u64) -> Result<(), Trouble> {
         return Ok(());
     }
     let reason = format!(
-        "the song is {seconds} seconds long, and one that is sent without a sign-in may have {SEPARATE_STRANGER_SECONDS_MAX}"
+        "the song has {seconds} seconds or more, and one that is sent without a sign-in may have {SEPARATE_STRANGER_SECONDS_MAX}"
     );
     Err(never(reason, JobFault::Wish))
 }
