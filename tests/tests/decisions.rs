@@ -51,3 +51,30 @@ fn what_is_made_for_a_player_fits_what_it_says_of_a_codec() {
         assert_eq!(sound(&made.body), found, "{params}");
     }
 }
+
+/// Ogg stands for Vorbis where nobody looks inside.
+#[test]
+fn opus_is_known_by_what_it_is_whatever_its_file_is_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, codec) in [("Opus.ogg", "libopus"), ("Vorbis.ogg", "libvorbis")] {
+        let words = ["-f", "lavfi", "-i", "sine=duration=2:sample_rate=48000", "-ac", "2", "-c:a", codec];
+        ffmpeg(words, &folder.path().join(name));
+    }
+    settle(folder.path());
+    let libraries = vec![folder.path().into()];
+    let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() });
+    let by = server.mira.by_key();
+    for (title, own, other) in [("Opus", "opus", "vorbis"), ("Vorbis", "vorbis", "opus")] {
+        let id = server.track(title);
+        for (codec, expected) in [(own, true), (other, false)] {
+            let direct = json!({ "containers": ["ogg"], "audioCodecs": [codec], "protocols": ["http"] });
+            let info = json!({ "name": "a player", "platform": "tests", "directPlayProfiles": [direct] });
+            let target = format!("/rest/getTranscodeDecision?mediaId={id}&mediaType=song&f=json&{by}");
+            let fields = [("Content-Type", "application/json")];
+            let answer = server.send("POST", &target, &fields, info.to_string().as_bytes()).json();
+            let told = &answer["subsonic-response"]["transcodeDecision"];
+            assert_eq!(told["canDirectPlay"], expected, "{title} as {codec}: {answer}");
+            assert_eq!(told["sourceStream"]["codec"], own, "{title}: {answer}");
+        }
+    }
+}

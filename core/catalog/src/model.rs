@@ -21,7 +21,7 @@ mod users;
 mod videos;
 
 pub use details::{
-    Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Parts, Release, Shorten, TrackDetails,
+    Codec, Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Parts, Release, Shorten, TrackDetails,
     UnknownPart,
 };
 pub use instrumentals::INSTRUMENTALS;

@@ -147,17 +147,35 @@ pub(crate) fn before_the_end(name: &str, start_ms: u64, track: &Track) -> Result
     Err(Error::new(ErrorKind::NotFound, message))
 }
 
-/// How a file is encoded, if that is one of the ways in which sound is made here.
+/// Sound as it is, without compression.
+const PCM: &str = "pcm";
+
+/// The codec of a file, as players call it.
+fn codec(track: &Track) -> &'static str {
+    match (track.details.read().codec, &*track.suffix) {
+        (Some(codec), _) => codec.name(),
+        (None, "opus") => "opus",
+        (None, "mp3") => "mp3",
+        (None, "flac") => "flac",
+        // With a depth of bits it is without loss.
+        (None, "ogg" | "oga") if track.bit_depth.is_some() => "flac",
+        (None, "ogg" | "oga") => "vorbis",
+        (None, "m4a" | "m4b" | "mp4") if track.bit_depth.is_some() => "alac",
+        (None, "m4a" | "m4b" | "mp4" | "aac") => "aac",
+        (None, "wav" | "aif" | "aiff") => PCM,
+        (None, _) => "unknown",
+    }
+}
+
+/// How a file is encoded, if that is one of the ways in which sound is made here. FLAC is not put into Ogg.
 fn encoding(track: &Track) -> Option<Encoding> {
-    match &*track.suffix {
-        "mp3" => Some(Encoding::Mp3),
-        "flac" => Some(Encoding::Flac),
-        "opus" => Some(Encoding::Opus),
-        // With a depth of bits it is FLAC, which is not put into Ogg here.
-        "ogg" | "oga" if track.bit_depth.is_none() => Some(Encoding::Vorbis),
-        "aac" => Some(Encoding::Aac),
-        // With a depth of bits it is Apple's way without loss, which is not made here.
-        "m4a" | "m4b" if track.bit_depth.is_none() => Some(Encoding::M4a),
+    match (codec(track), &*track.suffix) {
+        ("mp3", _) => Some(Encoding::Mp3),
+        ("flac", "flac") => Some(Encoding::Flac),
+        ("opus", _) => Some(Encoding::Opus),
+        ("vorbis", _) => Some(Encoding::Vorbis),
+        ("aac", "aac") => Some(Encoding::Aac),
+        ("aac", "m4a" | "m4b") => Some(Encoding::M4a),
         _ => None,
     }
 }

@@ -220,6 +220,28 @@ pub struct TrackDetails {
     /// How loud it is.
     #[serde(rename = "g", skip_serializing_if = "Option::is_none")]
     pub gain: Option<Gain>,
+    /// What it is coded in, where its media type and its name do not tell.
+    #[serde(rename = "o", skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
+}
+
+/// What may be in a container that is mostly used for something else: in Ogg, which stands for Vorbis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Codec {
+    Opus,
+    Speex,
+}
+
+impl Codec {
+    /// As players call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Opus => "opus",
+            Codec::Speex => "speex",
+        }
+    }
 }
 
 /// What an album shows beyond its row, as its first track tells.

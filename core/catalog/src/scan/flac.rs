@@ -61,8 +61,7 @@ pub(super) fn stream_info(block: [u8; 18]) -> Sound {
         channels: 1 + u32::try_from(packed >> 41 & 0x7).unwrap_or(0),
         bit_depth: Some(1 + u32::try_from(packed >> 36 & 0x1f).unwrap_or(0)),
         duration_ms: (samples * 1_000).checked_div(rate).unwrap_or(0),
-        bitrate_kbps: 0,
-        md5: None,
+        ..Sound::default()
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn read<B: Bytes>(
         sample_rate_hz: form.rate_hz,
         bit_depth: (form.bits > 0).then_some(u32::from(form.bits)),
         channels: u32::from(form.channels),
-        md5: None,
+        ..Sound::default()
     };
     Ok(sound.with_bitrate_of(sound_bytes))
 }

@@ -13,6 +13,7 @@ use super::flac;
 use super::sound::Sound;
 use super::window::{Bytes, Window};
 use super::words::Words;
+use crate::model;
 
 /// How far before the end of a file its last page is looked for.
 // format: RFC 3533 section 6, a page has at most 65,307 bytes
@@ -57,7 +58,7 @@ fn codec<B: Bytes>(packets: &mut Packets<'_, B>) -> io::Result<Codec> {
     let number = |start: &[u8; 52], at: usize| u32::from_le_bytes(std::array::from_fn(|n| start[at + n]));
     Ok(if start.starts_with(b"OpusHead") {
         Codec {
-            sound: sound(OPUS_RATE_HZ, u32::from(start[9])),
+            sound: Sound { codec: Some(model::Codec::Opus), ..sound(OPUS_RATE_HZ, u32::from(start[9])) },
             samples_before: u64::from(u16::from_le_bytes([start[10], start[11]])),
             comments_signature: b"OpusTags",
             comments_skip: 0,
@@ -75,6 +76,7 @@ fn codec<B: Bytes>(packets: &mut Packets<'_, B>) -> io::Result<Codec> {
     } else if start.starts_with(b"Speex   ") {
         packets.read_exact(&mut start[19..])?;
         let sound = sound(number(&start, 36), number(&start, 48));
+        let sound = Sound { codec: Some(model::Codec::Speex), ..sound };
         Codec { sound, samples_before: 0, comments_signature: b"", comments_skip: 0 }
     } else {
         return Err(invalid("it holds none of Vorbis, Opus, FLAC and Speex"));

@@ -1,5 +1,7 @@
 //! What a file sounds like, apart from its words.
 
+use crate::model;
+
 /// Length, rates and channels of a track; 0 is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sound {
@@ -10,6 +12,8 @@ pub(super) struct Sound {
     pub(super) channels: u32,
     /// The MD5 of all samples, where the file says it.
     pub(super) md5: Option<[u8; 16]>,
+    /// What it is coded in, where its container stands for something else.
+    pub(super) codec: Option<model::Codec>,
 }
 
 impl Sound {

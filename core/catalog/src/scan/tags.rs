@@ -301,7 +301,7 @@ fn sound_of(file: &TaggedFile) -> Sound {
         sample_rate_hz: properties.sample_rate().unwrap_or(0),
         bit_depth: properties.bit_depth().map(u32::from),
         channels: properties.channels().map_or(0, u32::from),
-        md5: None,
+        ..Sound::default()
     }
 }
 
@@ -314,6 +314,9 @@ fn named(
     cover: Option<FoundCover>,
 ) -> Tags {
     let folder = path.parent();
+    let mut details = Details { audio_md5: sound.md5, ..Details::of(&words) };
+    let suffix = path.extension().unwrap_or_default();
+    details.track.codec = sound.codec.filter(|codec| codec.name() != suffix);
     let (track, track_total) = words.track();
     let artist = words.joined(Field::Artist);
     let album_artist = words.joined(Field::AlbumArtist);
@@ -344,10 +347,10 @@ fn named(
         sample_rate_hz: sound.sample_rate_hz,
         bit_depth: sound.bit_depth,
         channels: sound.channels,
-        suffix: path.extension().unwrap_or_default(),
+        suffix,
         content_type,
         cover,
-        details: Details { audio_md5: sound.md5, ..Details::of(&words) },
+        details,
     }
 }
 

@@ -7,7 +7,7 @@ use catalog::Track;
 use serde::{Deserialize, Serialize};
 use transform::{Audio, Encoding};
 
-use super::{TranscodeParams, heard, kbps, lossy_kbps};
+use super::{PCM, TranscodeParams, codec, heard, kbps, lossy_kbps};
 use limits::{Limitation, Limits};
 use said::{Number, Said};
 
@@ -84,8 +84,6 @@ pub(crate) struct Decision {
 
 /// Everything is sent as it is made; there is no other protocol for songs.
 const HTTP: &str = "http";
-/// Samples as they are.
-const PCM: &str = "pcm";
 
 impl ClientInfo {
     /// What this player gets of a track, when it may have so many kbit/s at most and sound can be made at all.
@@ -192,7 +190,7 @@ impl StreamDetails {
         StreamDetails {
             protocol: HTTP,
             container: track.suffix.clone(),
-            codec: codec_in(track),
+            codec: codec(track),
             audio_channels: track.channels,
             audio_bitrate: kbps(track) * 1_000,
             audio_samplerate: track.sample_rate_hz,
@@ -253,22 +251,6 @@ fn containers(suffix: &str) -> Vec<&str> {
         _ => &[],
     };
     [suffix].into_iter().chain(also.iter().copied()).collect()
-}
-
-/// The codec of a file.
-fn codec_in(track: &Track) -> &'static str {
-    match &*track.suffix {
-        "mp3" => "mp3",
-        "flac" => "flac",
-        "opus" => "opus",
-        // With a depth of bits it is without loss.
-        "ogg" | "oga" if track.bit_depth.is_some() => "flac",
-        "ogg" | "oga" => "vorbis",
-        "m4a" | "m4b" | "mp4" if track.bit_depth.is_some() => "alac",
-        "m4a" | "m4b" | "mp4" | "aac" => "aac",
-        "wav" | "aif" | "aiff" => PCM,
-        _ => "unknown",
-    }
 }
 
 fn codec_of(encoding: Encoding) -> &'static str {

@@ -60,12 +60,14 @@ fn opus_and_vorbis_are_read() {
     let values = [Field::Title, Field::Artist, Field::AlbumArtist].map(|field| words.first(field).unwrap());
     assert_eq!(values, ["a", "b", "c=d"]);
     assert_eq!((sound.duration_ms, sound.sample_rate_hz, sound.channels), (2_000, 48_000, 2));
+    assert_eq!(sound.codec, Some(model::Codec::Opus));
 
     let head = [&b"\x01vorbis\0\0\0\0\x01"[..], &22_050_u32.to_le_bytes(), &[0; 14]].concat();
     let tags = [b"\x03vorbis".to_vec(), comments(&["title=v"])].concat();
     let (words, sound) = read_bytes(&pages(7, &[(0, head), (0, tags), (22_050, vec![1; 600])])).unwrap();
     assert_eq!(words.first(Field::Title).as_deref(), Some("v"));
     assert_eq!((sound.duration_ms, sound.sample_rate_hz, sound.channels), (1_000, 22_050, 1));
+    assert_eq!(sound.codec, None, "Ogg stands for it");
 }
 
 #[test]
