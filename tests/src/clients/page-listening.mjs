@@ -137,8 +137,13 @@ export const listening = {
     await (await gone).finished()
     await page.getByText(`${(told.songs - 1).toLocaleString()} songs`).waitFor()
     const moved = { ...sizes }
-    // Somebody else changes it meanwhile: what this page means is not done, and it shows what there is.
-    await page.evaluate((list) => fetch(`/playlists/${list}/tracks`, { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"remove":[0]}' }), told.playlist)
+    // Somebody else changes it before this page does, and it does not know yet: what it means is not done, and it shows what there is.
+    const change = { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: '{"remove":[0]}' }
+    const first = async (route) => {
+      await page.evaluate(([list, change]) => fetch(`/playlists/${list}/tracks`, change), [told.playlist, change])
+      await route.continue()
+    }
+    await page.route(`**/playlists/${told.playlist}/tracks`, first, { times: 1 })
     await page.locator(`[data-at="${told.songs - 2}"]`).getByRole('button').first().focus()
     await page.keyboard.press('Alt+ArrowUp')
     const refused = await page.getByText('was changed meanwhile').innerText()

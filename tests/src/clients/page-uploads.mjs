@@ -2,10 +2,11 @@
 import fs from 'node:fs'
 import { WAIT_MS, go, open, place, signIn, told, until, weight } from './page-window.mjs'
 
-/** A line that takes so many bytes in a second; -1 is as many as it can. */
+const lines = new WeakMap()
+/** A line that takes so many bytes in a second; -1 is as many as it can. What one session of the tools slows another does not make faster. */
 async function slowly(page, uploadThroughput) {
-  const tools = await page.context().newCDPSession(page)
-  await tools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput })
+  if (!lines.has(page)) lines.set(page, await page.context().newCDPSession(page))
+  await lines.get(page).send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput })
 }
 
 /** What has not ended, as the server tells it. */
