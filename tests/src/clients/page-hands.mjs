@@ -93,6 +93,49 @@ export const hands = {
     return { tracks: playlists.find(({ name }) => name === told.list).tracks }
   },
 
+  /** A menu is walked through and left by keys alone; what opened it has the focus again, in a dialog too, whose end it is not. */
+  async menus() {
+    const page = await open()
+    await signIn(page)
+    await go(page, 'songs')
+    const [one, two] = told.songs.map(({ name }) => name)
+    const menu = page.getByRole('menu')
+    const gone = () => menu.waitFor({ state: 'detached' })
+    const named = (what) => page.evaluate((what) => {
+      const { activeElement: here } = document
+      return (here?.getAttribute('aria-label') ?? here?.textContent) === what
+    }, what)
+    const walk = async (...steps) => {
+      for (const [key, what] of steps) {
+        await page.keyboard.press(key)
+        await until(() => named(what), `${what} by ${key}`)
+      }
+    }
+    const more = page.getByRole('button', { name: `More for ${one}` })
+    await more.focus()
+    await walk(['Enter', 'Play next'], ['ArrowUp', 'New playlist'], ['ArrowDown', 'Play next'], ['End', 'New playlist'], ['Home', 'Play next'], ['d', 'Download'])
+    await walk(['Escape', `More for ${one}`])
+    await gone()
+    await walk([' ', 'Play next'], ['Tab', `Play ${two}`])
+    await gone()
+    // A mouse closes it where it opened it, and keeps what it presses elsewhere.
+    await more.click()
+    await menu.waitFor()
+    await more.click()
+    await gone()
+    await more.click()
+    await menu.waitFor()
+    await page.getByPlaceholder('Search').click()
+    await gone()
+    const kept = await page.evaluate(() => document.activeElement?.getAttribute('type'))
+    await page.getByRole('button', { name: `Play ${one}` }).click()
+    await page.getByRole('button', { name: 'Queue', exact: true }).click()
+    await page.getByRole('button', { name: `Move ${two}`, exact: true }).focus()
+    await walk(['Enter', 'Move up'], ['Escape', `Move ${two}`])
+    await gone()
+    return { kept, dialogs: await page.getByRole('dialog').count() }
+  },
+
   /** Whoever goes on by key before a view is there stays where he is; else its heading has the focus. */
   async focus() {
     const page = await open()

@@ -135,16 +135,18 @@ export const looks = {
 
   /** The four pictures that README shows. */
   async readme() {
-    const page = await open({ colorScheme: 'dark' })
+    const page = await open({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' })
     await signIn(page)
     fs.mkdirSync(told.pictures, { recursive: true })
     const take = (name) => page.screenshot({ path: `${told.pictures}/${name}.png` })
     const loaded = () => until(() => page.evaluate(() => [...document.images].every((image) => image.complete || image.loading === 'lazy')), 'pictures')
     await go(page, 'songs')
     await page.getByRole('button', { name: `Play ${told.song}`, exact: true }).click()
+    await page.mouse.move(0, 0)
     await go(page, '')
     await page.getByRole('heading', { name: 'Recently added' }).waitFor()
     await loaded()
+    await until(async () => (await place(page)) > 1, 'time')
     await take('library')
     await page.getByRole('button', { name: 'Lyrics', exact: true }).click()
     await page.locator('dialog .sung').getByText(told.sung).waitFor()

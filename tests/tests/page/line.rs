@@ -127,6 +127,13 @@ fn one_of_many_playlists_is_found_by_a_part_of_its_name() {
 }
 
 #[test]
+fn menus_are_walked_through_and_left_by_keys() {
+    let (_folder, server, more) = library(false);
+    let seen = play(server.address, &server.mira, "menus", more);
+    assert_eq!((&seen["kept"], &seen["dialogs"]), (&json!("search"), &json!(1)), "{seen}");
+}
+
+#[test]
 fn nobody_loses_the_focus_who_has_gone_on() {
     let (_folder, server, more) = library(false);
     let seen = play(server.address, &server.mira, "focus", more);

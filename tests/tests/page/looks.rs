@@ -171,8 +171,22 @@ fn the_pictures_of_readme_are_taken() {
         [00:06.00]I read a line before the wind goes by\n[00:09.00]And lose it to the current in my hands\n\
         [00:12.00]Stay, little river, stay\n[00:15.00]The mill will turn without us for a day\n";
     fs::write(music.join("Ada Lindqvist/Reeds (2022)/02 Vass.lrc"), words).expect("a file");
+    // A limit beside which what is held can be seen.
+    let config = format!("{CONFIG}[memory]\nlimit = \"256MiB\"\n");
     let server =
-        Server::start(&Options { libraries: vec![music], tracks, ..Options::default() }.config(CONFIG));
+        Server::start(&Options { libraries: vec![music], tracks, ..Options::default() }.config(&config));
+    let bearer = server.admin.bearer();
+    let fields = [("Authorization", &*bearer)];
+    for heard in ["Mist on the Weir", "Left: Home", "Prelude for Green"] {
+        let target = format!("/tracks/{}", server.track(heard));
+        let album = server.get(&target, &fields).json()["album_id"].clone();
+        for (method, target) in [
+            ("POST", format!("{target}/plays")),
+            ("PUT", format!("/stars/{}", album.as_str().expect("an id"))),
+        ] {
+            assert!(server.send(method, &target, &fields, b"").status < 300, "{target}");
+        }
+    }
     let pictures = xtask::files::target().join("tests/page/readme");
     let more = json!({ "pictures": pictures, "song": "Vass", "sung": "And every reed is writing", "track": server.track("Vass") });
     let seen = play(server.address, &server.admin, "readme", more);

@@ -1,28 +1,32 @@
-// The menu of a track; there is one for all rows.
+// The menu beside what opened it; there is one for all.
 import type { Track } from '../api/client'
 
-/** What can be done with a track where it stands: in words, and by what. */
+/** What can be done with something where it stands: in words, and by what. */
 export type Own = [string, () => void][]
 
+interface Opened {
+  opener: HTMLElement
+  label: string
+  own: Own
+  /** For a track there is more than what is its own. */
+  track?: Track
+}
+
 class Menu {
-  track = $state.raw<Track | null>(null)
-  own = $state.raw<Own>([])
-  at = $state.raw({ x: 0, y: 0 })
+  opened = $state.raw<Opened | null>(null)
   /** The playlist that got a song last; each time another object. */
   grown = $state.raw<{ id: string } | null>(null)
-  #opener: HTMLElement | null = null
 
-  open(opener: HTMLElement, track: Track, own: Own): void {
-    const { right, bottom } = opener.getBoundingClientRect()
-    this.#opener = opener
-    this.at = { x: right, y: bottom }
-    this.own = own
-    this.track = track
+  /** Opens it beside what is pressed, or closes it there. */
+  press(by: Opened): void {
+    if (this.opened?.opener === by.opener) return this.close()
+    // Not every browser gives a button that is pressed the focus, which comes back here in the end.
+    by.opener.focus()
+    this.opened = by
   }
 
   close(): void {
-    this.track = null
-    this.#opener?.focus()
+    this.opened = null
   }
 }
 
