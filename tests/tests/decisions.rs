@@ -2,9 +2,18 @@
 
 #![allow(clippy::expect_used, reason = "a test says what it found by failing")]
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::media::{ffmpeg, settle, sound};
 use tests::{Options, Server};
+
+/// What a player that describes itself so is told of a song.
+fn decided(server: &Server, id: &str, player: &Value) -> Value {
+    let target =
+        format!("/rest/getTranscodeDecision?mediaId={id}&mediaType=song&f=json&{}", server.mira.by_key());
+    let fields = [("Content-Type", "application/json")];
+    let mut answer = server.send("POST", &target, &fields, player.to_string().as_bytes()).json();
+    answer["subsonic-response"]["transcodeDecision"].take()
+}
 
 /// What a player is told that it will get is what comes, as ffprobe finds it.
 #[test]
@@ -32,15 +41,12 @@ fn what_is_made_for_a_player_fits_what_it_says_of_a_codec() {
             ["flac", codec].map(|name| json!({ "type": "AudioCodec", "name": name, "limitations": limits }));
         let info = json!({ "name": "a player", "platform": "tests", "directPlayProfiles": [direct],
             "transcodingProfiles": [wanted], "codecProfiles": profiles });
-        let target = format!("/rest/getTranscodeDecision?mediaId={id}&mediaType=song&f=json&{by}");
-        let fields = [("Content-Type", "application/json")];
-        let answer = server.send("POST", &target, &fields, info.to_string().as_bytes()).json();
-        let told = &answer["subsonic-response"]["transcodeDecision"];
-        assert_eq!(told["canDirectPlay"], false, "{codec}: {answer}");
-        assert_eq!(told["sourceStream"]["audioBitdepth"], 24, "{codec}: {answer}");
+        let told = decided(&server, &id, &info);
+        assert_eq!(told["canDirectPlay"], false, "{codec}: {told}");
+        assert_eq!(told["sourceStream"]["audioBitdepth"], 24, "{codec}: {told}");
         let stream = &told["transcodeStream"];
         let said = json!([stream["audioSamplerate"], stream["audioChannels"], stream["audioBitdepth"]]);
-        assert_eq!(said, expected, "{codec}: {answer}");
+        assert_eq!(said, expected, "{codec}: {told}");
         let params = told["transcodeParams"].as_str().expect("params");
         let target =
             format!("/rest/getTranscodeStream?mediaId={id}&mediaType=song&transcodeParams={params}&{by}");
@@ -63,18 +69,14 @@ fn opus_is_known_by_what_it_is_whatever_its_file_is_called() {
     settle(folder.path());
     let libraries = vec![folder.path().into()];
     let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() });
-    let by = server.mira.by_key();
     for (title, own, other) in [("Opus", "opus", "vorbis"), ("Vorbis", "vorbis", "opus")] {
         let id = server.track(title);
         for (codec, expected) in [(own, true), (other, false)] {
             let direct = json!({ "containers": ["ogg"], "audioCodecs": [codec], "protocols": ["http"] });
             let info = json!({ "name": "a player", "platform": "tests", "directPlayProfiles": [direct] });
-            let target = format!("/rest/getTranscodeDecision?mediaId={id}&mediaType=song&f=json&{by}");
-            let fields = [("Content-Type", "application/json")];
-            let answer = server.send("POST", &target, &fields, info.to_string().as_bytes()).json();
-            let told = &answer["subsonic-response"]["transcodeDecision"];
-            assert_eq!(told["canDirectPlay"], expected, "{title} as {codec}: {answer}");
-            assert_eq!(told["sourceStream"]["codec"], own, "{title}: {answer}");
+            let told = decided(&server, &id, &info);
+            assert_eq!(told["canDirectPlay"], expected, "{title} as {codec}: {told}");
+            assert_eq!(told["sourceStream"]["codec"], own, "{title}: {told}");
         }
     }
 }

@@ -66,6 +66,14 @@ fn long_song(to: &Path, seconds: u32) {
     }
 }
 
+/// Such a song in a folder of its own.
+fn song_of(seconds: u32) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let song = folder.path().join("song.wav");
+    long_song(&song, seconds);
+    (folder, song)
+}
+
 /// Runs it to its end; the most that it held, in KiB.
 fn peak_kib(song: &Path, folder: &Path, more: &[&str]) -> u64 {
     let mut child: Child = split(song, folder, more).spawn().expect("millpond starts");
@@ -233,9 +241,7 @@ fn await_stems(out: &Path) {
 
 #[test]
 fn who_stops_it_finds_nothing_half_made() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let song = folder.path().join("song.wav");
-    long_song(&song, 300);
+    let (folder, song) = song_of(300);
     let out = folder.path().join("stems");
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut child = split(&song, &out, &[]).spawn().expect("millpond starts");
@@ -255,9 +261,7 @@ fn who_stops_it_finds_nothing_half_made() {
 
 #[test]
 fn under_nohup_it_goes_on_when_its_terminal_goes() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let song = folder.path().join("song.wav");
-    long_song(&song, 60);
+    let (folder, song) = song_of(60);
     let out = folder.path().join("stems");
     let wanted = split(&song, &out, &[]);
     let mut ignoring = Command::new("sh");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tests::{child_ids, eventually, media};
 
-use crate::{done, long_song, names, split, text};
+use crate::{done, names, song_of, split, text};
 
 const RATE_HZ: usize = 44_100;
 /// How far apart two sounds are looked for: no encoder begins with more than 2,112 samples of its own.
@@ -250,9 +250,7 @@ fn what_ffmpeg_cannot_make_leaves_nothing() {
 
 #[test]
 fn an_encoder_that_dies_and_a_work_that_is_stopped_leave_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let song = folder.path().join("song.wav");
-    long_song(&song, 300);
+    let (folder, song) = song_of(300);
     for kills_ffmpeg in [true, false] {
         let out = folder.path().join("stems");
         let child = split(&song, &out, &["--format", "mp3", "--engine", "spectral"])
