@@ -14,7 +14,7 @@ use super::scan::{PEAK_MIB_MAX, PEER, RATIO_MIN};
 use super::{Options, report, server};
 use crate::install::{self, Tool};
 use crate::{Error, ErrorKind, Result, corpus, files};
-use asked::{Answers, Asked, LONGEST, PAGES, WHOLE};
+use asked::{Answers, Asked, LONGEST, PAGES, SMALL, WHOLE};
 use side::Side;
 
 /// How often ours is asked for each page, and the peer, who takes long.
@@ -55,7 +55,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     println!("making {} tracks", options.tracks);
     let music = corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(options.tracks) })?;
     let scratch = tempfile::tempdir().map_err(|e| Error::because(ErrorKind::Io, "making a folder", e))?;
-    let ours = Side::ours(&program, scratch.path(), &music, options.tracks)?;
+    let small = corpus::kept(&corpus::Options { seed: 2, ..corpus::Options::tracks(options.tracks / 100) })?;
+    let ours = Side::ours(&program, scratch.path(), &music, &small, options.tracks)?;
     let peer = match options.peer_rounds {
         0 => None,
         _ => Some(Side::peer(&install::python_environment("supysonic", PEER)?, scratch.path(), &music)?),
@@ -69,21 +70,23 @@ fn measured(ours: &Side, peer: Option<&Side>, tracks: usize) -> Result<Found> {
     println!("the library is there");
     let mut client = ours.client()?;
     let mut rows = Vec::new();
-    for (asked, times) in
-        PAGES.iter().map(|page| (page, TIMES)).chain(WHOLE.iter().map(|list| (list, WHOLE_TIMES)))
-    {
+    let of_all = PAGES.iter().map(|page| (page, TIMES, peer));
+    let whole = WHOLE.iter().map(|list| (list, WHOLE_TIMES, peer));
+    // The peer has no small library.
+    let of_small = SMALL.iter().map(|page| (page, TIMES, None));
+    for (asked, times, peer) in of_all.chain(of_small).chain(whole) {
         for side in std::iter::once(ours).chain(peer) {
             side.warm()?;
         }
-        let ours = asked.ask(&mut client, &ours.sign_in, tracks, times)?;
+        let ours = asked.ask(&mut client, &ours.asking(tracks), times)?;
         let peer =
-            peer.map(|peer| asked.ask(&mut peer.client()?, &peer.sign_in, tracks, PEER_TIMES)).transpose()?;
+            peer.map(|peer| asked.ask(&mut peer.client()?, &peer.asking(tracks), PEER_TIMES)).transpose()?;
         println!("{} done", asked.name);
         rows.push(Row { asked, ours, peer });
     }
     let so_far_mib = ours.process.peak_mib();
     let before_mib = ours.process.forget_peak()?;
-    let longest = LONGEST.ask(&mut client, &ours.sign_in, tracks, 3)?;
+    let longest = LONGEST.ask(&mut client, &ours.asking(tracks), 3)?;
     Ok(Found {
         rows,
         longest,
@@ -96,8 +99,8 @@ fn measured(ours: &Side, peer: Option<&Side>, tracks: usize) -> Result<Found> {
 }
 
 fn judge(options: &Options, found: &Found) -> Result<()> {
-    let pages: Vec<&Row> =
-        found.rows.iter().filter(|row| PAGES.iter().any(|page| page.name == row.asked.name)).collect();
+    let is_page = |row: &&Row| PAGES.iter().chain(SMALL).any(|page| page.name == row.asked.name);
+    let pages: Vec<&Row> = found.rows.iter().filter(is_page).collect();
     let worst =
         |percent: f64| pages.iter().map(|row| ms(row.ours.took.percentile(percent))).fold(0.0, f64::max);
     let first_ms = ms(found.longest.first.longest());
@@ -161,9 +164,10 @@ fn page(tracks: usize, found: &Found, goals: &[(String, bool)]) -> String {
         None => String::new(),
     };
     let mut body = format!(
-        "{tracks} generated tracks (seed 1). One client on one kept-alive connection, JSON; ours asked {TIMES} times for \
+        "{tracks} generated tracks (seed 1), and beside them a small library of {} (seed 2). One client on one kept-alive connection, JSON; ours asked {TIMES} times for \
          each page and {WHOLE_TIMES} for each whole list{beside}. Before each, databases are read into the page cache, and \
-         it is asked for once for what is then remembered, which is not counted: cold.\n\n"
+         it is asked for once for what is then remembered, which is not counted: cold.\n\n",
+        tracks / 100
     );
     for (goal, held) in goals {
         body += &format!("- {}: {goal}\n", if *held { "held" } else { "**missed**" });

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct Asked {
     /// What it is called on the page.
     pub(super) name: &'static str,
-    /// Endpoint and query, with `{deep_tracks}`, `{deep_albums}`, `{deep_genre}`, `{deep_begun}` and `{tracks}` in it.
+    /// Endpoint and query, with `{deep_tracks}`, `{deep_albums}`, `{deep_genre}`, `{deep_begun}`, `{tracks}` and `{small}` in it.
     target: &'static str,
     /// Nobody takes the whole library for an answer that is shorter.
     bytes_min: u64,
@@ -20,6 +20,10 @@ pub(super) struct Asked {
 const fn page(name: &'static str, target: &'static str) -> Asked {
     // A hundred rows of two hundred bytes: the last page of a small library has no more. So has one of few artists.
     Asked { name, target, bytes_min: 20_000 }
+}
+
+const fn small(name: &'static str, target: &'static str) -> Asked {
+    Asked { name, target, bytes_min: 1_000 }
 }
 
 /// Pages of 500 rows, as clients read them.
@@ -70,6 +74,33 @@ pub(super) const PAGES: &[Asked] = &[
     ),
 ];
 
+/// The same of a library that is a hundredth of what there is: who sees no other asks for nothing else.
+pub(super) const SMALL: &[Asked] = &[
+    small("newest of a small library", "getAlbumList2?type=newest&size=500&musicFolderId={small}"),
+    small(
+        "by name, of a small library",
+        "getAlbumList2?type=alphabeticalByName&size=500&musicFolderId={small}",
+    ),
+    small("at random, of a small library", "getAlbumList2?type=random&size=500&musicFolderId={small}"),
+    small(
+        "everything of a small library",
+        "search3?query=&artistCount=0&albumCount=0&songCount=500&musicFolderId={small}",
+    ),
+    small(
+        "songs of a small library with a word that begins with a",
+        "search3?query=a&artistCount=0&albumCount=0&songCount=500&musicFolderId={small}",
+    ),
+    small(
+        "albums of a small library with a word that begins with a",
+        "search3?query=a&artistCount=0&albumCount=500&songCount=0&musicFolderId={small}",
+    ),
+    small(
+        "artists of a small library with a word that begins with a",
+        "search3?query=a&artistCount=500&albumCount=0&songCount=0&musicFolderId={small}",
+    ),
+    small("random songs of a small library", "getRandomSongs?size=500&musicFolderId={small}"),
+];
+
 /// Lists that come whole.
 pub(super) const WHOLE: &[Asked] = &[
     Asked { name: "getArtists", target: "getArtists?", bytes_min: 1_000 },
@@ -83,6 +114,16 @@ pub(super) const LONGEST: Asked = Asked {
     bytes_min: 1_000_000,
 };
 
+/// What is asked of.
+pub(super) struct Asking<'s> {
+    /// The part of a query that signs in.
+    pub(super) sign_in: &'s str,
+    /// How many there are.
+    pub(super) tracks: usize,
+    /// The number of the small library.
+    pub(super) small: &'s str,
+}
+
 /// The answers to one request.
 pub(super) struct Answers {
     /// How long the one before them took, which does not count.
@@ -94,13 +135,8 @@ pub(super) struct Answers {
 
 impl Asked {
     /// Asks so often, one after the other, and once before that for what is then remembered.
-    pub(super) fn ask(
-        &self,
-        client: &mut Client,
-        sign_in: &str,
-        tracks: usize,
-        times: usize,
-    ) -> Result<Answers> {
+    pub(super) fn ask(&self, client: &mut Client, asking: &Asking<'_>, times: usize) -> Result<Answers> {
+        let Asking { sign_in, tracks, small } = asking;
         let target = self
             .target
             .replace("{deep_tracks}", &(tracks / 10 * 9).to_string())
@@ -108,7 +144,8 @@ impl Asked {
             // A twentieth of the tracks is of one genre, and as many are of a second; a fifth has a word with a certain letter.
             .replace("{deep_genre}", &(tracks / 100 * 6).to_string())
             .replace("{deep_begun}", &(tracks / 5).to_string())
-            .replace("{tracks}", &tracks.to_string());
+            .replace("{tracks}", &tracks.to_string())
+            .replace("{small}", small);
         let target = format!("/rest/{target}&{sign_in}");
         let (mut first, mut took, mut body_bytes) = (Vec::new(), Vec::<Duration>::new(), 0);
         let mut cold = Duration::ZERO;

@@ -7,6 +7,7 @@ use super::super::client::Client;
 use super::super::server::{self, Process};
 use super::super::walls::Walls;
 use super::super::{account, scan};
+use super::asked::Asking;
 use crate::run::Usage;
 use crate::{Error, ErrorKind, Result};
 
@@ -22,12 +23,20 @@ pub(super) struct Side {
     pub(super) process: Process,
     /// The part of a query that signs in.
     pub(super) sign_in: String,
+    /// The number of the small library, where there is one.
+    small: String,
     database: PathBuf,
 }
 
 impl Side {
-    /// Ours: the scan in a process of its own, then the server.
-    pub(super) fn ours(program: &Path, scratch: &Path, music: &Path, tracks: usize) -> Result<Side> {
+    /// Ours: the scan in a process of its own, then the server, with a small library more, which it scans itself.
+    pub(super) fn ours(
+        program: &Path,
+        scratch: &Path,
+        music: &Path,
+        small: &Path,
+        tracks: usize,
+    ) -> Result<Side> {
         let data = scratch.join("data");
         let scan = Some(scan::ours(program, scratch, music)?);
         let key = account::key(program, &data)?;
@@ -38,19 +47,22 @@ impl Side {
             format!("--listen=127.0.0.1:{port}"),
             format!("--data={}", data.display()),
             format!("--library={}", music.display()),
+            format!("--library={}", small.display()),
             "--memory-limit=256MiB".to_owned(),
             "--log-level=warn".to_owned(),
         ];
         let process = Process::start(&words, scratch, port, &Walls::default())?;
-        let side = Side {
+        let mut side = Side {
             name: "Millpond",
             scan,
             process,
             sign_in: format!("apiKey={key}&v=1.16.1&c=bench&f=json"),
+            small: String::new(),
             database: data.join("millpond.db"),
         };
         let tracks = u32::try_from(tracks).unwrap_or(u32::MAX);
         side.settled(READY + READY_PER_TRACK * tracks)?;
+        side.small = side.number_of(small)?;
         Ok(side)
     }
 
@@ -80,7 +92,26 @@ impl Side {
         let process = Process::start(&words, &home, port, &Walls::default())?;
         let sign_in = "u=bench&p=bench&v=1.12.0&c=bench&f=json".to_owned();
         let database = home.join("supysonic.db");
-        Ok(Side { name: "Supysonic", scan: Some(scan), process, sign_in, database })
+        Ok(Side { name: "Supysonic", scan: Some(scan), process, sign_in, small: String::new(), database })
+    }
+
+    /// What is asked of it, with so many tracks.
+    pub(super) fn asking(&self, tracks: usize) -> Asking<'_> {
+        Asking { sign_in: &self.sign_in, tracks, small: &self.small }
+    }
+
+    /// The number that a library's folder has.
+    fn number_of(&self, folder: &Path) -> Result<String> {
+        let failed = |error| Error::because(ErrorKind::Failed, "asking for the libraries", error);
+        let answer =
+            self.client()?.get(&format!("/rest/getMusicFolders?{}", self.sign_in), "").map_err(failed)?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer.start).unwrap_or_default();
+        let folders = answer["subsonic-response"]["musicFolders"]["musicFolder"].as_array();
+        let name = folder.file_name().and_then(|name| name.to_str());
+        let found = folders.into_iter().flatten().find(|one| one["name"].as_str() == name);
+        let number = found.and_then(|one| one["id"].as_i64()).map(|number| number.to_string());
+        number
+            .ok_or_else(|| Error::new(ErrorKind::Failed, format!("there is no library {name:?} in {answer}")))
     }
 
     /// The largest resident memory of the scan, or of the server so far, in MiB.
