@@ -336,3 +336,41 @@ fn jsonp_wraps_the_answer_in_a_callback_with_a_harmless_name() {
     let evil = http::get(server.address, &format!("/rest/ping?{query}&callback=alert(1)%2F%2F"), &[]);
     assert!(!evil.text().contains("alert(1)//("), "{}", evil.text());
 }
+
+/// What apps send that escape nothing, and what Subsonic's own server takes.
+#[test]
+fn an_address_that_was_not_escaped_is_read_as_it_was_meant() {
+    let (_library, server) = server();
+    let key = server.mira.by_key();
+    let titles = |query: &str| {
+        let answer = server.get(&format!("/rest/search3?query={query}&{key}"), &[]);
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+        let songs = answer.json()["subsonic-response"]["searchResult3"]["song"].clone();
+        let songs = songs.as_array().cloned().unwrap_or_default();
+        songs.iter().map(|song| song["title"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    for (raw, escaped) in [("\"\"", "%22%22"), ("\"Ripple\"", "%22Ripple%22"), ("<ö>", "%3C%C3%B6%3E")] {
+        let found = titles(raw);
+        assert!(!found.is_empty() && found == titles(escaped), "{raw}: {found:?}");
+    }
+}
+
+#[test]
+fn a_head_that_is_too_long_is_told_so_in_words_and_may_come_by_post() {
+    let (_library, server) = server();
+    let song = format!("&songId={}", server.track("First Ripple")).repeat(3_000);
+    let target = format!("/rest/createPlaylist?{}&name=long", server.mira.by_key());
+    let refused = server.get(&format!("{target}{song}"), &[]);
+    let error = refused.json()["subsonic-response"]["error"].clone();
+    let message = error["message"].as_str().unwrap_or_default();
+    assert_eq!((refused.status, error["code"].as_u64()), (431, Some(0)), "{}", refused.text());
+    assert!(message.contains("32768 bytes") && message.contains("by POST"), "{message}");
+    assert_eq!(refused.header("access-control-allow-origin"), "*");
+    let fields = [("Content-Type", "application/x-www-form-urlencoded")];
+    let made = server.send("POST", &target, &fields, song.as_bytes()).json()["subsonic-response"].clone();
+    assert_eq!((&made["status"], &made["playlist"]["songCount"]), (&"ok".into(), &3_000.into()), "{made}");
+
+    let plain = server.get(&format!("/tracks?{song}"), &[]);
+    assert_eq!((plain.status, plain.header("content-type")), (431, "text/plain"), "{}", plain.text());
+    assert!(plain.text().contains("32768 bytes"), "{}", plain.text());
+}

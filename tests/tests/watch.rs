@@ -142,6 +142,47 @@ fn what_happens_in_a_library_is_served_without_anybody_asking() {
     followed(&server);
 }
 
+#[test]
+fn a_cover_of_an_album_reaches_its_discs_and_its_id_changes_with_it() {
+    let music = Music::with(&["Album/Disc 1/one.wav", "Album/Disc 2/two.wav"]);
+    let server = music.serve(2, "");
+    eventually("the first scan ends", WITHIN, || count(&server) == Some(2));
+    let ids = || -> BTreeMap<String, String> {
+        let of =
+            |(title, song): (&String, &Value)| Some((title.clone(), song["coverArt"].as_str()?.to_owned()));
+        songs(&server).iter().filter_map(of).collect()
+    };
+    let shown =
+        |id: &str| server.get(&format!("/rest/getCoverArt?id={id}&{}", server.admin.by_key()), &[]).body;
+    assert_eq!(ids(), BTreeMap::new());
+    let [first, second] =
+        ["first", "the second"].map(|words| format!("GIF89a, a picture: {words}").into_bytes());
+    fs::write(music.at("Album/cover.gif"), &first).expect("a picture");
+    eventually("both discs have it", WITHIN, || ids().len() == 2);
+    // Only this disc is looked at.
+    music.put("Album/Disc 1/three.wav", 1);
+    eventually("a song comes to a disc", WITHIN, || songs(&server).contains_key("three"));
+    let before = ids();
+    assert_eq!(before["three"], before["one"], "a disc is an album here, and has one picture");
+    assert!(before.len() == 3 && before.values().all(|id| shown(id) == first), "{before:?}");
+    let albums = server.subsonic("getAlbumList2", "type=alphabeticalByName")["albumList2"]["album"].clone();
+    let told: Vec<&str> =
+        albums.as_array().expect("albums").iter().filter_map(|al| al["coverArt"].as_str()).collect();
+    assert!(told.len() == 2 && told.iter().all(|id| before.values().any(|known| known == id)), "{albums}");
+
+    fs::write(music.at("Album/cover.gif"), &second).expect("another picture");
+    eventually("every id is another", WITHIN, || {
+        let after = ids();
+        after.len() == 3 && after.iter().all(|(title, id)| *id != before[title])
+    });
+    let plain = before["two"].split('_').next().expect("an id");
+    for id in [&*ids()["two"], &before["two"], plain] {
+        assert!(shown(id) == second, "{id}: the picture that there is now");
+    }
+    fs::remove_file(music.at("Album/cover.gif")).expect("a picture");
+    eventually("no disc has it any more", WITHIN, || ids().is_empty());
+}
+
 /// A song that says its genre behind its sound.
 fn tagged(seconds: u32, genre: &str) -> Vec<u8> {
     let mut bytes = wav(seconds);

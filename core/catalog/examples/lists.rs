@@ -20,8 +20,13 @@ fn found(n: u32) -> Found {
     let path =
         RelPath::parse(&format!("{letter}artist {artist}/Album {album}/{:02} song {n}.flac", n % 12 + 1));
     let path = path.expect("a path");
-    let cover =
-        FoundCover { path: path.clone(), offset: 1_000, count: Some(50_000), content_type: "image/jpeg" };
+    let cover = FoundCover {
+        path: path.clone(),
+        offset: 1_000,
+        count: Some(50_000),
+        content_type: "image/jpeg",
+        mark: None,
+    };
     Found {
         stamp: Stamp { length: 30_000_000, modified_ns: 1, changed_ns: 1, inode: u64::from(n) + 1 },
         tags: Tags {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use store::{BlobId, BlobKey, FileId, FolderId, Place, RelPath};
 
+mod cover;
 mod details;
 pub(crate) mod instrumentals;
 mod jobs;
@@ -20,6 +21,7 @@ mod uploads;
 mod users;
 mod videos;
 
+pub use cover::{Cover, CoverMark};
 pub use details::{
     Codec, Contributor, Credit, Date, DiscTitle, Encoded, Gain, Part, Parts, Release, Shorten, TrackDetails,
     UnknownPart,
@@ -153,19 +155,6 @@ pub enum Visibility {
     Private,
 }
 
-/// Where a picture lies: a file or a blob of its own, or a slice of an audio file, exactly as it was embedded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cover {
-    /// The picture itself, or the audio file that it is embedded in.
-    pub place: Place,
-    /// Where the picture's bytes start in it.
-    pub offset: u64,
-    /// How many bytes it has; `None` is to the end.
-    pub count: Option<u64>,
-    /// `image/jpeg`, `image/png`, `image/webp` or `image/gif`, by content.
-    pub content_type: &'static str,
-}
-
 /// A track as lists show it: names of album and artists joined in, with the viewer's own play state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Track {
@@ -221,6 +210,10 @@ pub struct Track {
     pub content_type: &'static str,
     /// Whether a cover can be asked for.
     pub has_cover: bool,
+    /// Of the file that its picture lies in, or its own; of what was recorded by an old release there is none.
+    pub cover_mark: Option<CoverMark>,
+    /// Of its album's pictures, if somebody noted it.
+    pub album_cover_mark: Option<CoverMark>,
     /// Who sees it.
     pub visibility: Visibility,
     /// Whose it is; `None` for files of library folders.
@@ -300,6 +293,8 @@ pub struct Album {
     pub duration_ms: u64,
     /// Whether a cover can be asked for.
     pub has_cover: bool,
+    /// Of its pictures, if somebody noted it.
+    pub cover_mark: Option<CoverMark>,
     /// First seen.
     pub created: UnixMs,
     /// What else the tags of its first track tell.
@@ -327,6 +322,8 @@ pub struct Artist {
     pub parts: Parts,
     /// The artist in MusicBrainz.
     pub musicbrainz: Option<String>,
+    /// Of the pictures of these albums, if somebody noted it.
+    pub cover_mark: Option<CoverMark>,
     /// The viewer's own state.
     pub play: PlayState,
 }

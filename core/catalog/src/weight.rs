@@ -6,7 +6,7 @@ use budget::limits::{
     PODCAST_URL_BYTES_MAX, SOURCE_STREAMS_MAX, TAG_GENRE_CHARS_MAX, TAG_GENRES_MAX, TAG_TEXT_CHARS_MAX,
     VIDEO_WORD_BYTES_MAX,
 };
-use store::{BlobKey, RelPath};
+use store::BlobKey;
 
 use crate::model::{
     Album, Artist, Asked, Bookmark, Channel, ChannelText, Episode, EpisodeText, EpisodeTrack, Genre,
@@ -165,6 +165,6 @@ impl Weight for Share {
 
 impl Weight for Known {
     fn held_bytes(&self) -> usize {
-        sum::<Self>(&[self.path.as_str(), self.picture.as_ref().map_or("", RelPath::as_str)])
+        sum::<Self>(&[self.path.as_str(), self.picture.as_ref().map_or("", |picture| picture.path.as_str())])
     }
 }

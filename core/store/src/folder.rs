@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, ErrorKind};
 use crate::path::RelPath;
-use crate::source::Source;
+use crate::source::{Source, Stamp};
 use crate::walk::Walk;
 use crate::watch::Watch;
 
@@ -58,6 +58,16 @@ impl LibraryFolder {
         // opened without waiting, looked at and refused.
         let file = self.open_beneath(path, OFlags::NONBLOCK | OFlags::NOCTTY)?;
         Source::of(file, path.as_str())
+    }
+
+    /// What a file looks like now; of a link, the file that it leads to. Opens nothing for reading. Blocks while the disk works.
+    ///
+    /// # Errors
+    /// By kind: `NotFound`, `Escapes` (logged once by name), `Io`.
+    pub fn stamp(&self, path: &RelPath) -> Result<Stamp, Error> {
+        let file = self.open_beneath(path, OFlags::PATH)?;
+        let stat = rustix::fs::fstat(&file).map_err(|e| self.explain(path, e.into()))?;
+        Ok(Stamp::of(&stat))
     }
 
     /// Lists every file beneath, in the byte order of whole paths.

@@ -75,6 +75,8 @@ struct Level {
     next: usize,
     /// The first name that is not UTF-8 and how many there are, told once before the first name.
     unnamed: Option<(String, usize)>,
+    /// Whether it only lies on the way to the part, and its names were not read.
+    is_passed: bool,
 }
 
 /// Room for the first names of a folder, in bytes.
@@ -141,6 +143,28 @@ impl Walk {
     pub fn names_beside(&self) -> impl Iterator<Item = &str> {
         let level = self.chain.last();
         level.into_iter().flat_map(|level| level.names.index.iter().map(|name| level.names.text(*name)))
+    }
+
+    /// The names in the folder that this folder lies in, likewise; none for the library folder itself. A walk of a part lists it
+    /// for this alone.
+    ///
+    /// # Errors
+    /// It cannot be listed. What that hides is the folder of the entry that came last.
+    pub fn names_above(&mut self) -> Result<impl Iterator<Item = &str>, Error> {
+        let at = self.chain.len().checked_sub(2);
+        if let Some(level) = at.and_then(|at| self.chain.get(at))
+            && level.is_passed
+        {
+            let here = self.chain.last().and_then(|level| level.path.clone());
+            let hides = here.map_or(Unseen::Rest, Unseen::Path);
+            let (names, _) = self.names_of(level.path.as_ref(), &level.dir).map_err(|e| e.hides(hides))?;
+            if let Some(level) = at.and_then(|at| self.chain.get_mut(at)) {
+                (level.next, level.is_passed) = (names.index.len(), false);
+                level.names = names;
+            }
+        }
+        let level = at.and_then(|at| self.chain.get(at));
+        Ok(level.into_iter().flat_map(|level| level.names.index.iter().map(|name| level.names.text(*name))))
     }
 
     /// Opens the root anew, so that several walks of one folder do not share a position.
@@ -288,21 +312,28 @@ impl Walk {
         Ok(Some(Opened { dir, identity, links }))
     }
 
-    /// Reads the names of a folder. All or nothing: half a list would make the other half look removed.
+    /// Puts a folder under watch and reads its names.
     fn list(&self, path: Option<RelPath>, opened: Opened) -> Result<Level, Error> {
         let Opened { dir, identity, links } = opened;
-        let at = path.as_ref().map_or_else(|| self.folder.root().display().to_string(), RelPath::to_string);
+        if let Some((watch, id)) = &self.watch {
+            watch.add(*id, path.as_ref(), &dir);
+        }
+        let (names, unnamed) = self.names_of(path.as_ref(), &dir)?;
+        Ok(Level { path, dir, identity, links, names, next: 0, unnamed, is_passed: false })
+    }
+
+    /// Reads the names of a folder, and the first that is not UTF-8 with how many there are. All or nothing: half a list would
+    /// make the other half look removed.
+    fn names_of(&self, path: Option<&RelPath>, dir: &Dir) -> Result<(Names, Option<(String, usize)>), Error> {
+        let at = path.map_or_else(|| self.folder.root().display().to_string(), RelPath::to_string);
         let failed = |e: Errno| Error::io(format!("folder {at} cannot be listed"), e);
         let mut names = Names::default();
         let mut unnamed = None;
         let mut seen = 0;
         let above: u64 = self.chain.iter().map(|level| level.names.bytes()).sum();
-        if let Some((watch, id)) = &self.watch {
-            watch.add(*id, path.as_ref(), &dir);
-        }
         // The folder is held by a handle that can only be looked beneath; "." of it is the same folder, for reading.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let readable = rustix::fs::openat(&dir, ".", flags, Mode::empty()).map_err(failed)?;
+        let readable = rustix::fs::openat(dir, ".", flags, Mode::empty()).map_err(failed)?;
         for entry in rustix::fs::Dir::new(readable).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             if entry.file_name().to_bytes().starts_with(b".") {
@@ -318,7 +349,7 @@ impl Walk {
                 unnamed.get_or_insert_with(|| (format!("{:?}", entry.file_name()), 0)).1 += 1;
                 continue;
             };
-            if let Some(is) = self.sort_out(path.as_ref(), &dir, name, entry.file_type()) {
+            if let Some(is) = self.sort_out(path, dir, name, entry.file_type()) {
                 names.push(name, is);
             }
             if above + names.bytes() > self.bounds.names_bytes {
@@ -330,7 +361,7 @@ impl Walk {
             }
         }
         names.finish();
-        Ok(Level { path, dir, identity, links, names, next: 0, unnamed })
+        Ok((names, unnamed))
     }
 
     /// What a name is. The listing says it for most file systems; otherwise, and for links, it is looked at, because
@@ -382,7 +413,8 @@ impl Level {
     /// A folder on the way to the part, of which nothing else is walked.
     fn passed(path: Option<RelPath>, opened: Opened) -> Self {
         let Opened { dir, identity, links } = opened;
-        Level { path, dir, identity, links, names: Names::default(), next: 0, unnamed: None }
+        let names = Names::default();
+        Level { path, dir, identity, links, names, next: 0, unnamed: None, is_passed: true }
     }
 }
 

@@ -8,6 +8,7 @@ use catalog::{Identity, Opened, Refusal, SignIn, UnixMs, UserId};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::Timestamp;
 
+use crate::cover_id::without_mark;
 use crate::error::{Error, ErrorKind};
 use crate::params::{self, Params};
 
@@ -47,7 +48,7 @@ pub(crate) async fn by_link(sign_in: &SignIn, params: &Params, signature: &str) 
             "This link has expired, or is not one that we signed; ask for a new one",
         )
     };
-    let item = params::item(&params.text("id")?).ok_or_else(wrong)?;
+    let item = params::item(without_mark(&params.text("id")?)).ok_or_else(wrong)?;
     let user: UserId = params.text("user")?.parse().map_err(|_| wrong())?;
     let expires: UnixMs = params.text("expires")?.parse().map_err(|_| wrong())?;
     let now = Timestamp::now().as_millisecond();

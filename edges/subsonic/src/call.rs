@@ -13,6 +13,7 @@ use serde::Serialize;
 use store::FolderId;
 use stream::{Client, Peer};
 
+use crate::cover_id::CoverId;
 use crate::error::{Error, ErrorKind};
 use crate::list::{List, Room};
 use crate::params::Params;
@@ -69,15 +70,15 @@ impl Call {
     /// The address of a cover, signed in the user's name, so that whoever reads the answer can show it and learns no secret. It
     /// is the same for half of its time, for those who keep pictures by their addresses. There is none when the request does not
     /// say whom it asked.
-    pub(crate) fn picture(&self, item: Item, pixels: u32) -> Result<Option<String>, Error> {
+    pub(crate) fn picture(&self, cover: CoverId<Item>, pixels: u32) -> Result<Option<String>, Error> {
         let user = self.user()?.id;
         let Some(address) = Some(self.address()).filter(|address| address.contains("://")) else {
             return Ok(None);
         };
         let half = i64::try_from(LINK_MS / 2).unwrap_or(i64::MAX);
         let expires = (Timestamp::now().as_millisecond() / half).saturating_add(2).saturating_mul(half);
-        let signature = self.face.parts.sign_in.sign_link(Opened::Picture(item), user, expires);
-        let query = format!("id={item}&size={pixels}&user={user}&expires={expires}&signature={signature}");
+        let signature = self.face.parts.sign_in.sign_link(Opened::Picture(cover.0), user, expires);
+        let query = format!("id={cover}&size={pixels}&user={user}&expires={expires}&signature={signature}");
         Ok(Some(format!("{address}/rest/getCoverArt?{query}")))
     }
 

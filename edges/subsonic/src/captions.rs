@@ -19,11 +19,6 @@ struct Cue<'a> {
     lines: &'a [&'a str],
 }
 
-/// The text of a file. What is no UTF-8 is of the time before, when most of it was Latin-1.
-pub(crate) fn decoded(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect())
-}
-
 /// The same captions, written so. Whatever is no cue is left out, and so is what follows [`CAPTIONS_LINES_MAX`] lines, which no
 /// film has.
 pub(crate) fn written(text: &str, wanted: Captions) -> String {
@@ -95,11 +90,5 @@ mod tests {
         assert_eq!(written(text, Captions::SubRip), "1\n00:00:01,000 --> 00:00:02,000\nhere\n\n");
         assert_eq!(written("", Captions::WebVtt), "WEBVTT\n\n");
         assert_eq!(written("no captions", Captions::SubRip), "");
-    }
-
-    #[test]
-    fn old_files_are_read_as_what_they_are() {
-        assert_eq!(decoded(b"caf\xe9".to_vec()), "caf\u{e9}");
-        assert_eq!(decoded("caf\u{e9}".into()), "caf\u{e9}");
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use budget::Fault;
+use budget::limits::{HEADER_BYTES_MAX, HEADERS_MAX, RETRY_AFTER};
 use catalog::Refusal;
 
 /// How much of a value that is wrong is shown to whoever sent it.
@@ -147,6 +148,25 @@ impl Error {
         }
     }
 
+    /// The request's head was not read to its end, or is none, for which HTTP has this status.
+    pub(crate) fn unheard(status: StatusCode) -> Self {
+        let (message, retry_after) = match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                let message = format!(
+                    "The head of this request has more than {HEADER_BYTES_MAX} bytes or {HEADERS_MAX} fields, which is the limit; \
+                     ask by POST, with the parameters as a form"
+                );
+                (message.into(), None)
+            }
+            StatusCode::SERVICE_UNAVAILABLE => (Cow::from("The server is full"), Some(RETRY_AFTER)),
+            _ => (
+                "This is no request that HTTP/1.1 knows; in an address, a blank is written as %20".into(),
+                None,
+            ),
+        };
+        Error { status, retry_after, ..Self::new(ErrorKind::Generic, message) }
+    }
+
     /// The request's method is none of GET, HEAD and POST.
     pub(crate) fn method() -> Self {
         Error {
@@ -219,7 +239,7 @@ impl From<catalog::Error> for Error {
             }
             Kind::Busy => Error {
                 status: StatusCode::SERVICE_UNAVAILABLE,
-                retry_after: Some(budget::limits::RETRY_AFTER),
+                retry_after: Some(RETRY_AFTER),
                 ..Self::inside(ErrorKind::Generic, "The database is busy", error)
             },
             Kind::Unavailable => Self::inside(ErrorKind::Generic, "The database does not answer", error),
@@ -271,7 +291,7 @@ impl From<transform::Error> for Error {
             },
             Kind::Gone | Kind::Changed | Kind::Killed => Error {
                 status: StatusCode::SERVICE_UNAVAILABLE,
-                retry_after: Some(budget::limits::RETRY_AFTER),
+                retry_after: Some(RETRY_AFTER),
                 ..Self::new(ErrorKind::Generic, error.context)
             },
             Kind::Stalled | Kind::Failed | Kind::Source | Kind::Lied | Kind::Io => {

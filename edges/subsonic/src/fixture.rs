@@ -13,9 +13,9 @@ use budget::{Budget, Chunks, Slots};
 use catalog::scan::{Contribution, Details, Found, FoundCover, Inventory, Person, Scanner, Tags};
 use catalog::sqlite::Sqlite;
 use catalog::{
-    Caption, ChannelText, Date, EpisodeFetched, EpisodeText, FeedRead, FeedState, Feeds, Gain, Library,
-    LibrarySet, Look, Looks, MovingPicture, Part, Podcasts, Release, Role, SignIn, Sound, TrackChange,
-    TrackDetails, TrackId, User, UserChange, Users, VideoFacts, Viewer, Visibility,
+    Caption, ChannelText, CoverMark, Date, EpisodeFetched, EpisodeText, FeedRead, FeedState, Feeds, Gain,
+    Library, LibrarySet, Look, Looks, MovingPicture, Part, Podcasts, Release, Role, SignIn, Sound,
+    TrackChange, TrackDetails, TrackId, User, UserChange, Users, VideoFacts, Viewer, Visibility,
 };
 use http_body_util::BodyExt;
 use store::{DataFolder, FolderId, Folders, Io, LibraryFolder, MemoryBlobs, RelPath, Secret, Shelf, Spool};
@@ -489,6 +489,7 @@ fn tags(song: &Song) -> Tags {
             offset,
             count,
             content_type,
+            mark: Some(CoverMark(0x00c0_ffee)),
         }),
         details: Details::default(),
     }

@@ -14,6 +14,7 @@
 mod auth;
 mod call;
 mod captions;
+mod cover_id;
 mod endpoints;
 mod error;
 mod extensions;
@@ -42,7 +43,7 @@ use tokio::sync::Notify;
 use transform::{Covers, Transforms};
 
 pub use error::{Error, ErrorKind};
-pub use router::{ROUTES, Route, router};
+pub use router::{ROUTES, Route, router, unheard};
 
 /// Signs the path and query of a rendition in the name of a user, whose rights it has from then on.
 pub type Sign = Arc<dyn Fn(&str, UserId) -> String + Send + Sync>;

@@ -17,6 +17,8 @@ use serde::{Serialize, Serializer};
 
 use details::{ArtistLinks, ItemDate, RecordLabel, display};
 
+use crate::cover_id::CoverId;
+
 pub(crate) use child::Child;
 pub(crate) use kept::{BookmarkShown, PlaylistHead, QueueByIndex, QueueHead, ShareHead, StationShown};
 pub(crate) use podcasts::{ChannelHead, EpisodeShown};
@@ -75,7 +77,7 @@ pub(crate) struct Named<'a> {
 pub(crate) struct ArtistID3<'a> {
     id: Shown<ArtistId>,
     name: &'a str,
-    cover_art: Shown<ArtistId>,
+    cover_art: Shown<CoverId<ArtistId>>,
     album_count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     starred: Option<Moment>,
@@ -101,7 +103,7 @@ impl<'a> ArtistID3<'a> {
         ArtistID3 {
             id: Shown(artist.id),
             name: &artist.name,
-            cover_art: Shown(artist.id),
+            cover_art: Shown(CoverId(artist.id, artist.cover_mark)),
             album_count: artist.albums,
             starred: artist.play.starred.map(Moment),
             user_rating: rated(artist.play.rating),
@@ -144,7 +146,7 @@ pub(crate) struct AlbumID3<'a> {
     artist: &'a str,
     artist_id: Shown<ArtistId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cover_art: Option<Shown<AlbumId>>,
+    cover_art: Option<Shown<CoverId<AlbumId>>>,
     song_count: u64,
     duration: u64,
     play_count: u64,
@@ -229,7 +231,7 @@ impl<'a> AlbumID3<'a> {
             name: &album.name,
             artist: &album.artist,
             artist_id: Shown(album.artist_id),
-            cover_art: album.has_cover.then_some(Shown(album.id)),
+            cover_art: album.has_cover.then_some(Shown(CoverId(album.id, album.cover_mark))),
             song_count: album.tracks,
             duration: seconds(album.duration_ms),
             play_count: album.play.plays,

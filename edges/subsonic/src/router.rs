@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use catalog::Action;
 use futures_util::future::BoxFuture;
 use stream::{Client, Peer};
@@ -188,6 +188,12 @@ pub fn router(parts: Parts) -> Router {
         .route("/rest", axum::routing::any(unknown.clone()))
         .route("/rest/", axum::routing::any(unknown.clone()))
         .route("/rest/{*endpoint}", axum::routing::any(unknown))
+}
+
+/// The answer to a head that never became a request, by what is known of its target; `None` when that is not of this face.
+pub fn unheard(target: &Uri, status: StatusCode) -> Option<Response<Body>> {
+    let is_ours = target.path().starts_with("/rest/");
+    is_ours.then(|| refuse("unheard", &Params::of(target), &Error::unheard(status)))
 }
 
 /// Answers one request.

@@ -1,11 +1,12 @@
 //! `/events`: what happens, as it happens, on one connection for a whole page (the HTML standard, section 9.2).
 //!
-//! Everybody hears when what lists show has changed, or a playlist that he sees, who he is and what he may, when he is nobody any more, what of his goes on,
-//! and how it ended. Admins hear what goes on of everybody's, and how the server stands; whoever becomes one or is one no longer
-//! hears it from the next look on. What did not change is not said again, and nothing is kept for whoever is slow: each look
-//! tells how things are then. The database is asked only after somebody wrote to it: a thousand pages on which nothing happens
-//! cost it nothing. A database that is silent or slow holds up nobody's figures of the server: whoever was an admin when it was
-//! asked last hears them on, and as nobody can be made anything else meanwhile, he still is one.
+//! Everybody hears when what lists show has changed, or a playlist that he sees, who he is and what he may, when he is nobody
+//! any more, what of his goes on, and how it ended. Admins hear what goes on of everybody's, and how the server stands;
+//! whoever becomes one or is one no longer hears it from the next look on. What did not change is not said again, and nothing
+//! is kept for whoever is slow: each look tells how things are then. The database is asked only after somebody wrote to it: a
+//! thousand pages on which nothing happens cost it nothing. A database that is silent or slow holds up nobody's figures of
+//! the server: whoever was an admin when it was asked last hears them on, and as nobody can be made anything else meanwhile,
+//! he still is one.
 
 use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};

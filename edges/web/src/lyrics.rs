@@ -1,15 +1,13 @@
 //! What is sung: the texts of a track, from the file beside it and from its tags, read when somebody asks.
 
-use std::io;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
 use budget::{Pool, limits};
-use catalog::scan::{Lyrics, read_lyrics, read_lyrics_file};
-use catalog::{Track, TrackId};
+use catalog::TrackId;
+use catalog::scan::{Lyrics, read_lyrics};
 use serde::Serialize;
-use store::{Place, RelPath, Source};
 use utoipa::ToSchema;
 
 use crate::caller::Caller;
@@ -67,36 +65,10 @@ pub(crate) async fn read(
     let track = app.catalog.track(&caller.identity.viewer(), id).await?;
     let slot = app.listings.take(caller.identity.user.id.0)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let beside = match beside(&track) {
-        Some(place) => app.shelf.open(&place).await.ok(),
-        None => None,
-    };
-    let source = app.shelf.open(&track.place()).await?;
-    let unreadable =
-        |error: &(dyn std::error::Error + 'static)| Error::broken("the lyrics cannot be read", error);
-    let texts = tokio::task::spawn_blocking(move || texts(beside.as_ref(), &source))
-        .await
-        .map_err(|error| unreadable(&error))?
-        .map_err(|error| unreadable(&error))?;
+    let texts = read_lyrics(&app.shelf, &track).await?;
     let answer = LyricsAnswer { texts: texts.into_iter().map(TextAnswer::from).collect() };
-    let text = serde_json::to_vec(&answer).map_err(|error| unreadable(&error))?;
+    let text =
+        serde_json::to_vec(&answer).map_err(|error| Error::broken("the lyrics cannot be written", &error))?;
     drop((answer, permit));
     Ok(held::listing(&app, slot, "application/json", text)?)
-}
-
-fn texts(beside: Option<&Source>, source: &Source) -> io::Result<Vec<Lyrics>> {
-    let mut texts = Vec::new();
-    if let Some(beside) = beside {
-        texts.push(read_lyrics_file(beside)?);
-    }
-    texts.extend(read_lyrics(source)?);
-    texts.retain(|text| !text.lines.is_empty());
-    Ok(texts)
-}
-
-/// The file of the same name that ends in `.lrc`. What was sent has none beside it.
-fn beside(track: &Track) -> Option<Place> {
-    let (stem, _) = track.path.as_str().rsplit_once('.')?;
-    let path = RelPath::parse(&format!("{stem}.lrc")).ok()?;
-    track.blob.is_none().then_some(Place::File(track.folder, path))
 }

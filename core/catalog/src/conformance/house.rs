@@ -79,7 +79,13 @@ impl House {
 pub(super) fn file(artist: &str, album: &str, number: u32, title: &str) -> Found {
     let path = path(&format!("{artist}/{album}/{number:02} {title}.flac"));
     let stamp = Stamp { length: 1_000, modified_ns: 1, changed_ns: 1, inode: inode(&path) };
-    let cover = FoundCover { path: path.clone(), offset: 100, count: Some(50), content_type: "image/jpeg" };
+    let cover = FoundCover {
+        path: path.clone(),
+        offset: 100,
+        count: Some(50),
+        content_type: "image/jpeg",
+        mark: None,
+    };
     let tags = Tags {
         title: title.to_owned(),
         album: album.to_owned(),

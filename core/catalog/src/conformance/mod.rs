@@ -11,6 +11,7 @@ use crate::database::Catalog;
 
 mod annotations;
 mod blobs;
+mod covers;
 mod credentials;
 mod credits;
 mod discovery;
@@ -67,8 +68,8 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
     lists::artists_come_by_their_sort_names(make().await).await;
     lists::genres_count_what_is_seen(make().await).await;
     lists::an_album_is_played_in_its_order(make().await).await;
-    lists::covers_are_found_for_everything(make().await).await;
 
+    of_covers(&make).await;
     of_credits(&make).await;
     of_moves(&make).await;
 
@@ -112,6 +113,13 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 
     random::random_lists_hold_what_was_asked_for_once_each(make().await).await;
     of_what_is_sent(&make).await;
+}
+
+/// Those of pictures.
+async fn of_covers(make: &impl AsyncFn() -> Arc<dyn Catalog>) {
+    lists::covers_are_found_for_everything(make().await).await;
+    covers::marks_change_with_the_pictures(make().await).await;
+    covers::p08_marks_say_nothing_about_private_pictures(make().await).await;
 }
 
 /// Those of what users keep for themselves and have going on, and of the ways to their lists.

@@ -195,8 +195,13 @@ pub(super) async fn an_upload_becomes_a_track(catalog: Arc<dyn Catalog>) {
     let before = catalog.changed().await.expect("a moment");
     let mut found = tags(&row);
     found.album = row.id.to_string();
-    let cover =
-        FoundCover { path: super::house::path("x"), offset: 10, count: Some(5), content_type: "image/gif" };
+    let cover = FoundCover {
+        path: super::house::path("x"),
+        offset: 10,
+        count: Some(5),
+        content_type: "image/gif",
+        mark: None,
+    };
     found.cover = Some(cover);
     let id = catalog.commit_upload(row.id, &key(1), Some(&found)).await.expect("a commit").expect("a track");
     let again = catalog.commit_upload(row.id, &key(1), Some(&found)).await.expect("the same again");

@@ -35,8 +35,12 @@ impl Heard {
     /// Takes a piece of news, if it is any to us.
     pub(super) fn hear(&mut self, news: News, now: Instant) {
         match news {
-            News::File(id, path) if is_media_name(&path) || beside::is_picture_name(path.file_name()) => {
+            News::File(id, path) if is_media_name(&path) => {
                 self.wanted.add(id, Part::files_of(path.parent()));
+            }
+            // The discs in a folder show its picture too.
+            News::File(id, path) if beside::is_picture_name(path.file_name()) => {
+                self.wanted.add(id, path.parent().map_or_else(Part::all, Part::beneath));
             }
             News::File(..) => return,
             News::Folder(id, path) => self.wanted.add(id, Part::beneath(path)),
@@ -85,7 +89,8 @@ mod tests {
         for (news, expected) in [
             (file("a/b.mp3"), Some(Part::files_of(RelPath::parse("a").ok()))),
             (file("b.FLAC"), Some(Part::files_of(None))),
-            (file("a/Cover.JPG"), Some(Part::files_of(RelPath::parse("a").ok()))),
+            (file("a/Cover.JPG"), RelPath::parse("a").ok().map(Part::beneath)),
+            (file("cover.jpg"), Some(Part::all())),
             (file("a/b.mp3.part"), None),
             (file("a/holiday.jpg"), None),
             (file("a/notes.txt"), None),

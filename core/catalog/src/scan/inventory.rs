@@ -5,7 +5,7 @@ use store::{FolderId, Part, RelPath, Stamp};
 
 use super::details::Details;
 use crate::error::Error;
-use crate::model::TrackId;
+use crate::model::{CoverMark, TrackId};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -20,8 +20,17 @@ pub struct Known {
     pub stamp: Stamp,
     /// Whether the last scan did not see it.
     pub missing: bool,
-    /// The picture file beside it that is its cover, if it has one.
-    pub picture: Option<RelPath>,
+    /// The picture file that is its cover, if one is.
+    pub picture: Option<Picture>,
+}
+
+/// A picture file that is the cover of tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Where it lies in the folder of the tracks.
+    pub path: RelPath,
+    /// What it looked like when it was looked at; `None` when nobody noted it.
+    pub mark: Option<CoverMark>,
 }
 
 /// A file that a scan read: new, or with other bytes than before.
@@ -71,14 +80,14 @@ pub struct Tags {
     pub suffix: String,
     /// The media type by content: one of [`CONTENT_TYPES`].
     pub content_type: &'static str,
-    /// Where its picture lies: a file in the same folder, or a slice of the file itself.
+    /// Where its picture lies: a file in its folder or in that of its album, or a slice of the file itself.
     pub cover: Option<FoundCover>,
     /// What else they tell.
     pub details: Details,
 }
 
 /// The media types that [`Tags::content_type`] may have, so that a database can turn its text back into a constant.
-pub const CONTENT_TYPES: [&str; 13] = [
+pub const CONTENT_TYPES: [&str; 14] = [
     "audio/mpeg",
     "audio/flac",
     "audio/ogg",
@@ -88,6 +97,7 @@ pub const CONTENT_TYPES: [&str; 13] = [
     "audio/aac",
     "audio/x-wavpack",
     "audio/webm",
+    "audio/x-matroska",
     "video/mp4",
     "video/quicktime",
     "video/webm",
@@ -108,6 +118,8 @@ pub struct FoundCover {
     pub count: Option<u64>,
     /// One of [`COVER_TYPES`], by content.
     pub content_type: &'static str,
+    /// What the picture's file looked like; `None` for the audio file itself, whose stamp says it.
+    pub mark: Option<CoverMark>,
 }
 
 /// What a scan asks of the database. Each call is one short read or one transaction.

@@ -9,11 +9,12 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use budget::limits::{LYRICS_BYTES_MAX, LYRICS_LINES_MAX, LYRICS_WORDS_MAX};
-use store::Source;
+use store::{Place, RelPath, Shelf, Source};
 
 use super::window::Window;
 use super::words::Words;
 use super::{id3, tags};
+use crate::Track;
 
 /// One text of a song.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -234,12 +235,54 @@ fn trimmed(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// Reads the texts in the tags of a file. Blocks while the disk works, and takes no more memory than one reader of a scan
-/// and [`LYRICS_BYTES_MAX`]: whoever calls it has a permit for that.
+/// Reads the texts of a track: that of the file beside it first, then those in its tags, and none that is empty. It takes no more
+/// memory than one reader of a scan and twice [`LYRICS_BYTES_MAX`]: whoever calls it has a permit for that.
 ///
 /// # Errors
-/// What the source says when it cannot be read. A file that is no track has no texts.
-pub fn read_lyrics(source: &Source) -> io::Result<Vec<Lyrics>> {
+/// As [`Shelf::open`], for the track itself, and `Io` when what was opened cannot be read. A file that is no track has no texts.
+pub async fn read_lyrics(shelf: &Shelf, track: &Track) -> Result<Vec<Lyrics>, store::Error> {
+    let (shelf, track, own) = (shelf.clone(), track.clone(), shelf.open(&track.place()).await?);
+    let read = tokio::task::spawn_blocking(move || {
+        let mut texts = Vec::new();
+        if let Some(beside) = open_beside(&shelf, &track) {
+            texts.push(of_file(&beside)?);
+        }
+        texts.extend(of_tags(&own)?);
+        texts.retain(|text| !text.lines.is_empty());
+        Ok(texts)
+    });
+    read.await.map_err(io::Error::other).flatten().map_err(|error| store::Error {
+        kind: store::ErrorKind::Io,
+        context: "the lyrics could not be read".to_owned(),
+        source: Some(error),
+        unseen: None,
+    })
+}
+
+/// The file of the same name that ends in `.lrc`, whichever letters are great. What was sent has none beside it.
+fn open_beside(shelf: &Shelf, track: &Track) -> Option<Source> {
+    let Place::File(id, _) = track.place() else { return None };
+    let folder = shelf.folders().folder(id)?;
+    let (within, mut found) = (track.path.parent(), None);
+    let is_wanted = |name: &str| {
+        let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+        stem == track.path.stem() && ending.eq_ignore_ascii_case("lrc")
+    };
+    // Of several, whose names differ in nothing but the size of letters, always the same one.
+    folder
+        .each_name(within.as_ref(), |name| {
+            if is_wanted(name) && found.as_deref().is_none_or(|found| name > found) {
+                found = Some(name.to_owned());
+            }
+        })
+        .ok()?;
+    let name = found?;
+    let path = within.map_or_else(|| RelPath::parse(&name), |within| within.join(&name)).ok()?;
+    shelf.folders().open_now(id, &path).ok()
+}
+
+/// The texts in the tags of a file.
+fn of_tags(source: &Source) -> io::Result<Vec<Lyrics>> {
     source.expect_jumps();
     let mut window = Window::new(source.clone());
     let mut words = Words::with_lyrics();
@@ -251,11 +294,8 @@ pub fn read_lyrics(source: &Source) -> io::Result<Vec<Lyrics>> {
     }
 }
 
-/// Reads a file that is the text of a song. Blocks and takes memory as [`read_lyrics`] does.
-///
-/// # Errors
-/// What the source says when it cannot be read.
-pub fn read_lyrics_file(source: &Source) -> io::Result<Lyrics> {
+/// The text that a file is.
+fn of_file(source: &Source) -> io::Result<Lyrics> {
     let length = source.len().min(LYRICS_BYTES_MAX);
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     let mut filled = 0;
@@ -265,12 +305,12 @@ pub fn read_lyrics_file(source: &Source) -> io::Result<Lyrics> {
             more => filled += more,
         }
     }
-    Ok(Lyrics::of_text(&decoded(&bytes[..filled]), None))
+    Ok(Lyrics::of_text(&decode_text(&bytes[..filled]), None))
 }
 
-/// The text of a file: as the mark at its beginning says, else UTF-8, and what is none is of before, in Latin-1. Of a file that
-/// was cut the last character may be half.
-fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+/// The text of a file that somebody wrote: in UTF-16 or UTF-8, as the mark at its beginning says, else in UTF-8, and what is none is
+/// of the time before, in Latin-1. Of a file that was cut the last character may be half.
+pub fn decode_text(bytes: &[u8]) -> Cow<'_, str> {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Cow::Owned(id3::utf_16(bytes)),
         _ => match std::str::from_utf8(bytes) {
@@ -327,10 +367,10 @@ mod tests {
             utf_16(u16::to_le_bytes),
             utf_16(u16::to_be_bytes),
         ] {
-            let lyrics = Lyrics::of_text(&decoded(&bytes), None);
+            let lyrics = Lyrics::of_text(&decode_text(&bytes), None);
             assert_eq!(lines(&lyrics), [(Some(1_000), "Caf\u{e9}")], "{bytes:?}");
         }
-        assert_eq!(decoded(b"Caf\xc3"), "Caf\u{fffd}", "it was cut");
+        assert_eq!(decode_text(b"Caf\xc3"), "Caf\u{fffd}", "it was cut");
     }
 
     #[test]

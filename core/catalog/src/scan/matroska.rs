@@ -1,14 +1,16 @@
-//! Matroska and WebM: how long it is, what it sounds like, and whether there are moving pictures.
+//! Matroska and WebM: how long it is, what it sounds like, whether there are moving pictures, and its tags.
 //!
-//! Only what lies before the first cluster is looked at; a recording that never knew its length has none.
+//! Only what lies before the first cluster is looked at, and tags behind it that something before it points to; a recording
+//! that never knew its length has none.
 //!
-//! RFC 8794 (EBML), RFC 9559 (Matroska)
+//! RFC 8794 (EBML), RFC 9559 (Matroska), <https://www.matroska.org/technical/tagging.html>
 
 use std::io;
 
 use budget::limits::{TAG_PARTS_MAX, TAG_TEXT_BYTES_MAX};
 
-use super::fields::Field;
+use super::fields::{self, Field};
+use super::lyrics::Lyrics;
 use super::sound::Sound;
 use super::window::{Bytes, Window};
 use super::words::Words;
@@ -17,6 +19,10 @@ use super::words::Words;
 const HEADER: u64 = 0x1a45_dfa3;
 const DOC_TYPE: u64 = 0x4282;
 const SEGMENT: u64 = 0x1853_8067;
+const SEEK_HEAD: u64 = 0x114d_9b74;
+const SEEK: u64 = 0x4dbb;
+const SEEK_ID: u64 = 0x53ab;
+const SEEK_POSITION: u64 = 0x53ac;
 const CLUSTER: u64 = 0x1f43_b675;
 const INFO: u64 = 0x1549_a966;
 const TIMESTAMP_SCALE: u64 = 0x2a_d7b1;
@@ -25,10 +31,29 @@ const TITLE: u64 = 0x7ba9;
 const TRACKS: u64 = 0x1654_ae6b;
 const TRACK_ENTRY: u64 = 0xae;
 const TRACK_TYPE: u64 = 0x83;
+const CODEC_ID: u64 = 0x86;
 const AUDIO: u64 = 0xe1;
 const SAMPLING_FREQUENCY: u64 = 0xb5;
 const CHANNELS: u64 = 0x9f;
 const BIT_DEPTH: u64 = 0x6264;
+const TAGS: u64 = 0x1254_c367;
+const TAG: u64 = 0x7373;
+const TARGETS: u64 = 0x63c0;
+const TARGET_TYPE_VALUE: u64 = 0x68ca;
+const EDITION_UID: u64 = 0x63c9;
+const CHAPTER_UID: u64 = 0x63c4;
+const ATTACHMENT_UID: u64 = 0x63c6;
+const SIMPLE_TAG: u64 = 0x67c8;
+const TAG_NAME: u64 = 0x45a3;
+const TAG_STRING: u64 = 0x4487;
+
+/// What a tag is about, in steps of ten: the album, its parts (discs), the track.
+const ALBUM_LEVEL: u64 = 50;
+const DISC_LEVEL: u64 = 40;
+const TRACK_LEVEL: u64 = 30;
+
+/// How codecs begin that lose something: a depth of bits, which ffmpeg writes for them too, says nothing of theirs.
+const LOSSY: [&[u8]; 6] = [b"A_OPUS", b"A_VORBIS", b"A_AAC", b"A_AC3", b"A_EAC3", b"A_MPEG/"];
 
 const VIDEO_TRACK: u64 = 1;
 /// Nanoseconds of one tick, unless the file says otherwise.
@@ -55,15 +80,26 @@ pub(super) fn read<B: Bytes>(window: &mut Window<B>, words: &mut Words) -> io::R
     let header = file.next(0, whole)?.filter(|element| element.id == HEADER).ok_or_else(broken)?;
     let is_webm = file.child(header, DOC_TYPE)?.is_some_and(|text| text.starts_with(b"webm"));
     let segment = file.next(header.end, whole)?.filter(|element| element.id == SEGMENT).ok_or_else(broken)?;
-    let mut at = segment.content;
+    let (mut at, mut late_tags) = (segment.content, None);
     while let Some(element) = file.next(at, segment.end)? {
         match element.id {
+            SEEK_HEAD => {
+                let place = forgiven(file.tags_place(element))?.flatten();
+                late_tags = place.and_then(|place| segment.content.checked_add(place));
+            }
             INFO => file.info(element, words)?,
             TRACKS => file.tracks(element)?,
+            TAGS => {
+                file.tags(element, words)?;
+                late_tags = None;
+            }
             CLUSTER => break,
             _ => {}
         }
         at = element.end;
+    }
+    if let Some(at) = late_tags {
+        file.tags_at(at, segment.end, words)?;
     }
     let Parts { scale, ticks, has_video, sound } = file.found;
     let duration_ms = ticks * scale.unwrap_or(SCALE) as f64 / 1e6;
@@ -71,7 +107,8 @@ pub(super) fn read<B: Bytes>(window: &mut Window<B>, words: &mut Words) -> io::R
     let content_type = match (is_webm, has_video) {
         (true, true) => "video/webm",
         (true, false) => "audio/webm",
-        (false, _) => "video/x-matroska",
+        (false, true) => "video/x-matroska",
+        (false, false) => "audio/x-matroska",
     };
     Ok(Found { sound: sound.with_bitrate_of(whole), content_type })
 }
@@ -113,16 +150,23 @@ impl<B: Bytes> File<'_, B> {
     fn tracks(&mut self, tracks: Element) -> io::Result<()> {
         let mut at = tracks.content;
         while let Some(entry) = self.next(at, tracks.end)? {
-            let mut inner = entry.content;
+            let (mut inner, mut codec, mut is_heard) = (entry.content, Vec::new(), false);
             while entry.id == TRACK_ENTRY
                 && let Some(element) = self.next(inner, entry.end)?
             {
                 match element.id {
                     TRACK_TYPE => self.found.has_video |= self.number(element)? == VIDEO_TRACK,
-                    AUDIO if self.found.sound.channels == 0 => self.audio(element)?,
+                    CODEC_ID => codec = self.text(element)?,
+                    AUDIO if self.found.sound.channels == 0 => {
+                        self.audio(element)?;
+                        is_heard = true;
+                    }
                     _ => {}
                 }
                 inner = element.end;
+            }
+            if is_heard && LOSSY.iter().any(|name| codec.starts_with(name)) {
+                self.found.sound.bit_depth = None;
             }
             at = entry.end;
         }
@@ -144,6 +188,103 @@ impl<B: Bytes> File<'_, B> {
             at = element.end;
         }
         self.found.sound = sound;
+        Ok(())
+    }
+
+    /// Where the tags lie behind the beginning of the segment, if that is said.
+    fn tags_place(&mut self, seek_head: Element) -> io::Result<Option<u64>> {
+        let mut at = seek_head.content;
+        while let Some(seek) = self.next(at, seek_head.end)? {
+            let (mut inner, mut id, mut place) = (seek.content, None, None);
+            while seek.id == SEEK
+                && let Some(element) = self.next(inner, seek.end)?
+            {
+                match element.id {
+                    SEEK_ID => id = Some(self.number(element)?),
+                    SEEK_POSITION => place = Some(self.number(element)?),
+                    _ => {}
+                }
+                inner = element.end;
+            }
+            if id == Some(TAGS) {
+                return Ok(place);
+            }
+            at = seek.end;
+        }
+        Ok(None)
+    }
+
+    /// The tags at a place that the file names. Where it is wrong, there are none.
+    fn tags_at(&mut self, at: u64, end: u64, words: &mut Words) -> io::Result<()> {
+        match forgiven(self.next(at, end))?.flatten() {
+            Some(element) if element.id == TAGS => self.tags(element, words),
+            _ => Ok(()),
+        }
+    }
+
+    /// The tags of the file and of its tracks. What was read before they broke off, or claimed too much, counts.
+    fn tags(&mut self, tags: Element, words: &mut Words) -> io::Result<()> {
+        let mut read = || {
+            let mut at = tags.content;
+            while let Some(element) = self.next(at, tags.end)? {
+                if element.id == TAG {
+                    self.tag(element, words)?;
+                }
+                at = element.end;
+            }
+            Ok(())
+        };
+        forgiven(read()).map(|_| ())
+    }
+
+    fn tag(&mut self, tag: Element, words: &mut Words) -> io::Result<()> {
+        // Who says nothing means the file, which is a track here, though the specification would have it an album.
+        let mut level = TRACK_LEVEL;
+        let mut at = tag.content;
+        while let Some(element) = self.next(at, tag.end)? {
+            match element.id {
+                TARGETS => match self.level(element)? {
+                    Some(said) => level = said,
+                    None => return Ok(()),
+                },
+                SIMPLE_TAG => self.simple_tag(element, level, words)?,
+                _ => {}
+            }
+            at = element.end;
+        }
+        Ok(())
+    }
+
+    /// What a tag is about, which is nothing of ours if it is a chapter or an attachment.
+    fn level(&mut self, targets: Element) -> io::Result<Option<u64>> {
+        let (mut level, mut at) = (TRACK_LEVEL, targets.content);
+        while let Some(element) = self.next(at, targets.end)? {
+            match element.id {
+                TARGET_TYPE_VALUE => level = self.number(element)?,
+                // Nought is all of the file.
+                EDITION_UID | CHAPTER_UID | ATTACHMENT_UID if self.number(element)? != 0 => return Ok(None),
+                _ => {}
+            }
+            at = element.end;
+        }
+        Ok(Some(level))
+    }
+
+    fn simple_tag(&mut self, tag: Element, level: u64, words: &mut Words) -> io::Result<()> {
+        let Some(name) = self.child(tag, TAG_NAME)? else { return Ok(()) };
+        let name = String::from_utf8_lossy(&name);
+        let field = field(level, &name);
+        let is_sung = field.is_none() && words.lyrics_room() > 0 && fields::is_lyrics(&name);
+        if field.is_none() && !is_sung {
+            return Ok(());
+        }
+        let bytes_max = if is_sung { words.lyrics_room() } else { TAG_TEXT_BYTES_MAX };
+        let Some(text) = self.child_to(tag, TAG_STRING, bytes_max)? else { return Ok(()) };
+        let text = String::from_utf8_lossy(&text);
+        match field {
+            Some(field) => words.add(field, &text),
+            None => words.add_lyrics(Lyrics::of_text(&text, None), text.len()),
+        }
         Ok(())
     }
 
@@ -196,7 +337,11 @@ impl<B: Bytes> File<'_, B> {
     }
 
     fn text(&mut self, element: Element) -> io::Result<Vec<u8>> {
-        let bytes = (element.end - element.content).min(TAG_TEXT_BYTES_MAX);
+        self.text_to(element, TAG_TEXT_BYTES_MAX)
+    }
+
+    fn text_to(&mut self, element: Element, bytes_max: u64) -> io::Result<Vec<u8>> {
+        let bytes = (element.end - element.content).min(bytes_max);
         let mut text = vec![0; usize::try_from(bytes).unwrap_or(0)];
         self.window.read_exact_at(&mut text, element.content)?;
         Ok(text)
@@ -204,10 +349,15 @@ impl<B: Bytes> File<'_, B> {
 
     /// The text of the first child of that kind.
     fn child(&mut self, parent: Element, id: u64) -> io::Result<Option<Vec<u8>>> {
+        self.child_to(parent, id, TAG_TEXT_BYTES_MAX)
+    }
+
+    /// The same, up to so many bytes.
+    fn child_to(&mut self, parent: Element, id: u64, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
         let mut at = parent.content;
         while let Some(element) = self.next(at, parent.end)? {
             if element.id == id {
-                return self.text(element).map(Some);
+                return self.text_to(element, bytes_max).map(Some);
             }
             at = element.end;
         }
@@ -215,80 +365,30 @@ impl<B: Bytes> File<'_, B> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An element with a length of two bytes.
-    fn element(id: u64, content: &[u8]) -> Vec<u8> {
-        let id: Vec<u8> = id.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
-        [&id[..], &[0x40 | (content.len() >> 8) as u8, content.len() as u8], content].concat()
-    }
-
-    fn file(doc_type: &str, info: &[u8], track_type: u8, live: bool) -> Vec<u8> {
-        let header = element(HEADER, &element(DOC_TYPE, doc_type.as_bytes()));
-        let audio =
-            [element(SAMPLING_FREQUENCY, &48_000_f32.to_be_bytes()), element(CHANNELS, &[2])].concat();
-        let entry =
-            |kind: u8, more: &[u8]| element(TRACK_ENTRY, &[&element(TRACK_TYPE, &[kind])[..], more].concat());
-        let tracks = [entry(track_type, &[]), entry(2, &element(AUDIO, &audio))].concat();
-        let inside = [element(INFO, info), element(TRACKS, &tracks), element(CLUSTER, &[0; 100])].concat();
-        let segment = if live {
-            [&SEGMENT.to_be_bytes()[4..], &[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &inside].concat()
-        } else {
-            element(SEGMENT, &inside)
-        };
-        [header, segment].concat()
-    }
-
-    fn read_all(file: &[u8]) -> io::Result<(Found, Words)> {
-        let mut window = Window::new(file);
-        window.allow(100_000);
-        let mut words = Words::default();
-        read(&mut window, &mut words).map(|found| (found, words))
-    }
-
-    #[test]
-    fn what_is_before_the_first_cluster_is_known() {
-        let ticks = element(DURATION, &2_500.5_f64.to_be_bytes());
-        let scaled = [element(TIMESTAMP_SCALE, &[0x0f, 0x42, 0x40 / 2, 0]), ticks.clone()].concat();
-        let titled = [ticks.clone(), element(TITLE, "A pond".as_bytes())].concat();
-        // doc type, info, type of the first track, live, duration, content type
-        let cases = [
-            ("webm", &ticks[..], 1, false, 2_500, "video/webm"),
-            ("webm", &ticks, 2, false, 2_500, "audio/webm"),
-            ("webm", &[], 2, true, 0, "audio/webm"),
-            ("webm", &titled, 2, true, 2_500, "audio/webm"),
-            ("matroska", &ticks, 1, false, 2_500, "video/x-matroska"),
-            ("matroska", &scaled, 2, false, 640_000, "video/x-matroska"),
-        ];
-        for (n, (doc_type, info, track_type, live, duration_ms, content_type)) in
-            cases.into_iter().enumerate()
-        {
-            let (found, _) = read_all(&file(doc_type, info, track_type, live)).unwrap();
-            assert_eq!(found.content_type, content_type, "case {n}");
-            assert_eq!((found.sound.sample_rate_hz, found.sound.channels), (48_000, 2), "case {n}");
-            let known: u64 = found.sound.duration_ms;
-            assert!(
-                known.abs_diff(duration_ms) <= duration_ms / 100,
-                "case {n}: {known} is not {duration_ms}"
-            );
-        }
-        let (_, words) = read_all(&file("webm", &titled, 2, false)).unwrap();
-        assert_eq!(words.first(Field::Title).as_deref(), Some("A pond"));
-    }
-
-    #[test]
-    fn what_breaks_off_is_an_error_and_never_a_loop() {
-        let ticks = element(DURATION, &2_500.5_f64.to_be_bytes());
-        let whole = file("webm", &ticks, 1, false);
-        for end in 0..whole.len() {
-            let _ = read_all(&whole[..end]);
-        }
-        for bad in [&b""[..], &[0x1a, 0x45, 0xdf, 0xa3, 0], &[0; 50], &[0x1a, 0x45, 0xdf, 0xa3, 0xff]] {
-            assert!(read_all(bad).is_err(), "{bad:?}");
-        }
-        let endless = [&whole[..20], &[0xec, 0x80].repeat(100_000)].concat();
-        let _ = read_all(&endless);
+/// Nothing, where a file is not what it says; only what the disk says is an error.
+fn forgiven<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    use io::ErrorKind::{InvalidData, QuotaExceeded, UnexpectedEof};
+    match read {
+        Err(e) if matches!(e.kind(), InvalidData | QuotaExceeded | UnexpectedEof) => Ok(None),
+        read => read.map(Some),
     }
 }
+
+/// The field of a tag. Some names mean another thing of an album than of a track.
+fn field(level: u64, name: &str) -> Option<Field> {
+    match (name, level) {
+        ("TITLE", ALBUM_LEVEL..) => Some(Field::Album),
+        ("TITLE", DISC_LEVEL..) => Some(Field::DiscTitle),
+        ("ARTIST", ALBUM_LEVEL..) => Some(Field::AlbumArtist),
+        ("TOTAL_PARTS", ALBUM_LEVEL..) => Some(Field::TrackTotal),
+        ("PART_NUMBER", ALBUM_LEVEL..) => None,
+        ("PART_NUMBER", DISC_LEVEL..) => Some(Field::Disc),
+        ("PART_NUMBER", _) => Some(Field::Track),
+        ("DATE_RELEASED", _) => Some(Field::ReleaseDate),
+        ("DATE_RECORDED", _) => Some(Field::Date),
+        _ => fields::named(name),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,16 +8,16 @@
 //! **Flow.** [`Scanner`] takes the folders one by one. A walk on a thread of its own gives files in the byte order of
 //! their paths (`entries`); the [`Inventory`] gives known files in the same order, a page at a time; `merge` says from
 //! the two heads what happened; `pass` gives new and changed files to readers (`reader`), which find out what is in
-//! them (`tags`, and a parser for each container) and where their picture lies (`picture`, `beside`), and tells the
-//! inventory in batches. Each reader is a turn of background work: when memory is scarce there are fewer at once, but
-//! always one.
+//! them (`tags`, and a parser for each container) and where their picture lies (`picture`, `beside`; of a disc's folder
+//! also in the one above), and tells the inventory in batches. Each reader is a turn of background work: when memory is
+//! scarce there are fewer at once, but always one.
 //!
 //! While [`Scanner::run`] serves, its walks put each folder under a watch of the kernel's before they list it. What is
 //! heard (`heard`) waits until it has come to rest; then the parts of libraries in which it happened (`wanted`) are gone
 //! through, and no other. Where nothing can be heard, the whole library is gone through now and then (`watch`).
 //!
 //! **Not here.** SQL; what an album is; pictures' bytes, which are located and never read; what is in a video beyond what its
-//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)). A picture that is put beside tracks that did not change is found when one of them does.
+//! front says quickly, which somebody else looks for later ([`Looks`](crate::Looks)).
 
 mod adts;
 mod ape;
@@ -38,6 +38,7 @@ mod mp4;
 mod mpeg;
 mod ogg;
 mod pass;
+mod passed_over;
 mod picture;
 mod reader;
 #[cfg(test)]
@@ -54,9 +55,10 @@ mod words;
 pub(crate) use words::{clean, genres};
 
 pub use details::{Contribution, Details, Person};
-pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Tags};
-pub use lyrics::{Cue, Line, Lyrics, read_lyrics, read_lyrics_file};
+pub use inventory::{CONTENT_TYPES, COVER_TYPES, Found, FoundCover, Inventory, Known, Picture, Tags};
+pub use lyrics::{Cue, Line, Lyrics, decode_text, read_lyrics};
 pub use mpeg::mpeg_frame_bytes;
+pub use passed_over::PassedOver;
 pub use scanner::{Asked, Scanner};
 pub use status::{Counts, Report, Status};
 pub use tags::read_tags;

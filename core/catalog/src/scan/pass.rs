@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::beside::Beside;
 use super::entries::Entries;
-use super::inventory::{Found, Known};
+use super::inventory::{Found, Known, Picture};
 use super::merge::{self, Step};
 use super::reader::{Job, Outcome, Was, read_files};
 use super::scanner::Shared;
@@ -151,6 +151,8 @@ impl<'a> Pass<'a> {
             match (step, known, next) {
                 (Step::End, ..) => {
                     self.tell_progress(1);
+                    let passed_over = self.entries.passed_over();
+                    self.shared.count(Counts { passed_over, ..Counts::default() });
                     return Ok(());
                 }
                 (Step::New | Step::Changed, _, Some((entry, _))) if self.is_too_early(&entry.stamp) => {
@@ -187,15 +189,16 @@ impl<'a> Pass<'a> {
         !self.part.is_all() && (0..settle_ns).contains(&age_ns)
     }
 
-    /// A picture that came or went changes the tracks beside it, though their own bytes are the same. Mostly the names
-    /// tell that nothing did, and no file is opened.
+    /// A picture that came, changed or went changes the tracks beside it, though their own bytes are the same. Mostly the
+    /// likeliest one tells that nothing did, and no file is opened.
     async fn has_other_picture(&self, known: &Known, beside: &Arc<Beside>) -> Result<bool, Error> {
         if beside.likeliest() == known.picture.as_ref() {
             return Ok(false);
         }
         let (folder, beside) = (Arc::clone(&self.folder), Arc::clone(beside));
         let cover = tokio::task::spawn_blocking(move || beside.cover(&folder)).await.map_err(stopped)?;
-        Ok(cover.map(|cover| cover.path) != known.picture)
+        let found = cover.map(|cover| Picture { path: cover.path, mark: cover.mark });
+        Ok(found != known.picture)
     }
 
     /// Shows how many files were seen, once they are as many as that.

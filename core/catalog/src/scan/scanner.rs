@@ -175,6 +175,10 @@ impl Scanner {
         let (running, wanted) = self.begin(wanted)?;
         let scanned = self.by_library(wanted).await;
         running.end(scanned.as_ref().err());
+        let passed_over = self.status().counts.passed_over;
+        if running.reach == Reach::Everything && !passed_over.is_empty() {
+            tracing::info!("{passed_over}");
+        }
         match &scanned {
             // Who listens to the log wants to know what became of his library, not that somebody touched a file in it.
             Ok(report) if running.reach == Reach::Everything || report.counts.is_news() => {

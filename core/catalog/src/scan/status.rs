@@ -5,6 +5,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use store::FolderId;
 
+use super::passed_over::PassedOver;
 use crate::model::UnixMs;
 
 /// How far a scan is, or what the last one found.
@@ -46,6 +47,8 @@ pub struct Counts {
     pub back: u64,
     /// Files that are no audio or could not be read.
     pub failed: u64,
+    /// Files of sound and video whose formats nobody here reads.
+    pub passed_over: PassedOver,
 }
 
 impl Counts {
@@ -56,11 +59,12 @@ impl Counts {
         self.missing += found.missing;
         self.back += found.back;
         self.failed += found.failed;
+        self.passed_over.add(found.passed_over);
     }
 
     /// Whether anything is not as it was.
     pub(super) fn is_news(&self) -> bool {
-        Counts { seen: 0, ..*self } != Counts::default()
+        Counts { seen: 0, passed_over: PassedOver::default(), ..*self } != Counts::default()
     }
 }
 

@@ -31,9 +31,9 @@ const FOREIGN_BYTES_MAX: u64 = TAG_BYTES_MAX / 2;
 const VARIOUS: &str = "Various Artists";
 
 /// Extensions of files that a scan opens, in lower case.
-const EXTENSIONS: [&str; 20] = [
+const EXTENSIONS: [&str; 21] = [
     "mp3", "mp2", "flac", "ogg", "oga", "opus", "spx", "m4a", "m4b", "aac", "wav", "wv", "aif", "aiff",
-    "weba", "mp4", "m4v", "mov", "webm", "mkv",
+    "weba", "mp4", "m4v", "mov", "webm", "mkv", "mka",
 ];
 
 /// Whether a scan opens files of that name.
@@ -92,7 +92,7 @@ pub fn read_tags(source: &Source, path: &RelPath) -> io::Result<Tags> {
     read.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::InvalidData, "the parser gave up")))
 }
 
-/// Reads a file. `beside` is the picture of its folder, which comes before one that is embedded.
+/// Reads a file. `beside` is the picture of its folder or album, which comes before one that is embedded.
 ///
 /// # Errors
 /// Why it is no track, for the log: the file is not audio, it breaks off before its sound, it cannot be read.
@@ -108,6 +108,7 @@ pub(super) fn read<B: Bytes>(
         offset: slice.offset,
         count: Some(slice.count),
         content_type: slice.content_type,
+        mark: None,
     });
     Ok(named(words, sound, content_type, path, beside.or(embedded)))
 }

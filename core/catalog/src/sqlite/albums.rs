@@ -126,7 +126,7 @@ pub(super) const DRAWN: &str = concat!(
 const NARROW: &str = concat!(
     "WITH ",
     seen!(),
-    " SELECT al.id FROM albums al WHERE ",
+    " SELECT al.id FROM albums al INDEXED BY albums_by_name WHERE ",
     album_listed!(),
     " ORDER BY random() LIMIT ?4"
 );

@@ -14,7 +14,7 @@ use super::spellings::Spellings;
 use super::{Result, json_ids, now, totals};
 use crate::error::{Error, ErrorKind};
 use crate::fold;
-use crate::model::{UPLOADS, UnixMs};
+use crate::model::{CoverMark, UPLOADS, UnixMs};
 use crate::scan::{Found, Tags};
 
 const HOMES: &str = "SELECT t.path, t.album_id, t.artist_id, al.artist_id AS album_artist_id
@@ -27,9 +27,9 @@ pub(super) const RENAMED: &str = "SELECT path, artist_set, album_set FROM tracks
 const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modified_ns, changed_ns, inode, album_id,
         artist_id, title, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps, sample_rate_hz,
         bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count, cover_type, created, disc_title, release,
-        details, audio_md5, came)
+        details, audio_md5, cover_mark, came)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, (SELECT scan_began FROM library_clock))
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, (SELECT scan_began FROM library_clock))
     ON CONFLICT (library_id, path) DO UPDATE SET missing = 0, length_bytes = excluded.length_bytes,
         modified_ns = excluded.modified_ns, changed_ns = excluded.changed_ns, inode = excluded.inode,
         album_id = excluded.album_id, artist_id = excluded.artist_id, title = excluded.title,
@@ -43,7 +43,7 @@ const RECORD: &str = "INSERT INTO tracks (library_id, path, length_bytes, modifi
         suffix = excluded.suffix, content_type = excluded.content_type, cover_path = excluded.cover_path,
         cover_offset = excluded.cover_offset, cover_count = excluded.cover_count, cover_type = excluded.cover_type,
         disc_title = excluded.disc_title, release = excluded.release, details = excluded.details,
-        audio_md5 = excluded.audio_md5
+        audio_md5 = excluded.audio_md5, cover_mark = excluded.cover_mark
     RETURNING id";
 // What this scan recorded under another name may be a private song's file: then it is private too, from the first moment on.
 pub(super) const HIDE: &str = "UPDATE tracks SET (owner, private) = (SELECT k.owner, 1
@@ -254,6 +254,7 @@ impl<'t> Batch<'t> {
             .bind(credits.release.text())
             .bind(credits.details.text())
             .bind(details.audio_md5.as_ref().map(|md5| &md5[..]))
+            .bind(cover.and_then(|cover| cover.mark).unwrap_or_else(|| CoverMark::of(stamp)).0)
             .fetch_one(&mut **self.tx)
             .await?;
         self.credits

@@ -31,9 +31,9 @@ const FORGET: &str = "DELETE FROM instrumentals WHERE song = ?1";
 /// It keeps its id when its path changes with its bytes.
 const MOVE: &str = "UPDATE tracks SET library_id = ?2, path = ?3 WHERE id = ?1";
 const DRESS: &str =
-    "UPDATE tracks SET (owner, private, cover_path, cover_offset, cover_count, cover_type, cover_blob)
-        = (SELECT s.owner, s.private, s.cover_path, s.cover_offset, s.cover_count, s.cover_type, s.cover_blob
-            FROM tracks s WHERE s.id = ?2)
+    "UPDATE tracks SET (owner, private, cover_path, cover_offset, cover_count, cover_type, cover_blob, cover_mark)
+        = (SELECT s.owner, s.private, s.cover_path, s.cover_offset, s.cover_count, s.cover_type, s.cover_blob,
+                s.cover_mark FROM tracks s WHERE s.id = ?2)
     WHERE id = ?1";
 const HIDE: &str = "UPDATE tracks SET missing = 1 WHERE id = ?1";
 const SETTLED: &str = "UPDATE instrumentals SET track = ?2, stale = 0 WHERE song = ?1";

@@ -12,13 +12,14 @@ use super::rows::{self, unsigned};
 use super::{Result, Sqlite, json_ids, limit, now, totals};
 use crate::error::Error;
 use crate::model::TrackId;
-use crate::scan::{Found, Inventory, Known};
+use crate::scan::{Found, Inventory, Known, Picture};
 
 // Every path is greater than the empty text, which stands for "from the start", and less than the empty blob, which stands
 // for "to the end". ?5 is the character at which the rest of a path begins that must be a name alone. What begins
 // with a slash is no file's: its track gave up its name.
 pub(super) const KNOWN: &str =
-    "SELECT id, path, length_bytes, modified_ns, changed_ns, inode, missing, nullif(cover_path, path) AS picture FROM tracks
+    "SELECT id, path, length_bytes, modified_ns, changed_ns, inode, missing, nullif(cover_path, path) AS picture, cover_mark
+    FROM tracks
     WHERE library_id = ?1 AND path > ?2 AND path < ifnull(?4, x'') AND (?5 IS NULL OR instr(substr(path, ?5), '/') = 0)
         AND path NOT GLOB '/*'
     ORDER BY path LIMIT ?3";
@@ -41,6 +42,7 @@ row! {
         inode: i64,
         missing: bool,
         picture: Option<String>,
+        cover_mark: Option<i64>,
     }
 }
 
@@ -56,6 +58,7 @@ impl TryFrom<KnownRow> for Known {
             inode: row.inode.cast_unsigned(),
         };
         let picture = row.picture.as_deref().map(rows::path).transpose()?;
+        let picture = picture.map(|path| Picture { path, mark: rows::cover_mark(row.cover_mark) });
         Ok(Known { id: TrackId(row.id), path: rows::path(&row.path)?, stamp, missing: row.missing, picture })
     }
 }

@@ -80,13 +80,13 @@ const MERGE: [&str; 18] = [
     "UPDATE tracks AS o SET (library_id, path, missing, owner, private, length_bytes, modified_ns, changed_ns, inode, album_id,
             artist_id, title, title_set, artist, genres, track, track_total, disc, year, duration_ms, bitrate_kbps,
             sample_rate_hz, bit_depth, channels, suffix, content_type, cover_path, cover_offset, cover_count,
-            cover_type, cover_blob, artist_set, album_set, disc_title, release, details, audio_md5)
+            cover_type, cover_blob, cover_mark, artist_set, album_set, disc_title, release, details, audio_md5)
         = (SELECT n.library_id, substr(n.path, 2), n.missing, ifnull(o.owner, n.owner), max(o.private, n.private), n.length_bytes,
             n.modified_ns, n.changed_ns, n.inode, iif(o.artist_set IS NULL AND o.album_set IS NULL, n.album_id, o.album_id),
             iif(o.artist_set IS NULL, n.artist_id, o.artist_id), n.title, ifnull(n.title_set, o.title_set),
             iif(o.artist_set IS NULL, n.artist, o.artist), n.genres, n.track, n.track_total, n.disc, n.year, n.duration_ms, n.bitrate_kbps,
             n.sample_rate_hz, n.bit_depth, n.channels, n.suffix, n.content_type, n.cover_path, n.cover_offset,
-            n.cover_count, n.cover_type, ifnull(o.cover_blob, n.cover_blob), ifnull(o.artist_set, n.artist_set),
+            n.cover_count, n.cover_type, ifnull(o.cover_blob, n.cover_blob), n.cover_mark, ifnull(o.artist_set, n.artist_set),
             ifnull(o.album_set, n.album_set), n.disc_title, n.release, n.details, n.audio_md5
         FROM tracks n WHERE n.id = ?2)
         WHERE o.id = ?1",

@@ -97,11 +97,16 @@ impl Write {
         self
     }
 
+    /// How many rows its connection has ever changed.
+    pub(super) async fn changes(&mut self) -> Result<i64> {
+        Ok(sqlx::query_scalar(CHANGED).fetch_one(&mut **self).await?)
+    }
+
     /// Makes it last. When this has returned, nothing older is played. If its caller goes away meanwhile, which of the
     /// two comes first is open, and the clock alone ends older rows.
     pub(super) async fn commit(mut self) -> Result<()> {
         instrumentals::settle(&mut self).await?;
-        let changed: i64 = sqlx::query_scalar(CHANGED).fetch_one(&mut *self).await?;
+        let changed = self.changes().await?;
         let Write { transaction, age, news, changed_before } = self;
         let news = news.into_iter().filter(|_| changed != changed_before).map(Ending);
         let endings = (age, news.collect::<Vec<_>>());

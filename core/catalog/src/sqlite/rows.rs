@@ -8,8 +8,9 @@ use super::columns::row;
 use crate::error::{Error, ErrorKind};
 use crate::model::instrumentals::home_of;
 use crate::model::{
-    Album, AlbumId, Artist, ArtistId, Cover, CredentialRow, Encoded, Genre, LibraryRow, LibrarySet, Parts,
-    PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId, Visibility,
+    Album, AlbumId, Artist, ArtistId, Cover, CoverMark, CredentialRow, Encoded, Genre, LibraryRow,
+    LibrarySet, Parts, PlayState, Playlist, PlaylistId, Rights, Role, Track, TrackId, User, UserId,
+    Visibility,
 };
 use crate::scan::{CONTENT_TYPES, COVER_TYPES};
 
@@ -57,6 +58,10 @@ pub(super) fn digest(bytes: &[u8]) -> Result<BlobId> {
     Ok(BlobId::from_bytes(bytes))
 }
 
+pub(super) fn cover_mark(number: Option<i64>) -> Option<CoverMark> {
+    number.and_then(|number| u32::try_from(number).ok()).map(CoverMark)
+}
+
 /// The constant of that text; a type that no release ever wrote is shown as bytes.
 pub(super) fn media_type(text: &str, known: &[&'static str]) -> &'static str {
     known.iter().find(|name| **name == text).copied().unwrap_or("application/octet-stream")
@@ -94,6 +99,8 @@ row! {
         digest: Option<Vec<u8>>,
         blob_key: Option<String>,
         image: Option<Vec<u8>>,
+        cover_mark: Option<i64>,
+        album_cover_mark: Option<i64>,
         details: Option<String>,
         bookmark_ms: Option<i64>,
         #[sqlx(flatten)]
@@ -132,6 +139,8 @@ impl TryFrom<TrackRow> for Track {
             suffix: row.suffix,
             content_type: media_type(&row.content_type, &CONTENT_TYPES),
             has_cover: row.has_cover,
+            cover_mark: cover_mark(row.cover_mark),
+            album_cover_mark: cover_mark(row.album_cover_mark),
             visibility: if row.private { Visibility::Private } else { Visibility::Library },
             owner: row.owner.map(UserId),
             created: row.created,
@@ -167,6 +176,7 @@ row! {
         artist: String,
         /// [`Totals`] as JSON.
         totals: String,
+        cover_mark: Option<i64>,
         created: i64,
         play: PlayRow,
     }
@@ -195,6 +205,7 @@ impl TryFrom<AlbumRow> for Album {
             tracks: unsigned(tracks.unwrap_or(0)),
             duration_ms: unsigned(duration_ms.unwrap_or(0)),
             has_cover: has_cover == Some(1),
+            cover_mark: cover_mark(row.cover_mark),
             created: row.created,
             release: Encoded::kept(release),
             moods: moods.into_iter().flatten().take(ALBUM_MOODS_MAX).collect(),
@@ -208,7 +219,7 @@ row! {
         id: i64,
         name: String,
         sort_name: String,
-        /// The number of albums and the bits of [`Parts`], as JSON.
+        /// The number of albums, the bits of [`Parts`] and a [`CoverMark`], as JSON.
         totals: String,
         musicbrainz: Option<String>,
         play: PlayRow,
@@ -220,10 +231,11 @@ impl TryFrom<ArtistRow> for Artist {
 
     fn try_from(row: ArtistRow) -> Result<Artist> {
         let ArtistRow { id, name, sort_name, totals, musicbrainz, play } = row;
-        let (albums, bits): (i64, i64) = serde_json::from_str(&totals)
+        let (albums, bits, mark): (i64, i64, Option<i64>) = serde_json::from_str(&totals)
             .map_err(|e| Error::new(ErrorKind::Unavailable, "the totals of an artist are none").because(e))?;
         let (albums, parts) = (unsigned(albums), Parts::of_bits(bits));
-        Ok(Artist { id: ArtistId(id), name, sort_name, albums, parts, musicbrainz, play: play.into() })
+        let (id, cover_mark, play) = (ArtistId(id), cover_mark(mark), play.into());
+        Ok(Artist { id, name, sort_name, albums, parts, musicbrainz, cover_mark, play })
     }
 }
 

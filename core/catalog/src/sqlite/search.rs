@@ -30,13 +30,35 @@ macro_rules! before {
     };
 }
 
+/// Where among the numbers of rows those begin and end that the viewer may see. A library's songs mostly came one after the other.
+macro_rules! span {
+    ("track_words", $end:literal, $order:literal) => {
+        concat!(
+            "(SELECT ",
+            $end,
+            "((SELECT t.id FROM tracks t INDEXED BY tracks_by_library WHERE t.library_id = s.id
+                ORDER BY t.id ",
+            $order,
+            " LIMIT 1)) FROM seen_any s)"
+        )
+    };
+    ($words:literal, "min", $order:literal) => {
+        "1"
+    };
+    ($words:literal, "max", $order:literal) => {
+        "9223372036854775807"
+    };
+}
+
 /// The rows of one grade of a list of words: none where the list begins behind it, and those behind its place where it begins
 /// within. `?6` are the expressions of the grades.
 macro_rules! grade {
-    ($grade:literal, $shown:ident, $words:literal, $($rest:tt)*) => {
+    ($grade:literal, $shown:ident, $words:tt, $($rest:tt)*) => {
         concat!(
             "SELECT ", before!($shown, $grade), $words, ".rowid AS id FROM ", $words, $($rest)*, " AND ?8 <= ", $grade,
-            " AND ", $words, " MATCH (?6 ->> ", $grade, ") AND ", $words, ".rowid > iif(?8 = ", $grade, ", ?12, 0)"
+            " AND ", $words, " MATCH (?6 ->> ", $grade, ")
+            AND ", $words, ".rowid > max(iif(?8 = ", $grade, ", ?12, 0), ", span!($words, "min", "ASC"), " - 1)
+            AND ", $words, ".rowid <= ", span!($words, "max", "DESC")
         )
     };
 }
@@ -68,7 +90,7 @@ macro_rules! is_of {
 
 /// The statements of a search among words.
 macro_rules! by_words {
-    ($rows:ident, $words:literal, $($condition:tt)*) => {
+    ($rows:ident, $words:tt, $($condition:tt)*) => {
         Statements {
             rows: $rows!(graded!(id, $words, $($condition)*)),
             step: concat!("WITH ", seen!(), " ", graded!(place, $words, $($condition)*)),
@@ -113,8 +135,27 @@ pub(super) static ARTISTS: Statements = by_words!(
     " CROSS JOIN artists ar ON ar.id = artist_words.rowid WHERE ",
     artist_seen!()
 );
-pub(super) static ALL_TRACKS: Statements =
-    by_number!(track_rows, "t.id", " FROM tracks t INDEXED BY tracks_seen WHERE ", track_seen!());
+/// All tracks, library by library, so that nobody walks past a library that he does not see: the place is a library and a number.
+macro_rules! by_library {
+    () => {
+        concat!(
+            " FROM seen_any s CROSS JOIN tracks t INDEXED BY tracks_by_library ON t.library_id = s.id
+            WHERE s.id >= ?8 AND t.id > iif(s.id = ?8, ?12, 0) AND ",
+            track_seen!(),
+            " LIMIT ?4 OFFSET ?5"
+        )
+    };
+}
+pub(super) static ALL_TRACKS: Statements = Statements {
+    rows: track_rows!("SELECT t.id", by_library!()),
+    step: concat!(
+        "WITH ",
+        seen!(),
+        " SELECT s.id AS number, '' AS artist, 0 AS artist_id, '' AS name, t.id AS id",
+        by_library!()
+    ),
+    place: "SELECT library_id AS number, '' AS artist, 0 AS artist_id, '' AS name, id FROM tracks WHERE id = ?8",
+};
 pub(super) static ALL_ALBUMS: Statements =
     by_number!(album_rows, "al.id", " FROM albums al WHERE ", album_seen!());
 pub(super) static ALL_ARTISTS: Statements =
@@ -206,13 +247,19 @@ impl Sqlite {
         Row: Part,
         Noun: TryFrom<Row, Error = Error> + Weight + Send + 'static,
     {
-        let (statements, about) = match wanted(query, names) {
-            Wanted::All => (all, [None, None]),
+        let list = match wanted(query, names) {
+            // There are libraries with numbers below zero.
+            Wanted::All => {
+                let first = Place { number: i64::MIN, ..Place::default() };
+                List { statements: all, about: [None, None], first }
+            }
             Wanted::Nothing => return Ok(Vec::new()),
             // Texts are always JSON.
-            Wanted::Grades(grades) => (some, [serde_json::to_string(&grades).ok(), None]),
+            Wanted::Grades(grades) => {
+                let about = [serde_json::to_string(&grades).ok(), None];
+                List { statements: some, about, first: Place::default() }
+            }
         };
-        let list = List { statements, about, first: Place::default() };
         self.page_of::<Row, _>(list, scope, skip, rows_max, id_of).await
     }
 

@@ -15,7 +15,6 @@ const STEPS: [&str; 3] = [
     "INSERT INTO album_words (album_words, rank) VALUES ('merge', ?1)",
     "INSERT INTO artist_words (artist_words, rank) VALUES ('merge', ?1)",
 ];
-const CHANGES: &str = "SELECT total_changes()";
 
 impl Sqlite {
     /// Merges segments until none are left of which one can be made. Others write between two steps.
@@ -28,10 +27,11 @@ impl Sqlite {
 
     /// One step. Where there was nothing to merge only the command itself is counted as a change.
     async fn merge_some(&self, step: &'static str) -> Result<bool> {
-        let mut tx = self.write().await?;
-        let before: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut *tx).await?;
+        // What lists show stays the same.
+        let mut tx = self.write().await?.without_news();
+        let before = tx.changes().await?;
         sqlx::query(step).bind(SEARCH_MERGE_PAGES).execute(&mut *tx).await?;
-        let after: i64 = sqlx::query_scalar(CHANGES).fetch_one(&mut *tx).await?;
+        let after = tx.changes().await?;
         tx.commit().await?;
         Ok(after - before > 1)
     }

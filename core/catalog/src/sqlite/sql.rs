@@ -9,7 +9,8 @@
 //! ids: `CROSS JOIN` keeps SQLite from choosing another order.
 
 /// The libraries that the viewer sees, as the table `seen`; the library of uploads and its twin, where he sees of them what
-/// is his alone, as the table `seen_own`.
+/// is his alone, as the table `seen_own`; both as the table `seen_any`, which has the limit so that it is in the order of the ids
+/// wherever it is joined.
 macro_rules! seen {
     () => {
         "seen (id) AS MATERIALIZED (
@@ -18,7 +19,17 @@ macro_rules! seen {
                 OR (id < -2 AND -2 IN (SELECT value FROM json_each(?2))))),
         seen_own (id) AS MATERIALIZED (
             SELECT 0 WHERE -1 IN (SELECT value FROM json_each(?2)) UNION ALL
-            SELECT -3 WHERE -9223372036854775808 IN (SELECT value FROM json_each(?2)))"
+            SELECT -3 WHERE -9223372036854775808 IN (SELECT value FROM json_each(?2))),
+        seen_any (id) AS MATERIALIZED (SELECT id FROM seen UNION SELECT id FROM seen_own ORDER BY id LIMIT -1)"
+    };
+}
+
+/// Whether album `al`, or artist `ar`, has ever had a track in a library of which the viewer sees anything: `libraries` has a bit
+/// for each, and two may share one. It stands in the indexes of the lists, so that whoever sees a small part of a large library
+/// passes over the rest without a look at it.
+macro_rules! sieved {
+    ($of:literal) => {
+        concat!("(", $of, ".libraries & (SELECT sum(DISTINCT 1 << (id & 63)) FROM seen_any)) <> 0")
     };
 }
 
@@ -68,11 +79,13 @@ macro_rules! shows_cover {
 macro_rules! album_seen {
     () => {
         concat!(
-            "(EXISTS (SELECT 1 FROM album_totals n
+            "(",
+            $crate::sqlite::sql::sieved!("al"),
+            " AND (EXISTS (SELECT 1 FROM album_totals n
                 WHERE n.album_id = al.id AND n.library_id IN (SELECT id FROM seen))
             OR EXISTS (SELECT 1 FROM tracks t INDEXED BY tracks_private WHERE t.album_id = al.id AND ",
             private_seen!(),
-            "))"
+            ")))"
         )
     };
 }
@@ -119,7 +132,13 @@ macro_rules! part_seen {
 /// Whether the viewer sees an album or a track of artist `ar`, or one on which he took part.
 macro_rules! artist_seen {
     () => {
-        concat!("EXISTS (SELECT 1 FROM artist_totals n WHERE n.artist_id = ar.id AND ", part_seen!(), ")")
+        concat!(
+            "(",
+            $crate::sqlite::sql::sieved!("ar"),
+            " AND EXISTS (SELECT 1 FROM artist_totals n WHERE n.artist_id = ar.id AND ",
+            part_seen!(),
+            "))"
+        )
     };
 }
 
@@ -127,9 +146,11 @@ macro_rules! artist_seen {
 macro_rules! album_artist_seen {
     () => {
         concat!(
-            "EXISTS (SELECT 1 FROM artist_totals n WHERE n.artist_id = ar.id AND n.role = 2 AND ",
+            "(",
+            $crate::sqlite::sql::sieved!("ar"),
+            " AND EXISTS (SELECT 1 FROM artist_totals n WHERE n.artist_id = ar.id AND n.role = 2 AND ",
             part_seen!(),
-            ")"
+            "))"
         )
     };
 }
@@ -180,7 +201,8 @@ macro_rules! track_rows {
                 t.disc, t.year, t.duration_ms, t.bitrate_kbps, t.sample_rate_hz, t.bit_depth, t.channels,
                 t.length_bytes, t.suffix, t.content_type, ", $crate::sqlite::sql::shows_cover!(), " AS has_cover, t.private, t.owner, t.created,
                 t.blob AS digest, (SELECT b.key FROM blobs b WHERE b.id = t.blob) AS blob_key, t.cover_blob AS image,
-                t.details, (SELECT b.position_ms FROM bookmarks b WHERE b.user_id = ?1 AND b.track_id = t.id) AS bookmark_ms, ",
+                t.cover_mark, al.cover_mark AS album_cover_mark, t.details,
+                (SELECT b.position_ms FROM bookmarks b WHERE b.user_id = ?1 AND b.track_id = t.id) AS bookmark_ms, ",
                 play_state!(), $columns, "
             FROM page ", $join, "
             CROSS JOIN tracks t ON t.id = page.id
@@ -209,7 +231,7 @@ macro_rules! album_rows {
                     SELECT 1, t.duration_ms, NULL, t.year, NULL, nullif(t.genres, ''), ", has_cover!(), ", t.release,
                         NULL, t.details ->> '$.f'
                     FROM tracks t INDEXED BY tracks_private WHERE t.album_id = al.id AND ", private_seen!(), ")) AS totals,
-                al.created, ",
+                al.cover_mark, al.created, ",
                 play_state!(), "
             FROM page
             CROSS JOIN albums al ON al.id = page.id
@@ -220,13 +242,14 @@ macro_rules! album_rows {
 }
 
 /// The rows of a page of artist ids that the viewer sees. The totals, as one value, are the number of albums on which each
-/// has a part that he sees, and these parts, a bit for each [`Part`](crate::Part).
+/// has a part that he sees, these parts, a bit for each [`Part`](crate::Part), and the marks of what these albums look like.
 macro_rules! artist_rows {
     ($($page:tt)*) => {
         concat!(
             "WITH ", seen!(), ", page (id) AS MATERIALIZED (", $($page)*, ")
             SELECT ar.id, ar.name, ar.sort_name,
-                (SELECT json_array(count(DISTINCT n.album_id), ifnull(sum(DISTINCT 1 << n.role), 0))
+                (SELECT json_array(count(DISTINCT n.album_id), ifnull(sum(DISTINCT 1 << n.role), 0),
+                        sum(n.cover_mark) & 0xffffffff)
                     FROM artist_totals n WHERE n.artist_id = ar.id AND ", part_seen!(), ") AS totals,
                 ar.musicbrainz, ",
                 play_state!(), "
@@ -239,6 +262,6 @@ macro_rules! artist_rows {
 
 pub(super) use {
     album_artist_seen, album_listed, album_rows, album_seen, artist_rows, artist_seen, begin_replacing,
-    has_cover, not_episode, part_seen, plain, play_state, private_seen, replaced, seen, shows_cover,
+    has_cover, not_episode, part_seen, plain, play_state, private_seen, replaced, seen, shows_cover, sieved,
     track_rows, track_seen, with_end,
 };

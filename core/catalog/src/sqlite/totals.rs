@@ -5,7 +5,7 @@
 use budget::limits::ALBUM_MOODS_MAX;
 
 use super::playing::Write;
-use super::sql::{plain, with_end};
+use super::sql::{has_cover, plain, with_end};
 use super::{Result, json_ids, limit};
 
 const FORGET_ALBUMS: &str = "DELETE FROM album_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
@@ -23,6 +23,18 @@ const COUNT_ALBUMS: &str =
             LIMIT ?2) m)
     FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
     WHERE t.missing = 0 AND t.private = 0 GROUP BY t.album_id, t.library_id";
+// Marks of covers that everybody sees say nothing about private ones.
+const MARK_COVERS: &str = concat!(
+    "UPDATE albums AS al SET cover_mark = m.mark
+    FROM (SELECT j.value AS id,
+            (SELECT ifnull(sum(DISTINCT c.mark) FILTER (WHERE c.private = 0), sum(DISTINCT c.mark)) & 0xffffffff
+                FROM (SELECT ifnull((SELECT b.created FROM blobs b WHERE b.id = t.cover_blob), t.cover_mark) AS mark, t.private
+                    FROM tracks t INDEXED BY tracks_with_cover WHERE t.album_id = j.value AND t.missing = 0 AND ",
+    has_cover!(),
+    ") c) AS mark
+        FROM json_each(?1) j) m
+    WHERE al.id = m.id AND al.cover_mark IS NOT m.mark"
+);
 const FORGET_GENRES: &str = "DELETE FROM genre_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
 const COUNT_GENRES: &str = "INSERT INTO genre_totals (genre_id, album_id, library_id, tracks, sort_name)
     SELECT g.genre_id, t.album_id, t.library_id, sum(t.private = 0), al.sort_name
@@ -31,8 +43,10 @@ const COUNT_GENRES: &str = "INSERT INTO genre_totals (genre_id, album_id, librar
     CROSS JOIN track_genres g ON g.track_id = t.id
     WHERE t.missing = 0 GROUP BY g.genre_id, t.album_id, t.library_id";
 const FORGET_ARTISTS: &str = "DELETE FROM artist_totals WHERE album_id IN (SELECT value FROM json_each(?1))";
-const COUNT_ARTISTS: &str = "INSERT INTO artist_totals (artist_id, role, album_id, library_id, public)
-    SELECT p.artist_id, p.role, p.album_id, p.library_id, max(p.private = 0)
+const COUNT_ARTISTS: &str =
+    "INSERT INTO artist_totals (artist_id, role, album_id, library_id, public, cover_mark)
+    SELECT p.artist_id, p.role, p.album_id, p.library_id, max(p.private = 0),
+        (SELECT al.cover_mark FROM albums al WHERE al.id = p.album_id)
     FROM (SELECT t.artist_id, 1 AS role, t.album_id, t.library_id, t.private
             FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
             WHERE t.missing = 0
@@ -49,6 +63,32 @@ const DATE_ALBUMS: &str = "UPDATE albums AS al
     SET year = (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)
     WHERE al.id IN (SELECT value FROM json_each(?1))
         AND al.year IS NOT (SELECT max(n.year) FROM album_totals n WHERE n.album_id = al.id)";
+
+/// Tells of albums or artists in which libraries they have tracks. What they had once stays told: it is a sieve before the look
+/// at the totals, and to count it anew would be a walk over all albums of an artist.
+macro_rules! mark {
+    ($table:literal, $id:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " SET libraries = libraries | n.bits
+            FROM (SELECT ",
+            $id,
+            " AS id, sum(DISTINCT 1 << (library_id & 63)) AS bits
+                FROM artist_totals INDEXED BY artist_totals_by_album
+                WHERE album_id IN (SELECT value FROM json_each(?1)) GROUP BY ",
+            $id,
+            ") n
+            WHERE ",
+            $table,
+            ".id = n.id AND ",
+            $table,
+            ".libraries & n.bits <> n.bits"
+        )
+    };
+}
+const MARK_ALBUMS: &str = mark!("albums", "album_id");
+const MARK_ARTISTS: &str = mark!("artists", "artist_id");
 
 /// The words of tracks `t`, of albums `al` of artists `ar`.
 macro_rules! index_tracks {
@@ -84,7 +124,16 @@ pub(super) async fn refresh(tx: &mut Write, albums: &[i64]) -> Result<()> {
     let albums = json_ids(albums);
     sqlx::query(FORGET_ALBUMS).bind(&albums).execute(&mut **tx).await?;
     sqlx::query(COUNT_ALBUMS).bind(&albums).bind(limit(ALBUM_MOODS_MAX)).execute(&mut **tx).await?;
-    for sql in [FORGET_GENRES, COUNT_GENRES, FORGET_ARTISTS, COUNT_ARTISTS, DATE_ALBUMS] {
+    for sql in [
+        MARK_COVERS,
+        FORGET_GENRES,
+        COUNT_GENRES,
+        FORGET_ARTISTS,
+        COUNT_ARTISTS,
+        MARK_ALBUMS,
+        MARK_ARTISTS,
+        DATE_ALBUMS,
+    ] {
         sqlx::query(sql).bind(&albums).execute(&mut **tx).await?;
     }
     Ok(())

@@ -75,6 +75,35 @@ fn an_entry_has_the_stamp_that_opening_the_file_gives() {
 }
 
 #[test]
+fn a_walk_of_a_part_tells_the_names_above_it_and_walks_none_of_them() {
+    let root = library(["a/b/x", "a/b/y", "a/c/z", "a/pic", "top"]);
+    for (part, expected) in [
+        (Part::all(), [("a/b/x", "b c pic"), ("a/b/y", "b c pic"), ("a/c/z", "b c pic")].as_slice()),
+        (
+            Part::beneath(RelPath::parse("a").unwrap()),
+            &[("a/b/x", "b c pic"), ("a/b/y", "b c pic"), ("a/c/z", "b c pic")],
+        ),
+        (Part::files_of(RelPath::parse("a/b").ok()), &[("a/b/x", "b c pic"), ("a/b/y", "b c pic")]),
+    ] {
+        let mut found = Vec::new();
+        let mut walk = walk(root.path()).only(part.clone());
+        while let Some(entry) = walk.next() {
+            let entry = entry.unwrap();
+            let names: Vec<&str> = walk.names_above().unwrap().collect();
+            if entry.path.parent().is_some_and(|folder| folder.as_str() != "a") {
+                found.push((entry.path.to_string(), names.join(" ")));
+            }
+        }
+        let expected: Vec<_> =
+            expected.iter().map(|(path, names)| ((*path).to_owned(), (*names).to_owned())).collect();
+        assert_eq!(found, expected, "{part:?}");
+    }
+    let mut walk = walk(root.path()).only(Part::files_of(None));
+    walk.next().unwrap().unwrap();
+    assert_eq!(walk.names_above().unwrap().count(), 0, "nothing is above the library");
+}
+
+#[test]
 fn hidden_names_and_what_is_no_file_are_left_out() {
     let root = library(["a/x", ".hidden", ".folder/x", "a/.x", "empty/.x"]);
     let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();

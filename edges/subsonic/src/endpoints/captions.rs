@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use budget::Pool;
 use budget::limits::{CAPTIONS_BYTES_MAX, CAPTIONS_NEED_BYTES};
+use catalog::scan::decode_text;
 use catalog::{Track, TrackId};
 use store::{Place, Source};
 use stream::Held;
@@ -11,7 +12,7 @@ use transform::{Asker, Captions, Material, Recipe};
 
 use super::transcoding::{maker, send_made};
 use crate::call::{Answer, Call};
-use crate::captions::{Beside, WRITTEN, beside, decoded, written};
+use crate::captions::{Beside, WRITTEN, beside, written};
 use crate::error::{Error, ErrorKind};
 use crate::model::VideoInfo;
 
@@ -71,7 +72,7 @@ async fn send_file(call: &Call, source: Source, wanted: Captions) -> Answer {
         return Err(Error::new(ErrorKind::Generic, "The captions of this video are too long"));
     }
     let permit = call.face.parts.budget.wait(Pool::Listings, CAPTIONS_NEED_BYTES).await?;
-    let read = tokio::task::spawn_blocking(move || Ok(written(&decoded(whole(&source)?), wanted)));
+    let read = tokio::task::spawn_blocking(move || Ok(written(&decode_text(&whole(&source)?), wanted)));
     let text: std::io::Result<String> =
         read.await.map_err(|e| Error::inside(ErrorKind::Generic, UNREADABLE, e))?;
     let text = text.map_err(|e| Error::inside(ErrorKind::Generic, UNREADABLE, e))?;

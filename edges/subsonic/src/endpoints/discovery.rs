@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::lists::these_tracks;
 use crate::call::{Answer, Call, Reader};
+use crate::cover_id::CoverId;
 use crate::error::Error;
 use crate::list::{Drawn, Pages, draws};
 use crate::model::{Bare, Child, Element};
@@ -102,9 +103,9 @@ struct Info<'a> {
 }
 
 impl<'a> Info<'a> {
-    fn of(call: &Call, musicbrainz: Option<&'a str>, cover: Option<Item>) -> Result<Self, Error> {
+    fn of(call: &Call, musicbrainz: Option<&'a str>, cover: Option<CoverId<Item>>) -> Result<Self, Error> {
         let picture = |pixels| -> Result<Option<Element<'a>>, Error> {
-            let address = cover.map(|item| call.picture(item, pixels)).transpose()?.flatten();
+            let address = cover.map(|cover| call.picture(cover, pixels)).transpose()?.flatten();
             Ok(address.map(|address| Element(address.into())))
         };
         let [small, medium, large] = PICTURES_PX.map(picture);
@@ -137,7 +138,7 @@ async fn info_of_artist(call: Call, name: &'static str) -> Answer {
     let artist = catalog.artist(&viewer, id).await?;
     // An artist without a picture has no address of one.
     let has_cover = catalog.cover(&viewer, Item::Artist(id)).await.is_ok();
-    let cover = has_cover.then_some(Item::Artist(id));
+    let cover = has_cover.then_some(CoverId(Item::Artist(id), artist.cover_mark));
     call.one(name, &Info::of(&call, artist.musicbrainz.as_deref(), cover)?)
 }
 
@@ -151,6 +152,6 @@ pub(crate) async fn album_info(call: Call) -> Answer {
     };
     let album = catalog.album(&viewer, id).await?;
     let musicbrainz = album.release.read().musicbrainz;
-    let cover = album.has_cover.then_some(Item::Album(id));
+    let cover = album.has_cover.then_some(CoverId(Item::Album(id), album.cover_mark));
     call.one("albumInfo", &Info::of(&call, musicbrainz.as_deref(), cover)?)
 }

@@ -3,22 +3,19 @@
 use async_trait::async_trait;
 use budget::Pool;
 use budget::limits::LISTING_BYTES;
-use catalog::scan::{Cue, Line, Lyrics, read_lyrics, read_lyrics_file};
+use catalog::scan::{Cue, Line, Lyrics, read_lyrics};
 use catalog::{Track, TrackId};
 use serde::Serialize;
-use store::{Place, RelPath, Shelf, Source};
+use store::Shelf;
 
 use crate::call::{Answer, Call};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::list::Rows;
 use crate::model::Bare;
 use crate::reply::Writer;
 
 /// Of a text nobody said the language: this stands for that (ISO 639-2).
 const UNKNOWN_LANGUAGE: &str = "und";
-/// The endings of such files, in any letter case, the usual one first.
-const SUFFIXES: [&str; 8] = ["lrc", "LRC", "Lrc", "lRc", "lrC", "LRc", "LrC", "lRC"];
-const UNREADABLE: &str = "The lyrics could not be read";
 /// Songs that are looked at for one that is called as it was asked for.
 const SONGS_LOOKED_AT: usize = 20;
 
@@ -43,7 +40,7 @@ pub(crate) async fn lyrics(call: Call) -> Answer {
     }
     let Some(track) = track_called(&call).await? else { return call.one("lyrics", &Plain::default()) };
     let permit = call.face.parts.budget.wait(Pool::Listings, LISTING_BYTES).await?;
-    let mut texts = read(&call.face.parts.shelf, &track).await?;
+    let mut texts = read_lyrics(&call.face.parts.shelf, &track).await?;
     texts.sort_by_key(Lyrics::is_synced);
     let value = texts.first().map_or_else(String::new, |text| {
         text.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
@@ -80,7 +77,7 @@ struct Texts {
 impl Rows for Texts {
     async fn page(&mut self, out: &mut Writer) -> Result<bool, Error> {
         let Some(track) = self.track.take() else { return Ok(false) };
-        for text in read(&self.shelf, &track).await? {
+        for text in read_lyrics(&self.shelf, &track).await? {
             (self.write)(out, &track, &text)?;
         }
         Ok(false)
@@ -185,39 +182,4 @@ fn words(out: &mut Writer, text: &Lyrics) -> Result<(), Error> {
     }
     out.end();
     Ok(())
-}
-
-/// The texts of a song, those of the file beside it first.
-async fn read(shelf: &Shelf, track: &Track) -> Result<Vec<Lyrics>, Error> {
-    let mut beside = None;
-    for place in SUFFIXES.iter().filter_map(|suffix| place_beside(track, suffix)) {
-        beside = shelf.open(&place).await.ok();
-        if beside.is_some() {
-            break;
-        }
-    }
-    let source = shelf.open(&track.place()).await?;
-    tokio::task::spawn_blocking(move || read_now(beside.as_ref(), &source))
-        .await
-        .map_err(|e| Error::inside(ErrorKind::Generic, UNREADABLE, e))?
-}
-
-fn read_now(beside: Option<&Source>, source: &Source) -> Result<Vec<Lyrics>, Error> {
-    let failed = |e: std::io::Error| Error::inside(ErrorKind::Generic, UNREADABLE, e);
-    let mut texts = Vec::new();
-    if let Some(beside) = beside {
-        texts.push(read_lyrics_file(beside).map_err(failed)?);
-    }
-    texts.extend(read_lyrics(source).map_err(failed)?);
-    texts.retain(|text| !text.lines.is_empty());
-    Ok(texts)
-}
-
-/// The file of the same name with another ending, in which the text of a song would lie. What was sent has none beside it.
-fn place_beside(track: &Track, suffix: &str) -> Option<Place> {
-    let path = track.path.as_str();
-    let stem =
-        path.strip_suffix(track.suffix.as_str()).or_else(|| path.rsplit_once('.').map(|(stem, _)| stem))?;
-    let path = RelPath::parse(&format!("{}.{suffix}", stem.trim_end_matches('.'))).ok()?;
-    track.blob.is_none().then_some(Place::File(track.folder, path))
 }

@@ -8,6 +8,7 @@ use stream::{Disposition, Kind, Listener, Segment};
 use transform::Shown;
 
 use crate::call::{Answer, Call, Reader};
+use crate::cover_id::without_mark;
 use crate::error::Error;
 use crate::params;
 
@@ -30,15 +31,16 @@ pub(super) fn send_original(call: &Call, track: &Track, source: Source, disposit
     send(call, segment, Kind::Media, format!("{} {}", track.id, track.title))
 }
 
-/// `getCoverArt`: by the id of a song, an album, an artist or a playlist; of a video that has no picture, a frame. `size` is
+/// `getCoverArt`: by the id of a song, an album, an artist or a playlist, with any mark or none; of a video that has no picture, a frame. `size` is
 /// rounded up to a few sizes that are made; without it, and beyond the last, the picture comes as it is.
 pub(crate) async fn cover_art(call: Call) -> Answer {
     let reader = call.reader()?;
-    let id = call.params.text("id")?;
+    let asked = call.params.text("id")?;
+    let id = without_mark(&asked);
     let pixels = call.params.optional_number("size")?.filter(|pixels| *pixels > 0);
     let item = match id.parse::<PlaylistId>() {
         Ok(playlist) => playlist_cover(&reader, playlist).await?,
-        Err(_) => params::item(&id).ok_or_else(no_cover)?,
+        Err(_) => params::item(id).ok_or_else(no_cover)?,
     };
     let Reader { catalog, viewer } = &reader;
     let (parts, address) = (&call.face.parts, call.client.address);

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::details::{ArtistLinks, ContributorLink, ReplayGain, display};
 use super::{Moment, Named, Shown, rated, seconds};
+use crate::cover_id::CoverId;
 use crate::playing::Playing;
 
 /// What a row lies in, in the view by folders.
@@ -54,7 +55,7 @@ pub(crate) struct Child<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     genre: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cover_art: Option<Shown<Item>>,
+    cover_art: Option<Shown<CoverId<Item>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,12 +164,12 @@ impl<'a> Child<'a> {
             genre: track.genres.first().map(String::as_str),
             cover_art: if track.image.is_some() {
                 // It was sent with this track, and its album may show another's.
-                Some(Shown(Item::Track(track.id)))
+                Some(own_cover(track))
             } else if track.has_cover {
-                Some(Shown(Item::Album(track.album_id)))
+                Some(Shown(CoverId(Item::Album(track.album_id), track.album_cover_mark)))
             } else {
                 // A video without a picture shows one of its own.
-                is_video(track).then_some(Shown(Item::Track(track.id)))
+                is_video(track).then_some(own_cover(track))
             },
             size: Some(track.size_bytes),
             content_type: Some(track.content_type),
@@ -243,7 +244,7 @@ impl<'a> Child<'a> {
         let song = Child::of(&video.track);
         Child {
             parent: None,
-            cover_art: Some(Shown(Item::Track(video.track.id))),
+            cover_art: Some(own_cover(&video.track)),
             duration: Some(seconds(video.duration_ms())),
             bit_rate: Some(video.bitrate_kbps()),
             original_width: picture.map(|picture| picture.width),
@@ -267,7 +268,7 @@ impl<'a> Child<'a> {
             artist: Some(&album.artist),
             year: album.year,
             genre: album.genres.first().map(String::as_str),
-            cover_art: album.has_cover.then_some(Shown(Item::Album(album.id))),
+            cover_art: album.has_cover.then_some(Shown(CoverId(Item::Album(album.id), album.cover_mark))),
             duration: Some(seconds(album.duration_ms)),
             user_rating: rated(album.play.rating),
             play_count: Some(album.play.plays),
@@ -289,7 +290,7 @@ impl<'a> Child<'a> {
             is_dir: true,
             title: &artist.name,
             artist: Some(&artist.name),
-            cover_art: Some(Shown(Item::Artist(artist.id))),
+            cover_art: Some(Shown(CoverId(Item::Artist(artist.id), artist.cover_mark))),
             user_rating: rated(artist.play.rating),
             starred: artist.play.starred.map(Moment),
             artist_id: Some(Shown(artist.id)),
@@ -297,6 +298,10 @@ impl<'a> Child<'a> {
             ..Child::default()
         }
     }
+}
+
+fn own_cover(track: &Track) -> Shown<CoverId<Item>> {
+    Shown(CoverId(Item::Track(track.id), track.own_cover_mark()))
 }
 
 fn is_video(track: &Track) -> bool {

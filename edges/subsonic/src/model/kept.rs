@@ -2,12 +2,13 @@
 
 use catalog::access::judge;
 use catalog::{
-    Action, Bookmark, PlayQueue, Playlist, PlaylistId, Share, ShareId, Station, StationId, TrackId, User,
-    Verdict,
+    Action, Bookmark, PlayQueue, Playlist, PlaylistId, Share, ShareId, Station, StationId, TrackId, UnixMs,
+    User, Verdict,
 };
 use serde::Serialize;
 
 use super::{Moment, Shown, seconds};
+use crate::cover_id::CoverId;
 
 /// A playlist before its entries.
 #[derive(Serialize)]
@@ -23,7 +24,7 @@ pub(crate) struct PlaylistHead<'a> {
     duration: u64,
     created: Moment,
     changed: Moment,
-    cover_art: Shown<PlaylistId>,
+    cover_art: Shown<CoverId<PlaylistId, UnixMs>>,
     /// Whether its songs are not this user's to change, or nobody's, because rules find them.
     readonly: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +44,7 @@ impl<'a> PlaylistHead<'a> {
             duration: seconds(playlist.duration_ms),
             created: Moment(playlist.created),
             changed: Moment(playlist.changed),
-            cover_art: Shown(playlist.id),
+            cover_art: Shown(CoverId(playlist.id, Some(playlist.changed))),
             readonly: playlist.is_smart || judge(Some(user), change) != Verdict::Allowed,
             valid_until: playlist.valid_until.map(Moment),
         }

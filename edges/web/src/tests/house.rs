@@ -280,8 +280,10 @@ async fn record(catalog: &dyn Catalog, id: FolderId, library: &std::path::Path) 
         offset: 7,
         count: Some(PICTURE.len() as u64),
         content_type: "image/png",
+        mark: None,
     };
-    let file = FoundCover { path: path("cover.png"), offset: 0, count: None, content_type: "image/png" };
+    let file =
+        FoundCover { path: path("cover.png"), offset: 0, count: None, content_type: "image/png", mark: None };
     let rows = [
         ("a.mp3", "audio/mpeg", Some(embedded)),
         ("b.flac", "audio/flac", Some(file)),

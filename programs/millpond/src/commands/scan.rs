@@ -95,13 +95,17 @@ async fn watched(scanner: &Scanner) -> Result<()> {
         }
     };
     bar.finish_and_clear();
-    say(line(&scanner.status()));
+    let status = scanner.status();
+    say(line(&status));
+    if !status.counts.passed_over.is_empty() {
+        say(status.counts.passed_over);
+    }
     let hint = "what could be scanned is there, and nothing else was touched";
     scanned.map(drop).map_err(|e| Error::failed(format!("the scan is not whole: {e}")).hint(hint))
 }
 
 fn line(status: &Status) -> String {
-    let Counts { seen, added, changed, missing, back, failed } = status.counts;
+    let Counts { seen, added, changed, missing, back, failed, .. } = status.counts;
     format!(
         "{seen} files seen: {added} added, {changed} changed, {missing} missing, {back} back, {failed} failed"
     )

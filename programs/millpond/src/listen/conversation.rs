@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::pulse::Pulse;
+use super::target::FirstLine;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -78,11 +79,12 @@ pub(crate) struct Conversation<S> {
     outlives_hyper: bool,
 }
 
-/// The memory of a head that is being read: hyper's buffer grows with it.
+/// A head that is being read: its memory, since hyper's buffer grows with it, and where in it the bytes are that come.
 struct Head {
     budget: Budget,
     bytes: usize,
     permit: Option<Permit>,
+    line: FirstLine,
 }
 
 impl Head {
@@ -99,10 +101,11 @@ impl Head {
         Ok(())
     }
 
-    /// What is read now belongs to no head.
+    /// What is read now belongs to no head, or to the next.
     fn ended(&mut self) {
         self.bytes = 0;
         self.permit = None;
+        self.line = FirstLine::default();
     }
 }
 
@@ -137,7 +140,7 @@ impl<S> Conversation<S> {
         line: Option<Arc<Line>>,
         peer: Arc<Peer>,
     ) -> Self {
-        let head = Head { budget, bytes: 0, permit: None };
+        let head = Head { budget, bytes: 0, permit: None, line: FirstLine::default() };
         let outlives_hyper = !opening.is_http2();
         let rush = Rush { bytes: 0, since: Instant::now() };
         Conversation {
@@ -159,7 +162,7 @@ impl<S> Conversation<S> {
     /// When there is no memory for a head as long as theirs. The client is told so.
     fn noted(&mut self, count: usize) -> io::Result<()> {
         if !self.pulse.in_head() {
-            self.head.ended();
+            self.head_ended();
             if self.rush.came(count) {
                 self.pulse.rush();
             }
@@ -170,6 +173,38 @@ impl<S> Conversation<S> {
             self.pulse.owe(StatusCode::SERVICE_UNAVAILABLE);
         }
         grown
+    }
+
+    /// No head is being read. The permit of one that was mended stays while something of it waits for hyper.
+    fn head_ended(&mut self) {
+        if self.opening.0.is_empty() {
+            self.head.ended();
+        }
+    }
+
+    /// Of what came from `start` on, gives hyper the target as it should have been written.
+    ///
+    /// # Errors
+    /// As [`Conversation::noted`].
+    fn mend(&mut self, into: &mut ReadBuf<'_>, start: usize) -> io::Result<()> {
+        if !self.pulse.in_head() {
+            return Ok(());
+        }
+        let came = into.filled().len() - start;
+        let mended = self.head.line.mend(&into.filled()[start..]);
+        // What would grow by more stays as it is, and hyper refuses it.
+        let is_bounded = |mended: &Vec<u8>| mended.len() - came <= limits::ORDINARY_HEAD_BYTES_MAX;
+        let Some(mut mended) = mended.filter(is_bounded) else { return Ok(()) };
+        self.noted(mended.len() - came)?;
+        into.set_filled(start);
+        let rest = mended.split_off(mended.len().min(into.remaining()));
+        into.put_slice(&mended);
+        if !rest.is_empty() {
+            // It is noted once more when it is given.
+            self.head.bytes -= rest.len();
+            self.opening = Opening([&rest[..], &self.opening.0].concat().into());
+        }
+        Ok(())
     }
 
     /// The transport, after hyper is done with it.
@@ -203,23 +238,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for Conversation<S> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
+        let (this, start) = (&mut *self, into.filled().len());
         let opening = &mut this.opening.0;
-        if !opening.is_empty() {
+        if opening.is_empty() {
+            let count = ready!(this.poll_transport(cx, into))?;
+            if count > 0 {
+                this.pulse.read();
+            }
+            this.noted(count)?;
+        } else {
             let count = into.remaining().min(opening.len());
             into.put_slice(&opening.split_to(count));
+            this.pulse.read();
             this.noted(count)?;
             // With the rest of the head, if it is there: for a second read hyper makes its buffer twice as large.
-            return match this.poll_transport(cx, into) {
-                Poll::Ready(count) => Poll::Ready(this.noted(count?)),
-                Poll::Pending => Poll::Ready(Ok(())),
-            };
+            if let Poll::Ready(count) = this.poll_transport(cx, into) {
+                this.noted(count?)?;
+            }
         }
-        let count = ready!(this.poll_transport(cx, into))?;
-        if count > 0 {
-            this.pulse.read();
-        }
-        Poll::Ready(this.noted(count))
+        Poll::Ready(this.mend(into, start))
     }
 }
 
@@ -251,11 +288,14 @@ impl<S: AsyncWrite + Outlet + Unpin> AsyncWrite for Conversation<S> {
         let this = &mut *self;
         ready!(this.poll_interim(cx))?;
         let is_file = wire::has_blank(slices);
-        if !is_file && slices.first().is_some_and(|head| this.pulse.takes_over(head)) {
-            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        if let [head] = slices
+            && !is_file
+            && this.pulse.takes_over(head)
+        {
+            return Poll::Ready(Ok(head.len()));
         }
         this.pulse.offering();
-        this.head.ended();
+        this.head_ended();
         let line = this.line.as_deref().filter(|_| is_file);
         let count = ready!(match line.and_then(|line| line.poll_send(cx, &mut this.transport, slices)) {
             Some(sent) => sent,

@@ -241,7 +241,7 @@ fn refusal(refused: &Refused) -> Response<Body> {
 }
 
 /// The same URI without the path of `server.base_url`, if it begins with it: a proxy may strip the prefix or not.
-fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
+pub(crate) fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     if prefix.is_empty() {
         return None;
     }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use budget::limits;
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 
@@ -38,7 +39,7 @@ pub(crate) async fn speak<S: Transport>(
     let parts = connection.into_parts();
     let transport = parts.io.into_inner().into_transport();
     match outcome {
-        Outcome::Over(how) => Err(finish(transport, how, &exchange).await),
+        Outcome::Over(how) => Err(finish(transport, how, parts.read_buf, &exchange).await),
         Outcome::Quiet => {
             let mut unread = parts.read_buf;
             // Empty lines before a request mean nothing (RFC 9112, section 2.2).
@@ -52,14 +53,14 @@ pub(crate) async fn speak<S: Transport>(
     }
 }
 
-/// The last words, and the patience that it takes for them to be heard.
-async fn finish<S: Transport>(transport: S, how: Ended, exchange: &Exchange) -> Ended {
+/// The last words, and the patience that it takes for them to be heard. `unread` is what hyper read and did not take.
+async fn finish<S: Transport>(transport: S, how: Ended, unread: Bytes, exchange: &Exchange) -> Ended {
     let (house, pulse) = (&exchange.house, &exchange.pulse);
     if !matches!(how, Ended::Properly | Ended::Broken) {
         return how;
     }
-    if let Some(status) = pulse.owed() {
-        Box::pin(give_up(transport, status, house)).await;
+    if let Some((status, head)) = pulse.owed().map(|status| (status, unread)) {
+        Box::pin(give_up(transport, status, head, house)).await;
     } else if pulse.is_unread() || (how == Ended::Broken && pulse.in_head()) {
         tokio::select! {
             () = linger(transport, house.deadlines.linger_bytes, house.deadlines.linger) => {}

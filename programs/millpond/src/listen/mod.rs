@@ -7,7 +7,8 @@
 //! **Flow.** [`bind`] opens the sockets → `accept` takes a slot and a silent connection's memory for each → `connection`
 //! waits for its first byte, takes the memory of one that speaks, speaks TLS if asked to, and tells HTTP/2 from HTTP/1.1
 //! by the preface → `http1` or `http2` has hyper work on it, which `drive` polls while [`pulse`] watches the deadlines →
-//! `exchange` is one request and its answer, with the client resolved behind trusted proxies → `linger`.
+//! `conversation` is what hyper reads and writes, with the `target` of each request mended → `exchange` is one request
+//! and its answer, with the client resolved behind trusted proxies → `linger`.
 //!
 //! **Parking.** An HTTP/1 connection that is quiet between two requests is taken out of hyper, gives back the memory of
 //! speech, and waits for its next first byte as a silent one does; a TLS session stays with it. An idle HTTP/2
@@ -15,8 +16,7 @@
 //! and that hyper does not hand over: it holds what it held, until the deadline of idle connections.
 //!
 //! **Our words.** Answers that no handler gives have the fields of all others (`refuse`): those over a ceiling, those to
-//! a head that is too long or no HTTP, for which hyper's own answer is held back. Hyper's own goes out only after a
-//! request that was pipelined behind another and is no HTTP.
+//! a head that is too long or no HTTP, for which hyper's own answer is held back. Those to Subsonic apps are in the envelope.
 //!
 //! **Not here.** Routes, users, files: the handler is an `axum::Router` that somebody else built.
 
@@ -39,6 +39,7 @@ mod request_body;
 mod rush;
 mod self_test;
 mod socket;
+mod target;
 mod tcp;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Deadlines;
 use super::metrics::Ended;
+use super::refuse::X_REQUEST_ID;
 
 /// The facts, kept by the socket's wrapper and by each exchange. All are touched by tasks of one connection, so
 /// relaxed atomics are enough: a fact that is seen late is seen at the next poll.
@@ -117,19 +118,15 @@ impl Pulse {
     }
 
     /// Bytes are about to be written. Whether they are hyper's own answer to a head that it could not read, which is
-    /// then ours to give: hyper's has none of the fields that our answers have.
-    ///
-    /// Handlers' answers are never taken for one: while they are written an answer runs, or bytes of it wait for the
-    /// client, or no further head has begun. One of hyper's own that follows a pipelined request at once is not
-    /// recognised, and goes out as it is.
+    /// then ours to give: hyper's has none of the fields that our answers have, by which it is known.
     pub(crate) fn takes_over(&self, bytes: &[u8]) -> bool {
-        let between = self.heads && self.in_head() && self.answers.load(Ordering::Relaxed) == 0;
+        let between = self.heads && self.answers.load(Ordering::Relaxed) == 0;
         if !between || self.unflushed.load(Ordering::Relaxed) || !bytes.ends_with(b"\r\n\r\n") {
             return false;
         }
         let status = bytes.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
         match status.and_then(|digits| StatusCode::from_bytes(digits).ok()) {
-            Some(status) if StatusCode::is_client_error(&status) => {
+            Some(status) if status.is_client_error() && !is_marked(bytes) => {
                 self.owe(status);
                 true
             }
@@ -194,6 +191,12 @@ impl Pulse {
             Verdict::Until(if self.heads { quiet.min(late) } else { late })
         }
     }
+}
+
+/// Whether a head has the id that all our answers have.
+fn is_marked(head: &[u8]) -> bool {
+    let name = X_REQUEST_ID;
+    head.split(|byte| *byte == b'\n').any(|field| field.starts_with(name.as_str().as_bytes()))
 }
 
 /// One running answer; dropped with the last byte of its body, or with its cancellation.

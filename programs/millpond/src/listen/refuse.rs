@@ -3,15 +3,22 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use budget::{Fault, Refused, limits};
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::House;
+use super::exchange::without_prefix;
 use super::linger::linger;
+use super::{House, target};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
+
+const PLAIN: &str = "Content-Type: text/plain";
+const FULL: &str = "the server is full\n";
 
 /// Tells the client that it is one too many, and closes. It must be one that reads us in clear: the caller closes
 /// others without a word.
@@ -21,25 +28,48 @@ pub(crate) async fn refuse(transport: impl AsyncRead + AsyncWrite + Unpin, refus
     say(transport, &refusal(refused), patience, house).await;
 }
 
-/// Answers a head that never became a request, and closes.
+/// Answers a head that never became a request, of which this is what was read last, and closes.
 pub(crate) async fn give_up(
     transport: impl AsyncRead + AsyncWrite + Unpin,
     status: StatusCode,
+    head: Bytes,
     house: &House,
 ) {
-    let text = match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            answer("431 Request Header Fields Too Large", "the head of this request is too long\n", None)
-        }
-        StatusCode::URI_TOO_LONG => {
-            answer("414 URI Too Long", "the address of this request is too long\n", None)
-        }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            answer("503 Service Unavailable", "the server is full\n", Some(limits::RETRY_AFTER.as_secs()))
-        }
-        _ => answer("400 Bad Request", "this is no request that HTTP/1.1 knows (RFC 9112)\n", None),
-    };
+    let text = unheard(status, &head, house).await;
+    // Nothing of it is held while the client reads.
+    drop(head);
     say(transport, &text, (house.deadlines.linger_bytes, house.deadlines.linger), house).await;
+}
+
+/// What is said to a head that never became a request: in the envelope, if it begins like one of a Subsonic app.
+async fn unheard(status: StatusCode, head: &[u8], house: &House) -> String {
+    let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(limits::RETRY_AFTER.as_secs());
+    let target = target::of_head(head).map(|uri| without_prefix(&uri, &house.prefix).unwrap_or(uri));
+    if let Some(enveloped) = target.and_then(|target| subsonic::unheard(&target, status)) {
+        let (parts, mut body) = enveloped.into_parts();
+        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let mut text = Vec::new();
+        // It has a few hundred bytes and is there already.
+        while let Some(Ok(frame)) = body.frame().await {
+            text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        }
+        // Any page may read what an app is told, as it may when a handler answers.
+        let fields = format!("Content-Type: {content_type}\r\nAccess-Control-Allow-Origin: *");
+        return answer(status, &fields, &String::from_utf8_lossy(&text), retry_after);
+    }
+    let text = match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => format!(
+            "the head of this request has more than {} bytes or {} fields, which is the limit\n",
+            limits::HEADER_BYTES_MAX,
+            limits::HEADERS_MAX
+        ),
+        StatusCode::URI_TOO_LONG => "the address of this request is too long\n".to_owned(),
+        StatusCode::SERVICE_UNAVAILABLE => FULL.to_owned(),
+        _ => "this is no request that HTTP/1.1 knows (RFC 9112); in an address, a blank is written as %20\n"
+            .to_owned(),
+    };
+    answer(status, PLAIN, &text, retry_after)
 }
 
 async fn say(
@@ -67,18 +97,20 @@ async fn say(
 fn refusal(refused: &Refused) -> String {
     let seconds = Some(refused.retry_after.as_secs().max(1));
     match refused.fault {
-        Fault::Caller => answer("429 Too Many Requests", "too many connections from your address\n", seconds),
-        Fault::Server | Fault::Never => answer("503 Service Unavailable", "the server is full\n", seconds),
+        Fault::Caller => {
+            answer(StatusCode::TOO_MANY_REQUESTS, PLAIN, "too many connections from your address\n", seconds)
+        }
+        Fault::Server | Fault::Never => answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, FULL, seconds),
     }
 }
 
-/// The same fields as every answer has. The time is nought, since nothing was processed.
-fn answer(status: &str, body: &str, retry_after_seconds: Option<u64>) -> String {
+/// The same fields as every answer has, beside these. The time is nought, since nothing was processed.
+fn answer(status: StatusCode, fields: &str, body: &str, retry_after_seconds: Option<u64>) -> String {
     let retry_after = retry_after_seconds.map_or_else(String::new, |s| format!("Retry-After: {s}\r\n"));
     let (id, length) = (request_id(), body.len());
-    tracing::debug!(id, status, "answered a connection without a request");
+    tracing::debug!(id, %status, "answered a connection without a request");
     format!(
-        "HTTP/1.1 {status}\r\n{retry_after}Content-Type: text/plain\r\nContent-Length: {length}\r\n\
+        "HTTP/1.1 {status}\r\n{retry_after}{fields}\r\nContent-Length: {length}\r\n\
          X-Request-ID: {id}\r\nX-Process-Time: 0.000\r\nX-Content-Type-Options: nosniff\r\n\
          Connection: close\r\n\r\n{body}"
     )

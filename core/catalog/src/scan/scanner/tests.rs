@@ -12,7 +12,7 @@ use store::{RelPath, Stamp};
 
 use super::*;
 use crate::model::TrackId;
-use crate::scan::inventory::{Found, Known, Tags};
+use crate::scan::inventory::{Found, Known, Picture, Tags};
 use crate::scan::samples;
 
 mod asked;
@@ -38,9 +38,9 @@ struct Row {
 }
 
 impl Row {
-    fn picture(&self, path: &RelPath) -> Option<RelPath> {
+    fn picture(&self, path: &RelPath) -> Option<Picture> {
         let cover = self.tags.as_ref()?.cover.as_ref()?;
-        (cover.path != *path).then(|| cover.path.clone())
+        (cover.path != *path).then(|| Picture { path: cover.path.clone(), mark: cover.mark })
     }
 }
 
@@ -167,7 +167,7 @@ impl House {
     /// What a scan found: seen, added, changed, missing, back, failed.
     async fn scan(&self) -> [u64; 6] {
         let report = self.scanner.scan().await.unwrap();
-        let Counts { seen, added, changed, missing, back, failed } = report.counts;
+        let Counts { seen, added, changed, missing, back, failed, .. } = report.counts;
         let status = self.scanner.status();
         assert_eq!((status.counts.seen, status.counts.failed, status.running), (seen, failed, false));
         [seen, added, changed, missing, back, failed]
@@ -313,6 +313,24 @@ async fn a_picture_that_comes_or_goes_changes_the_tracks_beside_it() {
     fs::remove_file(house.root.join("a/folder.jpg")).unwrap();
     assert_eq!(house.scan().await, [2, 0, 1, 0, 0, 0]);
     assert_eq!(covers(), [None, None]);
+}
+
+#[tokio::test]
+async fn another_picture_of_the_same_name_is_noticed() {
+    let house = House::with(&["a/1.flac", "a/CD1/2.flac", "a/b/3.flac"]);
+    let cover = |path: &str| house.memory.tags(path).cover;
+    let picture = house.root.join("a/cover.jpg");
+    fs::write(&picture, samples::jpeg(100)).unwrap();
+    house.scan().await;
+    let before = cover("a/1.flac").unwrap();
+    assert_eq!((cover("a/CD1/2.flac"), cover("a/b/3.flac")), (Some(before.clone()), None));
+    assert_eq!(house.scan().await, [3, 0, 0, 0, 0, 0], "it is as it was");
+    fs::write(&picture, samples::jpeg(200)).unwrap();
+    assert_eq!(house.scan().await, [3, 0, 2, 0, 0, 0]);
+    let after = cover("a/1.flac").unwrap();
+    assert!(after.mark.is_some() && after.mark != before.mark, "{after:?}");
+    assert_eq!(cover("a/CD1/2.flac"), Some(after));
+    assert_eq!(house.scan().await, [3, 0, 0, 0, 0, 0]);
 }
 
 #[tokio::test]

@@ -127,7 +127,13 @@ fn every_container_gives_its_words_its_sound_and_its_picture() {
 #[test]
 fn a_picture_beside_the_file_comes_before_one_within() {
     let file = samples::mp3(&samples::Words::default(), Some(&samples::jpeg(64)));
-    let beside = FoundCover { path: path("a/cover.png"), offset: 0, count: None, content_type: "image/png" };
+    let beside = FoundCover {
+        path: path("a/cover.png"),
+        offset: 0,
+        count: None,
+        content_type: "image/png",
+        mark: None,
+    };
     let tags = read(&mut Window::new(&file[..]), &path("a/b.mp3"), Some(beside.clone())).unwrap();
     assert_eq!(tags.cover, Some(beside));
 }
@@ -291,12 +297,14 @@ proptest! {
 fn what_ffmpeg_wrote_in_other_formats_is_read() {
     type Written<'a> = (&'a str, &'a [u8]);
     // file, type, rate in Hz, depth, whether it has words
-    let cases: [(Written<'_>, &str, u32, Option<u32>, bool); 5] = [
+    let cases: [(Written<'_>, &str, u32, Option<u32>, bool); 7] = [
         (("tone.wv", include_bytes!("../samples/tone.wv")), "audio/x-wavpack", 8_000, Some(16), true),
         (("tone.aac", include_bytes!("../samples/tone.aac")), "audio/aac", 8_000, None, false),
         (("tone.mp2", include_bytes!("../samples/tone.mp2")), "audio/mpeg", 16_000, None, false),
         (("tone.oga", include_bytes!("../samples/tone.oga")), "audio/ogg", 8_000, Some(16), true),
         (("tone.spx", include_bytes!("../samples/tone.spx")), "audio/ogg", 8_000, None, true),
+        (("tone.webm", include_bytes!("../samples/tone.webm")), "audio/webm", 8_000, None, true),
+        (("tone.mka", include_bytes!("../samples/tone.mka")), "audio/x-matroska", 8_000, Some(16), true),
     ];
     for ((name, file), content_type, rate, depth, has_words) in cases {
         assert!(is_media_name(&path(name)), "{name}");

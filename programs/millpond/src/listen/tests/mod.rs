@@ -8,6 +8,7 @@ mod identity;
 mod parking;
 mod protocols;
 mod rush;
+mod targets;
 mod wire;
 
 use std::net::SocketAddr;

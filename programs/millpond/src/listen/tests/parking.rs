@@ -22,7 +22,7 @@ fn quick() -> Deadlines {
 }
 
 impl Running {
-    async fn until_parked(&self, connections: i64) {
+    pub(super) async fn until_parked(&self, connections: i64) {
         let parked = async {
             while self.house.metrics.parked_now() != connections {
                 tokio::task::yield_now().await;

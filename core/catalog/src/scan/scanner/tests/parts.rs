@@ -16,7 +16,7 @@ impl House {
     /// Looks at what was wanted: seen, added, changed, missing, back, failed.
     async fn look(&self, parts: &[Part]) -> [u64; 6] {
         self.wants(parts);
-        let Counts { seen, added, changed, missing, back, failed } =
+        let Counts { seen, added, changed, missing, back, failed, .. } =
             self.scanner.scan_wanted(None).await.unwrap().counts;
         [seen, added, changed, missing, back, failed]
     }
@@ -62,6 +62,34 @@ async fn only_the_parts_that_are_wanted_are_looked_at() {
     assert_eq!(house.look(&[beneath("a"), Part::files_of(None)]).await, [1, 0, 0, 2, 0, 0]);
     assert_eq!(house.look(&[files_of("gone"), beneath("c")]).await, [2, 1, 0, 0, 0, 0]);
     assert_eq!(house.scan().await, [3, 0, 0, 0, 0, 0], "nothing is left for a scan of everything");
+}
+
+#[tokio::test]
+async fn a_disc_keeps_the_cover_of_its_album_when_it_is_looked_at_alone() {
+    let house = House::with(&["a/CD1/1.flac", "a/CD2/2.flac", "CD1/3.flac"]);
+    for name in ["a/cover.jpg", "folder.jpg"] {
+        fs::write(house.root.join(name), samples::jpeg(100)).unwrap();
+    }
+    house.hears();
+    house.scan().await;
+    let covers = || {
+        ["a/CD1/1.flac", "a/CD2/2.flac", "CD1/3.flac"]
+            .map(|path| house.memory.tags(path).cover.map(|cover| cover.path.to_string()))
+    };
+    let all = ["a/cover.jpg", "a/cover.jpg", "folder.jpg"].map(|path| Some(path.to_owned()));
+    assert_eq!(covers(), all);
+    put(&house.root.join("a/CD1/1.flac"), "another title");
+    put(&house.root.join("CD1/3.flac"), "another title");
+    settle().await;
+    assert_eq!(house.look(&[files_of("a/CD1"), files_of("CD1")]).await, [2, 0, 2, 0, 0, 0]);
+    assert_eq!(covers(), all);
+    assert_eq!(house.look(&[files_of("a/CD2"), beneath("a/CD1")]).await, [2, 0, 0, 0, 0, 0]);
+
+    fs::remove_file(house.root.join("a/cover.jpg")).unwrap();
+    assert_eq!(house.look(&[files_of("a/CD2")]).await, [1, 0, 1, 0, 0, 0]);
+    assert_eq!(house.look(&[beneath("a")]).await, [2, 0, 1, 0, 0, 0], "the other one");
+    assert_eq!(covers(), [None, None, all[2].clone()]);
+    assert_eq!(house.scan().await, [3, 0, 0, 0, 0, 0], "a scan of everything finds nothing else");
 }
 
 #[tokio::test]
@@ -170,4 +198,23 @@ async fn libraries_that_are_not_heard_are_looked_through_now_and_then() {
     until(&["a/1.flac", "b/2.flac"]).await;
     assert!(began.elapsed() >= pause && began.elapsed() < pause * 2, "{:?}", began.elapsed());
     run.abort();
+}
+
+#[tokio::test]
+async fn files_whose_formats_are_not_read_are_counted_anew_by_each_scan() {
+    let house = House::with(&["a/1.flac"]);
+    for name in ["0.wma", "a/2.ape", "a/3.APE", "a/cover.jpg", "z/.hidden.ape"] {
+        fs::create_dir_all(house.root.join(name).parent().unwrap()).unwrap();
+        fs::write(house.root.join(name), "no bytes of it are looked at").unwrap();
+    }
+    for found in [[1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]] {
+        assert_eq!(house.scan().await, found);
+        let passed_over = house.scanner.status().counts.passed_over.to_string();
+        assert!(passed_over.ends_with(": 2 .ape, 1 .wma"), "{passed_over}");
+    }
+    house.hears();
+    house.scan().await;
+    house.look(&[files_of("a")]).await;
+    let passed_over = house.scanner.status().counts.passed_over.to_string();
+    assert!(passed_over.starts_with("2 files ") && passed_over.ends_with(": 2 .ape"), "{passed_over}");
 }
