@@ -1,7 +1,7 @@
 -- Whoever sees a small part of a large library walked past all the rest of it: lists look at what is his alone.
 
--- In which libraries an album or an artist has ever had a track, a bit for each (the id modulo 64): in every index that lists are
--- read by, so that what is in none of the viewer's is passed over without a look at it.
+-- In which libraries an album or an artist has ever had a track, a bit for each (the id modulo 64): in the indexes that long lists
+-- are read by, so that what is in none of the viewer's is passed over without a look at what it has.
 ALTER TABLE albums ADD COLUMN libraries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE artists ADD COLUMN libraries INTEGER NOT NULL DEFAULT 0;
 UPDATE albums SET libraries = n.bits
@@ -23,3 +23,7 @@ CREATE INDEX albums_by_artist ON albums (artist_id, year, sort_name, id, librari
 
 -- All songs are listed library by library.
 CREATE INDEX tracks_by_library ON tracks (library_id, id, missing, private, owner);
+
+-- Files of Matroska and WebM are read once more: their tags are read now, and those with sound alone are songs.
+UPDATE tracks SET changed_ns = -1
+    WHERE library_id > 0 AND content_type IN ('audio/webm', 'video/webm', 'video/x-matroska');

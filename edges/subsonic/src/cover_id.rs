@@ -1,5 +1,6 @@
-//! Ids of pictures. Most clients keep a picture by its id and never ask again, so the id has a mark behind it that changes with
-//! the picture: `al-12_1f3a09c4`. Whatever mark it is asked for with, or with none, the picture that there is now is shown.
+//! Ids of pictures. Most clients keep a picture by its id and never ask again, so the id has a mark behind it that changes when the
+//! files of pictures do: `al-12_1f3a09c4`. Whatever mark it is asked for with, or with none, the picture that there is now is shown.
+//! That of a playlist changes with the list, and those of episodes have none.
 
 use std::fmt::{self, Display};
 

@@ -73,4 +73,13 @@ pub(super) async fn p08_marks_say_nothing_about_private_pictures(catalog: Arc<dy
     assert_ne!(marks(&house, &house.ann(), "One").await[0], mine, "of what is hers alone she is told");
     let hidden = house.catalog.track(&house.ann(), hidden.id).await.expect("a song");
     assert_eq!(hidden.own_cover_mark(), Some(CoverMark(22)));
+
+    // Beside a song without a picture that everybody sees.
+    let mut bare = song("Two", 1, 0);
+    bare.tags.cover = None;
+    house.record(&[bare, song("Two", 2, 30)]).await;
+    house.hide_for_ann("Two 2").await;
+    let before = marks(&house, &house.bob(), "Two").await;
+    house.record(&[song("Two", 2, 31)]).await;
+    assert_eq!((before[0], marks(&house, &house.bob(), "Two").await), (None, before));
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::OnceLock;
 
 use budget::limits::{COVER_BYTES_MAX, COVER_CANDIDATES_MAX};
-use store::{LibraryFolder, RelPath, Walk};
+use store::{LibraryFolder, RelPath, Unseen, Walk};
 
 use super::inventory::{FoundCover, Picture};
 use super::picture::{SNIFF_BYTES, sniff};
@@ -35,7 +35,8 @@ impl Beside {
     /// it, whose picture is the album's. Looks at the best and opens nothing.
     ///
     /// # Errors
-    /// The folder above a disc's cannot be listed: then nobody knows what its pictures are.
+    /// The folder above a disc's cannot be listed, or a picture not be looked at: then nobody knows what the pictures are. What that
+    /// hides is this folder.
     pub(super) fn of(
         folder: &LibraryFolder,
         place: Option<&RelPath>,
@@ -46,10 +47,10 @@ impl Beside {
             candidates.extend(among(disc.parent().as_ref(), walk.names_above()?));
         }
         candidates.truncate(COVER_CANDIDATES_MAX);
-        let likeliest = candidates.iter().find_map(|path| {
-            let mark = CoverMark::of(&folder.stamp(path).ok()?);
-            Some(Picture { path: path.clone(), mark: Some(mark) })
-        });
+        let likeliest = likeliest(folder, &candidates).map_err(|e| store::Error {
+            unseen: Some(place.cloned().map_or(Unseen::Rest, Unseen::Path)),
+            ..e
+        })?;
         Ok(Beside { candidates, likeliest, chosen: OnceLock::new() })
     }
 
@@ -63,6 +64,19 @@ impl Beside {
         let choose = || self.candidates.iter().find_map(|path| look(folder, path));
         self.chosen.get_or_init(choose).clone()
     }
+}
+
+/// The first of them that is there.
+fn likeliest(folder: &LibraryFolder, candidates: &[RelPath]) -> Result<Option<Picture>, store::Error> {
+    for path in candidates {
+        match folder.stamp(path) {
+            Ok(stamp) => return Ok(Some(Picture { path: path.clone(), mark: Some(CoverMark::of(&stamp)) })),
+            Err(e) if e.kind == store::ErrorKind::Io => return Err(e),
+            // It went since its name was read, or leads out of the library.
+            Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// The paths of the names that pictures of a folder (`None` is the root) have, the best first.

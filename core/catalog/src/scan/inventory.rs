@@ -27,7 +27,7 @@ pub struct Known {
 /// A picture file that is the cover of tracks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Where it lies in the folder of the tracks.
+    /// Where it lies: beside the tracks, or above the folder of their disc.
     pub path: RelPath,
     /// What it looked like when it was looked at; `None` when nobody noted it.
     pub mark: Option<CoverMark>,

@@ -264,6 +264,14 @@ fn open_beside(shelf: &Shelf, track: &Track) -> Option<Source> {
     let Place::File(id, _) = track.place() else { return None };
     let folder = shelf.folders().folder(id)?;
     let (within, mut found) = (track.path.parent(), None);
+    let open = |name: &str| {
+        let path = within.as_ref().map_or_else(|| RelPath::parse(name), |within| within.join(name)).ok()?;
+        shelf.folders().open_now(id, &path).ok()
+    };
+    // As nearly all are called, so that few folders are listed for it.
+    if let Some(usual) = open(&format!("{}.lrc", track.path.stem())) {
+        return Some(usual);
+    }
     let is_wanted = |name: &str| {
         let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
         stem == track.path.stem() && ending.eq_ignore_ascii_case("lrc")
@@ -276,9 +284,7 @@ fn open_beside(shelf: &Shelf, track: &Track) -> Option<Source> {
             }
         })
         .ok()?;
-    let name = found?;
-    let path = within.map_or_else(|| RelPath::parse(&name), |within| within.join(&name)).ok()?;
-    shelf.folders().open_now(id, &path).ok()
+    open(&found?)
 }
 
 /// The texts in the tags of a file.
@@ -305,17 +311,24 @@ fn of_file(source: &Source) -> io::Result<Lyrics> {
             more => filled += more,
         }
     }
-    Ok(Lyrics::of_text(&decode_text(&bytes[..filled]), None))
+    bytes.truncate(filled);
+    // Of a file that was cut the last character may be half.
+    if filled as u64 == LYRICS_BYTES_MAX
+        && let Err(error) = std::str::from_utf8(&bytes)
+        && error.error_len().is_none()
+    {
+        bytes.truncate(error.valid_up_to());
+    }
+    Ok(Lyrics::of_text(&decode_text(&bytes), None))
 }
 
-/// The text of a file that somebody wrote: in UTF-16 or UTF-8, as the mark at its beginning says, else in UTF-8, and what is none is
-/// of the time before, in Latin-1. Of a file that was cut the last character may be half.
+/// The text of a file that somebody wrote: in UTF-16, if the mark at its beginning says so, else in UTF-8, and what is none is of the
+/// time before, in Latin-1.
 pub fn decode_text(bytes: &[u8]) -> Cow<'_, str> {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Cow::Owned(id3::utf_16(bytes)),
         _ => match std::str::from_utf8(bytes) {
             Ok(text) => Cow::Borrowed(text),
-            Err(error) if error.error_len().is_none() => String::from_utf8_lossy(bytes),
             Err(_) => Cow::Owned(id3::latin_1(bytes)),
         },
     }
@@ -370,7 +383,7 @@ mod tests {
             let lyrics = Lyrics::of_text(&decode_text(&bytes), None);
             assert_eq!(lines(&lyrics), [(Some(1_000), "Caf\u{e9}")], "{bytes:?}");
         }
-        assert_eq!(decode_text(b"Caf\xc3"), "Caf\u{fffd}", "it was cut");
+        assert_eq!(decode_text(b"Caf\xe9"), "Caf\u{e9}", "at its end");
     }
 
     #[test]

@@ -80,28 +80,33 @@ pub(super) fn read<B: Bytes>(window: &mut Window<B>, words: &mut Words) -> io::R
     let header = file.next(0, whole)?.filter(|element| element.id == HEADER).ok_or_else(broken)?;
     let is_webm = file.child(header, DOC_TYPE)?.is_some_and(|text| text.starts_with(b"webm"));
     let segment = file.next(header.end, whole)?.filter(|element| element.id == SEGMENT).ok_or_else(broken)?;
-    let (mut at, mut late_tags) = (segment.content, None);
+    let (mut at, mut early_tags, mut late_tags) = (segment.content, Vec::new(), None);
     while let Some(element) = file.next(at, segment.end)? {
         match element.id {
             SEEK_HEAD => {
                 let place = forgiven(file.tags_place(element))?.flatten();
-                late_tags = place.and_then(|place| segment.content.checked_add(place));
+                late_tags = place.and_then(|place| segment.content.checked_add(place)).or(late_tags);
             }
-            INFO => file.info(element, words)?,
+            INFO => file.info(element)?,
             TRACKS => file.tracks(element)?,
-            TAGS => {
-                file.tags(element, words)?;
-                late_tags = None;
-            }
+            TAGS => early_tags.push(element),
             CLUSTER => break,
             _ => {}
         }
         at = element.end;
     }
-    if let Some(at) = late_tags {
+    // Behind all else, so that tags which claim too much cost nothing but themselves.
+    for tags in &early_tags {
+        file.tags(*tags, words)?;
+    }
+    if let Some(at) = late_tags.filter(|_| early_tags.is_empty()) {
         file.tags_at(at, segment.end, words)?;
     }
-    let Parts { scale, ticks, has_video, sound } = file.found;
+    let Parts { scale, ticks, has_video, sound, title } = file.found;
+    // What the whole file is called counts where the song has no title, as for a film.
+    if let Some(title) = title {
+        words.add(Field::Title, &title);
+    }
     let duration_ms = ticks * scale.unwrap_or(SCALE) as f64 / 1e6;
     let sound = Sound { duration_ms: if duration_ms.is_finite() { duration_ms as u64 } else { 0 }, ..sound };
     let content_type = match (is_webm, has_video) {
@@ -123,6 +128,7 @@ struct Parts {
     ticks: f64,
     has_video: bool,
     sound: Sound,
+    title: Option<String>,
 }
 
 struct File<'w, B> {
@@ -133,13 +139,13 @@ struct File<'w, B> {
 }
 
 impl<B: Bytes> File<'_, B> {
-    fn info(&mut self, info: Element, words: &mut Words) -> io::Result<()> {
+    fn info(&mut self, info: Element) -> io::Result<()> {
         let mut at = info.content;
         while let Some(element) = self.next(at, info.end)? {
             match element.id {
                 TIMESTAMP_SCALE => self.found.scale = Some(self.number(element)?),
                 DURATION => self.found.ticks = self.float(element)?,
-                TITLE => words.add(Field::Title, &String::from_utf8_lossy(&self.text(element)?)),
+                TITLE => self.found.title = Some(String::from_utf8_lossy(&self.text(element)?).into_owned()),
                 _ => {}
             }
             at = element.end;

@@ -30,16 +30,22 @@ macro_rules! before {
     };
 }
 
-/// Where among the numbers of rows those begin and end that the viewer may see. A library's songs mostly came one after the other.
+/// Where among the numbers of rows those begin and end that the viewer may see; nought where there are none. The songs of a library
+/// mostly came one after the other; one that came later makes the span as long as what came between.
 macro_rules! span {
     ("track_words", $end:literal, $order:literal) => {
         concat!(
-            "(SELECT ",
+            "ifnull((SELECT ",
             $end,
-            "((SELECT t.id FROM tracks t INDEXED BY tracks_by_library WHERE t.library_id = s.id
-                ORDER BY t.id ",
+            "(id) FROM (
+                SELECT (SELECT t.id FROM tracks t INDEXED BY tracks_by_library WHERE t.library_id = l.id
+                    ORDER BY t.id ",
             $order,
-            " LIMIT 1)) FROM seen_any s)"
+            " LIMIT 1) AS id FROM seen l
+                UNION ALL SELECT (SELECT t.id FROM tracks t INDEXED BY tracks_owned WHERE t.owner = ?1
+                    ORDER BY t.id ",
+            $order,
+            " LIMIT 1) FROM seen_own)), 0)"
         )
     };
     ($words:literal, "min", $order:literal) => {
@@ -139,8 +145,8 @@ pub(super) static ARTISTS: Statements = by_words!(
 macro_rules! by_library {
     () => {
         concat!(
-            " FROM seen_any s CROSS JOIN tracks t INDEXED BY tracks_by_library ON t.library_id = s.id
-            WHERE s.id >= ?8 AND t.id > iif(s.id = ?8, ?12, 0) AND ",
+            " FROM seen_any l CROSS JOIN tracks t INDEXED BY tracks_by_library ON t.library_id = l.id
+            WHERE l.id >= ?8 AND t.id > iif(l.id = ?8, ?12, 0) AND ",
             track_seen!(),
             " LIMIT ?4 OFFSET ?5"
         )
@@ -151,7 +157,7 @@ pub(super) static ALL_TRACKS: Statements = Statements {
     step: concat!(
         "WITH ",
         seen!(),
-        " SELECT s.id AS number, '' AS artist, 0 AS artist_id, '' AS name, t.id AS id",
+        " SELECT l.id AS number, '' AS artist, 0 AS artist_id, '' AS name, t.id AS id",
         by_library!()
     ),
     place: "SELECT library_id AS number, '' AS artist, 0 AS artist_id, '' AS name, id FROM tracks WHERE id = ?8",

@@ -25,8 +25,8 @@ macro_rules! seen {
 }
 
 /// Whether album `al`, or artist `ar`, has ever had a track in a library of which the viewer sees anything: `libraries` has a bit
-/// for each, and two may share one. It stands in the indexes of the lists, so that whoever sees a small part of a large library
-/// passes over the rest without a look at it.
+/// for each, and two may share one. It stands in the indexes of the lists by name, year, age and artist, so that whoever sees a small
+/// part of a large library passes over the rest without a look at what it has.
 macro_rules! sieved {
     ($of:literal) => {
         concat!("(", $of, ".libraries & (SELECT sum(DISTINCT 1 << (id & 63)) FROM seen_any)) <> 0")

@@ -23,11 +23,12 @@ const COUNT_ALBUMS: &str =
             LIMIT ?2) m)
     FROM json_each(?1) j CROSS JOIN tracks t INDEXED BY tracks_by_album ON t.album_id = j.value
     WHERE t.missing = 0 AND t.private = 0 GROUP BY t.album_id, t.library_id";
-// Marks of covers that everybody sees say nothing about private ones.
+// Of an album with a song that everybody sees, the mark says nothing about private pictures.
 const MARK_COVERS: &str = concat!(
     "UPDATE albums AS al SET cover_mark = m.mark
     FROM (SELECT j.value AS id,
-            (SELECT ifnull(sum(DISTINCT c.mark) FILTER (WHERE c.private = 0), sum(DISTINCT c.mark)) & 0xffffffff
+            (SELECT sum(DISTINCT c.mark) FILTER (WHERE c.private = 0
+                    OR NOT EXISTS (SELECT 1 FROM album_totals n WHERE n.album_id = j.value)) & 0xffffffff
                 FROM (SELECT ifnull((SELECT b.created FROM blobs b WHERE b.id = t.cover_blob), t.cover_mark) AS mark, t.private
                     FROM tracks t INDEXED BY tracks_with_cover WHERE t.album_id = j.value AND t.missing = 0 AND ",
     has_cover!(),

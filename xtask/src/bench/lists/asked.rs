@@ -74,7 +74,7 @@ pub(super) const PAGES: &[Asked] = &[
     ),
 ];
 
-/// The same of a library that is a hundredth of what there is: who sees no other asks for nothing else.
+/// The same of a library that is a hundredth of what there is, and came after it.
 pub(super) const SMALL: &[Asked] = &[
     small("newest of a small library", "getAlbumList2?type=newest&size=500&musicFolderId={small}"),
     small(
