@@ -247,8 +247,13 @@ fn who_stops_it_finds_nothing_half_made() {
         let mut child = split(&song, &out, &[]).spawn().expect("millpond starts");
         await_stems(&out);
         let (id, worked) = (Pid::from_child(&child), || Process::of(child.id()).cpu_s);
+        // It stands still meanwhile, so that what it worked before is known however late we are.
+        kill_process(id, Signal::STOP).expect("it runs");
+        waitid(WaitId::Pid(id), WaitIdOptions::STOPPED).expect("it stands");
         let before = worked();
-        kill_process(id, signal).expect("it runs");
+        for signal in [signal, Signal::CONT] {
+            kill_process(id, signal).expect("it is there");
+        }
         // What it has worked is told until it is waited for.
         waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).expect("it ends");
         let after = worked() - before;
