@@ -141,27 +141,16 @@ pub(super) static ARTISTS: Statements = by_words!(
     " CROSS JOIN artists ar ON ar.id = artist_words.rowid WHERE ",
     artist_seen!()
 );
-/// All tracks, library by library, so that nobody walks past a library that he does not see: the place is a library and a number.
-macro_rules! by_library {
-    () => {
-        concat!(
-            " FROM seen_any l CROSS JOIN tracks t INDEXED BY tracks_by_library ON t.library_id = l.id
-            WHERE l.id >= ?8 AND t.id > iif(l.id = ?8, ?12, 0) AND ",
-            track_seen!(),
-            " LIMIT ?4 OFFSET ?5"
-        )
-    };
-}
-pub(super) static ALL_TRACKS: Statements = Statements {
-    rows: track_rows!("SELECT t.id", by_library!()),
-    step: concat!(
-        "WITH ",
-        seen!(),
-        " SELECT l.id AS number, '' AS artist, 0 AS artist_id, '' AS name, t.id AS id",
-        by_library!()
-    ),
-    place: "SELECT library_id AS number, '' AS artist, 0 AS artist_id, '' AS name, id FROM tracks WHERE id = ?8",
-};
+pub(super) static ALL_TRACKS: Statements = by_number!(
+    track_rows,
+    "t.id",
+    " FROM tracks t INDEXED BY tracks_seen WHERE t.id >= ",
+    span!("track_words", "min", "ASC"),
+    " AND t.id <= ",
+    span!("track_words", "max", "DESC"),
+    " AND ",
+    track_seen!()
+);
 pub(super) static ALL_ALBUMS: Statements =
     by_number!(album_rows, "al.id", " FROM albums al WHERE ", album_seen!());
 pub(super) static ALL_ARTISTS: Statements =
