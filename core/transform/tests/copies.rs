@@ -44,8 +44,7 @@ async fn what_cannot_be_read_where_it_lies_is_fetched_once_for_all_and_goes_agai
             drop(flights);
             if manner == Manner::Ranges {
                 house.at_rest().await;
-                let (taken_bytes, kept) = house.transforms.cache().taken();
-                assert!(kept == 5 && taken_bytes < 1 << 20, "{taken_bytes} bytes for {kept}");
+                house.takes(|bytes, kept| kept == 5 && bytes < 1 << 20).await;
             }
         };
         house.running(work).await;
@@ -62,7 +61,7 @@ async fn what_cannot_be_fetched_whole_is_refused_by_name_and_leaves_nothing() {
         let error = ask(&house, &material, 60).made(LONG).await.expect_err(words);
         assert!(error.kind == kind && error.context.contains(words), "{manner:?}: {error:?}");
         house.at_rest().await;
-        assert_eq!(house.transforms.cache().taken(), (0, 0), "{manner:?}");
+        house.takes(|bytes, kept| (bytes, kept) == (0, 0)).await;
     };
     check(1, Manner::Whole, ErrorKind::TooLarge, "the cache may take").await;
     check(64, Manner::Half, ErrorKind::Lied, "promised").await;
@@ -81,7 +80,7 @@ async fn a_copy_that_nobody_waits_for_any_more_is_given_up() {
         assert!(taken_bytes >= length, "{taken_bytes} of {length} bytes were reserved before they came");
         drop(flight);
         house.at_rest().await;
-        assert_eq!(house.transforms.cache().taken(), (0, 0));
+        house.takes(|bytes, kept| (bytes, kept) == (0, 0)).await;
     };
     house.running(work).await;
 }

@@ -106,6 +106,21 @@ impl House {
         );
     }
 
+    /// Waits until what is taken of the cache, in bytes, and how many renditions are kept are as they must be. The room of a
+    /// file that is given up goes back behind the file, on a thread that nobody waits for.
+    #[expect(clippy::panic, reason = "a test may fail in this way")]
+    pub(crate) async fn takes(&self, what: impl Fn(u64, usize) -> bool) {
+        for _ in 0..500 {
+            let (taken_bytes, kept) = self.transforms.cache().taken();
+            if what(taken_bytes, kept) {
+                return;
+            }
+            // sleep: the thread tells nobody.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("(bytes, renditions): {:?}", self.transforms.cache().taken());
+    }
+
     /// The only child, as soon as a rendition has one that makes it.
     #[expect(clippy::panic, reason = "a test may fail in this way")]
     pub(crate) async fn child_of(&self, flight: &Flight) -> u32 {
