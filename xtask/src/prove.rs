@@ -72,6 +72,11 @@ pub const PROOFS: &[Proof] = &[
         run: renditions,
     },
     Proof {
+        name: "page",
+        about: "the page in a browser with 100,000 songs, an upload of 5 GB and a mix of ten minutes: what it holds in memory",
+        run: page,
+    },
+    Proof {
         name: "caching",
         about: "the suite behind cache-tests.fyi, for what is passed on",
         run: caching::prove,
@@ -195,6 +200,13 @@ fn renditions(_: u64) -> Result<()> {
     part_of_whole_server("rendition_faults", "cuts::", &[("MILLPOND_ABORTS", "10000")])?;
     part_of_whole_server("rendition_cache", "kills::", &[("MILLPOND_KILLS", "100")])?;
     part_of_whole_server("rendition_cache", "bound::", &[("MILLPOND_CACHE_MIB", "1024")])
+}
+
+fn page(_: u64) -> Result<()> {
+    install::browser()?;
+    println!("100,000 tracks, made once and kept");
+    corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(100_000) })?;
+    part_of_whole_server("page", "figures::", &[("MILLPOND_PAGE", "long")])
 }
 
 /// Runs one file of the whole-server tests against a release build, with what makes it the long form.

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
+mod figures;
 mod guards;
 mod line;
 mod listening;
@@ -38,6 +39,11 @@ const PARTS: [&str; 8] = [
 
 /// Plays a scene in the browser as this person, and tells what was seen; nothing may have been complained of.
 fn play(address: SocketAddr, who: &Login, scene: &str, more: Value) -> Value {
+    play_within(WITHIN, address, who, scene, more)
+}
+
+/// The same for a scene that takes longer.
+fn play_within(within: Duration, address: SocketAddr, who: &Login, scene: &str, more: Value) -> Value {
     let mut told =
         json!({ "origin": format!("http://{address}"), "name": who.name, "password": who.password });
     told.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -46,7 +52,7 @@ fn play(address: SocketAddr, who: &Login, scene: &str, more: Value) -> Value {
     }
     let script = clients::browser_script("page.mjs");
     let arguments = [script.to_str().expect("a path in UTF-8"), scene, &told.to_string()];
-    let output = clients::run("node", &arguments, WITHIN);
+    let output = clients::run("node", &arguments, within);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((&said["seen"]["failed"], &said["complaints"]), (&Value::Null, &json!([])), "{scene}: {said}");

@@ -18,6 +18,10 @@ use super::{Media, children, ffmpeg};
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// What is left of what was made: flights, files in the making, children, and the memory that is reserved, in bytes.
+type Left = (usize, Vec<PathBuf>, Vec<u32>, u64);
+const NOTHING: Left = (0, Vec::new(), Vec::new(), 0);
+
 /// Each counts the children of the whole process.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
@@ -91,19 +95,20 @@ impl House {
         files.map(|file| file.unwrap().path()).collect()
     }
 
+    fn left(&self) -> Left {
+        (self.transforms.flights(), self.making(), children(), self.reserved())
+    }
+
     /// Waits until nothing is being made, and looks that nothing is left of it.
     pub(crate) async fn at_rest(&self) {
         for _ in 0..3_000 {
-            if self.transforms.flights() == 0 && self.making().is_empty() && children().is_empty() {
-                break;
+            if self.left() == NOTHING {
+                return;
             }
             // sleep: a child's end and a file's are nobody's to await here.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(
-            (self.transforms.flights(), self.making(), children(), self.reserved()),
-            (0, vec![], vec![], 0)
-        );
+        assert_eq!(self.left(), NOTHING);
     }
 
     /// Waits until what is taken of the cache, in bytes, and how many renditions are kept are as they must be. The room of a
