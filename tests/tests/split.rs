@@ -239,12 +239,21 @@ fn await_stems(out: &Path) {
     });
 }
 
+/// As a shell at a terminal starts it. What `nohup` starts ignores that the terminal goes, and so do the children of that, of which
+/// this test may be one.
+fn at_a_terminal(wanted: &Command) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(wanted.get_program()).args(wanted.get_args());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 #[test]
 fn who_stops_it_finds_nothing_half_made() {
     let (folder, song) = song_of(300);
     let out = folder.path().join("stems");
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let mut child = split(&song, &out, &[]).spawn().expect("millpond starts");
+        let mut child = at_a_terminal(&split(&song, &out, &[])).spawn().expect("millpond starts");
         await_stems(&out);
         let (id, worked) = (Pid::from_child(&child), || Process::of(child.id()).cpu_s);
         // It stands still meanwhile, so that what it worked before is known however late we are.
