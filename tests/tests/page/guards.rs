@@ -4,9 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tests::media::{ffmpeg, noise};
-use tests::{Library, Options, Server};
+use tests::tus::{Tus, location, metadata};
+use tests::{Library, Options, Server, eventually};
 
-use super::{CONFIG, play};
+use super::{CONFIG, WITHIN, play};
 
 #[test]
 fn every_file_of_the_page_has_its_fields_and_the_description_is_the_one_it_was_built_with() {
@@ -80,44 +81,83 @@ fn a_form_of_another_origin_changes_nothing() {
     assert_eq!(mine("/me/sessions")["sessions"].as_array().map(Vec::len), Some(1));
 }
 
+/// What each class of routes says may run: nothing but the page may run a script, and the page none but its own.
+const NOTHING: &str = "default-src 'none'; base-uri";
+const MEDIA: &str = "default-src 'none'; media-src 'self'";
+const OWN: &str = "script-src 'self'";
+
+/// The classes that pages of other sites may show: apps in browsers, and origins that are public.
+const OF_OTHERS: [&str; 4] =
+    ["Subsonic", "a rendition of a public origin", "one in the other spelling", "a wrong option"];
+
+/// A class of routes: its name, a method and a target of it, the status, and what may run.
+type Class<'a> = (&'a str, &'a str, String, u16, &'static str);
+
 #[test]
 fn every_class_of_routes_has_its_fields() {
     let library = Library::small();
-    let server = Server::start(&Options::library(&library));
+    let config = format!(
+        "[[cdn.origin]]\nname = \"clips\"\npath = \"/clips/\"\nfolder = \"{}\"\npublic = true\n",
+        library.root.display()
+    );
+    let server = Server::start(&Options::library(&library).config(&config));
     let (bearer, track) = (server.mira.bearer(), server.track("First Ripple"));
-    let page = server.get("/app/", &[]).text();
+    let ask = |method: &str, target: &str| server.send(method, target, &[("Authorization", &bearer)], b"");
+    let page = ask("GET", "/app/").text();
     let script = page.split('"').find(|word| word.starts_with("./assets/")).expect("a script").to_owned();
-    // Nothing but the page may run a script, and the page none but its own.
-    let (nothing, media, own) =
-        ("default-src 'none'; base-uri", "default-src 'none'; media-src 'self'", "script-src 'self'");
-    let classes = [
-        ("the page", "/app/".to_owned(), 200, own),
-        ("a file of the page", format!("/app{}", script.trim_start_matches('.')), 200, own),
-        ("an answer of the API", "/me".to_owned(), 200, nothing),
-        ("a list", "/tracks".to_owned(), 200, nothing),
-        ("an error", "/tracks/tr-999999".to_owned(), 404, nothing),
-        ("a path that is none", "/nothing/here".to_owned(), 404, nothing),
-        ("the door of strangers", "/health".to_owned(), 200, nothing),
-        ("the metrics", "/metrics".to_owned(), 403, nothing),
-        ("sound", format!("/tracks/{track}/audio"), 200, media),
-        ("a cover", format!("/tracks/{track}/cover"), 200, media),
-        ("a rendition", format!("/media/{track}/waveform.png"), 200, media),
-        ("Subsonic", "/rest/ping?f=json".to_owned(), 200, nothing),
-        ("events", "/events".to_owned(), 200, nothing),
-    ];
-    for (class, target, status, policy) in classes {
+    let tus = Tus::of(&server, &server.mira);
+    let begun = tus.create(Some(1_000), &metadata(&[("filename", "Half.wav")]), &[]).expect("an upload");
+    let upload = location(&begun).expect("where it is");
+    let made = ask("GET", &format!("/rest/createShare?id={track}&{}", server.mira.by_key())).json();
+    let shared = made["subsonic-response"]["shares"]["share"][0]["url"].as_str().expect("a link").to_owned();
+    let share = &shared[shared.find("/share/").expect("its path")..];
+    let asked = ask("POST", &format!("/tracks/{track}/stems?stems=2&engine=spectral")).json();
+    let job = format!("/jobs/{}", asked["id"].as_str().or(asked["job_id"].as_str()).expect("a job"));
+    eventually("it is taken apart", WITHIN, || {
+        ask("GET", &format!("/tracks/{track}/stems")).json()["stems"][0].is_object()
+    });
+    let song = library.song("First Ripple").path.replace(' ', "%20");
+    let classes: [Class<'_>; 26] = [
+        ("the page", "GET", "/app/".to_owned(), 200, OWN),
+        ("a file of the page", "GET", format!("/app{}", script.trim_start_matches('.')), 200, OWN),
+        ("an answer of the API", "GET", "/me".to_owned(), 200, NOTHING),
+        ("a list", "GET", "/tracks".to_owned(), 200, NOTHING),
+        ("an error", "GET", "/tracks/tr-999999".to_owned(), 404, NOTHING),
+        ("a path that is none", "GET", "/nothing/here".to_owned(), 404, NOTHING),
+        ("the door of strangers", "GET", "/health".to_owned(), 200, NOTHING),
+        ("the metrics", "GET", "/metrics".to_owned(), 403, NOTHING),
+        ("sound", "GET", format!("/tracks/{track}/audio"), 200, MEDIA),
+        ("a cover", "GET", format!("/tracks/{track}/cover"), 200, MEDIA),
+        ("a rendition", "GET", format!("/media/{track}/waveform.png"), 200, MEDIA),
+        ("a rendition of a public origin", "GET", format!("/clips/{song}?mode=audio"), 200, MEDIA),
+        ("one in the other spelling", "GET", format!("/cdn-cgi/media/mode=audio/clips/{song}"), 200, MEDIA),
+        ("a wrong option", "GET", format!("/cdn-cgi/media/mode=nothing/clips/{song}"), 400, NOTHING),
+        ("Subsonic", "GET", "/rest/ping?f=json".to_owned(), 200, NOTHING),
         // Of events, which end with the server, the head is enough.
-        let method = if class == "events" { "HEAD" } else { "GET" };
-        let answer = server.send(method, &target, &[("Authorization", &bearer)], b"");
+        ("events", "HEAD", "/events".to_owned(), 200, NOTHING),
+        ("uploads", "GET", "/uploads".to_owned(), 200, NOTHING),
+        ("what uploads may be", "OPTIONS", "/uploads".to_owned(), 204, NOTHING),
+        ("an upload", "HEAD", upload, 204, NOTHING),
+        ("a share", "GET", share.to_owned(), 200, MEDIA),
+        ("sound of a share", "GET", format!("{share}/tracks/{track}/audio"), 200, MEDIA),
+        ("a job", "GET", format!("{job}/status"), 200, NOTHING),
+        ("the stems of a song", "GET", format!("/tracks/{track}/stems"), 200, NOTHING),
+        ("a stem", "GET", format!("/tracks/{track}/stems/vocals.flac"), 200, MEDIA),
+        ("the description", "GET", "/openapi.json".to_owned(), 200, NOTHING),
+        ("a playlist for players", "GET", "/playlists/pl-999999/m3u8".to_owned(), 404, NOTHING),
+    ];
+    for (class, method, target, status, policy) in classes {
+        let answer = ask(method, &target);
         assert_eq!(answer.status, status, "{class}: {}", answer.text());
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{class}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{class}");
-        assert!(answer.header("content-security-policy").contains(policy), "{class}: {}", answer.head());
-        let runs =
-            answer.header("content-security-policy").split(';').find(|part| part.contains("script-src"));
-        assert!(runs.is_none_or(|part| part.trim() == own), "{class}: {}", answer.head());
+        let said = answer.header("content-security-policy");
+        assert!(said.contains(policy), "{class}: {}", answer.head());
+        let runs = said.split(';').find(|part| part.contains("script-src"));
+        assert!(runs.is_none_or(|part| part.trim() == OWN), "{class}: {}", answer.head());
         let readers = answer.header("cross-origin-resource-policy");
-        assert_eq!(readers, if class == "Subsonic" { "cross-origin" } else { "same-origin" }, "{class}");
+        let of_others = OF_OTHERS.contains(&class);
+        assert_eq!(readers, if of_others { "cross-origin" } else { "same-origin" }, "{class}");
         assert!(!answer.head().to_ascii_lowercase().contains("set-cookie"), "{class}");
     }
 }
