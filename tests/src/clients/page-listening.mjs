@@ -64,6 +64,71 @@ export const listening = {
     return { list, focused, queue, kept, elsewhere, at: await place(other) }
   },
 
+  /** A queue is shuffled and changed, and then shuffled no more: at once, after a reload, and after a new sign-in. */
+  async shuffled() {
+    const page = await open()
+    // A song that goes on is not made to rest.
+    await page.addInitScript(() => {
+      const { pause } = HTMLMediaElement.prototype
+      globalThis.rests = 0
+      HTMLMediaElement.prototype.pause = function () {
+        globalThis.rests++
+        return pause.call(this)
+      }
+    })
+    await signIn(page)
+    const [first, , , removed] = told.titles
+    const queue = page.getByRole('list', { name: 'Queue' })
+    const titles = async () => {
+      await page.getByRole('button', { name: 'Queue', exact: true }).click()
+      await queue.waitFor()
+      const found = await queue.locator('.pick > span:first-child').allTextContents()
+      await page.keyboard.press('Escape')
+      await queue.waitFor({ state: 'detached' })
+      return found
+    }
+    const shuffle = page.locator('section[aria-label=Player]').getByRole('button', { name: 'Shuffle' })
+    const menu = async (title, words) => {
+      await page.getByRole('button', { name: `More for ${title}`, exact: true }).click()
+      await page.getByRole('menuitem', { name: words, exact: true }).click()
+    }
+    await go(page, `playlist/${told.playlist}`)
+    await page.getByRole('button', { name: `Play ${first}`, exact: true }).click()
+    await until(async () => (await place(page)) > 0.3, 'the first song')
+    const [at, rests] = [await place(page), await page.evaluate(() => globalThis.rests)]
+    await shuffle.click()
+    const mixed = await titles()
+    await page.getByRole('button', { name: 'Queue', exact: true }).click()
+    await page.getByRole('button', { name: `Remove ${removed} from the queue` }).click()
+    await page.keyboard.press('Escape')
+    await go(page, 'songs')
+    await menu(told.next, 'Play next')
+    await menu(told.late, 'Add to queue')
+    const changed = await titles()
+    await shuffle.click()
+    const orders = [await titles()]
+    const goesOn = (await place(page)) > at && (await page.evaluate(() => globalThis.rests)) === rests
+    // What is told of it at the end of a page is not heard of by that page.
+    const renewed = [() => page.reload(), async () => {
+      await go(page, 'account')
+      await page.getByRole('button', { name: 'Sign out', exact: true }).click()
+      await page.locator('[name=name]').waitFor()
+      await signIn(page)
+    }]
+    const kept = []
+    for (const renew of renewed) {
+      await shuffle.click()
+      const before = await titles()
+      await renew()
+      await page.locator('section[aria-label=Player] .title').waitFor()
+      await until(async () => (await shuffle.getAttribute('aria-pressed')) === 'true', 'a queue that is shuffled')
+      kept.push((await titles()).join() === before.join())
+      await shuffle.click()
+      orders.push(await titles())
+    }
+    return { mixed, changed, orders, goesOn, kept }
+  },
+
   /** Two songs as loud as others, the last one first, round and round: no moment is louder, and the first one is there before the last one ends. */
   async even() {
     const page = await open()

@@ -120,6 +120,33 @@ fn songs_change_places_by_keys_and_the_queue_is_known_elsewhere() {
 }
 
 #[test]
+fn a_queue_that_is_shuffled_no_more_is_in_its_order_with_what_became_of_it_meanwhile() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let titles: Vec<String> = (1..=12).map(|number| format!("Song {number:02}")).collect();
+    let (next, late) = ("Next", "Late");
+    // The first one plays until the end of the scene.
+    noise(&folder.path().join("Song 01.wav"), 300);
+    for (seed, title) in (1..).zip(titles.iter().skip(1).map(String::as_str).chain([next, late])) {
+        std::fs::write(folder.path().join(format!("{title}.wav")), sound::wav(seed, 20_000)).expect("a file");
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 14, ..Options::default() }.config(CONFIG));
+    let names: Vec<&str> = titles.iter().map(String::as_str).collect();
+    let more = json!({ "playlist": playlist(&server, "Ordered", &names), "titles": titles, "next": next, "late": late });
+    let seen = play(server.address, &server.mira, "shuffled", more);
+    let (mixed, changed) =
+        (seen["mixed"].as_array().expect("titles"), seen["changed"].as_array().expect("titles"));
+    assert_eq!((mixed.len(), changed.len()), (12, 13), "{seen}");
+    assert_ne!(mixed, &names, "{seen}");
+    // Behind the song that played when it was queued, without the one that was removed, and with what was queued last.
+    let mut wanted = vec![names[0], next];
+    wanted.extend(names.iter().skip(1).filter(|name| **name != "Song 04"));
+    wanted.push(late);
+    assert_eq!(seen["orders"], json!([wanted, wanted, wanted]), "{seen}");
+    assert_eq!((&seen["goesOn"], &seen["kept"]), (&json!(true), &json!([true, true])), "{seen}");
+}
+
+#[test]
 fn songs_are_as_loud_as_their_tags_say_from_the_first_sound_and_follow_each_other_round() {
     let folder = tempfile::tempdir().expect("a folder");
     let [first, last] = ["First", "Last"];

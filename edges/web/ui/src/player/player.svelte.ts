@@ -6,7 +6,7 @@ import { notices } from '../shell/notices.svelte'
 import { keepQueue, keptQueue } from './kept'
 import { mediaKeys, tellMedia } from './media'
 import { countPlay } from './plays'
-import { mixed, Rest } from './queue'
+import { append, entries, type Entry, insert, recalled, Rest, settle, shuffled, unshuffled } from './queue'
 import { takeTurn } from './turn'
 import { type Loudness, Voice } from './voice'
 
@@ -31,7 +31,7 @@ const SHARE_EVERY_MS = 30_000
 const SHARE_SOON_MS = 1_000
 
 interface Kept {
-  queue: Track[]
+  queue: Entry[]
   index: number
   position: number
   volume: number
@@ -44,7 +44,7 @@ interface Kept {
 }
 
 class Player {
-  queue = $state.raw<Track[]>([])
+  queue = $state.raw<Entry[]>([])
   index = $state(-1)
   playing = $state(false)
   waiting = $state(false)
@@ -66,8 +66,6 @@ class Player {
   #isDue = false
   #counted = false
   #keptAt = 0
-  /** The order before it was shuffled. */
-  #before: Track[] | null = null
   /** What comes behind the queue, if it is a part of a long list. */
   #rest: Rest | null = null
   #retried: string | null = null
@@ -75,7 +73,7 @@ class Player {
   #stop = new AbortController()
 
   get track(): Track | null {
-    return this.queue[this.index] ?? null
+    return this.queue[this.index]?.track ?? null
   }
 
   get #voice() {
@@ -98,7 +96,7 @@ class Player {
   leave(): void {
     clearTimeout(this.#sharing)
     this.#hush()
-    ;[this.queue, this.index, this.position, this.#rest, this.#before] = [[], -1, 0, null, null]
+    ;[this.queue, this.index, this.position, this.#rest] = [[], -1, 0, null]
   }
 
   #build(): void {
@@ -123,23 +121,23 @@ class Player {
   /** Plays these, beginning with one of them; `more` gives what comes behind them, a part at a time, and nothing in the end. */
   play(tracks: Track[], at = 0, more?: () => Promise<Track[]>): void {
     if (!tracks.length) return
-    this.#before = null
     this.#rest = more ? new Rest(more) : null
-    this.queue = tracks
-    if (this.shuffle) this.#mix(at)
-    else this.index = at
+    ;[this.queue, this.index] = [entries(tracks), at]
+    if (this.shuffle) this.#order()
     this.#load(true)
   }
 
   playNext(tracks: Track[]): void {
     if (!this.track) return this.play(tracks)
-    this.queue = this.queue.toSpliced(this.index + 1, 0, ...tracks)
+    this.queue = insert(this.queue, this.index, tracks)
+    this.#keep()
     notices.say('Plays next')
   }
 
   add(tracks: Track[]): void {
     if (!this.track) return this.play(tracks)
-    this.queue = [...this.queue, ...tracks]
+    this.queue = append(this.queue, tracks)
+    this.#keep()
     notices.say('Added to the queue')
   }
 
@@ -148,20 +146,21 @@ class Player {
     this.#load(true)
   }
 
+  /** A track goes elsewhere; in the order that is not shuffled it stays where it is. */
   move(from: number, to: number): void {
-    const [track, current] = [this.queue[from], this.track]
-    if (!track || to < 0 || to >= this.queue.length) return
-    this.queue = this.queue.toSpliced(from, 1).toSpliced(to, 0, track)
-    const shift = from === this.index ? to - from : (from < this.index ? -1 : 0) + (to <= this.index - (from < this.index ? 1 : 0) ? 1 : 0)
-    this.index += shift
-    if (this.track !== current) this.index = this.queue.indexOf(current as Track)
+    const [entry, current] = [this.queue[from], this.index]
+    if (!entry || to < 0 || to >= this.queue.length) return
+    const moved = this.queue.toSpliced(from, 1).toSpliced(to, 0, entry)
+    this.index = moved.indexOf(this.queue[current] as Entry)
+    this.queue = this.shuffle ? moved : settle(moved)
+    this.#keep()
   }
 
   remove(index: number): void {
     const isCurrent = index === this.index
     this.queue = this.queue.toSpliced(index, 1)
     if (index < this.index) this.index -= 1
-    if (!isCurrent) return
+    if (!isCurrent) return this.#keep()
     if (this.index >= this.queue.length) this.index = this.queue.length - 1
     if (this.track) this.#load(this.playing)
     else this.stop()
@@ -176,7 +175,7 @@ class Player {
 
   stop(): void {
     this.#hush()
-    ;[this.queue, this.index, this.#rest, this.#before] = [[], -1, null, null]
+    ;[this.queue, this.index, this.#rest] = [[], -1, null]
     this.#keep()
   }
 
@@ -227,13 +226,9 @@ class Player {
 
   toggleShuffle(): void {
     this.shuffle = !this.shuffle
-    const current = this.track
-    if (this.shuffle && current) this.#mix(this.index)
-    else if (this.#before && current) {
-      this.queue = this.#before
-      this.index = Math.max(0, this.queue.indexOf(current))
-      this.#before = null
-    }
+    this.#order()
+    void this.#goOn()
+    this.#keep()
   }
 
   cycleRepeat(): void {
@@ -250,10 +245,12 @@ class Player {
     this.#loud()
   }
 
-  #mix(first: number): void {
-    this.#before ??= this.queue
-    this.queue = [this.queue[first] as Track, ...mixed(this.queue.toSpliced(first, 1))]
-    this.index = 0
+  /** Puts the queue into the order that is wanted; what plays goes on. */
+  #order(): void {
+    const current = this.queue[this.index]
+    if (!current) return
+    this.queue = this.shuffle ? shuffled(this.queue, current) : unshuffled(this.queue)
+    this.index = this.queue.indexOf(current)
   }
 
   #address(track: Track): string {
@@ -290,9 +287,7 @@ class Player {
     // Another list may play by now.
     if (!next.length || rest !== this.#rest) return
     const past = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-    const gone = new Set(this.queue.slice(0, past))
-    if (this.#before) this.#before = [...this.#before.filter((track) => !gone.has(track)), ...next]
-    this.queue = [...this.queue.slice(past), ...(this.shuffle ? mixed(next) : next)]
+    this.queue = append(this.queue, next, this.shuffle).slice(past)
     this.index -= past
   }
 
@@ -366,7 +361,7 @@ class Player {
   }
 
   #ahead(): void {
-    const next = this.queue[this.index + 1] ?? (this.repeat === 'all' ? this.queue[0] : undefined)
+    const next = (this.queue[this.index + 1] ?? (this.repeat === 'all' ? this.queue[0] : undefined))?.track
     const other = this.#voices[1 - this.#now]
     if (this.repeat === 'one' || !next || !other || other.track?.id === next.id) return
     this.#take(other, next)
@@ -442,12 +437,13 @@ class Player {
     Object.assign(this, rest)
     this.#shared = shared ?? null
     this.#loud()
-    this.#put(queue, index, position)
+    // What a page of before has kept has no places.
+    this.#put(queue.filter((entry) => entry.track), index, position)
   }
 
-  /** These tracks are there, and wait at that place. */
-  #put(queue: Track[], index: number, position: number): void {
-    ;[this.queue, this.#rest, this.#before] = [queue, null, null]
+  /** This queue is there, and waits at that place. */
+  #put(queue: Entry[], index: number, position: number): void {
+    ;[this.queue, this.#rest] = [queue, null]
     this.index = Math.min(index, queue.length - 1)
     if (!this.track) return
     this.#load(false, position)
@@ -459,7 +455,8 @@ class Player {
     // Who has begun to play something knows what he wants.
     if (!found || this.playing || this.waiting || !session.user) return
     this.#shared = found.changed
-    this.#put(found.tracks, found.current, found.position_s)
+    const queue = this.shuffle ? recalled(found.tracks, this.queue) : entries(found.tracks)
+    this.#put(queue, found.current, found.position_s)
   }
 
   /** When the server kept what this browser knows. */
@@ -469,7 +466,7 @@ class Player {
   #due = Infinity
 
   #telling(): string {
-    return `${this.queue.map((track) => track.id).join()} ${this.index} ${Math.round(this.position)}`
+    return `${this.queue.map(({ track }) => track.id).join()} ${this.index} ${Math.round(this.position)}`
   }
 
   /** Tells the server what plays and where, within this time; nothing if it knows. */
@@ -484,7 +481,7 @@ class Player {
       if (telling === this.#told || !session.user) return
       this.#told = telling
       const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-      const place = { tracks: this.queue.slice(from, from + KEPT_TRACKS_MAX), current: this.index - from, position_s: this.position }
+      const place = { tracks: this.queue.slice(from, from + KEPT_TRACKS_MAX).map(({ track }) => track), current: this.index - from, position_s: this.position }
       // Nothing is lost when it does not come: this browser keeps it too.
       keepQueue(place).then((changed) => (this.#shared = changed), () => (this.#told = ''))
     }
