@@ -93,6 +93,48 @@ export const hands = {
     return { tracks: playlists.find(({ name }) => name === told.list).tracks }
   },
 
+  /** A song is rated by its menu: every place that shows it knows at once, and takes it back when the server does not want it. */
+  async rated() {
+    const page = await open({}, (what) => /403/.test(what))
+    await signIn(page)
+    const more = page.getByRole('button', { name: `More for ${told.song}`, exact: true }).first()
+    const menu = page.getByRole('menu')
+    const checked = async () => {
+      await more.click()
+      await menu.waitFor()
+      const found = await menu.getByRole('menuitemradio', { checked: true }).evaluateAll((items) => items.map((item) => item.getAttribute('aria-label')))
+      await page.keyboard.press('Escape')
+      await menu.waitFor({ state: 'detached' })
+      return found.join()
+    }
+    const rate = async (stars) => {
+      await more.click()
+      await menu.getByLabel(`Rate ${stars} of 5`, { exact: true }).click()
+      await menu.waitFor({ state: 'detached' })
+    }
+    const kept = () => page.evaluate((id) => fetch(`/tracks/${id}`).then((answer) => answer.json()).then((track) => track.rating), told.song_id)
+    await go(page, 'songs')
+    let answer
+    const later = new Promise((resolve) => (answer = resolve))
+    await page.route('**/ratings/*', (route) => later.then(() => route.continue()), { times: 1 })
+    await rate(4)
+    const early = [await checked(), await kept()]
+    answer()
+    await until(async () => (await kept()) === 4, 'the rating at the server')
+    // Another list was read before the rating was another one, and is shown after it.
+    await go(page, `search/${told.song}`)
+    await page.getByRole('heading', { level: 1, name: /^Search/ }).waitFor()
+    const elsewhere = await checked()
+    await page.route('**/ratings/*', (route) => route.fulfill({ status: 403, json: { error: { code: 'not_allowed', message: told.words } } }), { times: 1 })
+    await rate(2)
+    await page.getByRole('status').getByText(told.words, { exact: false }).waitFor()
+    const refused = await checked()
+    // The same once more takes it away.
+    await rate(4)
+    await until(async () => (await kept()) === 0, 'no rating at the server')
+    return { early, elsewhere, refused, none: await checked() }
+  },
+
   /** A menu is walked through and left by keys alone; what opened it has the focus again, in a dialog too, whose end it is not. */
   async menus() {
     const page = await open()

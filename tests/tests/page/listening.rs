@@ -147,6 +147,21 @@ fn a_queue_that_is_shuffled_no_more_is_in_its_order_with_what_became_of_it_meanw
 }
 
 #[test]
+fn a_rating_is_known_wherever_its_song_is_shown_and_taken_back_when_it_is_refused() {
+    let music = Music::new();
+    let server = music.serve();
+    let more = json!({ "song": LONG, "song_id": server.track(LONG), "words": "you may not rate this" });
+    let seen = play(server.address, &server.mira, "rated", more);
+    assert_eq!(seen["early"], json!(["Rate 4 of 5", 0]), "it is shown before the server knows it: {seen}");
+    assert_eq!(
+        (&seen["elsewhere"], &seen["refused"]),
+        (&json!("Rate 4 of 5"), &json!("Rate 4 of 5")),
+        "{seen}"
+    );
+    assert_eq!(seen["none"], "", "{seen}");
+}
+
+#[test]
 fn songs_are_as_loud_as_their_tags_say_from_the_first_sound_and_follow_each_other_round() {
     let folder = tempfile::tempdir().expect("a folder");
     let [first, last] = ["First", "Last"];

@@ -2,7 +2,7 @@
 import { api, asked, type Album, type Artist, type Letter, type Track } from '../api/client'
 import { settled } from './line'
 import type { Read } from './pages.svelte'
-import { heard } from './stars'
+import { heard } from './marks'
 
 type Order = 'newest' | 'name' | 'artist' | 'year' | 'starred' | 'highest' | 'frequent' | 'recent'
 
@@ -87,8 +87,4 @@ async function all(read: (after?: string) => Promise<{ tracks: Track[]; next?: s
     after = next ?? undefined
   } while (after)
   return found
-}
-
-export async function rate(id: string, rating: number): Promise<void> {
-  await asked(api.PUT('/ratings/{id}', { params: { path: { id } }, body: { rating } }))
 }
