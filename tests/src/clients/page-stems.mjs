@@ -2,6 +2,20 @@
 import fs from 'node:fs'
 import { between, WAIT_MS, TAP, go, loudest, open, place, signIn, told, until, weight } from './page-window.mjs'
 
+const tone_hz = (pair) => 430 * (pair + 1)
+/** A minute in which each pair of channels is a tone of its own. */
+function tones(pairs) {
+  const [rate, seconds] = [8_000, 60]
+  const wav = Buffer.alloc(68 + rate * seconds * pairs * 4)
+  wav.write('RIFF'); wav.writeUInt32LE(wav.length - 8, 4); wav.write('WAVEfmt ', 8); wav.writeUInt32LE(40, 16); wav.writeUInt16LE(0xfffe, 20)
+  wav.writeUInt16LE(2 * pairs, 22); wav.writeUInt32LE(rate, 24); wav.writeUInt32LE(rate * pairs * 4, 28); wav.writeUInt16LE(pairs * 4, 32); wav.writeUInt16LE(16, 34)
+  wav.writeUInt16LE(22, 36); wav.writeUInt16LE(16, 38); Buffer.from('0100000000001000800000aa00389b71', 'hex').copy(wav, 44); wav.write('data', 60); wav.writeUInt32LE(wav.length - 68, 64)
+  for (let at = 0; at < rate * seconds; at++) {
+    for (let channel = 0; channel < 2 * pairs; channel++) wav.writeInt16LE(Math.round(5000 * Math.sin((2 * Math.PI * tone_hz(channel >> 1) * at) / rate)), 68 + 2 * (at * 2 * pairs + channel))
+  }
+  return wav
+}
+
 export const stems = {
   /** A song is taken apart by this engine, and each of its parts is heard alone. */
   async stems() {
@@ -85,18 +99,10 @@ export const stems = {
   async five() {
     const page = await open()
     await page.addInitScript(TAP)
-    // Of five stems the server keeps one file of ten channels: here each pair is a tone of its own.
-    const [rate, seconds, pairs] = [8_000, 60, 5]
-    const wav = Buffer.alloc(68 + rate * seconds * pairs * 4)
-    wav.write('RIFF'); wav.writeUInt32LE(wav.length - 8, 4); wav.write('WAVEfmt ', 8); wav.writeUInt32LE(40, 16); wav.writeUInt16LE(0xfffe, 20)
-    wav.writeUInt16LE(2 * pairs, 22); wav.writeUInt32LE(rate, 24); wav.writeUInt32LE(rate * pairs * 4, 28); wav.writeUInt16LE(pairs * 4, 32); wav.writeUInt16LE(16, 34)
-    wav.writeUInt16LE(22, 36); wav.writeUInt16LE(16, 38); Buffer.from('0100000000001000800000aa00389b71', 'hex').copy(wav, 44); wav.write('data', 60); wav.writeUInt32LE(wav.length - 68, 64)
-    const tone = (pair) => 430 * (pair + 1)
-    for (let at = 0; at < rate * seconds; at++) {
-      for (let channel = 0; channel < 2 * pairs; channel++) wav.writeInt16LE(Math.round(5000 * Math.sin((2 * Math.PI * tone(channel >> 1) * at) / rate)), 68 + 2 * (at * 2 * pairs + channel))
-    }
+    // Of five stems the server keeps one file of ten channels.
+    const wav = tones(5)
     const names = ['vocals', 'drums', 'bass', 'piano', 'other']
-    const set = { set: 7, engine: 'spleeter', notes: [], created_at: null, duration_seconds: seconds, stems: names.map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
+    const set = { set: 7, engine: 'spleeter', notes: [], created_at: null, duration_seconds: 60, stems: names.map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
     await page.route(/\/stems$/, (route) => route.fulfill({ json: set }))
     await page.route(/\/stems\/all\.wav\?set=7$/, (route) => route.fulfill({ body: wav, contentType: 'audio/wav', headers: { 'Accept-Ranges': 'bytes' } }))
     await signIn(page)
@@ -114,10 +120,69 @@ export const stems = {
         const [loud, ...rest] = tones.map((tone, at) => [level(tone), at]).sort((a, b) => b[0] - a[0])
         // One tone alone is far above the others.
         return loud[0] > -50 && rest.every(([other]) => loud[0] - other > 30) && `${loud[1] + 1}`
-      }, names.map((_, pair) => tone(pair))), `${name} alone`))
+      }, names.map((_, pair) => tone_hz(pair))), `${name} alone`))
       await page.getByRole('button', { name: `Solo ${name}` }).click()
     }
     return { heard }
+  },
+
+  /** Stems and a video that the server refuses: its words are shown, and it goes on when the server says so, or at a press. */
+  async refused() {
+    const page = await open({}, (what) => /status (429|404)|Failed to load resource/.test(what))
+    const busy = { status: 429, headers: { 'Retry-After': '1' }, json: { error: { code: 'too_many', message: told.words } } }
+    const gone = { status: 404, json: { error: { code: 'not_found', message: told.gone } } }
+    const wordless = { status: 404, contentType: 'text/html', body: '<h1>404</h1>' }
+    /** What is refused in these ways, one after the other, and then is there; `there` is where it comes from. */
+    const refuse = async (address, answers, there = (route) => route.continue()) => {
+      const left = [...answers]
+      await page.unroute(address)
+      await page.route(address, (route) => (left.length ? route.fulfill(left.shift()) : there(route)))
+    }
+    const set = { set: 7, engine: 'spleeter', notes: [], created_at: null, duration_seconds: 60, stems: ['vocals', 'accompaniment'].map((name) => ({ name, size_bytes: 1000, url: '' })), all: ['all.wav'] }
+    await page.route(/\/stems$/, (route) => route.fulfill({ json: set }))
+    const [file, wav] = [/\/stems\/all\.wav\?set=7$/, tones(2)]
+    const mix = (route) => route.fulfill({ body: wav, contentType: 'audio/wav', headers: { 'Accept-Ranges': 'bytes' } })
+    await signIn(page)
+    const seen = {}
+    const mixes = async () => {
+      await page.getByRole('button', { name: 'Play the mix' }).click()
+      return until(async () => (await place(page, 'Place in the song')) > 0.3, 'the mix')
+    }
+    // Once for the element, and once for who asks what it was answered.
+    await refuse(file, [busy, busy], mix)
+    await go(page, `stems/${told.track}`)
+    const mixer = page.getByRole('region', { name: 'Mixer' })
+    seen.waits = await mixer.getByRole('status').innerText()
+    await mixes()
+    for (const [name, answer] of [['gone', gone], ['wordless', wordless]]) {
+      await go(page, 'genres')
+      await page.getByRole('heading', { level: 1, name: 'Genres' }).waitFor()
+      await refuse(file, [answer, answer], mix)
+      await go(page, `stems/${told.track}`)
+      seen[name] = await mixer.getByRole('alert').innerText()
+      await mixer.getByRole('button', { name: 'Try again' }).click()
+      await mixer.getByRole('alert').waitFor({ state: 'detached' })
+      await mixes()
+    }
+    const screen = page.getByRole('region', { name: /^Video/ })
+    const plays = async () => {
+      const at = await place(page, 'Place in the video')
+      if (await screen.getByRole('button', { name: 'Play video' }).count()) await screen.getByRole('button', { name: 'Play video' }).click()
+      return until(async () => (await place(page, 'Place in the video')) > at + 0.3, 'the video')
+    }
+    const list = /\.m3u8/
+    for (const [name, answer] of [['screen_waits', busy], ['screen_gone', gone]]) {
+      await go(page, 'genres')
+      await page.getByRole('heading', { level: 1, name: 'Genres' }).waitFor()
+      await refuse(list, [answer, answer])
+      await go(page, `video/${told.video}`)
+      await screen.getByLabel('Quality').selectOption('auto')
+      seen[name] = await screen.getByRole('alert').innerText()
+      if (answer === gone) await screen.getByRole('button', { name: 'Try again' }).click()
+      await screen.getByRole('alert').waitFor({ state: 'detached' })
+      await plays()
+    }
+    return seen
   },
 
   /** What the page holds while stems are mixed that are there already. */

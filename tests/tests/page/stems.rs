@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use tempfile::TempDir;
-use tests::media::noise;
-use tests::{Library, Options, Server};
+use tests::media::{noise, video};
+use tests::{Library, Options, Server, eventually};
 
-use super::{CONFIG, play};
+use super::{CONFIG, WITHIN, play};
 
 /// Has a song taken apart by the page, and hears each of its stems alone.
 fn apart(server: &Server, engine: &str, names: &[&str]) {
@@ -31,6 +31,33 @@ fn song(seconds: u32) -> (TempDir, Server) {
 fn a_song_is_taken_apart_and_each_part_is_heard_alone() {
     let (_folder, server) = song(20);
     apart(&server, "spectral", &["vocals", "accompaniment"]);
+}
+
+#[test]
+fn stems_and_videos_that_are_refused_say_why_in_words_and_go_on() {
+    const WORDS: &str = "you have enough under way";
+    const GONE: &str = "there is nothing of that name";
+    let folder = tempfile::tempdir().expect("a folder");
+    noise(&folder.path().join("Apart.wav"), 5);
+    video(&folder.path().join("Moving.mp4"), "640x360", 20, &[]);
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() }.config(CONFIG));
+    let (video, bearer) = (server.track("Moving"), server.mira.bearer());
+    eventually("somebody has looked at it", WITHIN, || {
+        server.get(&format!("/videos/{video}"), &[("Authorization", &bearer)]).json()["look"] == "told"
+    });
+    let more = json!({ "track": server.track("Apart"), "video": video, "words": WORDS, "gone": GONE });
+    let seen = play(server.address, &server.mira, "refused", more);
+    let waits = "You have enough under way; this goes on by itself in 1 s";
+    let wordless = "It is not there any more: it may have been removed, or made anew. Try again";
+    assert_eq!(
+        (&seen["waits"], &seen["screen_waits"]),
+        (&json!(format!("{waits}.")), &json!(waits)),
+        "{seen}"
+    );
+    let gone = json!("There is nothing of that name. Try again");
+    assert_eq!((&seen["gone"], &seen["screen_gone"]), (&gone, &gone), "{seen}");
+    assert_eq!(seen["wordless"], wordless, "{seen}");
 }
 
 #[test]

@@ -62,13 +62,35 @@ export class Refused extends Error {
   }
 }
 
-/** What an answer says of an error; also those of the upload protocols, which are plain sentences. */
-export function refusal(status: number, body: unknown): Refused {
+/** What is wrong, and what to do about it, where an answer has no words of its own: one to HEAD, or of something on the way. */
+const WITHOUT_WORDS: Record<number, [message: string, hint: string]> = {
+  401: ['nobody is signed in any more', 'sign in again'],
+  403: ['you may not have this', 'ask an admin for the right to it'],
+  404: ['it is not there any more', 'it may have been removed, or made anew'],
+  410: ['it is not there any more', 'it may have been removed, or made anew'],
+  413: ['it is larger than the server takes', 'send less at once'],
+  429: ['you ask for more at once than you may', 'try again in a moment'],
+  503: ['the server has no room for it now', 'try again in a moment'],
+  507: ['the disk of the server has no room for it', 'an admin can make some'],
+}
+const BROKEN: [string, string] = ['something broke in the server', 'try again; its log says what it was']
+const REFUSED: [string, string] = ['the server did not take what was asked', 'load the page again']
+
+/** What an answer says of an error; also those of the upload protocols, which are plain sentences. `after_s`: its `Retry-After`. */
+export function refusal(status: number, body: unknown, after_s?: string | null): Refused {
+  const wait = Number(after_s) > 0 ? `try again in ${after_s} s` : null
   const words = (body as { error?: { code?: string; message?: string; hint?: string } } | null)?.error
-  if (words?.message) return new Refused(status, words.code ?? '', words.message, words.hint ?? null)
+  if (words?.message) return new Refused(status, words.code ?? '', words.message, words.hint ?? wait)
   const detail = (body as { detail?: string; title?: string } | null) ?? {}
   const text = typeof body === 'string' ? body.trim() : (detail.detail ?? detail.title)
-  return new Refused(status, '', text || `the server answered with ${status}`, null)
+  if (text) return new Refused(status, '', text, wait)
+  const [message, hint] = WITHOUT_WORDS[status] ?? (status >= 500 ? BROKEN : REFUSED)
+  return new Refused(status, '', message, wait ?? hint)
+}
+
+/** Why an answer that is an error is one. */
+export async function refused(answer: Response): Promise<Refused> {
+  return refusal(answer.status, await answer.json().catch(() => null), answer.headers.get('Retry-After'))
 }
 
 /** Beside those of a server that fails: nobody answered, nobody is signed in, or another thing is in the way. */
@@ -91,7 +113,7 @@ export async function asked<T>(answer: Promise<Answered<T>>): Promise<T> {
     throw new Refused(0, 'offline', 'the server cannot be reached', 'it is asked again when the network is back')
   }
   const { data, error, response } = answered
-  if (!response.ok) throw refusal(response.status, error)
+  if (!response.ok) throw refusal(response.status, error, response.headers.get('Retry-After'))
   return data as T
 }
 
@@ -100,14 +122,15 @@ const NO_ROOM = new Set([429, 503])
 /** Less often than this nobody asks, unless the server wants it. */
 const AGAIN_MS_MAX = 30_000
 
-/** Asks until there is room, and hears each time why not: never before the server says, and less often each time. */
-export async function fetchPatiently(address: string | Request, wish: RequestInit & { signal: AbortSignal }, waits: (why: Refused) => void = () => {}): Promise<Response> {
+/** Asks until there is room, and hears each time why not, and when next: never before the server says, and less often each time. */
+export async function fetchPatiently(address: string | Request, wish: RequestInit & { signal: AbortSignal }, waits: (why: Refused, after_s: number) => void = () => {}): Promise<Response> {
   for (let least_ms = 0; ; ) {
     const answer = await reach(address, wish)
     const told_ms = 1000 * Number(answer.headers.get('Retry-After'))
     if (!NO_ROOM.has(answer.status) || !(told_ms > 0)) return answer
-    waits(refusal(answer.status, await answer.json().catch(() => null)))
     const after_ms = Math.max(told_ms, Math.min(AGAIN_MS_MAX, least_ms))
+    // Nobody need do anything about it, so it is told without a time to do so.
+    waits(refusal(answer.status, await answer.json().catch(() => null)), Math.ceil(after_ms / 1000))
     least_ms = 2 * after_ms
     await pause(after_ms, wish.signal)
   }

@@ -1,5 +1,5 @@
 // What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
-import { api, asked, fetchPatiently, refusal, ROOT, said, type OneTrack, type Track } from '../api/client'
+import { api, asked, fetchPatiently, refused, ROOT, said, type OneTrack, type Track } from '../api/client'
 import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
@@ -398,7 +398,7 @@ class Player {
       return voice.element.paused && !this.#isDue ? undefined : this.#sound()
     }
     const unknown = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED
-    const why = answer.ok ? (unknown ? 'this browser cannot play it; choose another quality' : 'its bytes do not come') : said(refusal(answer.status, await answer.json().catch(() => null)))
+    const why = answer.ok ? (unknown ? 'this browser cannot play it; choose another quality' : 'its bytes do not come') : said(await refused(answer))
     if (signal.aborted) return
     this.#hush()
     notices.say(`${track.title} does not play: ${why}`, true)

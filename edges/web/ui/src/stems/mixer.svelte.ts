@@ -1,8 +1,8 @@
 // A mixer over one file in which every stem has two channels: one element plays, so that all are in step to the sample, and no
 // song is ever decoded into memory.
 
-import { reach } from '../api/client'
-import { live } from '../api/live.svelte'
+import { refused, said } from '../api/client'
+import { firstByte } from '../api/first'
 import { leaveTurn, takeTurn } from '../player/turn'
 
 export interface Strip {
@@ -22,43 +22,61 @@ export class Mixer {
   waiting = $state(false)
   position = $state(0)
   duration = $state(0)
+  /** Why it does not go on now, and does by itself later. */
+  waits = $state('')
+  /** Why it does not go on before somebody tries again. */
   failed = $state('')
+  /** Where it was when it was asked for once more, though the server had it. */
+  #retried: number | null = null
+  /** Whether a sound is wanted: an element that failed says of itself that it is paused. */
+  #isDue = false
   #element = new Audio()
   #context: AudioContext | null = null
   #gains: GainNode[] = []
   #panners: StereoPannerNode[] = []
   #stop = new AbortController()
 
-  constructor(names: string[], address: string, seconds: number) {
+  constructor(
+    names: string[],
+    private readonly address: string,
+    seconds: number,
+  ) {
     this.strips = names.map((name) => ({ name, level: 1, muted: false, solo: false, position: 0 }))
     this.duration = seconds
     const element = this.#element
     element.preload = 'metadata'
     element.src = address
     element.addEventListener('playing', () => ([this.playing, this.waiting] = [true, false]))
-    element.addEventListener('pause', () => (this.playing = false))
+    element.addEventListener('pause', () => (this.playing = this.#isDue = false))
     element.addEventListener('waiting', () => (this.waiting = true))
-    element.addEventListener('ended', () => (this.playing = false))
+    element.addEventListener('ended', () => (this.playing = this.#isDue = false))
     element.addEventListener('timeupdate', () => (this.position = element.currentTime))
-    element.addEventListener('error', () => void this.#broke(address).catch(() => {}))
+    element.addEventListener('error', () => void this.#broke().catch(() => {}))
   }
 
-  /** A server that was away goes on where it was. */
-  async #broke(address: string): Promise<void> {
-    const { signal } = this.#stop
-    const answer = await reach(address, { method: 'HEAD', signal }).catch(() => null)
-    signal.throwIfAborted()
-    if (answer) {
-      this.failed = answer.ok ? 'the stems do not play in this browser; download them' : `the server answered with ${answer.status}`
-      return
-    }
-    this.failed = 'the server cannot be reached; the mix goes on when it is back'
-    await live.back(signal)
-    this.failed = ''
-    const [at, goesOn] = [this.position, !this.#element.paused]
-    this.#element.src = address
+  /** The server is asked why; when it has room, or is back, the mix goes on where it was. */
+  async #broke(): Promise<void> {
+    const answer = await firstByte(this.address, this.#stop.signal, (why) => ([this.waits, this.#retried] = [why, null]))
+    this.waits = ''
+    if (!answer.ok) return void (this.failed = said(await refused(answer)))
+    await answer.body?.cancel()
+    const place = Math.floor(this.position)
+    if (this.#retried === place) return void (this.failed = 'The stems do not play in this browser; download them')
+    this.#retried = place
+    await this.#goOn()
+  }
+
+  /** Somebody tries again. */
+  async again(): Promise<void> {
+    ;[this.failed, this.#retried] = ['', null]
+    await this.#goOn()
+  }
+
+  async #goOn(): Promise<void> {
+    const at = this.position
+    this.#element.src = this.address
     this.#element.currentTime = at
-    if (goesOn) await this.#element.play().catch(() => {})
+    if (this.#isDue) await this.#element.play().catch(() => {})
   }
 
   /** For who listens to what goes out: the sum of all. */
@@ -106,15 +124,16 @@ export class Mixer {
   async toggle(): Promise<void> {
     this.#wire()
     await this.#context?.resume()
-    if (!this.#element.paused) return this.rest()
+    if (!this.#element.paused || (this.waits && this.#isDue)) return this.rest()
     takeTurn(this)
-    this.waiting = true
+    this.waiting = this.#isDue = true
     await this.#element.play().catch(() => {})
     this.waiting = false
   }
 
   /** Another one begins. */
   rest(): void {
+    this.#isDue = false
     this.#element.pause()
   }
 
