@@ -111,6 +111,12 @@ impl SearchQuery {
         }
         Ok(self.q.trim())
     }
+
+    /// How many are passed over.
+    fn offset(&self) -> Result<u64, Error> {
+        let bad_after = |_| Error::new(Code::Invalid, "after must be how many to pass over");
+        Ok(self.after.as_ref().map(|after| after.parse()).transpose().map_err(bad_after)?.unwrap_or_default())
+    }
 }
 
 /// What was found first, of each kind.
@@ -132,13 +138,14 @@ pub(crate) async fn search(
     Asked(query): Asked<SearchQuery>,
 ) -> Result<Response, Error> {
     let (words, rows, viewer) = (query.words()?, json::rows(query.limit)?, caller.identity.viewer());
+    let offset = query.offset()?;
     let slot = app.listings.take(caller.identity.user.id.0)?;
     let permit = app.budget.wait(Pool::Listings, limits::LISTING_BYTES).await?;
-    let artists = app.catalog.search_artists(&viewer, words, None, 0, rows).await?;
+    let artists = app.catalog.search_artists(&viewer, words, None, offset, rows).await?;
     let artists = artists.into_iter().map(ArtistAnswer::from).collect();
-    let albums = app.catalog.search_albums(&viewer, words, None, 0, rows).await?;
+    let albums = app.catalog.search_albums(&viewer, words, None, offset, rows).await?;
     let albums = albums.into_iter().map(AlbumAnswer::from).collect();
-    let found = app.catalog.search_tracks(&viewer, words, None, 0, rows).await?;
+    let found = app.catalog.search_tracks(&viewer, words, None, offset, rows).await?;
     let found = FoundAnswer { artists, albums, tracks: found.into_iter().map(TrackAnswer::from).collect() };
     let text =
         serde_json::to_vec(&found).map_err(|error| Error::broken("the list cannot be written", &error))?;

@@ -135,6 +135,40 @@ export const hands = {
     return { early, elsewhere, refused, none: await checked() }
   },
 
+  /** Lists of more rows than the server gives at once come to the last one, and hold few. */
+  async many() {
+    const page = await open()
+    await signIn(page)
+    const main = page.getByRole('main')
+    let rows = 0
+    const end = async (list, last) => {
+      const row = main.getByRole('list', { name: list }).locator(`[role=listitem][aria-posinset="${last}"]`)
+      await until(async () => (await page.evaluate(() => scrollTo(0, 1e7)), await row.count()), `the last of ${list}`)
+      const names = await until(async () => (await row.getByRole('link').count()) && row.getByRole('link').allInnerTexts(), `the last row of ${list}`)
+      rows = Math.max(rows, await main.getByRole('listitem').count())
+      return { of: await row.getAttribute('aria-setsize'), names }
+    }
+    const seen = {}
+    await go(page, 'playlists')
+    seen.playlists = await end('Playlists', told.lists)
+    await go(page, `artist/${told.artist}`)
+    seen.of_artist = await end('Albums', told.of_artist)
+    for (const [kind, list, all] of [['artists', 'Artists', told.artists], ['albums', 'Albums', told.albums], ['songs', 'Songs', told.songs]]) {
+      await go(page, `search/${told.word}`)
+      await page.getByRole('link', { name: `Show all ${kind}` }).click()
+      await page.getByRole('heading', { level: 1, name: `${list}: ${told.word}` }).waitFor()
+      seen[kind] = await end(list, all)
+    }
+    // A playlist that is far behind gets a song by the menu.
+    await main.getByRole('button', { name: /^More for/ }).last().click()
+    await page.getByRole('menuitem', { name: `Another of ${told.lists}` }).click()
+    await page.getByLabel('A part of its name').fill(told.list)
+    await page.getByRole('status').getByText('1 playlist').waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByText(`Added to ${told.list}`).waitFor()
+    return { seen, rows }
+  },
+
   /** A menu is walked through and left by keys alone; what opened it has the focus again, in a dialog too, whose end it is not. */
   async menus() {
     const page = await open()

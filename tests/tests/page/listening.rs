@@ -162,6 +162,46 @@ fn a_rating_is_known_wherever_its_song_is_shown_and_taken_back_when_it_is_refuse
 }
 
 #[test]
+fn lists_that_are_longer_than_an_answer_are_shown_to_their_last_row() {
+    const LISTS: usize = 600;
+    /// More than the server gives at once of one artist, and one each of others, who are more than a page of the list.
+    const ALBUMS: u64 = 510;
+    const OTHERS: u64 = 110;
+    let server = Server::start(&Options::default().config(CONFIG));
+    let bearer = server.mira.bearer();
+    let fields = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+    for number in 0..LISTS {
+        let body = json!({ "name": format!("List {number:03}") }).to_string();
+        assert_eq!(server.send("POST", "/playlists", &fields, body.as_bytes()).status, 201);
+    }
+    let send = |number: u64, artist: String| {
+        let words = format!(
+            "filename={number}.wav&title=Many%20{number}&artist={artist}&album=Many%20Days%20{number}"
+        );
+        let sent = server.send("PUT", &format!("/uploads?{words}"), &fields[..1], &sound::wav(number, 4_000));
+        assert_eq!(sent.status, 201, "{}", sent.text());
+        sent.json()["track_id"].as_str().expect("an id").to_owned()
+    };
+    let tracks: Vec<String> = (0..ALBUMS).map(|number| send(number, "Many%20Fish".to_owned())).collect();
+    for number in 0..OTHERS {
+        send(ALBUMS + number, format!("Many%20Others%20{number}"));
+    }
+    let artist = server.get(&format!("/tracks/{}", tracks[0]), &fields).json()["artist_id"].clone();
+    let (all, artists) = (ALBUMS + OTHERS, OTHERS + 1);
+    let more = json!({ "lists": LISTS, "list": format!("List {:03}", LISTS - 1), "artist": artist, "word": "many",
+        "of_artist": ALBUMS, "albums": all, "songs": all, "artists": artists });
+    let seen = play(server.address, &server.mira, "many", more);
+    let count =
+        |list: &str| seen["seen"][list]["of"].as_str().expect("a number").parse::<u64>().expect("a number");
+    assert_eq!(
+        ["playlists", "of_artist", "artists", "albums", "songs"].map(count),
+        [LISTS as u64, ALBUMS, artists, all, all],
+        "{seen}"
+    );
+    assert!(seen["rows"].as_u64() < Some(120), "few are held: {seen}");
+}
+
+#[test]
 fn songs_are_as_loud_as_their_tags_say_from_the_first_sound_and_follow_each_other_round() {
     let folder = tempfile::tempdir().expect("a folder");
     let [first, last] = ["First", "Last"];

@@ -95,8 +95,8 @@ export class Pages<T> {
     this.#renewals++
     for (const page of this.#pages.keys()) this.#stale.add(page)
     this.lacking++
-    // Nothing asks for rows of a list of which nothing has come.
-    if (!this.#pages.size) void this.want(0, 0)
+    // Nothing asks for rows of a list of which nothing has come, or that had none.
+    if (!this.#pages.size || !this.total) void this.want(0, 0)
   }
 
   #sure(index: number): T | undefined {
