@@ -135,6 +135,34 @@ export const hands = {
     return { early, elsewhere, refused, none: await checked() }
   },
 
+  /** The system is told whether something plays, and where, and of nothing that is not so. */
+  async locked() {
+    const page = await open()
+    await page.addInitScript(() => {
+      const { setPositionState } = MediaSession.prototype
+      globalThis.told = []
+      MediaSession.prototype.setPositionState = function (state) {
+        setPositionState.call(this, state)
+        globalThis.told.push(state ?? null)
+      }
+    })
+    await signIn(page)
+    await go(page, 'songs')
+    const last = () => page.evaluate(() => ({ state: navigator.mediaSession.playbackState, at: globalThis.told.at(-1) ?? null, title: navigator.mediaSession.metadata?.title ?? null }))
+    const when = (what, name) => until(async () => { const now = await last(); return what(now) && now }, name)
+    await page.getByRole('button', { name: `Play ${told.song}`, exact: true }).click()
+    const plays = await when(({ state, at }) => state === 'playing' && at?.duration > 1, 'a place while it plays')
+    const slider = page.getByLabel('Place in the track').first()
+    await slider.evaluate((slider) => { slider.value = 20; slider.dispatchEvent(new Event('input', { bubbles: true })) })
+    const sought = await when(({ at }) => at?.position >= 20, 'the place that was sought')
+    await page.locator('section[aria-label=Player]').getByRole('button', { name: 'Pause', exact: true }).click()
+    const rests = await when(({ state }) => state === 'paused', 'a rest')
+    await page.getByRole('button', { name: 'Queue', exact: true }).click()
+    for (let left = told.songs; left > 0; left--) await page.getByRole('list', { name: 'Queue' }).getByRole('button', { name: /^Remove/ }).first().click()
+    const none = await when(({ state }) => state === 'none', 'nothing')
+    return { plays, sought, rests, none, all: await page.evaluate(() => globalThis.told) }
+  },
+
   /** Lists of more rows than the server gives at once come to the last one, and hold few. */
   async many() {
     const page = await open()

@@ -162,6 +162,18 @@ fn a_rating_is_known_wherever_its_song_is_shown_and_taken_back_when_it_is_refuse
 }
 
 #[test]
+fn a_locked_telephone_is_told_where_a_song_is() {
+    let music = Music::new();
+    let server = music.serve();
+    let seen = play(server.address, &server.mira, "locked", json!({ "song": LONG, "songs": 2 }));
+    for when in ["plays", "sought", "rests"] {
+        let (at, length) = (seen[when]["at"]["position"].as_f64(), seen[when]["at"]["duration"].as_f64());
+        assert!(at >= Some(0.0) && at <= length && length > Some(599.0), "{when}: {seen}");
+    }
+    assert_eq!(seen["none"], json!({ "state": "none", "at": null, "title": null }), "{seen}");
+}
+
+#[test]
 fn lists_that_are_longer_than_an_answer_are_shown_to_their_last_row() {
     const LISTS: usize = 600;
     /// More than the server gives at once of one artist, and one each of others, who are more than a page of the list.

@@ -9,6 +9,17 @@ export function tellMedia(track: Track): void {
   navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.artist, album: track.album, artwork })
 }
 
+/** Whether it plays, and where it is, from which a locked telephone goes on counting by itself. */
+export function tellPlace({ track, playing, position, duration }: Player): void {
+  if (!('mediaSession' in navigator)) return
+  const { mediaSession } = navigator
+  mediaSession.playbackState = !track ? 'none' : playing ? 'playing' : 'paused'
+  if (!track) mediaSession.metadata = null
+  // Of a length that nobody knows, or a place beyond it, the standard makes an error; no state at all is nothing to show.
+  const isKnown = track && Number.isFinite(duration) && duration > 0
+  mediaSession.setPositionState(isKnown ? { duration, position: Math.max(0, Math.min(position, duration)), playbackRate: 1 } : undefined)
+}
+
 export function mediaKeys(player: Player): void {
   if (!('mediaSession' in navigator)) return
   const actions: [MediaSessionAction, MediaSessionActionHandler][] = [

@@ -4,7 +4,7 @@ import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
 import { keepQueue, keptQueue } from './kept'
-import { mediaKeys, tellMedia } from './media'
+import { mediaKeys, tellMedia, tellPlace } from './media'
 import { countPlay } from './plays'
 import { append, entries, type Entry, insert, recalled, Rest, settle, shuffled, unshuffled } from './queue'
 import { takeTurn } from './turn'
@@ -97,6 +97,7 @@ class Player {
     clearTimeout(this.#sharing)
     this.#hush()
     ;[this.queue, this.index, this.position, this.#rest] = [[], -1, 0, null]
+    tellPlace(this)
   }
 
   #build(): void {
@@ -112,6 +113,7 @@ class Player {
       element.addEventListener('ended', () => mine() && this.next(true))
       // What fails while it is fetched ahead is asked for anew when its turn comes.
       element.addEventListener('error', () => mine() && void this.#broke())
+      for (const event of ['playing', 'pause', 'waiting', 'seeked', 'durationchange']) element.addEventListener(event, () => mine() && tellPlace(this))
       return voice
     })
     mediaKeys(this)
@@ -176,6 +178,7 @@ class Player {
   stop(): void {
     this.#hush()
     ;[this.queue, this.index, this.#rest] = [[], -1, null]
+    tellPlace(this)
     this.#keep()
   }
 
@@ -275,6 +278,7 @@ class Player {
     this.#counted = false
     ;[this.position, this.duration] = [at_s, track.duration_ms / 1000]
     tellMedia(track)
+    tellPlace(this)
     if (play) void this.#sound()
     void this.#goOn()
     this.#keep()
