@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use tests::media::{ffmpeg, noise, video};
-use tests::{Options, Server, eventually, sound};
+use tests::{Library, Options, Server, eventually, sound};
 
+use super::looks::looked_at;
 use super::{CONFIG, LONG, Music, SCRIPT, WITHIN, has_page, play};
 
 /// Makes a playlist of Mira's, and gives its id.
@@ -211,6 +212,18 @@ fn lists_that_are_longer_than_an_answer_are_shown_to_their_last_row() {
         "{seen}"
     );
     assert!(seen["rows"].as_u64() < Some(120), "few are held: {seen}");
+}
+
+#[test]
+fn a_genre_and_all_that_a_search_finds_of_a_kind_are_for_everybody() {
+    let library = Library::small();
+    let server = Server::start(&Options::library(&library));
+    let genre = server.get("/genres", &[("Authorization", &server.admin.bearer())]).json();
+    let genre = genre["genres"][0]["name"].as_str().expect("a genre").to_owned();
+    let kinds = ["artists", "albums", "songs"].map(|kind| format!("search/r/{kind}"));
+    let views: Vec<String> = kinds.into_iter().chain([format!("genre/{genre}")]).collect();
+    let forms = views.len() + 1;
+    looked_at(&server, json!({ "named": "of-a-kind-", "views": views }), forms);
 }
 
 #[test]

@@ -107,7 +107,7 @@ const VIEWS: [&str; 17] = [
 ];
 
 /// Pictures of views in four forms, each of which everybody can see and use; they are there to be looked at.
-fn looked_at(server: &Server, mut more: Value, forms: usize) {
+pub(super) fn looked_at(server: &Server, mut more: Value, forms: usize) {
     more["pictures"] = json!(xtask::files::target().join("tests/page"));
     let seen = play(server.address, &server.admin, "views", more);
     let seen = seen["seen"].as_array().expect("views");
