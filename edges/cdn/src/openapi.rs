@@ -32,7 +32,8 @@ impl Modify for Renditions {
             "options with commas between them, as `mode=frame,width=640`, written as they are; each may be";
         let options = described(Spelling::Cloudflare)
             .fold(format!("{options}:\n"), |all, (name, says)| format!("{all}\n- `{name}`: {says}"));
-        let source = "a path of this server without its first slash, or the address of a listed origin";
+        let source = "`media/ID` for a track or video of the catalog, with the ranges and defaults of /media/; a path of this \
+            server without its first slash; or the address of a listed origin";
         let cloudflare = [in_path("options", &options), in_path("source", source)];
         let media = [
             in_path("id", "the id of a track"),

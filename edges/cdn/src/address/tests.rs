@@ -53,6 +53,11 @@ fn an_address_is_taken_apart() {
             "t=1",
             Some("video of url https://h.example/a.mp4?t=1"),
         ),
+        // What lies in the catalog, with commas; it has no folder for HLS in this spelling.
+        ("/cdn-cgi/media/mode=frame/media/tr-1", "", Some("frame of media tr-1")),
+        ("/cdn-cgi/media/mode=frame/media/", "", Some("frame of media ")),
+        ("/cdn-cgi/media/mode=frame/media/tr-1/index.m3u8", "", Some("frame of media tr-1/index.m3u8")),
+        ("/cdn-cgi/media/mode=frame/mediathek/a.mp4", "", Some("frame of path /mediathek/a.mp4")),
         ("/media/tr-1", "", None),
         ("/media/tr-1/a/frame.jpg", "", None),
         ("/media/tr-1/", "", None),
@@ -60,6 +65,32 @@ fn an_address_is_taken_apart() {
     for (path, query, expected) in cases {
         assert_eq!(place(path, query).as_deref(), expected, "{path}?{query}");
     }
+}
+
+#[test]
+fn of_what_lies_in_the_catalog_both_spellings_mean_the_same() {
+    let recipe = |path: &str, query: &str| {
+        let address = Rules::default().address(path, query, &Hints::default());
+        match address.unwrap_or_else(|bad| panic!("{path}?{query}: {bad}")).unwrap().spoken {
+            Spoken::Rendition(asked) => asked.recipe,
+            Spoken::Original(_) => panic!("{path}?{query} is no rendition"),
+        }
+    };
+    // Beyond Cloudflare's ranges, and where its defaults are others.
+    for (file, mode, options) in [
+        ("video.mp4", "video", "width=640"),
+        ("video.mp4", "video", "width=2400&time=11m&duration=90s"),
+        ("video.webm", "video,format=vp9", "duration=500ms"),
+        ("frame.png", "frame,format=png", "time=2h"),
+        ("sprite.jpg", "spritesheet", "duration=2m"),
+        ("audio.m4a", "audio", "duration=3h"),
+    ] {
+        let commas = format!("/cdn-cgi/media/mode={mode},{}/media/tr-1", options.replace('&', ","));
+        assert_eq!(recipe(&commas, ""), recipe(&format!("/media/tr-1/{file}"), options), "{commas}");
+    }
+    // What Cloudflare has itself keeps its ranges.
+    let there = Rules::default().address("/cdn-cgi/media/duration=90s/clips/a.mp4", "", &Hints::default());
+    assert!(there.unwrap_err().to_string().starts_with("`duration` must be a time from 1s to 60s"));
 }
 
 #[test]

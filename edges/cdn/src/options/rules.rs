@@ -43,11 +43,19 @@ impl Rules {
     /// # Errors
     /// [`Bad`] names the option and its range.
     pub fn cloudflare(&self, options: &str) -> Result<Asked, Bad> {
+        self.between_commas(Spelling::Cloudflare, options)
+    }
+
+    /// Options with commas between them, with the ranges and defaults of this spelling.
+    ///
+    /// # Errors
+    /// [`Bad`] names the option and its range.
+    pub(crate) fn between_commas(&self, spelling: Spelling, options: &str) -> Result<Asked, Bad> {
         bounded(options)?;
         if options.is_empty() {
             return Err(Bad::of(Opt::Mode, Wrong::Range(Opt::Mode.row().shape)));
         }
-        let mut reading = Reading::new(self, Spelling::Cloudflare);
+        let mut reading = Reading::new(self, spelling);
         reading.all(pairs_between_commas(options))?;
         reading.asked(Wanted::Rendition, None, &Hints::default())
     }
