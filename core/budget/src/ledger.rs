@@ -23,9 +23,19 @@ pub(crate) struct Ledger {
     rows: [Row; Pool::ALL.len()],
     /// What is left of the total when every floor is set aside.
     middle_bytes: u64,
+    /// What all pools use.
+    used_bytes: u64,
+    fullest: Fullest,
     next_ticket: Ticket,
     /// How scarce memory is.
     level: Level,
+}
+
+/// What all pools used when they used the most since somebody asked, together and each.
+#[derive(Default)]
+struct Fullest {
+    used_bytes: u64,
+    of_pools: [u64; Pool::ALL.len()],
 }
 
 #[derive(Default)]
@@ -54,11 +64,6 @@ impl Row {
     fn above_floor(&self, used_bytes: u64) -> u64 {
         used_bytes.saturating_sub(self.floor_bytes)
     }
-
-    fn use_more(&mut self, bytes: u64) {
-        self.used_bytes += bytes;
-        self.peak_bytes = self.peak_bytes.max(self.used_bytes);
-    }
 }
 
 impl Ledger {
@@ -84,7 +89,8 @@ impl Ledger {
             // A ceiling says what can really be had: beyond one's own floor there is only the middle.
             row.ceiling_bytes = row.ceiling_bytes.min(row.floor_bytes + middle_bytes);
         }
-        Ledger { rows, middle_bytes, next_ticket: 0, level: Level::Calm }
+        let (used_bytes, fullest) = (0, Fullest::default());
+        Ledger { rows, middle_bytes, used_bytes, fullest, next_ticket: 0, level: Level::Calm }
     }
 
     pub(crate) fn take(&mut self, pool: Pool, bytes: u64) -> Result<(), Refused> {
@@ -92,7 +98,7 @@ impl Ledger {
         if self.yields(pool) || !self.row(pool).line.is_empty() || !self.fits(pool, bytes) {
             return Err(self.refuse(pool));
         }
-        self.row_mut(pool).use_more(bytes);
+        self.use_more(pool, bytes);
         Ok(())
     }
 
@@ -102,7 +108,7 @@ impl Ledger {
         let is_spare = row.line.is_empty() && row.used_bytes.saturating_add(bytes) <= row.ceiling_bytes / 2;
         let granted = is_spare && !self.yields(pool) && self.fits(pool, bytes);
         if granted {
-            self.row_mut(pool).use_more(bytes);
+            self.use_more(pool, bytes);
         }
         granted
     }
@@ -139,7 +145,7 @@ impl Ledger {
             return Poll::Ready(Err(self.refuse(ask.pool)));
         }
         if !self.yields(ask.pool) && self.row(ask.pool).line.is_empty() && self.fits(ask.pool, ask.bytes) {
-            self.row_mut(ask.pool).use_more(ask.bytes);
+            self.use_more(ask.pool, ask.bytes);
             return Poll::Ready(Ok(()));
         }
         if self.row(ask.pool).line.len() >= PERMIT_WAITERS_MAX {
@@ -158,7 +164,7 @@ impl Ledger {
     pub(crate) fn leave(&mut self, ask: &Ask, ticket: Ticket) -> Option<Waker> {
         let row = self.row_mut(ask.pool);
         if row.granted.remove(&ticket) {
-            row.used_bytes -= ask.bytes;
+            self.give_back(ask.pool, ask.bytes);
             return None;
         }
         if row.refused.remove(&ticket) {
@@ -170,6 +176,7 @@ impl Ledger {
 
     pub(crate) fn give_back(&mut self, pool: Pool, bytes: u64) {
         self.row_mut(pool).used_bytes -= bytes;
+        self.used_bytes -= bytes;
     }
 
     /// Says how scarce memory is from now on, and returns whom to wake because they are refused by it. Who was granted
@@ -207,8 +214,8 @@ impl Ledger {
         while let Some(pool) = self.next_to_grant() {
             let row = self.row_mut(pool);
             if let Some(waiter) = row.line.pop_front() {
-                row.use_more(waiter.bytes);
                 row.granted.insert(waiter.ticket);
+                self.use_more(pool, waiter.bytes);
                 woken.push(waiter.waker);
             }
         }
@@ -242,6 +249,27 @@ impl Ledger {
         let middle_used: u64 = self.rows.iter().map(|row| row.above_floor(row.used_bytes)).sum();
         let middle_then = middle_used - row.above_floor(row.used_bytes) + row.above_floor(used_then);
         used_then <= row.ceiling_bytes && middle_then <= self.middle_bytes
+    }
+
+    fn use_more(&mut self, pool: Pool, bytes: u64) {
+        let row = self.row_mut(pool);
+        row.used_bytes += bytes;
+        row.peak_bytes = row.peak_bytes.max(row.used_bytes);
+        self.used_bytes += bytes;
+        if self.used_bytes > self.fullest.used_bytes {
+            self.fullest = self.now();
+        }
+    }
+
+    fn now(&self) -> Fullest {
+        Fullest { used_bytes: self.used_bytes, of_pools: self.rows.each_ref().map(|row| row.used_bytes) }
+    }
+
+    /// What each pool used when all together used the most since this was asked last, in the order of [`Pool::ALL`].
+    #[cfg(not(loom))]
+    pub(crate) fn take_fullest(&mut self) -> [u64; Pool::ALL.len()] {
+        let now = self.now();
+        std::mem::replace(&mut self.fullest, now).of_pools
     }
 
     pub(crate) fn figures(&self) -> Vec<PoolFigures> {

@@ -7,7 +7,8 @@
 //! [`Slots`] count things (streams, connections) overall and per key; [`Chunks`] lends fixed buffers;
 //! [`Account`] adds up what one request held at its peak; [`BoundedMap`] is the only kind of map that grows
 //! with use. `Budget::watch` compares all this with what the kernel counts: when memory is scarce, background work slows
-//! down ([`Budget::background`]), then pools refuse what is new. Every number behind them stands in [`limits`].
+//! down ([`Budget::background`]), then pools refuse what is new, and what it saw in the last ten minutes is remembered
+//! ([`Budget::moments`]). Every number behind them stands in [`limits`].
 //!
 //! **Not here.** What the bytes are for. This crate knows no file, no user and no protocol.
 
@@ -16,6 +17,8 @@ mod account;
 mod chunk;
 #[cfg(not(loom))]
 mod figures;
+#[cfg(not(loom))]
+mod history;
 mod ledger;
 mod level;
 pub mod limits;
@@ -35,6 +38,8 @@ mod wait;
 #[cfg(not(loom))]
 pub use account::{Account, Peaks};
 pub use chunk::{Chunk, Chunks};
+#[cfg(not(loom))]
+pub use history::{Moment, Resident};
 pub use level::Level;
 #[cfg(not(loom))]
 pub use map::{BoundedMap, MapFigures};

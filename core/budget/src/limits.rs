@@ -5,6 +5,7 @@
 
 mod database;
 mod details;
+mod history;
 mod jobs;
 mod kept;
 mod lists;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use database::*;
 pub use details::*;
+pub use history::*;
 pub use jobs::*;
 pub use kept::*;
 pub use lists::*;

@@ -1,5 +1,6 @@
 //! How much memory there is, and how much of it is in use, by the kernel's own count.
 
+mod children;
 mod group;
 #[cfg(test)]
 #[cfg(not(loom))]
@@ -8,6 +9,8 @@ mod tests;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+pub use children::{Child, ChildMemory, children};
 
 use crate::limits::{KIB, MEMORY_UNKNOWN_BYTES, PROC_FILE_BYTES_MAX};
 
@@ -63,6 +66,8 @@ impl Used {
 pub struct Usage {
     /// What is used.
     pub used: Used,
+    /// What this process itself has, pages of files included (`VmRSS`), in bytes.
+    pub resident_bytes: u64,
     /// How much of it there may be, in bytes.
     pub limit_bytes: u64,
     /// The limit of our memory group, if it has one.
@@ -163,7 +168,8 @@ impl Places {
         let status = self.status();
         let of = |name| kib_of(&status, name).unwrap_or(0);
         let own = Used { anonymous_bytes: of("RssAnon:") + of("RssShmem:"), ..Used::default() };
-        let mut fullest = Usage { used: own, limit_bytes, ..Usage::default() };
+        let resident_bytes = of("VmRSS:");
+        let mut fullest = Usage { used: own, resident_bytes, limit_bytes, ..Usage::default() };
         let groups = self.groups();
         for group in &groups {
             let bound_bytes = match group.limit_bytes > limit_bytes && self.is_ours(group) {

@@ -246,6 +246,17 @@ impl Budget {
         &self.shared.background
     }
 
+    #[cfg(not(loom))]
+    pub(crate) fn history(&self) -> crate::sync::MutexGuard<'_, crate::history::History> {
+        lock(&self.shared.watched.history)
+    }
+
+    /// What each pool used when all together used the most since this was asked last.
+    #[cfg(not(loom))]
+    pub(crate) fn take_fullest(&self) -> crate::history::PoolBytes {
+        lock(&self.shared.ledger).take_fullest()
+    }
+
     /// The figures of all pools, in the order of [`Pool::ALL`].
     pub fn figures(&self) -> Vec<PoolFigures> {
         lock(&self.shared.ledger).figures()

@@ -7,11 +7,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::history::{History, Resident};
 use crate::limits::{
     PRESSURE_CHECK_MS, PRESSURE_FULL_PERCENT, PRESSURE_HIGH_PERCENT, PRESSURE_RAISED_PERCENT,
     PRESSURE_RELIEF_POINTS, PRESSURE_STALL_PERCENT,
 };
-use crate::memory::Usage;
+use crate::memory::{self, Usage};
 use crate::sync::{Mutex, lock};
 use crate::{Budget, Level};
 
@@ -59,11 +60,12 @@ impl Judge {
     }
 }
 
-/// What was measured last, and how often the level changed, for the metrics.
+/// What was measured last, and how often the level changed, for the metrics; and what was seen in the last ten minutes.
 #[derive(Default)]
 pub(crate) struct Watched {
     usage: Mutex<Option<Usage>>,
     changes: [AtomicU64; Level::ALL.len()],
+    pub(crate) history: Mutex<History>,
 }
 
 impl Watched {
@@ -89,7 +91,7 @@ impl Budget {
     /// hold. When all such threads hang in a disk, the level stays what it was, and permits alone keep the limit.
     pub async fn watch(self, stop: impl Future<Output = ()>) {
         let limit_bytes = self.limit_bytes();
-        self.watch_by(stop, move || crate::memory::usage(limit_bytes)).await;
+        self.watch_by(stop, move || memory::usage(limit_bytes)).await;
     }
 
     /// [`Budget::watch`] with another way to look.
@@ -116,6 +118,9 @@ impl Budget {
     /// Makes one look count.
     fn obey(&self, judge: &mut Judge, usage: Usage) {
         *lock(&self.watched().usage) = Some(usage);
+        let children_bytes = memory::children().iter().map(|child| child.own_bytes).sum();
+        let resident = Resident { server_bytes: usage.resident_bytes, children_bytes };
+        self.history().see(resident, || self.take_fullest());
         let (before, now) = (self.pressure(), judge.judge(&usage));
         self.set_pressure(now);
         if now != before {

@@ -59,6 +59,16 @@ pub struct Guard {
     program: PathBuf,
 }
 
+impl Program {
+    /// The word for it in figures.
+    const fn name(self) -> &'static str {
+        match self {
+            Program::Ffmpeg => "ffmpeg",
+            Program::Ffprobe => "ffprobe",
+        }
+    }
+}
+
 impl Guard {
     /// The running program itself, which calls [`guard::main`](crate::guard::main) when its first argument is
     /// [`guard::WORD`](crate::guard::WORD). It is found also when it was replaced by a newer one.

@@ -95,7 +95,8 @@ impl Workers {
             program: self.settings.guard.program().to_owned(),
             args: self.settings.args.clone(),
         };
-        let child = self.starter.guarded(orders, ChildInput::Line(theirs.into()), ChildOutput::Pipe).await?;
+        let child =
+            self.starter.guarded("stems", orders, ChildInput::Line(theirs.into()), ChildOutput::Pipe).await?;
         child.hold_to(reserve_bytes + reserve_bytes * CHILD_OVER_PERCENT / 100);
         Ok(Worker { child, line, heard: Vec::new() })
     }

@@ -37,6 +37,7 @@ mod letters;
 mod live;
 mod lyrics;
 mod media;
+mod memory;
 mod metrics;
 mod openapi;
 mod playlists;

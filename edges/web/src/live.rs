@@ -20,7 +20,7 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode, request};
 use axum::response::Response;
-use budget::{Level, Pool, PoolFigures, Slot, limits, memory};
+use budget::{Level, Pool, PoolFigures, Slot, limits};
 use bytes::Bytes;
 use catalog::{Refusal, User};
 use futures_util::stream;
@@ -33,10 +33,11 @@ use crate::caller::{self, Caller, Proof};
 use crate::ended::EndedAnswer;
 use crate::error::Error;
 use crate::events::{HEARTBEAT, X_ACCEL_BUFFERING, text};
+use crate::memory::ProcessAnswer;
 use crate::scan::ScanAnswer;
 use crate::stems::{self, ModelAnswer};
 use crate::under_way::{UnderWayAnswer, Wanted, whose};
-use crate::{App, json, streams};
+use crate::{App, json, memory, streams};
 
 /// How the server stands: the memory that it may have, and who has it.
 #[derive(Serialize, ToSchema)]
@@ -45,10 +46,13 @@ pub(crate) struct ServerAnswer {
     at: String,
     /// `memory.limit`, which is divided into the pools.
     limit_bytes: u64,
-    /// What the process has in memory.
+    /// What the server and its children have in memory.
     resident_bytes: u64,
-    /// The most that it ever had.
+    /// The most that they had at once, as it was seen in four looks a second, and never less than the most that the server had
+    /// by itself.
     resident_peak_bytes: u64,
+    /// Whose memory it is: the server's first, then that of each child.
+    processes: Vec<ProcessAnswer>,
     /// `calm`, `raised`, `high` or `full`.
     pressure: &'static str,
     pools: Vec<PoolAnswer>,
@@ -92,7 +96,11 @@ impl From<PoolFigures> for PoolAnswer {
 
 impl ServerAnswer {
     fn now(app: &App) -> Self {
-        let process = memory::process();
+        let process = budget::memory::process();
+        let processes = memory::processes(process.resident_bytes);
+        let resident_bytes = memory::sum(&processes);
+        let resident_peak_bytes =
+            app.budget.resident_peak_bytes().max(resident_bytes).max(process.peak_bytes);
         let pressure = match app.budget.pressure() {
             Level::Calm => "calm",
             Level::Raised => "raised",
@@ -102,8 +110,9 @@ impl ServerAnswer {
         ServerAnswer {
             at: json::moment(json::now()),
             limit_bytes: app.budget.limit_bytes(),
-            resident_bytes: process.resident_bytes,
-            resident_peak_bytes: process.peak_bytes,
+            resident_bytes,
+            resident_peak_bytes,
+            processes,
             pressure,
             pools: app.budget.figures().into_iter().map(PoolAnswer::from).collect(),
             models: stems::loaded(app),

@@ -16,8 +16,8 @@ use crate::caller::SESSION_COOKIE;
 use crate::error::{ErrorAnswer, ErrorWords};
 use crate::{
     App, BaseUrl, account, albums, annotations, artists, audio, browse, events, form, front, health, json,
-    letters, live, lyrics, media, metrics, playlists, queue, scan, scrobbling, session, sessions, shares,
-    stems, streams, tracks, ui, under_way, uploads, users, videos,
+    letters, live, lyrics, media, memory, metrics, playlists, queue, scan, scrobbling, session, sessions,
+    shares, stems, streams, tracks, ui, under_way, uploads, users, videos,
 };
 
 #[derive(OpenApi)]
@@ -46,7 +46,7 @@ use crate::{
         stems::list, stems::split, stems::file, stems::list_models, stems::clear_models,
         playlists::list, playlists::create, playlists::read, playlists::change, playlists::remove, playlists::songs,
         playlists::change_songs, playlists::export,
-        streams::list, streams::end, scan::status, scan::follow, scan::start,
+        streams::list, streams::end, scan::status, scan::follow, scan::start, memory::show,
     ),
     components(schemas(ErrorAnswer, ErrorWords)),
     security(("session" = []), ("key" = []), ("password" = [])),

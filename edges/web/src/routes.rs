@@ -12,8 +12,8 @@ use crate::error::{Code, Detail, Error};
 use crate::gate::Gate;
 use crate::{
     App, account, albums, annotations, artists, audio, browse, events, form, front, health, letters, live,
-    lyrics, media, metrics, openapi, playlists, queue, scan, scrobbling, session, sessions, shares, stems,
-    streams, tracks, ui, under_way, uploads, users, videos,
+    lyrics, media, memory, metrics, openapi, playlists, queue, scan, scrobbling, session, sessions, shares,
+    stems, streams, tracks, ui, under_way, uploads, users, videos,
 };
 
 /// One row: who may do what where. `HEAD` is answered wherever `GET` is.
@@ -196,6 +196,7 @@ pub static ROUTES: &[Route] = &[
     Route::new(GET, "/events", LISTEN, |m| on(m, live::follow)),
     Route::new(GET, "/streams", OWN, |m| on(m, streams::list)),
     Route::new(DELETE, "/streams/{id}", OWN, |m| on(m, streams::end)),
+    Route::new(GET, "/memory", ADMIN, |m| on(m, memory::show)),
     Route::new(GET, "/scan", ADMIN, |m| on(m, scan::status)),
     Route::new(GET, "/scan/events", ADMIN, |m| on(m, scan::follow)),
     Route::new(POST, "/scan", ADMIN, |m| on(m, scan::start)),

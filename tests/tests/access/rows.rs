@@ -157,6 +157,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/jobs", "/jobs?user=us-2", "", HERS),
     row("GET", "/streams", "/streams?user=us-2", "", HERS),
     row("DELETE", "/streams/{id}", "/streams/999999", "", [401, 401, 404, 404, 404]),
+    row("GET", "/memory", "/memory", "", ADMIN),
     row("GET", "/scan", "/scan", "", ADMIN),
     row("GET", "/scan/events", "/scan/events", "", ADMIN),
     row("POST", "/scan", "/scan", "", [401, 401, 403, 403, 202]),

@@ -57,7 +57,7 @@ fn the_configuration_comes_first_and_this_process_holds_something() {
 /// This process: 20 MiB and 4 threads.
 const STATUS: (&str, &str) = (
     "proc/self/status",
-    "Name:\tx\nPid:\t7\nPPid:\t1\nRssAnon:\t  18432 kB\nRssFile:\t 9000 kB\nRssShmem:\t 2048 kB\nVmPTE:\t 192 kB\nThreads:\t4\n",
+    "Name:\tx\nPid:\t7\nPPid:\t1\nVmRSS:\t  29488 kB\nRssAnon:\t  18432 kB\nRssFile:\t 9000 kB\nRssShmem:\t 2048 kB\nVmPTE:\t 192 kB\nThreads:\t4\n",
 );
 /// 30 MiB anonymous, 10 of the kernel without its caches, 5 in sockets; and much that does not count.
 const V2_STAT: &str = "anon 29360128\nfile 999999999\nkernel 31457280\nkernel_stack 1\nsock 5242880\nshmem 2097152\n\
@@ -71,6 +71,7 @@ type Expected = ((u64, u64, u64), u64, Option<u64>);
 fn check_usage(name: &str, configured_mib: u64, files: Files<'_>, expected: Expected) {
     let (_folder, places) = places(&[&[MACHINE, STATUS], files]);
     let usage = places.usage(configured_mib * MIB);
+    assert_eq!(usage.resident_bytes, 29_488 * KIB, "{name}");
     let used = usage.used;
     let mib = |bytes| {
         assert_eq!(bytes % MIB, 0, "{name}: {bytes}");
@@ -193,4 +194,19 @@ fn page_faults_are_found_behind_whatever_name() {
     check("7 (a ) b) (c) S 1 7 7 0 -1 4194560 1234 99 56 77 1 2", 1234, 56);
     check("7 (millpond) S 1", 0, 0);
     check("", 0, 0);
+}
+
+#[test]
+fn a_child_is_in_the_list_for_as_long_as_it_is_held() {
+    let mine = || children().into_iter().filter(|child| child.name == "of this test").collect::<Vec<_>>();
+    let (one, other) = (Child::new("of this test"), Child::new("of this test"));
+    one.has(3 * MIB);
+    other.has(5 * MIB);
+    one.has(4 * MIB);
+    let seen: Vec<u64> = mine().iter().map(|child| child.own_bytes / MIB).collect();
+    assert_eq!(seen, [4, 5]);
+    drop(one);
+    assert_eq!(mine(), [ChildMemory { name: "of this test", own_bytes: 5 * MIB }]);
+    drop(other);
+    assert_eq!(mine(), []);
 }

@@ -67,7 +67,7 @@ impl Ffmpeg {
 pub(crate) async fn ask(starter: &Starter) -> Result<Protection, Error> {
     let args = vec![WORD.into(), ASK.into()];
     let (input, output) = (ChildInput::Nothing, ChildOutput::Pipe);
-    let (text, ended) = answer(starter.start(args, input, output, ASKING).await?).await?;
+    let (text, ended) = answer(starter.start("guard", args, input, output, ASKING).await?).await?;
     Protection::of_word(text.trim()).ok_or_else(|| {
         let words = ended.words;
         missing(format!("the program does not run as a guard of ffmpeg: {words}"))

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use budget::memory;
 use rustix::process::{Pid, PidfdFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -105,9 +106,10 @@ impl Starter {
         Ok(Starter { guard, jobs: thread(waiting_max)?, children: TaskTracker::new() })
     }
 
-    /// Starts a guard with these orders, which becomes their program.
+    /// Starts a guard with these orders, which becomes their program; `name` is the word for that in figures.
     pub(crate) async fn guarded(
         &self,
+        name: &'static str,
         orders: Orders,
         input: ChildInput,
         output: ChildOutput,
@@ -115,12 +117,13 @@ impl Starter {
         let caps = orders.caps;
         let mut args = vec![WORD.into()];
         args.extend(orders.write());
-        self.start(args, input, output, caps).await
+        self.start(name, args, input, output, caps).await
     }
 
     /// Runs the guard's program with these arguments, and watches what becomes of it.
     pub(super) async fn start(
         &self,
+        name: &'static str,
         args: Vec<OsString>,
         input: ChildInput,
         output: ChildOutput,
@@ -141,7 +144,7 @@ impl Starter {
         let gone = || failed(io::Error::other("the thread that starts children is gone"));
         self.jobs.send(job).await.map_err(|_| gone())?;
         let started = started.await.map_err(|_| gone())?.map_err(failed)?;
-        self.watch(started, served, leash, caps).map_err(failed)
+        self.watch(started, served, leash, caps, memory::Child::new(name)).map_err(failed)
     }
 
     /// Gives a process to a task that watches it.
@@ -151,6 +154,7 @@ impl Starter {
         served: Option<supervise::Served>,
         leash: Arc<Leash>,
         caps: Caps,
+        memory: memory::Child,
     ) -> io::Result<Child> {
         let Started { pid, output, words, hold } = started;
         let death = death_of(pid)?;
@@ -164,7 +168,7 @@ impl Starter {
             progress: progress.subscribe(),
             ended: ended.subscribe(),
         };
-        let watched = Watched { pid, death, words, served, leash, hold, caps, progress, ended };
+        let watched = Watched { pid, death, words, served, leash, hold, caps, memory, progress, ended };
         // The thread that started the child stays for as long as the child.
         let jobs = self.jobs.clone();
         self.children.spawn(async move {
@@ -191,9 +195,9 @@ impl Ffmpeg {
             return Err(Error::new(ErrorKind::NoFfmpeg, missing));
         }
         let (protection, parent) = (self.protection(), std::process::id());
-        let program = self.path_of(program).to_owned();
+        let (name, program) = (program.name(), self.path_of(program).to_owned());
         let orders = Orders { protection, fed, caps, parent, reads: None, program, args };
-        self.0.starter.guarded(orders, input, output).await
+        self.0.starter.guarded(name, orders, input, output).await
     }
 }
 

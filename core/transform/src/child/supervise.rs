@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use budget::limits::{CHILD_ABOUT_BYTES_MAX, CHILD_LOOK_MS, CHILD_LOOK_MS_MIN};
+use budget::memory;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{Pid, Signal, WaitStatus};
 use store::Source;
@@ -42,6 +43,8 @@ pub(super) struct Watched {
     pub(super) leash: Arc<Leash>,
     pub(super) hold: Hold,
     pub(super) caps: Caps,
+    /// Where all see how much memory it has.
+    pub(super) memory: memory::Child,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) ended: watch::Sender<Option<Ended>>,
 }
@@ -113,6 +116,7 @@ impl Watched {
     /// Looks at its memory, and at its work where that is the only sign of life.
     fn look(&self, seen: &mut Seen) {
         let resident = resident(self.pid);
+        self.memory.has(resident.own_bytes);
         seen.peak_bytes = seen.peak_bytes.max(resident.peak_bytes);
         if resident.own_bytes > self.leash.own_bytes_max() && !self.leash.is_cut() {
             seen.is_over = true;

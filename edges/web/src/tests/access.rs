@@ -167,6 +167,7 @@ fn rows() -> Vec<Row> {
         row("GET /images/{file_id}", "/images/{picture}", none.clone(), OWNER),
         row("GET /streams", "/streams", none.clone(), SIGNED_IN),
         row("DELETE /streams/{id}", "/streams/123456", none.clone(), NOTHING),
+        row("GET /memory", "/memory", none.clone(), [401, 401, 403, 403, 200]),
         row("GET /scan", "/scan", none.clone(), [401, 401, 403, 403, 200]),
         row("GET /scan/events", "/scan/events", none.clone(), [401, 401, 403, 403, 200]),
         row("POST /scan", "/scan", none, [401, 401, 403, 403, 202]),

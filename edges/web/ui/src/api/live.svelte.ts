@@ -1,10 +1,10 @@
 // What happens, as it happens: one connection for all windows of a browser.
-import { type Ended, pause, Refused, ROOT, type ServerState, type UnderWay, type User } from './client'
+import { api, asked, type Ended, type Moment, patiently, pause, Refused, ROOT, type ServerState, type UnderWay, type User } from './client'
 import { attend, type News, type Wish } from './events'
 import { session } from './session.svelte'
 
-/** Moments of the picture of the memory that are kept: ten minutes. */
-const MOMENTS_MAX = 600
+/** How far back the picture of the memory goes, here as at the server. */
+export const KEPT_MS = 600_000
 /** So soon somebody is asked again who did not answer, and less often each time. */
 const AGAIN_MS = 3_000
 const AGAIN_MS_MAX = 30_000
@@ -27,7 +27,10 @@ class Live {
   library = $state('')
   /** The same for playlists. */
   playlists = $state('')
-  moments = $state.raw<ServerState[]>([])
+  /** How the server stands, for admins. */
+  server = $state.raw<ServerState | null>(null)
+  /** And stood: what it remembered when the connection was opened, and what was told since. */
+  moments = $state.raw<Moment[]>([])
   /** What goes on: one's own, or for admins everybody's. */
   underWay = $state.raw<UnderWay | null>(null)
   /** What has ended among one's own newest uploads and jobs. */
@@ -38,6 +41,8 @@ class Live {
   /** How often one of the two was told. */
   #told = 0
   #news = new EventTarget()
+  /** Ends asking what the server remembers. */
+  #remembering = new AbortController()
   /** To whoever holds the connection. */
   #line: MessagePort | null = null
   /** How often it was refused since it was open last. */
@@ -50,10 +55,6 @@ class Live {
     // A window that is kept for whoever goes back to it listens no more, and does again when he does.
     addEventListener('pagehide', () => this.close())
     addEventListener('pageshow', (event) => (event as PageTransitionEvent).persisted && session.user && this.open())
-  }
-
-  get server(): ServerState | undefined {
-    return this.moments.at(-1)
   }
 
   open(): void {
@@ -87,6 +88,7 @@ class Live {
     if (news === 'open') {
       this.#refusals = 0
       this.connected = true
+      void this.#remember()
       this.#news.dispatchEvent(new Event('back'))
     } else if (news === 'away') this.connected = false
     else if (news === 'refused') this.#lookAgain()
@@ -115,7 +117,7 @@ class Live {
       case 'ended':
         this.ended = told
         return this.#tell()
-      case 'server': return void (this.moments = [...this.moments.slice(1 - MOMENTS_MAX), told])
+      case 'server': return this.#stand(told)
       case 'signed_out':
         this.close()
         session.user = null
@@ -125,10 +127,38 @@ class Live {
   /** Who sits here has another role, other rights or other libraries; each connection begins with what he is. */
   #become(user: User): void {
     if (JSON.stringify(session.user) === JSON.stringify(user)) return
+    const wasAdmin = session.isAdmin
     const sees = JSON.stringify(session.user?.libraries) + session.user?.role
     session.user = user
-    if (!session.isAdmin) this.moments = []
+    if (!session.isAdmin) this.#forget()
+    else if (!wasAdmin) void this.#remember()
     if (sees !== JSON.stringify(user.libraries) + user.role) this.library += ' for another'
+  }
+
+  #stand(told: ServerState): void {
+    const { at, resident_bytes, processes, pools } = told
+    const now: Moment = { at, resident_bytes, server_bytes: processes[0]?.resident_bytes ?? 0, used_bytes: pools.map((pool) => pool.used_bytes) }
+    const from = Date.parse(at) - KEPT_MS
+    this.server = told
+    this.moments = [...this.moments.filter((moment) => Date.parse(moment.at) > from), now]
+  }
+
+  /** What the server remembers takes the place of what was told before: it may be another server by now. */
+  async #remember(): Promise<void> {
+    this.#remembering.abort()
+    if (!session.isAdmin) return
+    const { signal } = (this.#remembering = new AbortController())
+    const before = this.moments
+    const told = await asked(api.GET('/memory', patiently(signal))).catch(() => null)
+    if (signal.aborted) return
+    const [last, since] = [Date.parse(told?.moments.at(-1)?.at ?? ''), this.moments.filter((moment) => !before.includes(moment))]
+    this.moments = [...(told?.moments ?? []), ...since.filter((moment) => !(Date.parse(moment.at) <= last))]
+  }
+
+  #forget(): void {
+    this.#remembering.abort()
+    this.server = null
+    this.moments = []
   }
 
   #move(told: UnderWay): void {
@@ -198,7 +228,7 @@ class Live {
     this.#line?.postMessage(wish)
     this.#line = null
     this.connected = false
-    this.moments = []
+    this.#forget()
     this.underWay = null
     this.ended = null
   }
