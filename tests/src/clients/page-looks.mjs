@@ -68,6 +68,18 @@ const OPENED = {
     await page.getByRole('button', { name: 'Add a user' }).click()
     await page.getByRole('dialog').waitFor()
   },
+  async changing(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'server/users')
+    await page.getByRole('button', { name: `Change ${told.user}` }).click()
+    await page.getByRole('dialog').waitFor()
+  },
+  async purging(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'server/libraries')
+    await page.getByRole('main').getByRole('button', { name: 'Purge everything' }).click()
+    await page.getByRole('dialog').waitFor()
+  },
 }
 
 export const looks = {

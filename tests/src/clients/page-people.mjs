@@ -1,5 +1,11 @@
-// What people see of themselves and of each other.
-import { go, open, place, signIn, told, until } from './page-window.mjs'
+// What people see of themselves, of each other, of the server, and of what they made.
+import { between, go, open, place, signIn, told, until } from './page-window.mjs'
+
+/** Mebibytes, as the page writes them. */
+function mib(text) {
+  const [, value, unit] = /([\d.]+) ([KMG])iB$/.exec(text) ?? []
+  return Number(value) * { K: 1 / 1024, M: 1, G: 1024 }[unit]
+}
 
 export const people = {
   /** One window changes the password, and the other one is shown the door. */
@@ -123,5 +129,115 @@ export const people = {
     await pages.getByRole('button', { name: 'Before' }).click()
     await pages.getByText(told.places.at(-2).replace(/of .*/, '')).waitFor()
     return { seen }
+  },
+
+  /** While something is made, its child's memory is told beside the server's, and is in the sum. */
+  async children() {
+    const page = await open()
+    await signIn(page)
+    await go(page, 'server')
+    const list = page.getByRole('list', { name: 'Whose memory it is' })
+    return until(async () => {
+      // Read at once, so that all is of one moment.
+      const [rows, resident] = await list.evaluate((list) => [[...list.children].map((row) => row.innerText), list.closest('section').querySelector('dl dd').innerText])
+      const most = await page.locator('dl div').filter({ hasText: 'The most so far' }).locator('dd').innerText()
+      const child = rows.find((row) => row.startsWith('ffmpeg'))
+      return child && mib(child) > told.least_mib && { rows: rows.map(mib), names: rows.map((row) => row.replace(/ [\d.]+ .iB$/, '')), resident: mib(resident), most: mib(most) }
+    }, 'the memory of a child')
+  },
+
+  /** The picture of the memory begins before the page was opened, and anew with another server. */
+  async remembered() {
+    const line = await between()
+    // Whoever reads what is painted is advised to say so before.
+    const page = await open({}, (what) => /readback|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE/.test(what))
+    const opened = Date.now()
+    await signIn(page)
+    await go(page, 'server')
+    const time = page.locator('time')
+    const drawn = async () => {
+      await time.waitFor()
+      const swatch = page.getByRole('row', { name: /^transforms/ }).locator('th i')
+      const colour = await swatch.evaluate((swatch) => getComputedStyle(swatch).backgroundColor.match(/\d+/g).map(Number))
+      // Where something was made, the picture has its colour.
+      const pixels = await page.locator('.plot canvas').evaluate((canvas, colour) => {
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+        let pixels = 0
+        for (let at = 0; at < data.length; at += 4) pixels += colour.every((value, part) => Math.abs(data[at + part] - value) < 8)
+        return pixels
+      }, colour)
+      return { from: Date.parse(await time.getAttribute('datetime')), words: await time.innerText(), pixels }
+    }
+    const seen = [await until(async () => { const now = await drawn(); return now.from < opened && now }, 'what was before')]
+    await page.screenshot({ path: `${told.pictures}/memory.png` })
+    // Whoever opens it again sees it again.
+    await page.reload()
+    seen.push(await until(async () => { const now = await drawn(); return now.from < opened && now }, 'what was before, again'))
+    const now = await page.getByRole('row', { name: /^transforms/ }).locator('td').first().innerText()
+    // Another server remembers nothing of all that.
+    await page.route('**/memory', (route) => route.fulfill({ json: { pools: [], moments: [] } }))
+    line.break()
+    seen.push(await until(async () => { const now = await drawn(); return now.from > opened && now }, 'another beginning'))
+    return { opened, now, seen }
+  },
+
+  /** Every address that is shown for a rendition is answered, and both ways to write it give the same bytes. */
+  async spellings() {
+    const page = await open()
+    await signIn(page)
+    await go(page, `video/${told.video}`)
+    const section = page.getByRole('region', { name: 'Make a rendition' })
+    const seen = []
+    for (const [mode, format, sliders] of told.wishes) {
+      await section.getByRole('button', { name: mode, exact: true }).click()
+      await section.getByLabel('Format').selectOption(format)
+      for (const [name, value] of Object.entries(sliders)) await section.getByRole('slider', { name: new RegExp(`^${name}`) }).fill(String(value))
+      const addresses = await section.locator('code').allTextContents()
+      const bodies = []
+      for (const address of addresses) {
+        // What is made is given as it grows, and whole afterwards.
+        bodies.push(await until(() => page.evaluate(async (address) => {
+          const answer = await fetch(address)
+          const bytes = await answer.arrayBuffer()
+          if (answer.ok && !/hit/.test(answer.headers.get('Cache-Status'))) return null
+          const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+          return { status: answer.status, bytes: bytes.byteLength, type: answer.headers.get('Content-Type'), digest: digest.toHex?.() ?? digest.join() }
+        }, address), address))
+      }
+      seen.push({ addresses, bodies })
+    }
+    return { seen }
+  },
+
+  /** How large a rendition is, is said when it is whole, and whether it is kept. */
+  async sized() {
+    const page = await open()
+    await signIn(page)
+    await go(page, `video/${told.video}`)
+    const section = page.getByRole('region', { name: 'Make a rendition' })
+    const said = (words) => section.getByRole('status').filter({ hasText: words }).textContent()
+    const make = async () => {
+      await section.getByRole('slider', { name: /^Width/ }).fill('160')
+      await section.getByRole('slider', { name: /^Length/ }).fill('90')
+      await section.getByRole('button', { name: 'Make it' }).click()
+    }
+    await make()
+    const [growing, made] = [await said('while it is made'), await said('made just now and kept')]
+    const length = await section.getByLabel('The rendition').evaluate((video) => fetch(video.src, { method: 'HEAD' }).then((answer) => Number(answer.headers.get('Content-Length'))))
+    await page.reload()
+    await make()
+    return { growing, made, length, again: await said('it was there already') }
+  },
+
+  /** A video that was sent is shown where videos are, and not played as a song. */
+  async filmed() {
+    const page = await open()
+    await signIn(page)
+    await go(page, 'uploads')
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.file)
+    await page.getByText('in your library').waitFor()
+    await page.getByRole('main').getByRole('button', { name: 'Play', exact: true }).click()
+    await page.getByRole('button', { name: 'Play video' }).waitFor()
+    return { title: await page.getByRole('heading', { level: 1 }).textContent(), songs: await page.locator('section[aria-label=Player] .title').count() }
   },
 }

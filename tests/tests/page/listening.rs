@@ -223,7 +223,7 @@ fn a_genre_and_all_that_a_search_finds_of_a_kind_are_for_everybody() {
     let kinds = ["artists", "albums", "songs"].map(|kind| format!("search/r/{kind}"));
     let views: Vec<String> = kinds.into_iter().chain([format!("genre/{genre}")]).collect();
     let forms = views.len() + 1;
-    looked_at(&server, json!({ "named": "of-a-kind-", "views": views }), forms);
+    looked_at(&server, &server.admin, json!({ "named": "of-a-kind-", "views": views }), forms);
 }
 
 #[test]

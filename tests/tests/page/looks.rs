@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::media::{noise, video};
+use tests::people::Login;
 use tests::tus::{Tus, metadata};
 use tests::{Library, Options, Server, eventually};
 
@@ -107,9 +108,9 @@ const VIEWS: [&str; 17] = [
 ];
 
 /// Pictures of views in four forms, each of which everybody can see and use; they are there to be looked at.
-pub(super) fn looked_at(server: &Server, mut more: Value, forms: usize) {
+pub(super) fn looked_at(server: &Server, who: &Login, mut more: Value, forms: usize) {
     more["pictures"] = json!(xtask::files::target().join("tests/page"));
-    let seen = play(server.address, &server.admin, "views", more);
+    let seen = play(server.address, who, "views", more);
     let seen = seen["seen"].as_array().expect("views");
     assert_eq!(seen.len(), 4 * forms);
     for view in seen {
@@ -121,11 +122,13 @@ pub(super) fn looked_at(server: &Server, mut more: Value, forms: usize) {
 #[test]
 fn every_view_is_for_everybody() {
     let show = Show::new();
-    // With the door, what plays, its queue and words, a solo, the keys, a menu, uploads and a form.
-    let forms = show.views.len() + 9;
+    // With the door, what plays, its queue and words, a solo, the keys, a menu, uploads, and the dialogs of users and the cache.
+    let forms = show.views.len() + 11;
     looked_at(
         &show.server,
-        json!({ "named": "", "views": show.views, "played": "Sung", "sung": "The mill turns", "stems": show.stems, "files": show.files() }),
+        &show.server.admin,
+        json!({ "named": "", "views": show.views, "played": "Sung", "sung": "The mill turns", "stems": show.stems, "files": show.files(),
+            "user": show.server.mira.name }),
         forms,
     );
 }
@@ -135,7 +138,14 @@ fn a_view_without_anything_in_it_is_for_everybody_too() {
     let server = Server::start(&Options::default());
     let views =
         ["", "albums", "albums/starred", "artists", "songs", "genres", "playlists", "starred", "videos"];
-    looked_at(&server, json!({ "named": "empty-", "views": views }), views.len() + 1);
+    looked_at(&server, &server.admin, json!({ "named": "empty-", "views": views }), views.len() + 1);
+}
+
+#[test]
+fn what_is_for_admins_is_nothing_for_others_and_looks_like_it() {
+    let server = Server::start(&Options::default());
+    let views = ["server", "server/users", "account"];
+    looked_at(&server, &server.mira, json!({ "named": "plain-", "views": views }), views.len() + 1);
 }
 
 #[test]
