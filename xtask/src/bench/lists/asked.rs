@@ -135,6 +135,9 @@ pub(super) struct Answers {
 
 impl Asked {
     /// Asks so often, one after the other, and once before that for what is then remembered.
+    ///
+    /// # Errors
+    /// `Broken` when an answer is too short to be the list.
     pub(super) fn ask(&self, client: &mut Client, asking: &Asking<'_>, times: usize) -> Result<Answers> {
         let Asking { sign_in, tracks, small } = asking;
         let target = self
@@ -157,7 +160,7 @@ impl Asked {
                 let said = String::from_utf8_lossy(&answer.start).into_owned();
                 let what =
                     format!("{}: {}, {} bytes: {said:.300}", self.name, answer.status, answer.body_bytes);
-                return Err(Error::new(ErrorKind::Failed, what));
+                return Err(Error::new(ErrorKind::Broken, what));
             }
             if round == 0 {
                 cold = answer.took;
