@@ -1,6 +1,22 @@
 // What plays and where, kept on the server: one goes on with it in another browser, or in a Subsonic app.
 import { api, asked, type Track } from '../api/client'
 import { queueTracks } from '../library/reads'
+import type { Loudness, Quality, Repeat } from './player.svelte'
+import type { Entry } from './queue'
+
+/** What this browser keeps by itself. */
+export interface Kept {
+  queue: Entry[]
+  index: number
+  position: number
+  volume: number
+  shuffle: boolean
+  repeat: Repeat
+  quality: Quality
+  loudness: Loudness
+  /** When the server kept the same. */
+  shared: string | null
+}
 
 export interface Place {
   tracks: Track[]

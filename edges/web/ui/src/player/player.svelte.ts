@@ -3,7 +3,7 @@ import { api, asked, fetchPatiently, refused, ROOT, said, type OneTrack, type Tr
 import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
-import { keepQueue, keptQueue } from './kept'
+import { type Kept, keepQueue, keptQueue } from './kept'
 import { mediaKeys, tellMedia, tellPlace } from './media'
 import { countPlay } from './plays'
 import { append, entries, type Entry, insert, recalled, Rest, settle, shuffled, unshuffled } from './queue'
@@ -29,19 +29,6 @@ const KEEP_EVERY_MS = 3_000
 /** The server is told now and then while something plays, and soon after something else does. */
 const SHARE_EVERY_MS = 30_000
 const SHARE_SOON_MS = 1_000
-
-interface Kept {
-  queue: Entry[]
-  index: number
-  position: number
-  volume: number
-  shuffle: boolean
-  repeat: Repeat
-  quality: Quality
-  loudness: Loudness
-  /** When the server kept the same. */
-  shared: string | null
-}
 
 class Player {
   queue = $state.raw<Entry[]>([])
@@ -90,6 +77,12 @@ class Player {
     if (!this.#voices.length) this.#build()
     this.#recall()
     void this.#recallFromServer()
+  }
+
+  /** He is about to go: the server is told where he is while he may tell it, and this browser remembers that it was. */
+  async part(): Promise<void> {
+    await this.#tell()
+    this.#keep()
   }
 
   /** He goes, and takes with him what he listened to. */
@@ -479,18 +472,19 @@ class Player {
     if (due >= this.#due && within_ms > 0) return
     clearTimeout(this.#sharing)
     this.#due = due
-    const tell = () => {
-      this.#due = Infinity
-      const telling = this.#telling()
-      if (telling === this.#told || !session.user) return
-      this.#told = telling
-      const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-      const place = { tracks: this.queue.slice(from, from + KEPT_TRACKS_MAX).map(({ track }) => track), current: this.index - from, position_s: this.position }
-      // Nothing is lost when it does not come: this browser keeps it too.
-      keepQueue(place).then((changed) => (this.#shared = changed), () => (this.#told = ''))
-    }
-    if (within_ms === 0) tell()
-    else this.#sharing = setTimeout(tell, within_ms)
+    if (within_ms === 0) void this.#tell()
+    else this.#sharing = setTimeout(() => void this.#tell(), within_ms)
+  }
+
+  async #tell(): Promise<void> {
+    this.#due = Infinity
+    const telling = this.#telling()
+    if (telling === this.#told || !session.user) return
+    this.#told = telling
+    const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
+    const place = { tracks: this.queue.slice(from, from + KEPT_TRACKS_MAX).map(({ track }) => track), current: this.index - from, position_s: this.position }
+    // Nothing is lost when it does not come: this browser keeps it too.
+    await keepQueue(place).then((changed) => (this.#shared = changed), () => (this.#told = ''))
   }
 }
 
