@@ -63,7 +63,8 @@ fn what_another_window_sends_is_shown_as_its_own_and_taken_up_when_it_is_gone() 
     let server = Server::start(&Options::default().config(CONFIG));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("Plain.wav");
-    noise(&file, 20);
+    // So long that on a slow machine too its window is gone before all of it is sent.
+    noise(&file, 200);
     let seen = play(server.address, &server.mira, "elsewhere", json!({ "file": file }));
     assert_eq!(seen["seen"], json!([1, 0, 1]), "{seen}");
 }
