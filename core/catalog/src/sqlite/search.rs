@@ -109,14 +109,17 @@ macro_rules! by_words {
     };
 }
 
-/// The statements of a list of everything, by number.
+/// The statements of a list of everything, by number, behind this one: of two bounds SQLite goes to the one that is written first, and
+/// walks to the other.
 macro_rules! by_number {
-    ($rows:ident, $id:literal, $($from:tt)*) => {
+    ($rows:ident, $id:literal, [$($after:tt)*], $($from:tt)*) => {
         Statements {
-            rows: $rows!("SELECT ", $id, $($from)*, " AND ", $id, " > ?12 ORDER BY ", $id, " LIMIT ?4 OFFSET ?5"),
+            rows: $rows!(
+                "SELECT ", $id, $($from)*, " AND ", $id, " > ", $($after)*, " ORDER BY ", $id, " LIMIT ?4 OFFSET ?5"
+            ),
             step: concat!(
                 "WITH ", seen!(), " SELECT 0 AS number, '' AS artist, 0 AS artist_id, '' AS name, ", $id, " AS id",
-                $($from)*, " AND ", $id, " > ?12 ORDER BY ", $id, " LIMIT ?4 OFFSET ?5"
+                $($from)*, " AND ", $id, " > ", $($after)*, " ORDER BY ", $id, " LIMIT ?4 OFFSET ?5"
             ),
             place: "SELECT 0 AS number, '' AS artist, 0 AS artist_id, '' AS name, ?8 AS id",
         }
@@ -144,17 +147,16 @@ pub(super) static ARTISTS: Statements = by_words!(
 pub(super) static ALL_TRACKS: Statements = by_number!(
     track_rows,
     "t.id",
-    " FROM tracks t INDEXED BY tracks_seen WHERE t.id >= ",
-    span!("track_words", "min", "ASC"),
-    " AND t.id <= ",
+    ["max(?12, ", span!("track_words", "min", "ASC"), " - 1)"],
+    " FROM tracks t INDEXED BY tracks_seen WHERE t.id <= ",
     span!("track_words", "max", "DESC"),
     " AND ",
     track_seen!()
 );
 pub(super) static ALL_ALBUMS: Statements =
-    by_number!(album_rows, "al.id", " FROM albums al WHERE ", album_seen!());
+    by_number!(album_rows, "al.id", ["?12"], " FROM albums al WHERE ", album_seen!());
 pub(super) static ALL_ARTISTS: Statements =
-    by_number!(artist_rows, "ar.id", " FROM artists ar WHERE ", artist_seen!());
+    by_number!(artist_rows, "ar.id", ["?12"], " FROM artists ar WHERE ", artist_seen!());
 
 /// What stands at the end of every name: see `with_end`. It is a word to FTS5, and none that a query can have.
 const NAME_END: char = '\u{e000}';

@@ -87,6 +87,20 @@ async fn who_sees_little_of_a_library_passes_over_the_rest() {
 }
 
 #[tokio::test]
+async fn a_page_of_all_songs_costs_as_much_at_the_end_as_at_the_beginning() {
+    let (folder, database) = fresh().await;
+    let library = database.set_libraries(&["/media/music".to_owned()]).await.unwrap()[0].id;
+    for files in (0..OTHERS).map(found).collect::<Vec<Found>>().chunks(500) {
+        database.record(library, files).await.unwrap();
+    }
+    let behind = |id| Place { number: 0, id, ..Place::default() };
+    let page = |id| read(&folder, &search::ALL_TRACKS, &behind(id), &[library.0]);
+    let ((first, early), (last, late)) = (page(0), page(OTHERS - 500));
+    assert_eq!((first, last), (500, 500));
+    assert!(late < early + 100, "{early} steps for the first page, {late} for the last");
+}
+
+#[tokio::test]
 async fn what_comes_into_a_library_is_seen_by_those_who_see_it_alone() {
     let (_folder, database) = fresh().await;
     let roots = ["/media/music".to_owned(), "/media/talks".to_owned()];
