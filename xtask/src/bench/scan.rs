@@ -35,7 +35,6 @@ pub(super) fn run(options: &Options) -> Result<()> {
     println!("making {} tracks", options.tracks);
     let music = corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(options.tracks) })?;
     let mut runs = Runs { first: Vec::new(), again: Vec::new(), peer: Vec::new() };
-    // Read once, so that no side pays for the disk.
     warm(&music)?;
     for round in 0..options.rounds.max(options.peer_rounds) {
         let scratch =
@@ -52,7 +51,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     judge(options, runs)
 }
 
-fn warm(music: &Path) -> Result<()> {
+/// Reads a library once, so that no side pays for the disk.
+pub(super) fn warm(music: &Path) -> Result<()> {
     for path in files::ours(music)? {
         files::read_bytes(&path)?;
     }

@@ -3,6 +3,7 @@
 use budget::limits::{DISC_TITLES_MAX, PAGE_ROWS_MAX};
 
 use super::places::{List, Place, Statements};
+use super::ranks::{Choice, Of};
 use super::rows::{self, AlbumRow};
 use super::sql::{
     album_listed, album_rows, album_seen, has_cover, part_seen, play_state, private_seen, seen, track_seen,
@@ -122,14 +123,6 @@ pub(super) const DRAWN: &str = concat!(
     album_listed!(),
     " LIMIT ?5"
 );
-// For viewers who see so few albums that drawing numbers finds too little; the sorter keeps no more rows than the limit.
-const NARROW: &str = concat!(
-    "WITH ",
-    seen!(),
-    " SELECT al.id FROM albums al INDEXED BY albums_by_name WHERE ",
-    album_listed!(),
-    " ORDER BY random() LIMIT ?4"
-);
 const THESE: &str = album_rows!(
     "SELECT al.id FROM json_each(?4) j CROSS JOIN albums al ON al.id = j.value WHERE ",
     album_listed!()
@@ -213,7 +206,8 @@ impl Sqlite {
         let drawn = |ids| self.readers.all(scope.query(DRAWN).bind(ids).bind(limit(wanted)));
         let mut found = self.drawn(LAST_ID, wanted, drawn).await?;
         if found.len() < wanted {
-            found = self.readers.all(scope.query(NARROW).bind(limit(wanted))).await?;
+            let (ranks, choice) = (self.ranks.clone(), Choice::new(scope, Of::Albums));
+            found = self.readers.read(move |reader| ranks.draw(reader, &choice, wanted)).await?;
         }
         Ok(found.into_iter().map(AlbumId).collect())
     }

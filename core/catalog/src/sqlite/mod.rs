@@ -344,8 +344,11 @@ impl Sqlite {
     {
         let last: i64 = self.readers.one(Query::new(last)).await?;
         let (mut chosen, mut seen) = (Vec::with_capacity(wanted), HashSet::new());
-        for _ in 0..RANDOM_DRAWS_MAX {
-            if chosen.len() >= wanted {
+        for draws in 0..RANDOM_DRAWS_MAX {
+            let enough = chosen.len() >= wanted;
+            // Each draw finds about as many as another: those that are left will not do.
+            let hopeless = chosen.len() * RANDOM_DRAWS_MAX < wanted * draws;
+            if enough || hopeless {
                 break;
             }
             let found = find(json_ids(&random_ids(last, 2 * wanted)?)).await?;

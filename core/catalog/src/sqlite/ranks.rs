@@ -1,7 +1,8 @@
-//! Random tracks of a choice, by their ranks in it: each is as likely as every other, however few of the library they are.
+//! Random tracks or albums of a choice, by their ranks in it: each is as likely as every other, however few of the library they
+//! are.
 //!
-//! Of a choice that somebody drew from, the id of every so many-th track is kept, in bounded memory, for as long as the clock of
-//! the library stands still. A rank is found behind the nearest of these, so that a draw looks at no more tracks of a million than
+//! Of a choice that somebody drew from, the id of every so many-th one is kept, in bounded memory, for as long as the clock of
+//! the library stands still. A rank is found behind the nearest of these, so that a draw looks at no more of a million than
 //! of a thousand that are near the drawn ones.
 
 use std::collections::BTreeSet;
@@ -14,8 +15,9 @@ use prometheus_client::registry::Registry;
 
 use super::library::CHANGED;
 use super::readers::{Query, Reader, Seen};
-use super::sql::{not_episode, seen, track_seen};
+use super::sql::{album_listed, not_episode, private_seen, seen, track_seen};
 use super::{Result, Scope, random_ids};
+use crate::access::App;
 
 /// The tracks between pairs of ids, `?4`, that a choice has: `?5` is a genre's key, `?6` and `?7` the first and last year.
 macro_rules! between {
@@ -35,35 +37,51 @@ pub(super) const OF_GENRE: &str = between!(
      CROSS JOIN tracks t INDEXED BY tracks_seen ON t.id = g.track_id"
 );
 
+/// The albums between pairs of ids, `?4`.
+pub(super) const ALBUMS: &str = concat!(
+    "WITH ",
+    seen!(),
+    " SELECT j.key, al.id FROM json_each(?4) j
+     CROSS JOIN albums al ON al.id >= (j.value ->> 0) AND al.id < (j.value ->> 1) WHERE ",
+    album_listed!()
+);
+
 /// What is drawn from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Choice {
-    pub(super) scope: Scope,
-    /// A genre's key.
-    pub(super) genre: Option<String>,
-    /// The first and the last year.
-    pub(super) years: [Option<u32>; 2],
+    scope: Scope,
+    of: Of,
 }
 
-/// The ids of every so many-th track of a choice, as the library was at a moment of its clock.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Of {
+    Albums,
+    /// Those of a genre, by its key, and from the first year to the last.
+    Tracks {
+        genre: Option<String>,
+        years: [Option<u32>; 2],
+    },
+}
+
+/// The ids of every so many-th one of a choice, as the library was at a moment of its clock.
 #[derive(Debug)]
 struct Steps {
     clock: i64,
     /// There are no more of them than this, an even number.
     most: usize,
     every: usize,
-    tracks: usize,
+    all: usize,
     ids: Vec<i64>,
 }
 
 impl Steps {
     fn at(clock: i64, most: usize) -> Self {
-        Steps { clock, most, every: 1, tracks: 0, ids: Vec::new() }
+        Steps { clock, most, every: 1, all: 0, ids: Vec::new() }
     }
 
-    /// Takes the next track. Where there are too many steps, every second one is given up.
+    /// Takes the next one. Where there are too many steps, every second one is given up.
     fn add(&mut self, id: i64) {
-        if self.tracks.is_multiple_of(self.every) && self.ids.len() == self.most {
+        if self.all.is_multiple_of(self.every) && self.ids.len() == self.most {
             let mut is_kept = false;
             self.ids.retain(|_| {
                 is_kept = !is_kept;
@@ -71,18 +89,18 @@ impl Steps {
             });
             self.every *= 2;
         }
-        if self.tracks.is_multiple_of(self.every) {
+        if self.all.is_multiple_of(self.every) {
             self.ids.push(id);
         }
-        self.tracks += 1;
+        self.all += 1;
     }
 
     /// Different ranks, each as likely as every other.
     fn draw(&self, wanted: usize) -> Result<BTreeSet<usize>> {
         let mut ranks = BTreeSet::new();
-        let last = i64::try_from(self.tracks).unwrap_or(i64::MAX);
-        while ranks.len() < wanted.min(self.tracks) {
-            let left = wanted.min(self.tracks) - ranks.len();
+        let last = i64::try_from(self.all).unwrap_or(i64::MAX);
+        while ranks.len() < wanted.min(self.all) {
+            let left = wanted.min(self.all) - ranks.len();
             ranks.extend(random_ids(last, left)?.into_iter().filter_map(|n| usize::try_from(n - 1).ok()));
         }
         Ok(ranks)
@@ -116,12 +134,12 @@ impl Ranks {
         self.steps.register(registry);
     }
 
-    /// So many tracks of a choice in no order, each once; all of them where there are fewer.
+    /// So many of a choice in no order, each once; all of them where there are fewer.
     pub(super) fn draw(&self, reader: &Reader, choice: &Choice, wanted: usize) -> Result<Vec<i64>> {
         let steps = self.steps_of(reader, choice)?;
         let ranks = steps.draw(wanted)?;
         if steps.every == 1 {
-            // Every track is a step, and nothing has changed since.
+            // Every one is a step, and nothing has changed since.
             return shuffled(ranks.iter().map(|rank| steps.ids[*rank]).collect());
         }
         let mut wanted_steps: Vec<usize> = ranks.iter().map(|rank| rank / steps.every).collect();
@@ -142,7 +160,7 @@ impl Ranks {
     }
 
     fn steps_of(&self, reader: &Reader, choice: &Choice) -> Result<Arc<Steps>> {
-        // The clock is read before the tracks: those of a later moment pass for older, and are counted anew.
+        // The clock is read before the choice: those of a later moment pass for older, and are counted anew.
         let clock: i64 = reader.one(Query::new(CHANGED))?;
         if let Some(known) = self.steps.get(choice).filter(|steps| steps.clock == clock) {
             return Ok(known);
@@ -160,12 +178,22 @@ impl Ranks {
 }
 
 impl Choice {
-    /// The choice's tracks in these stretches, each from an id up to another.
+    /// All apps of a user draw from the same.
+    pub(super) fn new(scope: &Scope, of: Of) -> Self {
+        Choice { scope: Scope { app: App::default(), ..scope.clone() }, of }
+    }
+
+    /// What the choice has in these stretches, each from an id up to another.
     fn query(&self, stretches: impl Iterator<Item = (i64, i64)>) -> Query {
-        let sql = if self.genre.is_some() { OF_GENRE } else { OF_ALL };
         let pairs: Vec<String> = stretches.map(|(from, to)| format!("[{from},{to}]")).collect();
-        let query = self.scope.query(sql).bind(format!("[{}]", pairs.join(","))).bind(self.genre.clone());
-        query.bind(self.years[0]).bind(self.years[1])
+        let within = |sql| self.scope.query(sql).bind(format!("[{}]", pairs.join(",")));
+        match &self.of {
+            Of::Albums => within(ALBUMS),
+            Of::Tracks { genre, years: [first, last] } => {
+                let sql = if genre.is_some() { OF_GENRE } else { OF_ALL };
+                within(sql).bind(genre.clone()).bind(*first).bind(*last)
+            }
+        }
     }
 }
 
@@ -208,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tracks_are_drawn_from_choices_of_which_not_every_track_is_a_step() {
+    async fn what_is_drawn_is_of_the_choice_where_not_every_one_is_a_step() {
         let (_folder, database) = fresh().await;
         let user = database.add_user("ann", Role::User, "hash").await.unwrap();
         let added = database.set_libraries(&["/music".to_owned()]).await.unwrap();
@@ -221,15 +249,17 @@ mod tests {
             .collect();
         database.record(added[0].id, &files).await.unwrap();
         let scope = Scope::of(&Viewer::of(&user));
-        let all = Choice { scope, genre: None, years: [None, None] };
-        let old = Choice { years: [Some(1990), Some(1990)], ..all.clone() };
-        for (choice, tracks) in [
-            (all.clone(), 300),
-            (old.clone(), 150),
-            (Choice { genre: Some("rock".to_owned()), ..all.clone() }, 300),
-            (Choice { genre: Some("rock".to_owned()), ..old }, 150),
-            (Choice { genre: Some("jazz".to_owned()), ..all }, 0),
+        let tracks =
+            |genre: Option<&str>, year| Of::Tracks { genre: genre.map(str::to_owned), years: [year, year] };
+        for (of, all) in [
+            (tracks(None, None), 300),
+            (tracks(None, Some(1990)), 150),
+            (tracks(Some("rock"), None), 300),
+            (tracks(Some("rock"), Some(1990)), 150),
+            (tracks(Some("jazz"), None), 0),
+            (Of::Albums, 31),
         ] {
+            let choice = Choice::new(&scope, of);
             let ranks = Ranks::of_steps(16);
             let mut drawn = HashSet::new();
             for wanted in [7, 500, 7] {
@@ -237,10 +267,10 @@ mod tests {
                 let ids =
                     database.readers.read(move |reader| ranks.draw(reader, &choice, wanted)).await.unwrap();
                 assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "each once");
-                assert_eq!(ids.len(), wanted.min(tracks));
+                assert_eq!(ids.len(), wanted.min(all));
                 drawn.extend(ids);
             }
-            assert_eq!(drawn.len(), tracks, "none that is not of the choice");
+            assert_eq!(drawn.len(), all, "none that is not of the choice");
         }
     }
 }

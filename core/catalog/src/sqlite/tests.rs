@@ -86,6 +86,7 @@ async fn no_list_sorts_a_table_that_an_index_has_in_order() {
         ("frequent albums", albums::FREQUENT),
         ("recent albums", albums::RECENT),
         ("drawn albums", albums::DRAWN),
+        ("drawn albums by rank", ranks::ALBUMS),
         ("artists", artists::BY_NAME),
         ("starred artists", artists::WITH_STAR),
         ("videos", videos::AFTER),
@@ -167,6 +168,7 @@ async fn a_page_begins_where_it_is_asked_for() {
         ("albums of a genre", albums::BY_GENRE.rows, "PRIMARY KEY (genre_id=? AND sort_name>?)"),
         ("tracks of a genre", discovery::OF_GENRE.rows, "track_genres_by_genre (genre_id=? AND track_id>?)"),
         ("drawn tracks", ranks::OF_ALL, "tracks_seen (id>? AND id<?)"),
+        ("drawn albums", ranks::ALBUMS, "PRIMARY KEY (rowid>? AND rowid<?)"),
         ("drawn tracks of a genre", ranks::OF_GENRE, "(genre_id=? AND track_id>? AND track_id<?)"),
     ] {
         let lines = plan(&database, sql).await;

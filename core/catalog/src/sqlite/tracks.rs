@@ -3,12 +3,11 @@
 use budget::limits::PAGE_ROWS_MAX;
 
 use super::columns::Part;
-use super::ranks::Choice;
+use super::ranks::{Choice, Of};
 use super::readers::Query;
 use super::rows::TrackRow;
 use super::sql::{has_cover, not_episode, play_state, seen, track_rows, track_seen};
 use super::{Result, Scope, Sqlite, json_ids, limit, offset};
-use crate::access::App;
 use crate::database::Page;
 use crate::error::Error;
 use crate::fold;
@@ -126,18 +125,13 @@ impl Sqlite {
     ) -> Result<Vec<TrackId>> {
         let wanted = ids_max.min(PAGE_ROWS_MAX);
         let RandomFilter { genre, from_year, to_year, folder: _ } = filter;
-        let choice = Choice {
-            // All apps of a user draw from the same.
-            scope: Scope { app: App::default(), ..scope.clone() },
-            genre: genre.as_deref().map(fold::key),
-            years: [*from_year, *to_year],
-        };
         // Whoever sees most of the library is served by chance, which needs no look at all of it.
-        let is_all = choice.genre.is_none() && choice.years == [None, None];
+        let is_all = (genre, from_year, to_year) == (&None, &None, &None);
         let drawn = |ids| self.readers.all(scope.query(DRAWN).bind(ids).bind(limit(wanted)));
         let mut found = if is_all { self.drawn(LAST_ID, wanted, drawn).await? } else { Vec::new() };
         if found.len() < wanted {
-            let ranks = self.ranks.clone();
+            let of = Of::Tracks { genre: genre.as_deref().map(fold::key), years: [*from_year, *to_year] };
+            let (ranks, choice) = (self.ranks.clone(), Choice::new(scope, of));
             found = self.readers.read(move |reader| ranks.draw(reader, &choice, wanted)).await?;
         }
         Ok(found.into_iter().map(TrackId).collect())
