@@ -358,7 +358,7 @@ export const listening = {
     await go(page, `video/${told.video}`)
     await page.getByRole('slider', { name: /^Width/ }).fill('320')
     await page.getByRole('button', { name: 'Make it' }).click()
-    const waits = await page.getByText('it is asked again by itself').textContent()
+    const waits = await page.getByText(/^The server has enough.*goes on by itself/).textContent()
     await page.getByLabel('The rendition').waitFor()
     await page.getByRole('slider', { name: /^Width/ }).fill('322')
     await page.getByRole('button', { name: 'Make it' }).click()
@@ -388,7 +388,7 @@ export const listening = {
     await plays(ahead)
     await page.route(sound(chosen), (route) => route.abort())
     await page.getByRole('button', { name: 'Next' }).first().click()
-    const waits = await page.getByText('waits for the server').textContent()
+    const waits = await page.getByText(`${chosen.name} waits`).textContent()
     await page.unroute(sound(chosen))
     await plays(chosen)
     // A window that is opened now remembers the song, and fetches nothing of it before somebody wants to hear it.

@@ -58,14 +58,9 @@ fn a_server_without_room_is_asked_again() {
     });
     let more = json!({ "video": id, "song": "Sung", "words": WORDS });
     let seen = play(server.address, &server.mira, "busy", more);
-    assert_eq!(
-        (&seen["waits"], &seen["refusal"]),
-        (
-            &json!("The server has enough to make at the moment; it is asked again by itself."),
-            &json!("The server has enough to make at the moment.")
-        ),
-        "{seen}"
-    );
+    let waits = "The server has enough to make at the moment; this goes on by itself in ";
+    assert!(seen["waits"].as_str().is_some_and(|told| told.starts_with(waits)), "{seen}");
+    assert_eq!(seen["refusal"], "The server has enough to make at the moment.", "{seen}");
 }
 
 #[test]
@@ -79,7 +74,10 @@ fn a_server_that_was_away_is_listened_to_again() {
     let server = Server::start(&Options { libraries, tracks: 3, ..Options::default() }.config(CONFIG));
     let songs = names.map(|name| json!({ "name": name, "id": server.track(name) }));
     let seen = play(server.address, &server.mira, "away", json!({ "songs": songs }));
-    assert_eq!(seen["waits"], "Two waits for the server", "{seen}");
+    assert_eq!(
+        seen["waits"], "Two waits: The server cannot be reached; this goes on when it is back",
+        "{seen}"
+    );
     assert_eq!(seen["before"], 0, "a remembered song is not fetched: {seen}");
     assert!(seen["after"].as_u64() > Some(0), "it is when it plays: {seen}");
 }

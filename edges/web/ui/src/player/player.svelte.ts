@@ -1,12 +1,12 @@
 // What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
-import { api, asked, fetchPatiently, refused, ROOT, said, type OneTrack, type Track } from '../api/client'
-import { live } from '../api/live.svelte'
+import { api, asked, refused, ROOT, said, type OneTrack, type Track } from '../api/client'
+import { firstByte } from '../api/first'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
 import { type Kept, keepQueue, keptQueue } from './kept'
 import { mediaKeys, tellMedia, tellPlace } from './media'
 import { countPlay } from './plays'
-import { append, entries, type Entry, insert, recalled, Rest, settle, shuffled, unshuffled } from './queue'
+import { append, around, entries, type Entry, insert, past, recalled, Rest, settle, shuffled, unshuffled } from './queue'
 import { takeTurn } from './turn'
 import { type Loudness, Voice } from './voice'
 
@@ -21,8 +21,6 @@ const AHEAD_S = 20
 const COUNTS_AFTER_S = 240
 /** What this browser keeps of each user. */
 const kept = () => `millpond.player.${session.user?.id}`
-/** So many tracks are remembered over a reload. */
-const KEPT_TRACKS_MAX = 500
 /** Longer than this no track waits for its loudness; it plays as it is then. */
 const LOUDNESS_MS_MAX = 2_000
 const KEEP_EVERY_MS = 3_000
@@ -283,9 +281,9 @@ class Player {
     const next = (await rest?.next(this.queue.length - this.index)) ?? []
     // Another list may play by now.
     if (!next.length || rest !== this.#rest) return
-    const past = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-    this.queue = append(this.queue, next, this.shuffle).slice(past)
-    this.index -= past
+    const gone = past(this.index)
+    this.queue = append(this.queue, next, this.shuffle).slice(gone)
+    this.index -= gone
   }
 
   async #sound(): Promise<void> {
@@ -385,7 +383,13 @@ class Player {
     this.#stop.abort()
     const { signal } = (this.#stop = new AbortController())
     // An element does not tell what it was answered.
-    const answer = await this.#answer(track, signal).catch(() => null)
+    let told = false
+    const waits = (why: string) => {
+      this.waiting = this.#isDue || !voice.element.paused
+      if (!told) notices.say(`${track.title} waits: ${why}`)
+      told = true
+    }
+    const answer = await firstByte(this.#address(track), signal, waits).catch(() => null)
     if (!answer) return
     const place = `${track.id}@${Math.floor(this.position)}`
     if (answer.ok && this.#retried !== place) {
@@ -401,24 +405,10 @@ class Player {
     notices.say(`${track.title} does not play: ${why}`, true)
   }
 
-  /** What the server says of a track, however long it is away. */
-  async #answer(track: Track, signal: AbortSignal): Promise<Response> {
-    for (let told = false; ; told = true) {
-      const answer = await fetchPatiently(this.#address(track), { headers: { Range: 'bytes=0-0' }, signal }).catch(() => null)
-      signal.throwIfAborted()
-      if (answer) return answer
-      if (!told) notices.say(`${track.title} waits for the server`)
-      this.waiting = this.#isDue || !this.#voice?.element.paused
-      await live.back(signal)
-    }
-  }
-
   #keep(): void {
     this.#keptAt = Date.now()
-    const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-    const queue = this.queue.slice(from, from + KEPT_TRACKS_MAX)
     const { position, volume, shuffle, repeat, quality, loudness } = this
-    const place: Kept = { queue, index: this.index - from, position, volume, shuffle, repeat, quality, loudness, shared: this.#shared }
+    const place: Kept = { ...around(this.queue, this.index), position, volume, shuffle, repeat, quality, loudness, shared: this.#shared }
     this.#share(this.playing ? SHARE_EVERY_MS : SHARE_SOON_MS)
     try {
       localStorage.setItem(kept(), JSON.stringify(place))
@@ -481,8 +471,8 @@ class Player {
     const telling = this.#telling()
     if (telling === this.#told || !session.user) return
     this.#told = telling
-    const from = Math.max(0, this.index - KEPT_TRACKS_MAX / 2)
-    const place = { tracks: this.queue.slice(from, from + KEPT_TRACKS_MAX).map(({ track }) => track), current: this.index - from, position_s: this.position }
+    const { queue, index } = around(this.queue, this.index)
+    const place = { tracks: queue.map(({ track }) => track), current: index, position_s: this.position }
     // Nothing is lost when it does not come: this browser keeps it too.
     await keepQueue(place).then((changed) => (this.#shared = changed), () => (this.#told = ''))
   }

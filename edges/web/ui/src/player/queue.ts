@@ -4,6 +4,9 @@ import type { Track } from '../api/client'
 /** Before the last so many tracks of what is held of a long list, more of it is read. */
 const AHEAD_TRACKS = 10
 
+/** So many tracks of a long queue are kept, half of them before the one that plays. */
+const KEPT_TRACKS_MAX = 500
+
 /** A track of a queue. It carries its place in the order that is not shuffled, so that there is no second list to keep. */
 export interface Entry {
   track: Track
@@ -18,6 +21,15 @@ export const settle = (queue: Entry[]): Entry[] => queue.map(({ track }, place) 
 
 /** The same entries in the order that is not shuffled. */
 export const unshuffled = (queue: Entry[]): Entry[] => queue.toSorted((one, other) => one.place - other.place)
+
+/** What is long past in a queue: so many tracks are in front of those that are kept. */
+export const past = (index: number): number => Math.max(0, index - KEPT_TRACKS_MAX / 2)
+
+/** What is remembered of a queue: what is around this index, which has another one there. */
+export function around(queue: Entry[], index: number): { queue: Entry[]; index: number } {
+  const from = past(index)
+  return { queue: queue.slice(from, from + KEPT_TRACKS_MAX), index: index - from }
+}
 
 /** The place behind all of them. */
 const end = (queue: Entry[]): number => queue.reduce((most, { place }) => Math.max(most, place + 1), 0)
