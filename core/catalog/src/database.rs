@@ -233,8 +233,14 @@ pub trait Library: Send + Sync + 'static {
     ) -> Result<Vec<TrackId>>;
     /// Those of these tracks that the viewer sees, in this order.
     async fn these_tracks(&self, viewer: &Viewer, ids: &[TrackId]) -> Result<Vec<Track>>;
-    /// Starred tracks, last starred first.
-    async fn starred_tracks(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Track>>;
+    /// Starred tracks of one library or all, last starred first.
+    async fn starred_tracks(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>>;
 
     /// What the discs of an album are called that have names, in their order; at most
     /// [`DISC_TITLES_MAX`](budget::limits::DISC_TITLES_MAX).
@@ -281,8 +287,14 @@ pub trait Library: Send + Sync + 'static {
         after: Option<(String, ArtistId)>,
         rows_max: usize,
     ) -> Result<Page<Artist, (String, ArtistId)>>;
-    /// Starred artists, last starred first.
-    async fn starred_artists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Artist>>;
+    /// Starred artists with something in one library or any, last starred first.
+    async fn starred_artists(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Artist>>;
     /// With which letters the rows of a long list begin that the viewer sees, by the names that they are sorted by, and how
     /// many with each, in the order of the list; at most so many letters. A name that is empty has none, and comes first.
     async fn letters(&self, viewer: &Viewer, list: Lettered, rows_max: usize) -> Result<Vec<(String, u64)>>;
@@ -345,7 +357,8 @@ pub trait Annotations: Send + Sync + 'static {
     async fn star(&self, viewer: &Viewer, items: &[Item], at: Option<UnixMs>) -> Result<()>;
     /// Rates 1 to 5; 0 removes.
     async fn rate(&self, viewer: &Viewer, item: Item, rating: u8) -> Result<()>;
-    /// Counts plays of tracks, and of their albums: all of these, or none. `NotFound` as with stars. The same transaction
-    /// puts them in line for the services that are told what the viewer plays.
+    /// Counts plays of tracks, and of their albums, of those that the viewer sees: an app that was away may tell of one that was
+    /// deleted since. `NotFound` when he sees none of them. The same transaction puts them in line for the services that are told
+    /// what the viewer plays.
     async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()>;
 }

@@ -182,6 +182,7 @@ pub(crate) async fn starred_tracks(
     caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, Error> {
-    let read = async |viewer: &Viewer, offset, rows| app.catalog.starred_tracks(viewer, offset, rows).await;
+    let read =
+        async |viewer: &Viewer, offset, rows| app.catalog.starred_tracks(viewer, None, offset, rows).await;
     tracks::page_by_offset("tracks", &app, &caller, &query, read, TrackAnswer::from).await
 }

@@ -77,7 +77,7 @@ pub(super) async fn a_removed_track_takes_all_that_is_known_of_it(catalog: Arc<d
     ] {
         assert_eq!(answer.expect_err("it is gone").kind(), ErrorKind::NotFound);
     }
-    assert_eq!(catalog.starred_tracks(&bob, 0, 9).await.expect("a list"), []);
+    assert_eq!(catalog.starred_tracks(&bob, None, 0, 9).await.expect("a list"), []);
     assert_eq!(catalog.search_tracks(&bob, "title", None, 0, 9).await.expect("a search"), []);
     assert_eq!(catalog.libraries(&bob).await.expect("libraries")[2].tracks, 0);
 }

@@ -138,7 +138,7 @@ pub(super) async fn an_instrumental_follows_its_song(catalog: Arc<dyn Catalog>) 
     catalog.mark_present(house.music, &[track]).await.expect("a scan");
     let back = seen(&house, &ann).await;
     assert_eq!((back.len(), back[0].id, back[0].play.starred), (1, song.id, Some(5)));
-    // Without its stems there is none, and with them there is one again.
+    // Without its stems there is none, and with them, made anew, it is the same song again.
     for id in catalog.stems_of(track).await.expect("sets").iter().map(|set| set.id) {
         catalog.drop_stem_set(id).await.expect("a set");
     }
@@ -146,7 +146,13 @@ pub(super) async fn an_instrumental_follows_its_song(catalog: Arc<dyn Catalog>) 
     assert_eq!(catalog.album(&ann, song.album_id).await.expect_err("gone").kind(), ErrorKind::NotFound);
     assert_eq!(folders(&house, &ann).await, [("Uploads".to_owned(), 0)]);
     split(&house, track, 20).await;
-    assert_eq!(titles(&seen(&house, &ann).await), ["Quack (Instrumental)"]);
+    let back = seen(&house, &ann).await;
+    assert_eq!(titles(&back), ["Quack (Instrumental)"]);
+    assert_eq!((back[0].id, back[0].play.starred), (song.id, Some(5)));
+    for (folder, stars) in [(Some(INSTRUMENTALS), 1), (Some(house.music), 0), (None, 1)] {
+        let starred = catalog.starred_tracks(&ann, folder, 0, 9).await.expect("a list");
+        assert_eq!(starred.len(), stars, "{folder:?}");
+    }
     // It goes and comes with the library of its song.
     let [talks, both] = [&["talks"][..], &["music", "talks"]]
         .map(|names| names.iter().map(|name| format!("/media/{name}")).collect::<Vec<_>>());

@@ -47,7 +47,7 @@ pub(super) async fn hidden_libraries_take_their_tracks_with_them(catalog: Arc<dy
     assert!(catalog.changed().await.expect("a moment") > before);
     assert_eq!(catalog.track(&ann, track.id).await.expect_err("hidden").kind(), ErrorKind::NotFound);
     assert_eq!(catalog.album(&ann, track.album_id).await.expect_err("hidden").kind(), ErrorKind::NotFound);
-    assert_eq!(catalog.starred_tracks(&ann, 0, 10).await.expect("a list"), []);
+    assert_eq!(catalog.starred_tracks(&ann, None, 0, 10).await.expect("a list"), []);
     catalog.set_libraries(&roots(&["talks", "music"])).await.expect("libraries");
     assert_eq!(catalog.track(&ann, track.id).await.expect("back again").play.starred, Some(5));
     assert_eq!(

@@ -132,7 +132,7 @@ pub(super) async fn artists_come_by_their_sort_names(catalog: Arc<dyn Catalog>) 
     assert_eq!(nobody.kind(), ErrorKind::NotFound);
     catalog.star(&ann, &[Item::Artist(guest)], Some(1)).await.expect("a star");
     catalog.star(&ann, &[Item::Artist(all[1].id)], Some(2)).await.expect("a star");
-    let starred = catalog.starred_artists(&ann, 0, 10).await.expect("artists");
+    let starred = catalog.starred_artists(&ann, None, 0, 10).await.expect("artists");
     assert_eq!(artist_names(&starred), ["Édith Piaf", "Captain Beefheart"]);
     assert_eq!(starred[0].play.starred, Some(2));
 }

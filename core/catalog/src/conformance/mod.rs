@@ -98,7 +98,7 @@ pub async fn all(make: impl AsyncFn() -> Arc<dyn Catalog>) {
 
     annotations::stars_and_ratings_are_each_users_own(make().await).await;
     annotations::a_play_counts_for_track_and_album(make().await).await;
-    annotations::many_are_starred_and_played_or_none(make().await).await;
+    annotations::many_are_starred_or_none_and_plays_of_what_is_gone_left_out(make().await).await;
 
     of_what_is_kept(&make).await;
 

@@ -26,7 +26,7 @@ async fn everything(house: &House, viewer: &Viewer, hidden: &Track) -> Vec<Strin
     albums.push(hidden.album_id);
     let albums = catalog.these_albums(viewer, &albums).await.expect("albums");
     seen.extend(albums.into_iter().map(|album| album.name));
-    tracks.extend(catalog.starred_tracks(viewer, 0, 500).await.expect("tracks"));
+    tracks.extend(catalog.starred_tracks(viewer, None, 0, 500).await.expect("tracks"));
     for query in ["", "hidden", "secret"] {
         tracks.extend(catalog.search_tracks(viewer, query, None, 0, 500).await.expect("tracks"));
         let albums = catalog.search_albums(viewer, query, None, 0, 500).await.expect("albums");
@@ -55,7 +55,7 @@ async fn everything(house: &House, viewer: &Viewer, hidden: &Track) -> Vec<Strin
     seen.extend(albums.into_iter().map(|album| album.name));
     let artists = catalog.artists(viewer, None, None, 500).await.expect("artists").rows;
     seen.extend(artists.into_iter().map(|artist| artist.name));
-    let artists = catalog.starred_artists(viewer, 0, 500).await.expect("artists");
+    let artists = catalog.starred_artists(viewer, None, 0, 500).await.expect("artists");
     seen.extend(artists.into_iter().map(|artist| artist.name));
     let genres = catalog.genres(viewer, 0, 500).await.expect("genres");
     seen.extend(genres.into_iter().map(|genre| genre.name));

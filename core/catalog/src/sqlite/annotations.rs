@@ -91,14 +91,18 @@ impl Annotations for Sqlite {
     async fn play(&self, viewer: &Viewer, plays: &[(TrackId, UnixMs)]) -> Result<()> {
         let scope = Scope::of(viewer);
         let mut tx = self.write().await?.without_news();
+        let mut counted = Vec::with_capacity(plays.len());
         for (id, at) in plays {
             let done = scope.change(PLAY_TRACK).bind(id.0).bind(at).execute(&mut *tx).await?;
-            if done.rows_affected() == 0 {
-                return Err(Error::not_found("track"));
+            if done.rows_affected() > 0 {
+                scope.change(PLAY_ALBUM).bind(id.0).bind(at).execute(&mut *tx).await?;
+                counted.push((*id, *at));
             }
-            scope.change(PLAY_ALBUM).bind(id.0).bind(at).execute(&mut *tx).await?;
         }
-        put_in_line(&mut tx, viewer.user.0, plays).await?;
+        if counted.is_empty() && !plays.is_empty() {
+            return Err(Error::not_found("track"));
+        }
+        put_in_line(&mut tx, viewer.user.0, &counted).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -64,20 +64,18 @@ struct StaleRow {
 enum Wanted {
     /// It is this, in that library.
     Song(FolderId, Box<Found>),
-    /// Its song is not there now, and may come back.
+    /// Its song or its stems are not there now, and may come back.
     Hidden,
-    /// There is none.
+    /// It goes with its song.
     Nothing,
 }
 
 impl StaleRow {
     fn wanted(&self) -> Result<Wanted> {
-        let (Some(library), Some(song), Some(made)) = (self.library_id, &self.path, &self.made) else {
-            return Ok(Wanted::Nothing);
-        };
-        if self.missing == Some(true) {
+        let (Some(library), Some(song)) = (self.library_id, &self.path) else { return Ok(Wanted::Nothing) };
+        let Some(made) = self.made.as_ref().filter(|_| self.missing != Some(true)) else {
             return Ok(Wanted::Hidden);
-        }
+        };
         let damaged = |e| Error::new(ErrorKind::Unavailable, "an accompaniment is none").because(e);
         let (key, length, samples, created): (String, u64, u64, i64) =
             serde_json::from_str(made).map_err(damaged)?;

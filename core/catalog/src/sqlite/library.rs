@@ -205,8 +205,14 @@ impl Library for Sqlite {
         self.tracks_in_hand(&Scope::of(viewer), ids).await
     }
 
-    async fn starred_tracks(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Track>> {
-        self.tracks_with_star(&Scope::of(viewer), offset, rows_max).await
+    async fn starred_tracks(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Track>> {
+        self.tracks_with_star(&Scope::within(viewer, folder), offset, rows_max).await
     }
 
     async fn disc_titles(&self, viewer: &Viewer, id: AlbumId) -> Result<Vec<DiscTitle>> {
@@ -273,8 +279,14 @@ impl Library for Sqlite {
         self.letters_of(&Scope::of(viewer), list, rows_max).await
     }
 
-    async fn starred_artists(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Artist>> {
-        self.artists_with_star(&Scope::of(viewer), offset, rows_max).await
+    async fn starred_artists(
+        &self,
+        viewer: &Viewer,
+        folder: Option<FolderId>,
+        offset: u64,
+        rows_max: usize,
+    ) -> Result<Vec<Artist>> {
+        self.artists_with_star(&Scope::within(viewer, folder), offset, rows_max).await
     }
 
     async fn genres(&self, viewer: &Viewer, offset: u64, rows_max: usize) -> Result<Vec<Genre>> {

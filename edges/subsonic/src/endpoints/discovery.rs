@@ -53,12 +53,15 @@ pub(crate) async fn top_songs(call: Call) -> Answer {
         Some(_) => Some(reader.catalog.artist(&reader.viewer, call.params.id("id")?).await?),
         None => reader.catalog.artist_named(&reader.viewer, &call.params.text("artist")?).await?,
     };
-    let list = call.list("topSongs", &Bare {})?;
-    let Some(artist) = artist.map(|artist| artist.id) else { return list.answer().await };
+    let artist = artist.map(|artist| artist.id);
     let read = move |reader: Reader, offset, rows| async move {
-        reader.catalog.top_tracks(&reader.viewer, artist, offset, rows).await
+        match artist {
+            Some(artist) => reader.catalog.top_tracks(&reader.viewer, artist, offset, rows).await,
+            None => Ok(Vec::new()),
+        }
     };
     let rows = Pages::new(&reader, 0, count(&call, SONGS)?, read, show());
+    let list = call.list("topSongs", &Bare {})?;
     list.part("song", rows).answer().await
 }
 

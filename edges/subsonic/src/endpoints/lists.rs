@@ -134,7 +134,7 @@ pub(crate) async fn videos(call: Call) -> Answer {
 /// `getStarred`: what the user starred, albums as directories.
 pub(crate) async fn starred(call: Call) -> Answer {
     let (reader, folder) = (call.reader()?, call.folder()?);
-    let artists = starred_artists(&reader, |out, artist| out.row(&OldArtist::of(artist)));
+    let artists = starred_artists(&reader, folder, |out, artist| out.row(&OldArtist::of(artist)));
     let show = move |out: &mut Writer, album: &Album| out.row(&Child::of_album(album));
     let albums = albums_in_order(&reader, AlbumOrder::Starred, folder, 0, u64::MAX, show);
     let list = call.list("starred", &Bare {})?.part("artist", artists).part("album", albums);
@@ -144,31 +144,26 @@ pub(crate) async fn starred(call: Call) -> Answer {
 /// `getStarred2`: what the user starred, by tags.
 pub(crate) async fn starred2(call: Call) -> Answer {
     let (reader, folder) = (call.reader()?, call.folder()?);
-    let artists = starred_artists(&reader, |out, artist| out.row(&ArtistID3::of(artist)));
+    let artists = starred_artists(&reader, folder, |out, artist| out.row(&ArtistID3::of(artist)));
     let show = move |out: &mut Writer, album: &Album| out.row(&AlbumID3::of(album));
     let albums = albums_in_order(&reader, AlbumOrder::Starred, folder, 0, u64::MAX, show);
     let list = call.list("starred2", &Bare {})?.part("artist", artists).part("album", albums);
     list.part("song", starred_tracks(&reader, folder)).answer().await
 }
 
-fn starred_artists<Show>(reader: &Reader, show: Show) -> impl Rows + use<Show>
+fn starred_artists<Show>(reader: &Reader, folder: Option<FolderId>, show: Show) -> impl Rows + use<Show>
 where
     Show: Fn(&mut Writer, &Artist) -> Result<(), Error> + Send + Sync,
 {
-    let read = |reader: Reader, offset, rows| async move {
-        reader.catalog.starred_artists(&reader.viewer, offset, rows).await
+    let read = move |reader: Reader, offset, rows| async move {
+        reader.catalog.starred_artists(&reader.viewer, folder, offset, rows).await
     };
     Pages::all(reader, read, show)
 }
 
-/// Starred tracks. The catalog gives them for all libraries; those of others are passed over here.
 fn starred_tracks(reader: &Reader, folder: Option<FolderId>) -> impl Rows + use<> {
-    let read = |reader: Reader, offset, rows| async move {
-        reader.catalog.starred_tracks(&reader.viewer, offset, rows).await
+    let read = move |reader: Reader, offset, rows| async move {
+        reader.catalog.starred_tracks(&reader.viewer, folder, offset, rows).await
     };
-    let show = move |out: &mut Writer, track: &Track| {
-        let wanted = folder.is_none_or(|folder| folder == track.folder);
-        if wanted { out.row(&Child::of(track)) } else { Ok(()) }
-    };
-    Pages::all(reader, read, show)
+    Pages::all(reader, read, |out: &mut Writer, track: &Track| out.row(&Child::of(track)))
 }

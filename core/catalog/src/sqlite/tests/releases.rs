@@ -56,7 +56,7 @@ async fn p12_the_database_of_the_first_release_becomes_one_of_this() {
     let added = database.set_libraries(&["/media/new".to_owned()]).await.unwrap();
     assert!(added[0].id > UPLOADS && libraries.iter().all(|row| row.id != added[0].id));
     database.record(added[0].id, &[found(1)]).await.unwrap();
-    let stars = database.starred_tracks(&viewer, 0, 10).await.unwrap();
+    let stars = database.starred_tracks(&viewer, None, 0, 10).await.unwrap();
     assert_eq!(stars, [], "the library of the stars is hidden now");
 }
 

@@ -183,7 +183,7 @@ async fn plays_stars_and_ratings_are_the_users_own() {
     for (endpoint, plays) in [
         (format!("stream?id={first}"), 0),
         (format!("scrobble?id={first}&submission=false"), 0),
-        (format!("scrobble?id={first}&id={second}&time=1000&time=2000"), 1),
+        (format!("scrobble?id={first}&id=tr-999&id={second}&time=1000&time=1500&time=2000"), 1),
         (format!("scrobble?id={first}&submission=true&time=99999999999999"), 2),
     ] {
         house.ann(&endpoint).await;
@@ -203,8 +203,16 @@ async fn plays_stars_and_ratings_are_the_users_own() {
     for kind in ["artist", "album", "song"] {
         assert_eq!(starred[kind].as_array().unwrap().len(), 1, "{kind}");
     }
-    let elsewhere = house.ann("getStarred2?musicFolderId=2").await.json()["starred2"]["song"].clone();
-    assert_eq!(elsewhere, serde_json::json!([]));
+    for endpoint in ["getStarred", "getStarred2"] {
+        let all = house.ann(&format!("{endpoint}?musicFolderId=2")).await.json();
+        for kind in ["artist", "album", "song"] {
+            assert_eq!(
+                all[endpoint.to_lowercase().replace("get", "")][kind],
+                serde_json::json!([]),
+                "{endpoint}: {kind}"
+            );
+        }
+    }
     let admins = song(&house.admin_key, first).await;
     assert_eq!((&admins["playCount"], &admins["starred"]), (&0.into(), &serde_json::Value::Null));
     house.ann(&format!("unstar?id={first}&id=al-1&id=ar-1")).await;
