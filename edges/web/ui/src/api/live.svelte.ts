@@ -90,7 +90,7 @@ class Live {
       this.connected = true
       void this.#remember()
       this.#news.dispatchEvent(new Event('back'))
-    } else if (news === 'away') this.connected = false
+    } else if (news === 'away') [this.connected, this.speeds] = [false, new Map()]
     else if (news === 'refused') this.#lookAgain()
     else this.#happen(news.name, news.data)
   }
@@ -229,6 +229,7 @@ class Live {
     this.#line = null
     this.connected = false
     this.#forget()
+    this.speeds = new Map()
     this.underWay = null
     this.ended = null
   }

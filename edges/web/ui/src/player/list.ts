@@ -9,11 +9,23 @@ const ROWS = 500
 /** So many albums, each of which is asked for its tracks. */
 const ALBUMS = 10
 
+let choices = 0
+
+/** Plays what was chosen last, however long it takes to come. */
+async function playLast(more: () => Promise<Track[]>, play: (tracks: Track[]) => void): Promise<void> {
+  const mine = ++choices
+  const tracks = await more()
+  if (mine === choices) play(tracks)
+}
+
+/** Plays an album. */
+export const playAlbum = (id: string): Promise<void> => playLast(() => albumTracks(id), (tracks) => player.play(tracks))
+
 /** Plays a list of so many tracks, from one of them on. */
 export async function playList(read: Read<Track>, index: number, total: number): Promise<void> {
   const first = total <= ROWS ? 0 : index
   const more = parts(read, first, ROWS, async (tracks) => tracks)
-  player.play(await more(), index - first, more)
+  await playLast(more, (tracks) => player.play(tracks, index - first, more))
 }
 
 /** Plays all tracks of a list of albums. */
@@ -23,7 +35,7 @@ export async function playAlbums(read: Read<Album>): Promise<void> {
     for (const { id } of albums) tracks.push(...(await albumTracks(id)))
     return tracks
   })
-  player.play(await more(), 0, more)
+  await playLast(more, (tracks) => player.play(tracks, 0, more))
 }
 
 /** Gives one part of a list after the other, as tracks; none are its end. */

@@ -22,12 +22,14 @@ export function tellPlace({ track, playing, position, duration }: Player): void 
 
 export function mediaKeys(player: Player): void {
   if (!('mediaSession' in navigator)) return
+  const sounding = () => whoseTurn() ?? player
+  const play = () => !sounding().playing && !sounding().waiting && sounding().toggle()
   const actions: [MediaSessionAction, MediaSessionActionHandler][] = [
-    ['play', () => (whoseTurn() ?? player).toggle()],
-    ['pause', () => (whoseTurn() ?? player).toggle()],
+    ['play', play],
+    ['pause', () => sounding().rest()],
     ['nexttrack', () => player.next()],
     ['previoustrack', () => player.previous()],
-    ['seekto', ({ seekTime }) => seekTime !== undefined && player.seek(seekTime)],
+    ['seekto', ({ seekTime }) => seekTime !== undefined && sounding().seek(seekTime)],
   ]
   for (const [action, act] of actions) navigator.mediaSession.setActionHandler(action, act)
 }

@@ -1,8 +1,14 @@
 // Of all that can sound one does: whoever begins makes the one before rest, and what is told to play and to pause is the last.
 
 export interface Sounding {
+  readonly playing: boolean
+  /** It will play as soon as it can. */
+  readonly waiting: boolean
+  /** In seconds. */
+  readonly position: number
   toggle: () => unknown
   rest: () => void
+  seek: (seconds: number) => void
 }
 
 let last: Sounding | null = null
@@ -22,7 +28,14 @@ export const whoseTurn = (): Sounding | null => last
 
 /** For an element whose own controls make it play, for as long as it is on the page. */
 export function takesTurns(element: HTMLMediaElement): () => void {
-  const one = { toggle: () => (element.paused ? element.play().catch(() => {}) : element.pause()), rest: () => element.pause() }
+  const one: Sounding = {
+    get playing() { return !element.paused },
+    waiting: false,
+    get position() { return element.currentTime },
+    toggle: () => (element.paused ? element.play().catch(() => {}) : element.pause()),
+    rest: () => element.pause(),
+    seek: (seconds) => void (element.currentTime = seconds),
+  }
   const begin = () => takeTurn(one)
   element.addEventListener('play', begin)
   return () => (element.removeEventListener('play', begin), leaveTurn(one))

@@ -5,7 +5,8 @@ export async function digestOf(file: File, signal: AbortSignal, moved: (bytes: n
   try {
     return await new Promise<string>((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      worker.onerror = () => reject(new Error('the file could not be read'))
+      // The worker itself tells of a file that cannot be read: here its script did not come.
+      worker.onerror = () => reject(new TypeError('the server cannot be reached'))
       worker.onmessage = ({ data }: MessageEvent<{ bytes?: number; sha256?: string; failed?: string }>) => {
         if (data.bytes !== undefined) moved(data.bytes)
         if (data.failed !== undefined) reject(new Error(data.failed))

@@ -9,7 +9,7 @@ import { type Chosen, fileOf, forget, type Remembered, remember, remembered } fr
 import { windows } from './windows.svelte'
 
 /** Of a file of before a reload, `asking` waits for a click, and `missing` for the same file to be chosen again. */
-export type Phase = 'asking' | 'missing' | 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'cancelling' | 'done' | 'failed'
+export type Phase = 'asking' | 'missing' | 'waiting' | 'counting' | 'sending' | 'paused' | 'finishing' | 'cancelling' | 'uncancelled' | 'done' | 'failed'
 
 /** Files that are on their way at once. */
 const AT_ONCE = 3
@@ -91,7 +91,7 @@ class Uploads {
   all = $state<Sending[]>([])
 
   get open(): number {
-    return this.all.filter((one) => !['done', 'failed', 'asking', 'missing'].includes(one.phase)).length
+    return this.all.filter((one) => !['done', 'failed', 'uncancelled', 'asking', 'missing'].includes(one.phase)).length
   }
 
   constructor() {
@@ -195,7 +195,7 @@ class Uploads {
       await forget(one.id)
       this.all = this.all.filter((other) => other !== one)
     } catch (error) {
-      one.phase = 'failed'
+      one.phase = 'uncancelled'
       one.failure = `It is not cancelled yet. ${statusOf(error as Error) ? said(refused(error as Error)) : AWAY}`
     }
   }
@@ -226,8 +226,9 @@ class Uploads {
       // Other windows take up what is remembered and no window's.
       await forget(one.id)
       one.phase = 'done'
-    } catch (error) {
+    } catch (reason) {
       one.still()
+      const error = reason instanceof TypeError && !(await isAsChosen(one.file)) ? new Error(CHANGED) : reason
       if (signal.aborted) return
       one.phase = 'failed'
       one.failure = error instanceof TypeError ? OFFLINE : said(error)
@@ -272,6 +273,8 @@ class Uploads {
       let sent = false
       const upload = new Upload(file, {
         ...lasting(one.kept.user, sha256, file.size),
+        // While nobody answers it has no speed.
+        onShouldRetry: (error) => (one.still(), isWorthRetrying(error)),
         chunkSize: PIECE_BYTES,
         metadata: { filename: file.name, filetype: file.type, sha256 },
         onAfterResponse: (request, answer) => {
@@ -320,11 +323,16 @@ const lasting = (user: string, sha256: string, size: number): UploadOptions => (
   retryDelays: RETRY_MS,
   removeFingerprintOnSuccess: true,
   fingerprint: async () => `millpond ${user} ${sha256} ${size}`,
-  onShouldRetry: (error) => WORTH_RETRYING.has(statusOf(error)),
+  onShouldRetry: isWorthRetrying,
 })
+
+/** A browser reads nothing any more of a file that was changed, moved or removed since. */
+const isAsChosen = async (file: File | null): Promise<boolean> => !file || (await file.slice(0, 1).arrayBuffer().then(() => true, () => false))
 
 /** Zero where nobody answered. */
 const statusOf = (error: Error): number => (error as Partial<DetailedError>).originalResponse?.getStatus() ?? 0
+
+const isWorthRetrying = (error: Error): boolean => WORTH_RETRYING.has(statusOf(error))
 
 /** What has ended already need not be ended. */
 function unlessGone(error: Error): void {
@@ -345,6 +353,7 @@ function refused(error: Error): Error {
   return refusal(answer.getStatus(), body)
 }
 
+const CHANGED = 'the file has changed since it was chosen, or is gone; cancel it, and choose it again'
 const AWAY = 'The server cannot be reached'
 const OFFLINE = `${AWAY}; this goes on when it is back`
 
