@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let music = corpus::kept(&corpus::Options { progress: true, ..corpus::Options::tracks(options.tracks) })?;
     let scratch = tempfile::tempdir().map_err(|e| Error::because(ErrorKind::Io, "making a folder", e))?;
     let small = corpus::kept(&corpus::Options { seed: 2, ..corpus::Options::tracks(options.tracks / 100) })?;
-    // The ratio of the scans is that of the bench `scan`; a library that is larger than memory has none.
+    // Where the scans are compared, neither side pays for the disk.
     if options.peer_rounds > 0 {
         scan::warm(&music)?;
     }
