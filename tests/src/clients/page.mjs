@@ -1,5 +1,6 @@
 // What the page does in Chromium against a real server: node page.mjs SCENE ARGUMENTS, with ARGUMENTS as JSON; tells as JSON what
 // was seen, with every complaint of the console and every request that failed.
+import { admin } from './page-admin.mjs'
 import { hands } from './page-hands.mjs'
 import { line } from './page-line.mjs'
 import { listening } from './page-listening.mjs'
@@ -9,7 +10,7 @@ import { stems } from './page-stems.mjs'
 import { uploads } from './page-uploads.mjs'
 import { browser, complaints } from './page-window.mjs'
 
-const scenes = { ...hands, ...line, ...listening, ...looks, ...people, ...stems, ...uploads }
+const scenes = { ...admin, ...hands, ...line, ...listening, ...looks, ...people, ...stems, ...uploads }
 const seen = await scenes[process.argv[2]]().catch((error) => ({ failed: error.stack }))
 await browser.close()
 console.log(JSON.stringify({ seen, complaints }))

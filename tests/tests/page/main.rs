@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it found by failing")]
 #![allow(clippy::disallowed_methods, reason = "a test reads small files of its own whole")]
 
+mod admin;
 mod figures;
 mod guards;
 mod line;
@@ -26,7 +27,8 @@ use tests::{Options, Server, clients, sound};
 const WITHIN: Duration = Duration::from_secs(400);
 const CONFIG: &str = "[store]\nfree_bytes_min = \"16MiB\"\n";
 /// The scenes, and what they share.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
+    "page-admin.mjs",
     "page-hands.mjs",
     "page-line.mjs",
     "page-listening.mjs",
