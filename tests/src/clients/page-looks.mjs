@@ -74,6 +74,31 @@ const OPENED = {
     await page.getByRole('button', { name: `Change ${told.user}` }).click()
     await page.getByRole('dialog').waitFor()
   },
+  async removing(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'server/users')
+    await page.getByRole('button', { name: `Change ${told.user}` }).click()
+    await page.getByRole('dialog').getByRole('button', { name: /and all that is theirs$/ }).click()
+    await page.getByRole('button', { name: 'Keep' }).waitFor()
+  },
+  async secret(page) {
+    await page.keyboard.press('Escape')
+    await go(page, 'account')
+    await page.getByLabel('Which app the new password is for').fill('My telephone')
+    await page.getByRole('button', { name: 'Make an app password' }).click()
+    await page.getByRole('dialog').getByText('Your new app password').waitFor()
+  },
+  async renaming(page) {
+    await page.keyboard.press('Escape')
+    await go(page, told.playlist)
+    await page.getByRole('button', { name: 'Rename' }).click()
+    await page.getByRole('dialog').waitFor()
+  },
+  async unlisting(page) {
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Remove this playlist' }).click()
+    await page.getByRole('dialog').waitFor()
+  },
   async purging(page) {
     await page.keyboard.press('Escape')
     await go(page, 'server/libraries')
@@ -81,6 +106,13 @@ const OPENED = {
     await page.getByRole('dialog').waitFor()
   },
 }
+
+/** How many things of the page would move, or take their time to change. */
+const restless = (page) =>
+  page.evaluate(() => document.getAnimations().length + [...document.querySelectorAll('*')].filter((one) => {
+    const { transitionDuration, animationName } = getComputedStyle(one)
+    return /[1-9]/.test(transitionDuration) || animationName !== 'none'
+  }).length)
 
 export const looks = {
   /** Whether a browser would install it, and what its manifest says. */
@@ -107,7 +139,7 @@ export const looks = {
   /** Every view in light and dark, wide and narrow: nothing wider than the window, nothing that axe finds, a picture of each. */
   async views() {
     const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-    const seen = []
+    const [seen, lively] = [[], []]
     fs.mkdirSync(told.pictures, { recursive: true })
     for (const colorScheme of ['light', 'dark']) {
       for (const [width, height] of [[1440, 900], [390, 844]]) {
@@ -121,8 +153,7 @@ export const looks = {
           const wide = await page.evaluate(() => document.documentElement.scrollWidth)
           await page.screenshot({ path: `${told.pictures}/${name}-${width}-${colorScheme}.png` })
           // Whoever wants nothing to move sees nothing move.
-          const moving = await page.evaluate(() => document.getAnimations().length)
-          seen.push({ name, width, colorScheme, violations, wide, moving })
+          seen.push({ name, width, colorScheme, violations, wide, moving: await restless(page) })
         }
         await look(`${told.named}sign-in`)
         await signIn(page)
@@ -139,10 +170,12 @@ export const looks = {
           await look(told.named + name)
           await page.keyboard.press('Escape')
         }
+        await page.emulateMedia({ reducedMotion: 'no-preference' })
+        lively.push(await restless(page))
         await page.context().close()
       }
     }
-    return { seen }
+    return { seen, lively }
   },
 
   /** The four pictures that README shows. */

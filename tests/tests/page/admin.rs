@@ -23,7 +23,8 @@ fn secrets_are_shown_once_and_open_the_door_until_they_are_taken_back() {
 fn somebody_is_added_and_gets_another_password_and_is_removed() {
     let server = Server::start(&Options::default());
     let passwords = ["a pond at first", "a pond at last"];
-    let more = json!({ "user": "Newcomer", "password_at_first": passwords[0], "password_later": passwords[1] });
+    let more =
+        json!({ "user": "Newcomer", "password_at_first": passwords[0], "password_later": passwords[1] });
     let seen = play(server.address, &server.admin, "staff", more);
     assert_eq!(seen["left"], 2, "those of before are left: {seen}");
 }

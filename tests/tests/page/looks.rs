@@ -30,6 +30,7 @@ struct Show {
     library: Library,
     more: TempDir,
     views: Vec<String>,
+    playlist: String,
     video: String,
     stems: String,
 }
@@ -66,10 +67,14 @@ impl Show {
         eventually("it is taken apart", WITHIN, || {
             server.get(&stems, &[("Authorization", &bearer)]).json()["stems"][0].is_object()
         });
-        let [video, stems] = [format!("video/{}", server.track("Moving")), format!("stems/{sung}")];
+        let [playlist, video, stems] = [
+            format!("playlist/{list}"),
+            format!("video/{}", server.track("Moving")),
+            format!("stems/{sung}"),
+        ];
         let views = VIEWS.iter().map(|view| (*view).to_owned());
-        let views = views.chain([format!("playlist/{list}"), video.clone(), stems.clone()]).collect();
-        Show { server, library, more, views, video, stems }
+        let views = views.chain([playlist.clone(), video.clone(), stems.clone()]).collect();
+        Show { server, library, more, views, playlist, video, stems }
     }
 }
 
@@ -110,9 +115,11 @@ const VIEWS: [&str; 17] = [
 /// Pictures of views in four forms, each of which everybody can see and use; they are there to be looked at.
 pub(super) fn looked_at(server: &Server, who: &Login, mut more: Value, forms: usize) {
     more["pictures"] = json!(xtask::files::target().join("tests/page"));
-    let seen = play(server.address, who, "views", more);
-    let seen = seen["seen"].as_array().expect("views");
+    let told = play(server.address, who, "views", more);
+    let seen = told["seen"].as_array().expect("views");
     assert_eq!(seen.len(), 4 * forms);
+    let lively = told["lively"].as_array().expect("numbers");
+    assert!(lively.iter().all(|moving| moving.as_u64() > Some(0)), "for others it does move: {lively:?}");
     for view in seen {
         assert_eq!((&view["violations"], &view["moving"]), (&json!([]), &json!(0)), "{view}");
         assert!(view["wide"].as_u64() <= view["width"].as_u64(), "it fits the window: {view}");
@@ -122,13 +129,14 @@ pub(super) fn looked_at(server: &Server, who: &Login, mut more: Value, forms: us
 #[test]
 fn every_view_is_for_everybody() {
     let show = Show::new();
-    // With the door, what plays, its queue and words, a solo, the keys, a menu, uploads, and the dialogs of users and the cache.
-    let forms = show.views.len() + 11;
+    // With the door, what plays, its queue and words, a solo, the keys, a menu, uploads, and the dialogs of users, secrets, a
+    // playlist and the cache.
+    let forms = show.views.len() + 15;
     looked_at(
         &show.server,
         &show.server.admin,
         json!({ "named": "", "views": show.views, "played": "Sung", "sung": "The mill turns", "stems": show.stems, "files": show.files(),
-            "user": show.server.mira.name }),
+            "user": show.server.mira.name, "playlist": show.playlist }),
         forms,
     );
 }
