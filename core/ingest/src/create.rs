@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::metrics::Ended;
 use crate::model::{Ask, Created};
 use crate::name;
+use crate::size::size;
 use crate::table::{Entry, Held};
 
 /// What an open upload counts for.
@@ -75,7 +76,7 @@ impl Engine {
     }
 
     pub(crate) fn too_large(&self, max: u64) -> Error {
-        Error::new(ErrorKind::TooLarge { max }, format!("at most {max} bytes are taken"))
+        Error::new(ErrorKind::TooLarge { max }, format!("files of at most {} are taken", size(max)))
     }
 
     /// Whether the user may have so many bytes more than his blobs and his open uploads have.
@@ -345,7 +346,8 @@ impl Engine {
 }
 
 fn over_quota(max: u64, used: u64, more: u64) -> Error {
-    let said = format!("of your {max} bytes {used} are used, and this would need {more} more");
+    let said =
+        format!("of your {} {} are used, and this would need {} more", size(max), size(used), size(more));
     Error::new(ErrorKind::Quota { max }, said)
 }
 

@@ -37,6 +37,7 @@ mod receive;
 mod recover;
 mod removed;
 mod scrub;
+mod size;
 pub mod sniff;
 mod table;
 pub mod tus;

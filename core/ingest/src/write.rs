@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::digest::Checking;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
+use crate::size::size;
 use crate::sniff::{Format, Sniffed, sniff};
 use crate::table::{Entry, Held};
 
@@ -189,7 +190,7 @@ impl Engine {
     pub(crate) async fn full(&self, error: store::Error) -> Error {
         let room = self.room.clone();
         let free = self.io.run(move || room.free_bytes()).await.and_then(|free| free).unwrap_or(0);
-        let said = format!("the server's disk has {free} bytes left for uploads; what came before is kept");
+        let said = format!("the server's disk has {} left for uploads; what came before is kept", size(free));
         Error::new(ErrorKind::Full { free }, said).because(error)
     }
 }

@@ -378,14 +378,22 @@ impl From<ingest::Error> for Error {
             }
             ErrorKind::TakenOver => Error::new(Code::TakenOver, said),
             ErrorKind::Mismatch => Error::new(Code::ChecksumMismatch, said),
-            ErrorKind::TooLarge { .. } => Error::new(Code::TooLarge, said),
+            ErrorKind::TooLarge { .. } => Error::new(Code::TooLarge, said)
+                .hint("send a smaller file, or ask an admin to take larger ones"),
             ErrorKind::LengthConflict => Error::new(Code::LengthConflict, said),
             ErrorKind::NotMedia => Error::new(Code::NotMedia, said)
                 .hint("mp3, flac, wav, aiff, ogg, opus, m4a, webm, mp4, mov, mkv; jpg, png, webp, gif"),
-            ErrorKind::Empty => Error::new(Code::Empty, said),
-            ErrorKind::Full { .. } => again(Code::DiskFull, said),
-            ErrorKind::Quota { .. } => Error::new(Code::Quota, said),
-            ErrorKind::TooManyUploads => again(Code::TooManyUploads, said),
+            ErrorKind::Empty => Error::new(Code::Empty, said)
+                .hint("look at the file where it came from, and choose it again when it is whole"),
+            ErrorKind::Full { .. } => {
+                again(Code::DiskFull, said).hint("ask an admin to make room, and go on then")
+            }
+            ErrorKind::Quota { .. } => {
+                Error::new(Code::Quota, said).hint("remove something that you sent, or ask an admin for more")
+            }
+            ErrorKind::TooManyUploads => {
+                again(Code::TooManyUploads, said).hint("your account on the page of the server lists them")
+            }
             ErrorKind::Refused(refused) => refused.into(),
             ErrorKind::TooSlow => Error::new(Code::TooSlow, said),
             ErrorKind::BrokenOff => Error::new(Code::BrokenOff, said),
@@ -413,6 +421,25 @@ impl From<ingest::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_refused_of_an_upload_says_what_to_do_about_it() {
+        use ingest::ErrorKind;
+        let cases = [
+            (ErrorKind::TooLarge { max: 1 }, 413, false),
+            (ErrorKind::Empty, 400, false),
+            (ErrorKind::TooManyUploads, 429, true),
+            (ErrorKind::Quota { max: 1 }, 507, false),
+            (ErrorKind::Full { free: 1 }, 507, true),
+        ];
+        for (kind, status, comes_later) in cases {
+            let error = Error::from(ingest::Error::new(kind.clone(), "no"));
+            assert!(error.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{kind:?}");
+            let answer = error.into_response();
+            let says_when = answer.headers().contains_key(RETRY_AFTER);
+            assert_eq!((answer.status().as_u16(), says_when), (status, comes_later), "{kind:?}");
+        }
+    }
 
     #[test]
     fn a_refusal_says_whose_limit_it_was_and_when_to_come_back() {
