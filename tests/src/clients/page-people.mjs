@@ -229,15 +229,41 @@ export const people = {
     return { growing, made, length, again: await said('it was there already') }
   },
 
-  /** A video that was sent is shown where videos are, and not played as a song. */
+  /** A video that was sent is shown where videos are, and not played as a song, whatever address others know the server by. */
   async filmed() {
-    const page = await open()
+    const page = await open({}, (what) => /ERR_FAILED/.test(what))
+    await page.addInitScript(() => { navigator.clipboard.writeText = async (text) => (globalThis.copied = text) })
     await signIn(page)
     await go(page, 'uploads')
     await page.getByLabel('Files', { exact: true }).setInputFiles(told.file)
     await page.getByText('in your library').waitFor()
     await page.getByRole('main').getByRole('button', { name: 'Play', exact: true }).click()
-    await page.getByRole('button', { name: 'Play video' }).waitFor()
-    return { title: await page.getByRole('heading', { level: 1 }).textContent(), songs: await page.locator('section[aria-label=Player] .title').count() }
+    await page.getByRole('button', { name: 'Play video' }).click()
+    await until(async () => (await place(page, 'Place in the video')) > 0.5, 'the video')
+    await page.getByLabel('Place in the video').focus()
+    await page.keyboard.press('Home')
+    await until(async () => (await page.locator('.tile .picture').count()) || (await page.keyboard.press('ArrowRight'), false), 'the picture of that moment')
+    await until(() => page.locator('video').first().evaluate(async ({ poster }) => { const image = new Image(); image.src = poster; return image.decode().then(() => true, () => false) }), 'its poster')
+    // The script for pieces does not come at first: that is said, and what was there plays on.
+    const quality = page.getByLabel('Quality')
+    await page.route(/hls/, (route) => route.abort())
+    await quality.selectOption('auto')
+    await page.getByText('did not come. The original plays').waitFor()
+    await until(async () => (await quality.inputValue()) === 'original', 'the original')
+    await page.unroute(/hls/)
+    const pieces = page.waitForResponse((answer) => /\.m4s/.test(answer.url()))
+    await quality.selectOption('auto')
+    await pieces
+    // A height is left again by the key that led to it.
+    const height = page.getByRole('slider', { name: /^Height/ })
+    await height.focus()
+    const heights = []
+    for (const key of ['ArrowRight', 'ArrowRight', 'ArrowLeft', 'ArrowLeft']) {
+      await page.keyboard.press(key)
+      heights.push(await until(async () => { const value = Number(await height.inputValue()); return value !== heights.at(-1) && String(value) }, 'another height').then(Number))
+    }
+    await page.getByRole('button', { name: 'Copy the address', exact: true }).click()
+    const copied = await until(() => page.evaluate(() => globalThis.copied), 'an address to share')
+    return { heights, copied, title: await page.getByRole('heading', { level: 1 }).textContent(), songs: await page.locator('section[aria-label=Player] .title').count() }
   },
 }

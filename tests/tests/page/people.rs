@@ -195,10 +195,16 @@ fn how_large_a_rendition_is_is_said_when_it_is_whole() {
 
 #[test]
 fn a_video_that_was_sent_is_shown_as_one() {
-    let server = Server::start(&Options::default().config(CONFIG));
+    let config = format!(
+        "[server]\nbase_url = \"http://media.example\"\n{CONFIG}[memory]\nlimit = \"512MiB\"\n"
+    );
+    let server = Server::start(&Options::default().config(&config));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("Moving.mp4");
-    video(&file, "320x180", 4, &[]);
+    video(&file, "640x360", 8, &[]);
     let seen = play(server.address, &server.mira, "filmed", json!({ "file": file }));
     assert_eq!((&seen["title"], &seen["songs"]), (&json!("Moving"), &json!(0)), "{seen}");
+    assert_eq!(seen["heights"], json!([10, 12, 10, 0]), "{seen}");
+    let copied = seen["copied"].as_str().expect("an address");
+    assert!(copied.starts_with("http://media.example/media/"), "{seen}");
 }

@@ -33,6 +33,9 @@ export const INSTRUMENTALS = -2
 /** The path under which the server's routes lie: the page is at `ROOT/app/`. */
 export const ROOT = new URL('..', document.baseURI).pathname.replace(/\/$/, '')
 
+/** An address that the server names, as this page reaches it: the server may be known by another name, or under another prefix. */
+export const here = (address: string): string => location.origin + ROOT + address.replace(/^.*(?=\/(?:media|tracks|uploads)\/)/, '')
+
 /** By these a proxy says that it does not reach the server. When the server itself says so, it is in its own words. */
 export const OF_PROXIES = new Set([502, 503, 504])
 
