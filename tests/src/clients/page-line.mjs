@@ -80,7 +80,7 @@ export const line = {
     return { came }
   },
 
-  /** An upload goes on by itself, however often a proxy answers in the server's place. */
+  /** An upload goes on by itself where it was, however often a proxy answers in the server's place. */
   async outage() {
     const line = await between()
     const page = await open({}, expected)
@@ -88,15 +88,16 @@ export const line = {
     await go(page, 'uploads')
     await page.getByText('Drop files or folders').waitFor()
     // Nine answers are more than the sender of files tries for itself.
-    let refused = 0
-    line.answers = (url, method) => (url.startsWith('/uploads') && method !== 'GET' && refused < told.refusals ? (refused++, 503) : 0)
+    let [refused, begun] = [0, 0]
+    const refuses = (method) => (method === 'POST' ? begun++ > 0 : method !== 'GET')
+    line.answers = (url, method) => (url.startsWith('/uploads') && refuses(method) && refused < told.refusals ? (refused++, 503) : 0)
     await page.clock.install()
     await page.getByLabel('Files', { exact: true }).setInputFiles(told.file)
     await until(async () => {
       await page.clock.fastForward(5_000)
       return page.getByText('in your library').count()
     }, 'the file in the library')
-    return { refused }
+    return { refused, begun }
   },
 
   /** What another window has on its way is shown as its own, and taken up when that window is gone. */
@@ -113,10 +114,11 @@ export const line = {
     const other = await another(page.context())
     await other.goto(`${told.origin}/app/#/uploads`)
     await other.getByText('On its way in another window').waitFor()
-    const rows = other.locator('ul[aria-label=Uploads] li')
+    const rows = other.locator('[aria-label=Uploads] [role=listitem]')
     const seen = [await rows.count(), await other.getByText('once more').count()]
     // A third begins before the first has ended, and a file is sent once.
     await other.getByLabel('Files', { exact: true }).setInputFiles(told.file)
+    await other.getByText('Plain.wav is on its way in another window').waitFor()
     seen.push(await rows.count())
     await page.close({ runBeforeUnload: false })
     await other.getByText('choose Plain.wav once more').waitFor()

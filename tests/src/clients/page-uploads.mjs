@@ -1,6 +1,6 @@
 // What senders do, over lines that break, pages that are loaded again, and servers that are killed.
 import fs from 'node:fs'
-import { WAIT_MS, go, open, place, signIn, told, until, weight } from './page-window.mjs'
+import { WAIT_MS, another, go, open, place, signIn, told, until, weight } from './page-window.mjs'
 
 const lines = new WeakMap()
 /** A line that takes so many bytes in a second; -1 is as many as it can. What one session of the tools slows another does not make faster. */
@@ -20,11 +20,64 @@ export const uploads = {
     await go(page, 'uploads')
     await page.getByText('Drop files or folders').waitFor()
     await slowly(page, told.bytes_per_second)
+    let isBroken = false
+    let went_on
+    page.on('requestfailed', (request) => (isBroken ||= request.method() === 'PATCH'))
+    page.on('request', (request) => {
+      if (isBroken && request.method() === 'PATCH') went_on ??= Number(request.headers()['upload-offset'])
+    })
     await page.getByLabel('Files', { exact: true }).setInputFiles(told.file)
+    // From the first try that failed the row says why nothing comes, and no longer than that is so.
+    const row = page.getByRole('list', { name: 'Uploads' })
+    await row.getByText('The server cannot be reached; this goes on when it is back').waitFor()
+    await row.getByText(/are safe/).waitFor()
     await page.getByText('in your library').waitFor({ timeout: 4 * WAIT_MS })
     await page.getByRole('button', { name: 'Play', exact: true }).first().click()
     await until(async () => (await place(page)) > 0.5, 'the song that was sent')
-    return { title: await page.locator('section[aria-label=Player] .title').textContent() }
+    return { title: await page.locator('section[aria-label=Player] .title').textContent(), went_on }
+  },
+
+  /** The same bytes under two names, and then thousands of small files at once: one is sent, and few rows are drawn. */
+  async many() {
+    const page = await open()
+    await page.addInitScript(() => {
+      globalThis.longest_ms = 0
+      new PerformanceObserver((tasks) => { for (const { duration } of tasks.getEntries()) globalThis.longest_ms = Math.max(globalThis.longest_ms, duration) }).observe({ type: 'longtask' })
+    })
+    await signIn(page)
+    await go(page, 'uploads')
+    await slowly(page, 500_000)
+    await page.getByLabel('Files', { exact: true }).setInputFiles(told.twins)
+    await page.getByText(/, in your library/).waitFor()
+    await page.getByText(/which the server had already/).waitFor()
+    await slowly(page, -1)
+    const other = await another(page.context())
+    await other.goto(`${told.origin}/app/#/uploads`)
+    await other.getByText('Drop files or folders').waitFor()
+    await page.evaluate((files) => {
+      const bytes = (number) => {
+        const wav = new DataView(new ArrayBuffer(44 + 4000))
+        const text = (at, word) => [...word].forEach((letter, by) => wav.setUint8(at + by, letter.charCodeAt(0)))
+        text(0, 'RIFF'), wav.setUint32(4, 36 + 4000, true), text(8, 'WAVEfmt '), wav.setUint32(16, 16, true)
+        wav.setUint16(20, 1, true), wav.setUint16(22, 1, true), wav.setUint32(24, 8000, true), wav.setUint32(28, 16000, true)
+        wav.setUint16(32, 2, true), wav.setUint16(34, 16, true), text(36, 'data'), wav.setUint32(40, 4000, true), wav.setUint32(44, number, true)
+        return wav.buffer
+      }
+      const chosen = new DataTransfer()
+      for (let number = 0; number < files; number++) chosen.items.add(new File([bytes(number)], `Small ${number}.wav`))
+      const input = document.querySelector('input[aria-label=Files]')
+      input.files = chosen.files
+      globalThis.longest_ms = 0
+      input.dispatchEvent(new Event('change', { bubbles: true }))
+    }, told.files)
+    await page.getByText(`of ${(told.files + 2).toLocaleString()} files have arrived`).waitFor()
+    const rows = (page) => page.locator('[aria-label=Uploads] [role=listitem]')
+    await other.getByText('On its way in another window').first().waitFor()
+    const seen = [await rows(page).count(), await rows(other).count()]
+    const done = await until(async () => { const [, done] = /^(\d+) of/.exec(await page.getByText(/files have arrived/).textContent()) ?? []; return Number(done) >= 40 && Number(done) }, 'some of them')
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight))
+    await page.getByText(`Small ${told.files - 1}.wav`).waitFor()
+    return { seen: [...seen, await rows(page).count()], done, longest_ms: await page.evaluate(() => globalThis.longest_ms) }
   },
 
   /** After a reload a file goes on by its handle, and one without is asked for by its name. */
@@ -54,10 +107,10 @@ export const uploads = {
     await page.getByText(/in your library/).first().waitFor()
     await page.getByLabel('Files', { exact: true }).setInputFiles(told.plain)
     await until(async () => (await page.getByText(/in your library/).count()) === 2, 'the other one')
-    const names = await page.locator('ul[aria-label=Uploads] .name').allTextContents()
+    const names = await page.locator('[aria-label=Uploads] .name').allTextContents()
     await page.reload()
     await page.getByText('Drop files or folders').waitFor()
-    return { names, after: await page.locator('ul[aria-label=Uploads] li').count() }
+    return { names, after: await page.locator('[aria-label=Uploads] [role=listitem]').count() }
   },
 
   /** What was on its way before a reload is cancelled at the server as well, though this page has sent nothing of it. */
@@ -76,7 +129,7 @@ export const uploads = {
     const left = (await atServer(page)).length
     await page.reload()
     await page.getByText('Drop files or folders').waitFor()
-    return { id, left, after: await page.locator('ul[aria-label=Uploads] li').count() }
+    return { id, left, after: await page.locator('[aria-label=Uploads] [role=listitem]').count() }
   },
 
   /** A folder is dropped on another view, with folders in it and a file that is no media; after a reload a click lets its files be read. */
@@ -105,7 +158,7 @@ export const uploads = {
     await page.getByText('Drop to upload').waitFor()
     await drag('drop')
     await page.getByText('1 file is no sound, video or picture').waitFor()
-    const rows = page.locator('ul[aria-label=Uploads] .name')
+    const rows = page.locator('[aria-label=Uploads] .name')
     const paths = await until(async () => (await rows.count()) === told.files && rows.evaluateAll((names) => names.map((name) => name.title)), 'its files')
     await until(async () => (await atServer(page)).length === told.files, 'all of them on their way')
     await page.evaluate(() => sessionStorage.setItem('asks', 'yes'))

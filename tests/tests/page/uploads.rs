@@ -23,7 +23,21 @@ fn an_upload_survives_a_server_that_is_killed() {
     let again = Server::start(&Options { port: Some(address.port()), ..Options::on(&server) });
     let seen = playing.join().expect("a scene");
     assert_eq!(seen["title"], "Sent", "{seen}");
+    assert!(seen["went_on"].as_u64().is_some_and(|offset| offset > 0), "it does not begin anew: {seen}");
     drop(again);
+}
+
+#[test]
+fn thousands_of_files_are_a_few_rows_and_the_same_bytes_are_sent_once() {
+    let server = Server::start(&Options::default().config(CONFIG));
+    let folder = tempfile::tempdir().expect("a folder");
+    let twins = ["First.wav", "Second.wav"].map(|name| folder.path().join(name));
+    noise(&twins[0], 10);
+    fs::copy(&twins[0], &twins[1]).expect("a file");
+    let seen = play(server.address, &server.mira, "many", json!({ "twins": twins, "files": 3_000 }));
+    println!("the longest task took {} ms", seen["longest_ms"]);
+    let rows: Vec<u64> = serde_json::from_value(seen["seen"].clone()).expect("numbers");
+    assert!(rows.iter().all(|rows| (1..100).contains(rows)), "few are drawn: {seen}");
 }
 
 #[test]

@@ -30,22 +30,24 @@ function database(): Promise<IDBDatabase> {
   return opened
 }
 
-async function run<T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const request = ask((await database()).transaction(STORE, mode).objectStore(STORE))
+/** One transaction; what the store was asked for last is what comes of it. */
+async function run<T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest<T> | undefined): Promise<T | undefined> {
+  const work = (await database()).transaction(STORE, mode)
+  const request = ask(work.objectStore(STORE))
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
+    work.oncomplete = () => resolve(request?.result)
+    work.onabort = () => reject(work.error)
   })
 }
 
 // A browser that keeps nothing sends files as well.
-export const remember = (one: Remembered): Promise<unknown> => run('readwrite', (store) => store.put(one)).catch(() => {})
+export const remember = (all: Remembered[]): Promise<unknown> => run('readwrite', (store) => all.map((one) => store.put(one)).at(-1)).catch(() => {})
 export const forget = (id: string): Promise<unknown> => run('readwrite', (store) => store.delete(id)).catch(() => {})
 
 /** What this user had on its way in this browser. */
 export async function remembered(user: string): Promise<Remembered[]> {
-  const all: Remembered[] = await run('readonly', (store) => store.getAll()).catch(() => [])
-  return all.filter((one) => one.user === user)
+  const all = await run<Remembered[]>('readonly', (store) => store.getAll()).catch(() => undefined)
+  return (all ?? []).filter((one) => one.user === user)
 }
 
 /** The file of a handle, if it may be read: whether the browser may ask depends on a click. */

@@ -1,9 +1,11 @@
 // Files on their way to the server: counted, sent, resumed. What the server has is what it has acknowledged.
 import { untrack } from 'svelte'
-import type { DetailedError, Upload, UploadOptions } from 'tus-js-client'
-import { api, asked, hasWords, mayComeLater, OF_PROXIES, patiently, refusal, Refused, ROOT, said } from '../api/client'
+import type { DetailedError, PreviousUpload, Upload, UploadOptions } from 'tus-js-client'
+import { api, asked, hasWords, here, mayComeLater, OF_PROXIES, patiently, refusal, Refused, ROOT, said } from '../api/client'
 import { live } from '../api/live.svelte'
 import { session } from '../api/session.svelte'
+import { count } from '../shell/format'
+import { notices } from '../shell/notices.svelte'
 import { digestOf } from './digest'
 import { type Chosen, fileOf, forget, type Remembered, remember, remembered } from './files'
 import { windows } from './windows.svelte'
@@ -23,6 +25,12 @@ const SPEED_MS = 5_000
 const WORTH_RETRYING = new Set([0, 408, 409, 423, 425, 429, 500, 502, 503, 504])
 /** Phases of what is on its way in no window. */
 const WAITS_FOR_A_FILE = new Set<Phase>(['asking', 'missing'])
+/** Phases that take one of the places of what is on its way at once. */
+const RUNS = new Set<Phase>(['counting', 'sending', 'finishing'])
+/** Phases in which the server has to do with the bytes of a file, which it takes from one sender at a time. */
+const AT_SERVER = new Set<Phase>(['sending', 'finishing', 'cancelling'])
+/** Phases in which nothing goes on by itself. */
+const RESTS = new Set<Phase>(['done', 'failed', 'uncancelled', 'asking', 'missing'])
 /** Phases in which an upload ends that is in no library. */
 const LOST = new Set(['failed', 'cancelled', 'expired'])
 /** The status of what was there and is not any more. */
@@ -35,6 +43,8 @@ export class Sending {
   counted = $state(0)
   speed = $state(0)
   failure = $state('')
+  /** Why the server takes nothing just now; empty as soon as it answers. */
+  hindrance = $state('')
   track = $state<string | null>(null)
   /** Nothing was sent, because the server had these bytes already. */
   known = $state(false)
@@ -69,7 +79,7 @@ export class Sending {
 
   /** Whether these may be the bytes of before: their SHA-256 tells in the end. */
   isLike(file: File): boolean {
-    return (this.phase === 'missing' || this.phase === 'asking') && file.name === this.name && file.size === this.size
+    return file.size === this.size && file.name === this.name && WAITS_FOR_A_FILE.has(this.phase)
   }
 
   moved(bytes: number): void {
@@ -83,24 +93,27 @@ export class Sending {
 
   still(): void {
     this.speed = 0
+    this.hindrance = ''
     this.#seen = []
   }
 }
 
 class Uploads {
-  all = $state<Sending[]>([])
-
-  get open(): number {
-    return this.all.filter((one) => !['done', 'failed', 'uncancelled', 'asking', 'missing'].includes(one.phase)).length
-  }
+  all = $state.raw<Sending[]>([])
+  /** What other windows of this browser have on their way. */
+  readonly elsewhere = $derived(windows.all.filter((kept) => kept.user === session.user?.id))
+  readonly open = $derived(this.all.filter((one) => !RESTS.has(one.phase)).length)
+  readonly done = $derived(this.all.filter((one) => one.phase === 'done').length)
+  /** Those that failed, the last one of them last. */
+  readonly failed = $derived(this.all.filter((one) => one.phase === 'failed' || one.phase === 'uncancelled'))
 
   constructor() {
     $effect.root(() => {
       $effect(() => windows.tell(this.all.filter((one) => !WAITS_FOR_A_FILE.has(one.phase) && one.phase !== 'done').map((one) => one.kept)))
       // What another window takes up is shown as that one's; what it leaves behind goes on here, unless it has ended.
       $effect(() => {
-        const { all } = windows
-        untrack(() => (this.all = this.all.filter((one) => !WAITS_FOR_A_FILE.has(one.phase) || !all.some(({ id }) => id === one.id))))
+        void windows.all
+        untrack(() => (this.all = this.all.filter((one) => !WAITS_FOR_A_FILE.has(one.phase) || !windows.has(one.id))))
       })
     })
     windows.onleft = () => void this.#take()
@@ -110,28 +123,28 @@ class Uploads {
     })
   }
 
-  /** What other windows of this browser have on its way. */
-  get elsewhere(): Remembered[] {
-    return windows.all.filter((kept) => kept.user === session.user?.id)
-  }
-
-  /** Puts files in line; says how many are no media. One that was on its way before a reload goes on. */
-  add(files: Chosen[]): number {
+  /** Puts files in line, and says which are not. One that was on its way before a reload goes on. */
+  add(files: Chosen[]): void {
     const media = files.filter(({ file }) => MEDIA.test(file.name))
-    for (const { file, path, handle } of media) {
-      if (this.elsewhere.some((kept) => kept.name === file.name && kept.size === file.size)) continue
+    const sentElsewhere = new Set(this.elsewhere.map(named))
+    const [mine, theirs] = [media.filter(({ file }) => !sentElsewhere.has(named(file))), media.filter(({ file }) => sentElsewhere.has(named(file)))]
+    const added: Sending[] = []
+    for (const { file, path, handle } of mine) {
       const before = this.all.find((one) => one.isLike(file))
       if (before) {
         before.file = file
-        this.resume(before)
+        ready(before)
         continue
       }
       const kept: Remembered = { id: `${Date.now()} ${Math.random()}`, user: session.user?.id ?? '', name: file.name, path, size: file.size, modified: file.lastModified, sha256: null, handle }
-      void remember(kept)
-      this.all = [...this.all, new Sending(kept, file)]
+      added.push(new Sending(kept, file))
     }
+    void remember(added.map((one) => one.kept))
+    this.all = [...this.all, ...added]
     this.#pump()
-    return files.length - media.length
+    const others = files.length - media.length
+    if (others) notices.say(`${count(others, 'file is', 'files are')} no sound, video or picture`)
+    if (theirs.length) notices.say(theirs.length === 1 ? `${theirs[0]?.file.name} is on its way in another window` : `${count(theirs.length, 'file')} are on their way in another window`)
   }
 
   /** What was on its way before a reload. What may be read still goes on at once. */
@@ -178,9 +191,7 @@ class Uploads {
   }
 
   resume(one: Sending): void {
-    one.phase = 'waiting'
-    one.failure = ''
-    one.stop = new AbortController()
+    ready(one)
     this.#pump()
   }
 
@@ -189,7 +200,6 @@ class Uploads {
     one.stop.abort()
     one.still()
     one.phase = 'cancelling'
-    this.#pump()
     try {
       await this.#end(one)
       await forget(one.id)
@@ -197,6 +207,8 @@ class Uploads {
     } catch (error) {
       one.phase = 'uncancelled'
       one.failure = `It is not cancelled yet. ${statusOf(error as Error) ? said(refused(error as Error)) : AWAY}`
+    } finally {
+      this.#pump()
     }
   }
 
@@ -205,9 +217,15 @@ class Uploads {
   }
 
   #pump(): void {
-    const running = this.all.filter((one) => ['counting', 'sending', 'finishing'].includes(one.phase)).length
-    const waiting = this.all.filter((one) => one.phase === 'waiting').slice(0, Math.max(0, AT_ONCE - running))
-    for (const one of waiting) void this.#send(one)
+    const places = AT_ONCE - this.all.filter((one) => RUNS.has(one.phase)).length
+    const taken = this.#atServer()
+    const next = this.all.filter(({ phase, kept }) => phase === 'waiting' && !(kept.sha256 && taken.has(kept.sha256)))
+    for (const one of next.slice(0, Math.max(0, places))) void this.#send(one)
+  }
+
+  /** The checksums of what the server has to do with. The same bytes under another name wait until it knows them. */
+  #atServer(): Set<string | null> {
+    return new Set(this.all.filter((one) => AT_SERVER.has(one.phase)).map((one) => one.kept.sha256))
   }
 
   async #send(one: Sending): Promise<void> {
@@ -217,6 +235,10 @@ class Uploads {
       if (!file) return
       one.phase = 'counting'
       const sha256 = await this.#counted(one, file)
+      if (this.#atServer().has(sha256)) {
+        one.phase = 'waiting'
+        return
+      }
       one.phase = 'sending'
       await this.#tus(one, file, sha256)
       one.acknowledged = one.size
@@ -248,7 +270,7 @@ class Uploads {
     one.isOther = kept.sha256 !== null && kept.sha256 !== sha256
     one.summed = file
     Object.assign(kept, { sha256, size: file.size, modified: file.lastModified })
-    void remember(kept)
+    void remember([kept])
     return sha256
   }
 
@@ -262,7 +284,7 @@ class Uploads {
     const upload = one.tus ?? new Upload(new Blob(), lasting(user, sha256, size))
     if (upload.url) await upload.abort(true).catch(unlessGone)
     for (const before of await upload.findPreviousUploads()) {
-      upload.resumeFromPreviousUpload(before)
+      upload.resumeFromPreviousUpload(within(before))
       await upload.abort(true).catch(unlessGone)
     }
   }
@@ -273,18 +295,27 @@ class Uploads {
       let sent = false
       const upload = new Upload(file, {
         ...lasting(one.kept.user, sha256, file.size),
-        // While nobody answers it has no speed.
-        onShouldRetry: (error) => (one.still(), isWorthRetrying(error)),
+        // While it is tried again it has no speed, and says why.
+        onShouldRetry: (error) => {
+          one.still()
+          const again = isWorthRetrying(error)
+          if (again) one.hindrance = isAway(error) ? OFFLINE : `${said(refused(error))}; it is tried again`
+          return again
+        },
         chunkSize: PIECE_BYTES,
         metadata: { filename: file.name, filetype: file.type, sha256 },
         onAfterResponse: (request, answer) => {
-          const method = request.getMethod()
+          const [method, status] = [request.getMethod(), answer.getStatus()]
+          // What is on the way may answer where an upload is asked for that the server still has: nothing begins anew for that.
+          if (method === 'HEAD' && status >= 500) throw new TypeError(OFFLINE)
+          one.hindrance = ''
           sent ||= method === 'PATCH'
           // Where the server has these bytes already, it says so when it is told of them, and nothing is to be sent.
           one.known = method === 'POST' && file.size > 0 && Number(answer.getHeader('Upload-Offset')) === file.size
           upload.options.storeFingerprintForResuming = !one.known
         },
         onUploadUrlAvailable: () => {
+          upload.url = here(upload.url ?? '')
           if (one.known) void upload.abort().then(resolve, reject)
         },
         onChunkComplete: (_, acknowledged) => one.moved(acknowledged),
@@ -297,7 +328,7 @@ class Uploads {
       one.tus = upload
       one.stop.signal.addEventListener('abort', () => reject(one.stop.signal.reason), { once: true })
       void upload.findPreviousUploads().then(([before]) => {
-        if (before) upload.resumeFromPreviousUpload(before)
+        if (before) upload.resumeFromPreviousUpload(within(before))
         if (!one.stop.signal.aborted) upload.start()
       }, reject)
     })
@@ -326,6 +357,18 @@ const lasting = (user: string, sha256: string, size: number): UploadOptions => (
   onShouldRetry: isWorthRetrying,
 })
 
+/** What was begun under another address of the server goes on under the one of this page. */
+const within = (before: PreviousUpload): PreviousUpload => ({ ...before, uploadUrl: before.uploadUrl && here(before.uploadUrl) })
+
+/** By what a file is taken for another one before its bytes are known. */
+const named = ({ name, size }: { name: string; size: number }): string => `${size} ${name}`
+
+function ready(one: Sending): void {
+  one.phase = 'waiting'
+  one.failure = ''
+  one.stop = new AbortController()
+}
+
 /** A browser reads nothing any more of a file that was changed, moved or removed since. */
 const isAsChosen = async (file: File | null): Promise<boolean> => !file || (await file.slice(0, 1).arrayBuffer().then(() => true, () => false))
 
@@ -350,8 +393,10 @@ function refused(error: Error): Error {
     // A plain sentence.
   }
   if (OF_PROXIES.has(answer.getStatus()) && !answer.getHeader('Tus-Resumable') && !hasWords(body)) return new TypeError(OFFLINE)
-  return refusal(answer.getStatus(), body)
+  return refusal(answer.getStatus(), body, answer.getHeader('Retry-After'))
 }
+
+const isAway = (error: Error): boolean => refused(error) instanceof TypeError
 
 const CHANGED = 'the file has changed since it was chosen, or is gone; cancel it, and choose it again'
 const AWAY = 'The server cannot be reached'
