@@ -347,7 +347,7 @@ impl Engine {
 
 fn over_quota(max: u64, used: u64, more: u64) -> Error {
     let said =
-        format!("of your {} {} are used, and this would need {} more", size(max), size(used), size(more));
+        format!("you use {} of your {}, and this would need {} more", size(used), size(max), size(more));
     Error::new(ErrorKind::Quota { max }, said)
 }
 

@@ -195,9 +195,8 @@ fn how_large_a_rendition_is_is_said_when_it_is_whole() {
 
 #[test]
 fn a_video_that_was_sent_is_shown_as_one() {
-    let config = format!(
-        "[server]\nbase_url = \"http://media.example\"\n{CONFIG}[memory]\nlimit = \"512MiB\"\n"
-    );
+    let config =
+        format!("[server]\nbase_url = \"http://media.example\"\n{CONFIG}[memory]\nlimit = \"512MiB\"\n");
     let server = Server::start(&Options::default().config(&config));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("Moving.mp4");
