@@ -65,11 +65,13 @@ export const uploads = {
       }
       const chosen = new DataTransfer()
       for (let number = 0; number < files; number++) chosen.items.add(new File([bytes(number)], `Small ${number}.wav`))
-      const input = document.querySelector('input[aria-label=Files]')
-      input.files = chosen.files
-      globalThis.longest_ms = 0
-      input.dispatchEvent(new Event('change', { bubbles: true }))
+      document.querySelector('input[aria-label=Files]').files = chosen.files
     }, told.files)
+    // A task of its own, so that making the files is not counted.
+    await page.evaluate(() => {
+      globalThis.longest_ms = 0
+      document.querySelector('input[aria-label=Files]').dispatchEvent(new Event('change', { bubbles: true }))
+    })
     await page.getByText(`of ${(told.files + 2).toLocaleString()} files have arrived`).waitFor()
     const rows = (page) => page.locator('[aria-label=Uploads] [role=listitem]')
     await other.getByText('On its way in another window').first().waitFor()
