@@ -80,6 +80,32 @@ export const line = {
     return { came }
   },
 
+  /** Of two that are chosen one after the other the last one plays, also if the first one comes later. */
+  async chosen_last() {
+    const page = await open()
+    await signIn(page)
+    const [first, second] = told.songs
+    let give
+    const given = new Promise((resolve) => (give = resolve))
+    await page.route(/\/search\/tracks\?/, async (route) => {
+      const answer = await route.fetch()
+      const { tracks, next } = await answer.json()
+      await given
+      await route.fulfill({ response: answer, json: { tracks: tracks.filter(({ id }) => id === first.id), next } })
+    })
+    await page.getByRole('button', { name: 'Play something' }).click()
+    await page.getByRole('link', { name: told.album }).first().click()
+    await page.getByRole('button', { name: `Play ${second.name}` }).click()
+    const title = page.locator('section[aria-label=Player] .title')
+    await until(async () => (await place(page)) > 0.3, 'the song')
+    const late = page.waitForResponse(/\/search\/tracks\?/)
+    give()
+    await (await late).finished()
+    const at = await place(page)
+    await until(async () => (await title.textContent()) !== second.name || (await place(page)) > at + 1, 'what plays then')
+    return { plays: await title.textContent() }
+  },
+
   /** An upload goes on by itself where it was, however often a proxy answers in the server's place. */
   async outage() {
     const line = await between()

@@ -81,6 +81,14 @@ fn what_others_do_is_told() {
 }
 
 #[test]
+fn what_was_chosen_last_plays_although_what_was_chosen_before_comes_later() {
+    let (_folder, server, mut more) = library(false);
+    let track = format!("/tracks/{}", server.track("One"));
+    more["album"] = server.get(&track, &[("Authorization", &server.mira.bearer())]).json()["album"].clone();
+    assert_eq!(play(server.address, &server.mira, "chosen_last", more)["plays"], "Two");
+}
+
+#[test]
 fn a_library_that_changes_faster_than_it_answers_is_shown_all_the_same() {
     let server = Server::start(&Options::default().config(CONFIG));
     let bearer = server.mira.bearer();

@@ -9,33 +9,24 @@ const ROWS = 500
 /** So many albums, each of which is asked for its tracks. */
 const ALBUMS = 10
 
-let choices = 0
-
-/** Plays what was chosen last, however long it takes to come. */
-async function playLast(more: () => Promise<Track[]>, play: (tracks: Track[]) => void): Promise<void> {
-  const mine = ++choices
-  const tracks = await more()
-  if (mine === choices) play(tracks)
-}
-
 /** Plays an album. */
-export const playAlbum = (id: string): Promise<void> => playLast(() => albumTracks(id), (tracks) => player.play(tracks))
+export const playAlbum = (id: string): Promise<void> => player.play(albumTracks(id))
 
 /** Plays a list of so many tracks, from one of them on. */
-export async function playList(read: Read<Track>, index: number, total: number): Promise<void> {
+export function playList(read: Read<Track>, index: number, total: number): Promise<void> {
   const first = total <= ROWS ? 0 : index
   const more = parts(read, first, ROWS, async (tracks) => tracks)
-  await playLast(more, (tracks) => player.play(tracks, index - first, more))
+  return player.play(more(), index - first, more)
 }
 
 /** Plays all tracks of a list of albums. */
-export async function playAlbums(read: Read<Album>): Promise<void> {
+export function playAlbums(read: Read<Album>): Promise<void> {
   const more = parts(read, 0, ALBUMS, async (albums) => {
     const tracks: Track[] = []
     for (const { id } of albums) tracks.push(...(await albumTracks(id)))
     return tracks
   })
-  await playLast(more, (tracks) => player.play(tracks, 0, more))
+  return player.play(more(), 0, more)
 }
 
 /** Gives one part of a list after the other, as tracks; none are its end. */

@@ -53,6 +53,8 @@ class Player {
   #keptAt = 0
   /** What comes behind the queue, if it is a part of a long list. */
   #rest: Rest | null = null
+  /** What was chosen last, however long it takes to come. */
+  #choice = {}
   #retried: string | null = null
   /** Ends what is asked for the track that plays, once it does not. */
   #stop = new AbortController()
@@ -86,6 +88,7 @@ class Player {
   /** He goes, and takes with him what he listened to. */
   leave(): void {
     clearTimeout(this.#sharing)
+    this.#choice = {}
     this.#hush()
     ;[this.queue, this.index, this.position, this.#rest] = [[], -1, 0, null]
     tellPlace(this)
@@ -111,30 +114,37 @@ class Player {
     addEventListener('pagehide', () => (this.#keep(), this.#share(0)))
   }
 
-  /** Plays these, beginning with one of them; `more` gives what comes behind them, a part at a time, and nothing in the end. */
-  play(tracks: Track[], at = 0, more?: () => Promise<Track[]>): void {
-    if (!tracks.length) return
+  /**
+   * Plays these, beginning with one of them, unless something else is chosen before they come; `more` gives what comes behind them,
+   * a part at a time, and nothing in the end.
+   */
+  async play(tracks: Track[] | Promise<Track[]>, at = 0, more?: () => Promise<Track[]>): Promise<void> {
+    const choice = (this.#choice = {})
+    // What is there already begins at once.
+    const found = Array.isArray(tracks) ? tracks : await tracks
+    if (choice !== this.#choice || !found.length) return
     this.#rest = more ? new Rest(more) : null
-    ;[this.queue, this.index] = [entries(tracks), at]
+    ;[this.queue, this.index] = [entries(found), at]
     if (this.shuffle) this.#order()
     this.#load(true)
   }
 
   playNext(tracks: Track[]): void {
-    if (!this.track) return this.play(tracks)
+    if (!this.track) return void this.play(tracks)
     this.queue = insert(this.queue, this.index, tracks)
     this.#keep()
     notices.say('Plays next')
   }
 
   add(tracks: Track[]): void {
-    if (!this.track) return this.play(tracks)
+    if (!this.track) return void this.play(tracks)
     this.queue = append(this.queue, tracks)
     this.#keep()
     notices.say('Added to the queue')
   }
 
   jump(index: number): void {
+    this.#choice = {}
     this.index = index
     this.#load(true)
   }
@@ -167,6 +177,7 @@ class Player {
   }
 
   stop(): void {
+    this.#choice = {}
     this.#hush()
     ;[this.queue, this.index, this.#rest] = [[], -1, null]
     tellPlace(this)
@@ -186,6 +197,7 @@ class Player {
   }
 
   next(ended = false): void {
+    if (!ended) this.#choice = {}
     if (ended && this.repeat === 'one') return this.#again()
     if (this.index + 1 < this.queue.length) this.index += 1
     else if (this.repeat === 'all' && this.queue.length) this.index = 0
@@ -194,6 +206,7 @@ class Player {
   }
 
   previous(): void {
+    this.#choice = {}
     if (this.position > 3 || this.index <= 0) return this.seek(0)
     this.index -= 1
     this.#load(true)
