@@ -80,6 +80,44 @@ export const line = {
     return { came }
   },
 
+  /** The server is away when the next song is fetched ahead, and when somebody wants another one: both play once it is back. */
+  async away() {
+    const page = await open({}, (what) => /ERR_FAILED/.test(what))
+    await signIn(page)
+    await go(page, 'songs')
+    const [first, ahead, chosen] = told.songs
+    const title = page.locator('section[aria-label=Player] .title')
+    const plays = ({ name }) => until(async () => (await title.textContent()) === name && (await place(page)) > 1, `${name} plays`)
+    const sound = ({ id }) => new RegExp(`/tracks/${id}/audio`)
+    await page.getByRole('button', { name: `Play ${first.name}` }).click()
+    await plays(first)
+    const lost = page.waitForEvent('requestfailed', (request) => sound(ahead).test(request.url()))
+    await page.route(sound(ahead), (route) => route.abort())
+    const slider = page.getByLabel('Place in the track').first()
+    await slider.evaluate((slider) => { slider.value = slider.max - 8; slider.dispatchEvent(new Event('input', { bubbles: true })) })
+    await lost
+    await page.unroute(sound(ahead))
+    await plays(ahead)
+    await page.route(sound(chosen), (route) => route.abort())
+    await page.getByRole('button', { name: 'Next' }).first().click()
+    const waits = await page.getByText(`${chosen.name} waits`).textContent()
+    await page.unroute(sound(chosen))
+    await plays(chosen)
+    // A window that is opened now remembers the song, and fetches nothing of it before somebody wants to hear it.
+    await page.getByRole('button', { name: 'Pause', exact: true }).first().click()
+    const other = await page.context().newPage()
+    let fetched = 0
+    other.on('request', (request) => (fetched += /\/audio/.test(request.url()) ? 1 : 0))
+    await other.goto(`${told.origin}/`)
+    await other.locator('section[aria-label=Player] .title').waitFor()
+    await until(async () => (await place(other)) > 1, 'the place')
+    const before = fetched
+    await other.getByRole('button', { name: 'Play', exact: true }).first().click()
+    const at = await place(other)
+    await until(async () => (await place(other)) > at + 1, 'sound')
+    return { waits, before, after: fetched }
+  },
+
   /** Of two that are chosen one after the other the last one plays, also if the first one comes later. */
   async chosen_last() {
     const page = await open()

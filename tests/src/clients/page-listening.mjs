@@ -164,6 +164,60 @@ export const listening = {
     return { during, heard: await loudest(page), most: await page.evaluate(() => globalThis.most) }
   },
 
+  /** A file that this browser cannot play: what is made of it plays, and where nothing may be made, the queue goes on without it. */
+  async forms() {
+    const page = await open()
+    await page.addInitScript(TAP)
+    await signIn(page)
+    const [first, middle, last] = told.names
+    const [player, slider] = [page.locator('section[aria-label=Player]'), page.getByLabel('Place in the track').first()]
+    const plays = (name, from_s = 0.3) => until(async () => (await player.locator('.title').textContent()) === name && (await place(page)) > from_s && loudest(page), `${name} plays`)
+    const seek = (left_s) => slider.evaluate((slider, left_s) => { slider.value = slider.max - left_s; slider.dispatchEvent(new Event('input', { bubbles: true })) }, left_s)
+    const press = (name) => page.getByRole('button', { name, exact: true }).first().click()
+    const refuses = page.getByText(`${middle} does not play: this browser cannot play its file`)
+    await go(page, `playlist/${told.playlist}`)
+    await press(`Play ${first}`)
+    await plays(first)
+    const ahead = page.waitForRequest(/audio\.mp3\?bitrate=320k/).then(() => player.locator('.title').textContent())
+    const [during, says] = await Promise.all([ahead, seek(6).then(() => page.getByText(`${middle} is played`).textContent())])
+    const heard = [await plays(middle)]
+    // Whoever comes back goes on where he was, also in the other form.
+    await seek(15)
+    await press('Pause')
+    await page.reload()
+    await player.locator('.title').waitFor()
+    const at = await until(() => place(page), 'the place')
+    await player.getByRole('button', { name: 'Play', exact: true }).click()
+    await page.getByText(`${middle} is played as MP3`).waitFor()
+    heard.push(await plays(middle, at + 0.5))
+    // One song again and again.
+    await press('Repeat: off')
+    await press('Repeat: all')
+    await seek(1)
+    await until(async () => (await place(page)) < 5, 'the same song again')
+    heard.push(await plays(middle))
+    await press('Repeat: this one')
+    await page.request.patch(`${told.origin}/users/${told.user}`, { headers: { Authorization: told.admin }, data: { transform: false } })
+    await press('Show what plays')
+    await until(() => page.getByLabel('Quality').isDisabled(), 'the right that is gone')
+    await page.keyboard.press('Escape')
+    await press(`Play ${first}`)
+    await plays(first)
+    await press('Next')
+    await refuses.waitFor()
+    heard.push(await plays(last))
+    // A queue of which nothing plays comes to rest, also one that goes round.
+    await go(page, `playlist/${told.alone}`)
+    await press('Repeat: off')
+    let asked = 0
+    page.on('request', (request) => (asked += /\/audio/.test(request.url()) ? 1 : 0))
+    await press('Play')
+    await until(async () => (await refuses.count()) === 2 && !(await player.locator('.waiting').count()), 'its end')
+    const before = asked
+    await loudest(page)
+    return { during, says, heard, at, rests: asked === before }
+  },
+
   /** A playlist of many thousands is scrolled through, and a song of it moved, without the rest being held or sent. */
   async endless() {
     const page = await open({}, (what) => /409/.test(what))
@@ -366,44 +420,6 @@ export const listening = {
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.getByLabel('The rendition').waitFor()
     return { waits, refusal }
-  },
-
-  /** The server is away when the next song is fetched ahead, and when somebody wants another one: both play once it is back. */
-  async away() {
-    const page = await open({}, (what) => /ERR_FAILED/.test(what))
-    await signIn(page)
-    await go(page, 'songs')
-    const [first, ahead, chosen] = told.songs
-    const title = page.locator('section[aria-label=Player] .title')
-    const plays = ({ name }) => until(async () => (await title.textContent()) === name && (await place(page)) > 1, `${name} plays`)
-    const sound = ({ id }) => new RegExp(`/tracks/${id}/audio`)
-    await page.getByRole('button', { name: `Play ${first.name}` }).click()
-    await plays(first)
-    const lost = page.waitForEvent('requestfailed', (request) => sound(ahead).test(request.url()))
-    await page.route(sound(ahead), (route) => route.abort())
-    const slider = page.getByLabel('Place in the track').first()
-    await slider.evaluate((slider) => { slider.value = slider.max - 8; slider.dispatchEvent(new Event('input', { bubbles: true })) })
-    await lost
-    await page.unroute(sound(ahead))
-    await plays(ahead)
-    await page.route(sound(chosen), (route) => route.abort())
-    await page.getByRole('button', { name: 'Next' }).first().click()
-    const waits = await page.getByText(`${chosen.name} waits`).textContent()
-    await page.unroute(sound(chosen))
-    await plays(chosen)
-    // A window that is opened now remembers the song, and fetches nothing of it before somebody wants to hear it.
-    await page.getByRole('button', { name: 'Pause', exact: true }).first().click()
-    const other = await page.context().newPage()
-    let fetched = 0
-    other.on('request', (request) => (fetched += /\/audio/.test(request.url()) ? 1 : 0))
-    await other.goto(`${told.origin}/`)
-    await other.locator('section[aria-label=Player] .title').waitFor()
-    await until(async () => (await place(other)) > 1, 'the place')
-    const before = fetched
-    await other.getByRole('button', { name: 'Play', exact: true }).first().click()
-    const at = await place(other)
-    await until(async () => (await place(other)) > at + 1, 'sound')
-    return { waits, before, after: fetched }
   },
 
   /** An address that was written by hand, letters of a search that are one way, and a list that is where it was when somebody comes back. */

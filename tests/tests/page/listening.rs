@@ -248,6 +248,29 @@ fn songs_are_as_loud_as_their_tags_say_from_the_first_sound_and_follow_each_othe
 }
 
 #[test]
+fn a_form_that_the_browser_cannot_play_does_not_stop_the_queue() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["First", "Middle", "Last"];
+    for (name, suffix) in names.into_iter().zip(["wav", "aiff", "wav"]) {
+        let sound = "sine=frequency=440:duration=30";
+        ffmpeg(["-f", "lavfi", "-i", sound], &folder.path().join(format!("{name}.{suffix}")));
+    }
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 3, ..Options::default() }.config(CONFIG));
+    let admin = server.admin.bearer();
+    let users = server.get("/users", &[("Authorization", &admin)]).json();
+    let is_mira = |user: &&Value| user["name"] == server.mira.name;
+    let user = users["users"].as_array().expect("users").iter().find(is_mira).expect("Mira")["id"].clone();
+    let (list, alone) = (playlist(&server, "Forms", &names), playlist(&server, "Alone", &["Middle"; 2]));
+    let more = json!({ "playlist": list, "alone": alone, "names": names, "user": user, "admin": admin });
+    let seen = play(server.address, &server.mira, "forms", more);
+    assert_eq!(seen["during"], "First", "it is there before it is needed: {seen}");
+    assert_eq!(seen["says"], "Middle is played as MP3: this browser cannot play its file", "{seen}");
+    assert!(seen["at"].as_f64() > Some(14.0), "{seen}");
+    assert_eq!(seen["rests"], true, "{seen}");
+}
+
+#[test]
 fn a_playlist_of_many_thousands_is_read_and_changed_in_parts() {
     const SONGS: usize = 20_000;
     let music = Music::new();

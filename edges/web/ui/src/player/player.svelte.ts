@@ -1,19 +1,17 @@
 // What plays: a queue, and two elements that take turns, so that the next track is there when the last one ends.
-import { api, asked, refused, ROOT, said, type OneTrack, type Track } from '../api/client'
-import { firstByte } from '../api/first'
+import { api, asked, type OneTrack, type Track } from '../api/client'
 import { session } from '../api/session.svelte'
 import { notices } from '../shell/notices.svelte'
-import { type Kept, keepQueue, keptQueue } from './kept'
+import { addressOf, giveUp, isPlayable, isStandIn, type Quality } from './forms'
+import { type Kept, keptQueue, Sharing } from './kept'
 import { mediaKeys, tellMedia, tellPlace } from './media'
 import { countPlay } from './plays'
-import { append, around, entries, type Entry, insert, past, recalled, Rest, settle, shuffled, unshuffled } from './queue'
+import { append, around, behind, entries, type Entry, insert, past, recalled, Rest, settle, shuffled, unshuffled } from './queue'
 import { takeTurn } from './turn'
 import { type Loudness, Voice } from './voice'
 
 export type Repeat = 'off' | 'all' | 'one'
-/** The file as it is, or made smaller: thousands of bits per second. */
-export type Quality = 'original' | '320' | '192' | '96'
-export type { Loudness }
+export type { Loudness, Quality }
 
 /** Before the end of a track the next one is fetched. */
 const AHEAD_S = 20
@@ -53,11 +51,12 @@ class Player {
   #keptAt = 0
   /** What comes behind the queue, if it is a part of a long list. */
   #rest: Rest | null = null
+  #sharing = new Sharing(() => {
+    const { queue, index } = around(this.queue, this.index)
+    return { tracks: queue.map(({ track }) => track), current: index, position_s: this.position }
+  })
   /** What was chosen last, however long it takes to come. */
   #choice = {}
-  #retried: string | null = null
-  /** Ends what is asked for the track that plays, once it does not. */
-  #stop = new AbortController()
 
   get track(): Track | null {
     return this.queue[this.index]?.track ?? null
@@ -65,6 +64,11 @@ class Player {
 
   get #voice() {
     return this.#voices[this.#now]
+  }
+
+  /** How loud everything on the page is, from 0 to 1. */
+  get level(): number {
+    return this.muted ? 0 : this.volume
   }
 
   /** The sound as it goes to the loudspeaker, for who wants to look at it. */
@@ -81,13 +85,13 @@ class Player {
 
   /** He is about to go: the server is told where he is while he may tell it, and this browser remembers that it was. */
   async part(): Promise<void> {
-    await this.#tell()
+    await this.#sharing.tell()
     this.#keep()
   }
 
   /** He goes, and takes with him what he listened to. */
   leave(): void {
-    clearTimeout(this.#sharing)
+    this.#sharing.stop()
     this.#choice = {}
     this.#hush()
     ;[this.queue, this.index, this.position, this.#rest] = [[], -1, 0, null]
@@ -102,16 +106,15 @@ class Player {
       element.addEventListener('timeupdate', () => mine() && this.#moved())
       element.addEventListener('durationchange', () => mine() && this.#lasts())
       element.addEventListener('playing', () => mine() && ([this.playing, this.waiting] = [true, false]))
-      element.addEventListener('pause', () => mine() && ((this.playing = false), this.#share(0)))
+      element.addEventListener('pause', () => mine() && ((this.playing = false), this.#sharing.within(0)))
       element.addEventListener('waiting', () => mine() && (this.waiting = true))
       element.addEventListener('ended', () => mine() && this.next(true))
-      // What fails while it is fetched ahead is asked for anew when its turn comes.
-      element.addEventListener('error', () => mine() && void this.#broke())
+      element.addEventListener('error', () => void this.#broke(voice))
       for (const event of ['playing', 'pause', 'waiting', 'seeked', 'durationchange']) element.addEventListener(event, () => mine() && tellPlace(this))
       return voice
     })
     mediaKeys(this)
-    addEventListener('pagehide', () => (this.#keep(), this.#share(0)))
+    addEventListener('pagehide', () => (this.#keep(), this.#sharing.within(0)))
   }
 
   /**
@@ -170,10 +173,9 @@ class Player {
   }
 
   #hush(): void {
-    this.#stop.abort()
     this.#begins = null
     this.waiting = this.#isDue = false
-    this.#voices.forEach((voice) => voice.element.pause())
+    this.#voices.forEach((voice) => voice.rest())
   }
 
   stop(): void {
@@ -261,8 +263,7 @@ class Player {
   }
 
   #address(track: Track): string {
-    if (this.quality === 'original' || !session.user?.rights.transform) return `${ROOT}/tracks/${track.id}/audio`
-    return `${ROOT}/media/${track.id}/audio.mp3?bitrate=${this.quality}k`
+    return addressOf(track, this.quality)
   }
 
   #load(play: boolean, at_s = 0): void {
@@ -350,7 +351,7 @@ class Player {
 
   #loud(): void {
     for (const voice of this.#voices) {
-      voice.element.volume = this.muted ? 0 : this.volume
+      voice.element.volume = this.level
       if (voice.gain) voice.gain.gain.value = voice.level(this.loudness)
     }
   }
@@ -389,40 +390,55 @@ class Player {
     else this.playing = false
   }
 
-  /** A sign-in may have been renewed, the server may be back or have room by then: the same place is asked for once more. */
-  async #broke(): Promise<void> {
-    const [voice, track] = [this.#voice, this.track]
-    if (!voice || !track) return
-    this.#stop.abort()
-    const { signal } = (this.#stop = new AbortController())
-    // An element does not tell what it was answered.
+  /** An element has failed: the one that plays, or the other one while it fetches what comes next. */
+  async #broke(voice: Voice): Promise<void> {
+    const isNow = () => voice === this.#voice
+    const track = isNow() ? this.track : voice.track
+    if (!track) return
     let told = false
     const waits = (why: string) => {
+      if (!isNow()) return
       this.waiting = this.#isDue || !voice.element.paused
       if (!told) notices.say(`${track.title} waits: ${why}`)
       told = true
     }
-    const answer = await firstByte(this.#address(track), signal, waits).catch(() => null)
-    if (!answer) return
-    const place = `${track.id}@${Math.floor(this.position)}`
-    if (answer.ok && this.#retried !== place) {
-      this.#retried = place
-      await answer.body?.cancel()
-      this.#take(voice, track)
-      return voice.element.paused && !this.#isDue ? undefined : this.#sound()
+    const fault = await voice.fault(waits).catch(() => null)
+    // It is to have something else by now, or to rest.
+    if (!fault) return
+    const { address } = voice
+    const isOfForm = fault === 'form' || (fault !== 'again' && isStandIn(track, address))
+    if (isOfForm) giveUp(track, address)
+    if (fault === 'again' || (isOfForm && isPlayable(track, this.quality))) {
+      if (isOfForm) notices.say(`${track.title} is played as MP3: this browser cannot play its file`)
+      return this.#tryAgain(voice, track)
     }
-    const unknown = voice.element.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED
-    const why = answer.ok ? (unknown ? 'this browser cannot play it; choose another quality' : 'its bytes do not come') : said(await refused(answer))
-    if (signal.aborted) return
+    // What cannot be fetched ahead is asked for anew when its turn comes.
+    if (!isNow()) return
+    const isWanted = this.#isDue || !voice.element.paused
     this.#hush()
-    notices.say(`${track.title} does not play: ${why}`, true)
+    notices.say(`${track.title} does not play: ${typeof fault === 'object' && !isOfForm ? fault.why : 'this browser cannot play its file'}`, true)
+    if (isOfForm && isWanted) this.#passOver()
+  }
+
+  async #tryAgain(voice: Voice, track: Track): Promise<void> {
+    if (voice !== this.#voice) return voice.bring(this.#address(track), 0)
+    this.#take(voice, track)
+    if (this.#isDue || !voice.element.paused) await this.#sound()
+  }
+
+  /** The next one begins of those that play here. Each that does not is passed over once, so this comes to an end. */
+  #passOver(): void {
+    const next = behind(this.queue, this.index, this.repeat === 'all').find(({ track }) => isPlayable(track, this.quality))
+    if (!next) return
+    this.index = this.queue.indexOf(next)
+    this.#load(true)
   }
 
   #keep(): void {
     this.#keptAt = Date.now()
     const { position, volume, shuffle, repeat, quality, loudness } = this
-    const place: Kept = { ...around(this.queue, this.index), position, volume, shuffle, repeat, quality, loudness, shared: this.#shared }
-    this.#share(this.playing ? SHARE_EVERY_MS : SHARE_SOON_MS)
+    const place: Kept = { ...around(this.queue, this.index), position, volume, shuffle, repeat, quality, loudness, shared: this.#sharing.kept }
+    this.#sharing.within(this.playing ? SHARE_EVERY_MS : SHARE_SOON_MS)
     try {
       localStorage.setItem(kept(), JSON.stringify(place))
     } catch {
@@ -435,7 +451,7 @@ class Player {
     if (!text) return
     const { queue, index, position, shared, ...rest } = JSON.parse(text) as Kept
     Object.assign(this, rest)
-    this.#shared = shared ?? null
+    this.#sharing.kept = shared ?? null
     this.#loud()
     // What a page of before has kept has no places.
     this.#put(queue.filter((entry) => entry.track), index, position)
@@ -447,47 +463,16 @@ class Player {
     this.index = Math.min(index, queue.length - 1)
     if (!this.track) return
     this.#load(false, position)
-    this.#told = this.#telling()
+    this.#sharing.markKnown()
   }
 
   async #recallFromServer(): Promise<void> {
-    const found = await keptQueue(this.#shared).catch(() => null)
+    const found = await keptQueue(this.#sharing.kept).catch(() => null)
     // Who has begun to play something knows what he wants.
     if (!found || this.playing || this.waiting || !session.user) return
-    this.#shared = found.changed
+    this.#sharing.kept = found.changed
     const queue = this.shuffle ? recalled(found.tracks, this.queue) : entries(found.tracks)
     this.#put(queue, found.current, found.position_s)
-  }
-
-  /** When the server kept what this browser knows. */
-  #shared: string | null = null
-  #told = ''
-  #sharing: ReturnType<typeof setTimeout> | undefined
-  #due = Infinity
-
-  #telling(): string {
-    return `${this.queue.map(({ track }) => track.id).join()} ${this.index} ${Math.round(this.position)}`
-  }
-
-  /** Tells the server what plays and where, within this time; nothing if it knows. */
-  #share(within_ms: number): void {
-    const due = Date.now() + within_ms
-    if (due >= this.#due && within_ms > 0) return
-    clearTimeout(this.#sharing)
-    this.#due = due
-    if (within_ms === 0) void this.#tell()
-    else this.#sharing = setTimeout(() => void this.#tell(), within_ms)
-  }
-
-  async #tell(): Promise<void> {
-    this.#due = Infinity
-    const telling = this.#telling()
-    if (telling === this.#told || !session.user) return
-    this.#told = telling
-    const { queue, index } = around(this.queue, this.index)
-    const place = { tracks: queue.map(({ track }) => track), current: index, position_s: this.position }
-    // Nothing is lost when it does not come: this browser keeps it too.
-    await keepQueue(place).then((changed) => (this.#shared = changed), () => (this.#told = ''))
   }
 }
 

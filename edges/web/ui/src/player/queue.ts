@@ -25,6 +25,9 @@ export const unshuffled = (queue: Entry[]): Entry[] => queue.toSorted((one, othe
 /** What is long past in a queue: so many tracks are in front of those that are kept. */
 export const past = (index: number): number => Math.max(0, index - KEPT_TRACKS_MAX / 2)
 
+/** The entries behind the one at this index, in their order, and from the first one on again where it goes round. */
+export const behind = (queue: Entry[], index: number, isRound: boolean): Entry[] => [...queue.slice(index + 1), ...(isRound ? queue.slice(0, index) : [])]
+
 /** What is remembered of a queue: what is around this index, which has another one there. */
 export function around(queue: Entry[], index: number): { queue: Entry[]; index: number } {
   const from = past(index)
