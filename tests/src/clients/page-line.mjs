@@ -118,6 +118,58 @@ export const line = {
     return { waits, before, after: fetched }
   },
 
+  /** Nobody is told that something goes on by itself but where it does, and a telephone says that the server is gone. */
+  async hints() {
+    const line = await between()
+    const page = await open({ viewport: { width: 390, height: 800 } }, expected)
+    await page.goto(`${told.origin}/`)
+    line.answers = () => 502
+    await page.fill('[name=name]', told.name)
+    await page.fill('[name=password]', told.password)
+    await page.keyboard.press('Enter')
+    const pressed = [await page.getByRole('alert').innerText()]
+    line.answers = null
+    await signIn(page)
+    await go(page, 'songs')
+    await page.getByRole('button', { name: `Play ${told.songs[0].name}` }).click()
+    await until(async () => (await place(page)) > 0.3, 'the song')
+    const away = (part) => (line.answers = (url) => (url.includes(part) ? 502 : 0))
+    away('/stars/')
+    await page.getByRole('button', { name: `More for ${told.songs[0].name}` }).click()
+    await page.getByRole('menuitem', { name: 'Give it a star' }).click()
+    pressed.push(await page.getByText('cannot be reached').first().innerText())
+    // What is read says that it comes, and comes.
+    const read = {}
+    for (const [view, part, seen] of [['account', '/me/sessions', 'this one'], ['server/libraries', '/cdn/cache', 'Its ceiling is'], ['server/libraries', '/libraries', '2 songs in'], ['server/users', '/users', '· since'], ['starred', '/starred/', 'Give a song a star']]) {
+      await go(page, 'genres')
+      await page.getByRole('heading', { level: 1, name: 'Genres' }).waitFor()
+      away(part)
+      await go(page, view)
+      read[part] = await page.getByRole('alert').filter({ hasText: 'cannot be reached' }).first().innerText()
+      if (await page.locator('#main').getByText(seen).count()) read[part] += ` beside ${seen}`
+      line.answers = null
+      await page.locator('#main').getByText(seen).first().waitFor()
+    }
+    away('/lyrics')
+    await page.getByRole('button', { name: 'Show what plays' }).click()
+    await page.getByRole('button', { name: 'Lyrics', exact: true }).last().click()
+    read.lyrics = await page.getByRole('dialog').getByRole('alert').innerText()
+    line.answers = null
+    await page.getByText('There are no words').waitFor()
+    await page.keyboard.press('Escape')
+    const gone = page.getByRole('status').filter({ hasText: 'Not connected' })
+    const high = () => page.getByRole('heading', { level: 1 }).evaluate((heading) => heading.getBoundingClientRect().top)
+    const before = await high()
+    line.answers = () => 502
+    line.break()
+    await gone.waitFor()
+    const { top, bottom } = await gone.evaluate((words) => words.getBoundingClientRect().toJSON())
+    const jump = (await high()) - before
+    line.answers = null
+    await gone.waitFor({ state: 'detached' })
+    return { pressed, read, top, bottom, jump }
+  },
+
   /** Of two that are chosen one after the other the last one plays, also if the first one comes later. */
   async chosen_last() {
     const page = await open()

@@ -81,6 +81,21 @@ fn what_others_do_is_told() {
 }
 
 #[test]
+fn only_what_is_asked_again_says_so_and_a_telephone_says_that_the_server_is_gone() {
+    let (_folder, server, more) = library(false);
+    let seen = play(server.address, &server.admin, "hints", more);
+    let pressed = "The server cannot be reached: try again when it is back";
+    assert_eq!(seen["pressed"], json!([pressed, pressed]), "{seen}");
+    let read = seen["read"].as_object().expect("readings");
+    assert_eq!(read.len(), 6, "{seen}");
+    for (what, words) in read {
+        assert_eq!(words, "The server cannot be reached: this comes when it is back.", "{what}: {seen}");
+    }
+    assert_eq!((&seen["top"], &seen["jump"]), (&json!(0), &json!(0)), "{seen}");
+    assert!(seen["bottom"].as_f64() <= Some(16.0), "it covers nothing: {seen}");
+}
+
+#[test]
 fn what_was_chosen_last_plays_although_what_was_chosen_before_comes_later() {
     let (_folder, server, mut more) = library(false);
     let track = format!("/tracks/{}", server.track("One"));

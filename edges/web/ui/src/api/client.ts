@@ -114,7 +114,7 @@ export async function asked<T>(answer: Promise<Answered<T>>): Promise<T> {
   try {
     answered = await answer
   } catch {
-    throw new Refused(0, 'offline', 'the server cannot be reached', 'it is asked again when the network is back')
+    throw new Refused(0, 'offline', 'the server cannot be reached', 'try again when it is back')
   }
   const { data, error, response } = answered
   if (!response.ok) throw refusal(response.status, error, response.headers.get('Retry-After'))

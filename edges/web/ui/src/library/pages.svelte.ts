@@ -1,7 +1,7 @@
 // A long list of which only the part around the window is held. What is far away is forgotten and read again when
 // somebody comes back, so a hundred thousand rows take as much memory as a few hundred.
 import { SvelteMap } from 'svelte/reactivity'
-import { mayComeLater, said } from '../api/client'
+import { missed } from './reading.svelte'
 
 /** Rows that are asked for at once. */
 export const PAGE_ROWS = 100
@@ -147,8 +147,7 @@ export class Pages<T> {
       else if (!this.#exact) this.total = Math.max(this.total, seen + PAGE_ROWS)
       ;[this.failed, this.failures] = [null, 0]
     } catch (error) {
-      this.failed = said(error)
-      this.failures = mayComeLater(error) ? this.failures + 1 : 0
+      ;[this.failed, this.failures] = missed(error, this.failures)
     } finally {
       this.ready = true
     }

@@ -1,7 +1,7 @@
 // What a view shows of the library: read when it opens, and again when the library has changed, or the server is back that could
 // not be reached. What is shown stays until the other comes, with the place, the focus and whatever somebody types beside it.
 import { untrack } from 'svelte'
-import { mayComeLater, said } from '../api/client'
+import { mayComeLater, Refused, said } from '../api/client'
 import { live } from '../api/live.svelte'
 
 /** Looks again whenever another one is told of what it shows, which is the library if nothing else is said. Called while a view is made. */
@@ -26,12 +26,22 @@ export function retried(look: () => unknown, failures: () => number): void {
   })
 }
 
+/**
+ * What is said of a reading that failed, and how often it did in a row if it may come later. Who counts that is `retried`, so nobody
+ * is told to try again.
+ */
+export function missed(error: unknown, failures: number): [words: string, failures: number] {
+  const isAway = error instanceof Refused && !error.status
+  const words = said(isAway ? new Refused(0, error.code, error.message, 'this comes when it is back') : error)
+  return [words, mayComeLater(error) ? failures + 1 : 0]
+}
+
 export class Reading<T> {
   value = $state.raw<T | null>(null)
   failed = $state('')
   /** How often it failed in a row, of what may come later. */
   #failures = $state(0)
-  #looking = false
+  #looking: Promise<void> | null = null
   /** What was read last may be another by now. */
   #isStale = false
 
@@ -42,10 +52,12 @@ export class Reading<T> {
   }
 
   /** Reads it. A reading under way is finished first, so that changes which come faster than answers starve nobody. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
     this.#isStale = true
-    if (this.#looking) return
-    this.#looking = true
+    return (this.#looking ??= this.#readAll())
+  }
+
+  async #readAll(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false
       try {
@@ -54,11 +66,10 @@ export class Reading<T> {
         if (JSON.stringify(value) !== JSON.stringify(this.value)) this.value = value
         ;[this.failed, this.#failures] = ['', 0]
       } catch (error) {
-        this.failed = said(error)
-        this.#failures = mayComeLater(error) ? this.#failures + 1 : 0
+        ;[this.failed, this.#failures] = missed(error, this.#failures)
       }
     }
-    this.#looking = false
+    this.#looking = null
   }
 }
 

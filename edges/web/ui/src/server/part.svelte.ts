@@ -1,5 +1,5 @@
 // One page of a long list of what goes on: its first page is told live, another one is asked for whenever something was told.
-import { said } from '../api/client'
+import { missed, retried } from '../library/reading.svelte'
 
 export interface Told<Row> {
   /** How many there are, on all pages. */
@@ -16,6 +16,7 @@ const NOTHING = { count: 0, rows: [] }
 
 export class Part<Row> {
   failed = $state('')
+  #failures = $state(0)
   /** The pages before the one that is shown. */
   #passed = $state.raw<Passed>([])
   /** And before the one that is to be shown, which may have to be asked for. */
@@ -27,7 +28,9 @@ export class Part<Row> {
   constructor(
     private readonly live: () => Told<Row> | null,
     private readonly ask: (after?: number) => Promise<Told<Row>>,
-  ) {}
+  ) {
+    retried(() => this.renew(), () => this.#failures)
+  }
 
   get #isFirst(): boolean {
     return !this.#passed.length
@@ -71,11 +74,11 @@ export class Part<Row> {
     this.#asking = true
     try {
       const told = await this.ask(at.at(-1)?.after)
-      this.failed = ''
+      ;[this.failed, this.#failures] = ['', 0]
       // Somebody may have turned the page meanwhile.
       if (at === this.#wanted) [this.#passed, this.#asked] = [at, told]
     } catch (error) {
-      this.failed = said(error)
+      ;[this.failed, this.#failures] = missed(error, this.#failures)
     } finally {
       this.#asking = false
     }

@@ -1,5 +1,5 @@
 // Short words at the edge of the page: what was done, and what went wrong.
-import { Refused, said } from '../api/client'
+import { said } from '../api/client'
 
 interface Notice {
   id: number
@@ -20,9 +20,7 @@ class Notices {
   }
 
   fail(error: unknown): void {
-    // Nobody does again by himself what somebody wanted.
-    const isAway = error instanceof Refused && !error.status
-    this.say(isAway ? 'The server cannot be reached; try again when it is back' : said(error), true)
+    this.say(said(error), true)
   }
 
   drop(id: number): void {
