@@ -261,14 +261,22 @@ export const line = {
     await go(page, `stems/${told.songs[0].id}`)
     await page.getByRole('button', { name: 'Take it apart' }).waitFor()
     await other.evaluate((id) => fetch(`/tracks/${id}/stems?stems=2&engine=spectral`, { method: 'POST' }), told.songs[0].id)
-    await page.getByRole('button', { name: 'Play the mix' }).waitFor()
+    await page.getByRole('button', { name: 'Play the mix' }).click()
+    // He takes it apart into more, and whoever listens to the mix goes on, until he wants the others.
+    await until(async () => (await place(page, 'Place in the song')) > 0.3, 'the mix')
+    await other.evaluate((id) => fetch(`/tracks/${id}/stems?stems=4&engine=spectral`, { method: 'POST' }), told.songs[0].id)
+    await page.getByText('Newer stems are there').waitFor()
+    const strips = page.getByRole('region', { name: 'Mixer' }).locator('h2')
+    const mixed = [await strips.count(), (await place(page, 'Place in the song')) > 0.3]
+    await page.getByRole('button', { name: 'Show them' }).click()
+    await until(async () => (await strips.count()) === 4, 'the newer stems')
     // A video that comes is looked at, and seen as soon as it was.
     await go(page, 'videos')
     await page.getByText('There are no videos yet').waitFor()
     await go(other, 'uploads')
     await other.getByLabel('Files', { exact: true }).setInputFiles(told.video)
     await page.getByText('640 × 360').waitFor()
-    return { streams: line.most }
+    return { streams: line.most, mixed }
   },
 
   /** A library that changes all the time, on a line that is slow: every list is finished before it is asked for again. */

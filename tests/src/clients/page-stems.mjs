@@ -16,6 +16,31 @@ function tones(pairs) {
   return wav
 }
 
+/** How loud the mix is when all that was moved has glided there, by the clock of the sound, and while the song goes on. */
+async function settled(page) {
+  await page.evaluate(async () => {
+    const { context } = globalThis.heard.at(-1)
+    // Twenty-five times as long as a glide takes for two thirds of its way.
+    for (const still = context.currentTime + 0.5; context.currentTime < still; ) await new Promise(requestAnimationFrame)
+  })
+  return until(async () => {
+    const at = await place(page, 'Place in the song')
+    const level = await loudest(page)
+    return (await place(page, 'Place in the song')) > at && { level }
+  }, 'a mix that goes on').then(({ level }) => level)
+}
+/** This stem alone is heard, and nothing where it is silent too. */
+async function alone(page, name) {
+  await page.getByLabel('Place in the song').fill('0')
+  await page.getByRole('button', { name: `Solo ${name}` }).click()
+  const heard = await settled(page)
+  await page.getByRole('slider', { name: `Level of ${name}` }).fill('0')
+  const others = await settled(page)
+  await page.getByRole('slider', { name: `Level of ${name}` }).fill('1')
+  await page.getByRole('button', { name: `Solo ${name}` }).click()
+  return { name, heard, others }
+}
+
 export const stems = {
   /** A song is taken apart by this engine, and each of its parts is heard alone. */
   async stems() {
@@ -27,23 +52,23 @@ export const stems = {
     await page.getByLabel('By').selectOption(told.engine)
     await page.getByRole('button', { name: 'Take it apart' }).click()
     await page.getByRole('button', { name: 'Play the mix' }).click({ timeout: 3 * WAIT_MS })
-    const all = await until(() => loudest(page), 'the mix')
+    const all = await settled(page)
     const names = await page.getByRole('region', { name: 'Mixer' }).locator('h2').allTextContents()
-    const [alone, silent] = [[], []]
-    for (const name of names) {
-      await page.getByLabel('Place in the song').fill('0')
-      await page.getByRole('button', { name: `Solo ${name}` }).click()
-      alone.push(await until(() => loudest(page), `${name} alone`))
-      await page.getByRole('slider', { name: `Level of ${name}` }).fill('0')
-      await until(async () => (await loudest(page)) < 0.001, `silence of ${name}`)
-      silent.push(name)
-      await page.getByRole('button', { name: `Solo ${name}` }).click()
-    }
+    const stems = []
+    for (const name of names) stems.push(await alone(page, name))
+    // Whoever turns the sound of the page off hears no mix either.
+    await page.getByLabel('Place in the song').fill('0')
+    await page.getByRole('button', { name: 'Sound off' }).first().click()
+    const off = await settled(page)
+    await page.getByRole('button', { name: 'Sound on' }).first().click()
+    await page.getByRole('slider', { name: 'Volume' }).first().fill('0.5')
+    const half = await settled(page)
+    await page.getByRole('slider', { name: 'Volume' }).first().fill('1')
     // Whoever comes back later has them as a zip too.
     await page.reload()
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'all as a zip' }).click()])
     const zip = fs.readFileSync(await download.path()).subarray(0, 4).toString('latin1')
-    return { all, names, alone, silent, zip, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
+    return { all, names, stems, off, half, zip, by: await page.getByRole('region', { name: 'Mixer' }).getByText(/^By /).innerText() }
   },
 
   /** A song that was taken apart is taken apart again into more: the mixer has the new ones, and each is heard alone. */
@@ -62,19 +87,24 @@ export const stems = {
       await page.getByRole('button', { name: 'Play the mix' }).click()
       await until(() => loudest(page), 'the mix')
       const heard = []
-      for (const name of await names.allTextContents()) {
-        await page.getByRole('button', { name: `Solo ${name}` }).click()
-        await page.getByLabel('Place in the song').fill('0')
-        heard.push([name, await until(() => loudest(page), `${name} alone`)])
-        await page.getByRole('slider', { name: `Level of ${name}` }).fill('0')
-        await until(async () => (await loudest(page)) < 0.001, `silence of ${name}`)
-        await page.getByRole('slider', { name: `Level of ${name}` }).fill('1')
-        await page.getByRole('button', { name: `Solo ${name}` }).click()
-      }
+      for (const name of await names.allTextContents()) heard.push(await alone(page, name))
       await page.getByRole('button', { name: 'Pause the mix' }).click()
-      sets.push(heard.map(([name]) => name))
+      sets.push(heard)
     }
-    return { sets }
+    // One that takes long is given up, and nothing of it is left.
+    await go(page, `stems/${told.long}`)
+    await page.getByRole('heading', { name: told.name_of_long }).waitFor()
+    await page.getByLabel('By').selectOption('spectral')
+    await page.getByRole('button', { name: 'Take it apart' }).click()
+    await page.getByText('It is being taken apart').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Take it apart' }).waitFor()
+    const left = () => page.evaluate(async (id) => {
+      const [{ jobs }, { stems }] = await Promise.all(['/jobs', `/tracks/${id}/stems`].map((path) => fetch(path).then((answer) => answer.json())))
+      return jobs.length + stems.length
+    }, told.long)
+    await until(async () => (await left()) === 0, 'the end of the job')
+    return { sets, mixers: await page.getByRole('region', { name: 'Mixer' }).count() }
   },
 
   /** A song is taken apart while files are sent, and the page hears of all that on the connection that it has anyway. */

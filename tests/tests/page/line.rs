@@ -78,6 +78,7 @@ fn what_others_do_is_told() {
     more["video"] = json!(file);
     let seen = play(server.address, &server.mira, "others", more);
     assert_eq!(seen["streams"], 2, "one for each browser: {seen}");
+    assert_eq!(seen["mixed"], json!([2, true]), "a mix goes on when others have made newer stems: {seen}");
 }
 
 #[test]

@@ -1,19 +1,35 @@
 //! Songs are taken apart, and their stems mixed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::media::{noise, video};
 use tests::{Library, Options, Server, eventually};
 
 use super::{CONFIG, WITHIN, play};
 
+/// The loudest sample of what is heard, and of what is not.
+const HEARD: f64 = 0.01;
+const SILENT: f64 = 0.000_1;
+
+/// These stems were heard one by one, each without the others.
+fn heard_alone(stems: &Value, names: &[&str]) {
+    let stems = stems.as_array().expect("stems");
+    assert_eq!(stems.iter().map(|stem| &stem["name"]).collect::<Vec<_>>(), names, "{stems:?}");
+    for stem in stems {
+        assert!(stem["heard"].as_f64() > Some(HEARD) && stem["others"].as_f64() < Some(SILENT), "{stem}");
+    }
+}
+
 /// Has a song taken apart by the page, and hears each of its stems alone.
 fn apart(server: &Server, engine: &str, names: &[&str]) {
     let track = server.track("Apart");
     let more = json!({ "track": track, "engine": engine, "count": names.len().to_string() });
     let seen = play(server.address, &server.mira, "stems", more);
-    assert!(seen["all"].as_f64() > Some(0.01), "{seen}");
-    assert_eq!((&seen["names"], &seen["silent"]), (&json!(names), &json!(names)), "{seen}");
+    assert!(seen["all"].as_f64() > Some(HEARD), "{seen}");
+    assert_eq!(seen["names"], json!(names), "{seen}");
+    heard_alone(&seen["stems"], names);
+    assert!(seen["off"].as_f64() < Some(SILENT) && seen["half"].as_f64() > Some(SILENT), "{seen}");
+    assert!(seen["half"].as_f64() < seen["all"].as_f64().map(|level| 0.75 * level), "{seen}");
     assert_eq!(seen["zip"], "PK\u{3}\u{4}", "{seen}");
     assert!(seen["by"].as_str().is_some_and(|text| text.contains(engine)), "{seen}");
 }
@@ -62,11 +78,17 @@ fn stems_and_videos_that_are_refused_say_why_in_words_and_go_on() {
 
 #[test]
 fn a_song_that_was_taken_apart_is_taken_apart_into_more() {
-    let (_folder, server) = song(20);
-    let more = json!({ "track": server.track("Apart"), "counts": ["2", "4"] });
+    let folder = tempfile::tempdir().expect("a folder");
+    noise(&folder.path().join("Apart.wav"), 20);
+    noise(&folder.path().join("Long.wav"), 600);
+    let libraries = vec![folder.path().to_owned()];
+    let server = Server::start(&Options { libraries, tracks: 2, ..Options::default() }.config(CONFIG));
+    let (track, long) = (server.track("Apart"), server.track("Long"));
+    let more = json!({ "track": track, "counts": ["2", "4"], "long": long, "name_of_long": "Long" });
     let seen = play(server.address, &server.mira, "again", more);
-    let sets = json!([["vocals", "accompaniment"], ["vocals", "drums", "bass", "other"]]);
-    assert_eq!(seen["sets"], sets, "{seen}");
+    heard_alone(&seen["sets"][0], &["vocals", "accompaniment"]);
+    heard_alone(&seen["sets"][1], &["vocals", "drums", "bass", "other"]);
+    assert_eq!(seen["mixers"], 0, "nothing is left of what was cancelled: {seen}");
 }
 
 #[test]

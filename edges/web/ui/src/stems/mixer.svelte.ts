@@ -3,6 +3,7 @@
 
 import { refused, said } from '../api/client'
 import { firstByte } from '../api/first'
+import { player } from '../player/player.svelte'
 import { leaveTurn, takeTurn } from '../player/turn'
 
 export interface Strip {
@@ -92,7 +93,8 @@ export class Mixer {
     const source = context.createMediaElementSource(this.#element)
     const channels = 2 * this.strips.length
     const splitter = context.createChannelSplitter(channels)
-    const out = context.createGain()
+    // From its first sample on: who has turned the sound off hears nothing.
+    const out = new GainNode(context, { gain: player.level })
     this.out = out
     source.channelCount = channels
     source.connect(splitter)
@@ -109,10 +111,16 @@ export class Mixer {
     this.set()
   }
 
-  /** What the strips say goes to the sound, without a click. */
+  /** Somebody has done something with it, which is not to be lost. */
+  get isUsed(): boolean {
+    return this.playing || this.waiting || this.position > 0 || this.strips.some(({ level, muted, solo, position }) => level !== 1 || muted || solo || position)
+  }
+
+  /** What the strips say, and how loud everything is to be, goes to the sound, without a click. */
   set(): void {
     const context = this.#context
     if (!context) return
+    this.out?.gain.setTargetAtTime(player.level, context.currentTime, GLIDE_S)
     const solo = this.strips.some((strip) => strip.solo)
     this.strips.forEach((strip, at) => {
       const heard = solo ? strip.solo : !strip.muted
