@@ -52,8 +52,13 @@ export const line = {
     // A view whose parts were never fetched comes when they can be.
     await go(page, 'videos')
     await page.getByRole('heading', { level: 1, name: 'This part waits for the server' }).waitFor()
-    line.answers = null
+    // A picture alone is asked for again too.
+    const covers = () => line.requests.filter((request) => request.includes('/cover?')).length
+    line.answers = (url) => (url.includes('/cover?') ? 502 : 0)
     await page.getByRole('heading', { level: 1, name: 'Videos' }).waitFor()
+    await until(covers, 'a picture that does not come')
+    line.answers = null
+    await until(() => page.locator('.wall img').evaluateAll(([image]) => image?.naturalWidth > 0), 'the picture')
     await until(async () => (await place(page)) > 0.3, 'the second song')
     // What was opened while nobody answered is asked for again: a video, the wall of them, a song to be taken apart.
     await page.locator('.wall a').first().click()

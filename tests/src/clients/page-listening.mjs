@@ -99,7 +99,9 @@ export const listening = {
     await shuffle.click()
     const mixed = await titles()
     await page.getByRole('button', { name: 'Queue', exact: true }).click()
-    await page.getByRole('button', { name: `Remove ${removed} from the queue` }).click()
+    await page.getByRole('button', { name: `Remove ${removed} from the queue` }).locator('xpath=..').locator('.pick').focus()
+    await page.keyboard.press('Delete')
+    const focused = await until(() => page.evaluate(() => document.activeElement?.matches('[aria-label=Queue] .pick')), 'the focus in the queue')
     await page.keyboard.press('Escape')
     await go(page, 'songs')
     await menu(told.next, 'Play next')
@@ -126,7 +128,7 @@ export const listening = {
       await shuffle.click()
       orders.push(await titles())
     }
-    return { mixed, changed, orders, goesOn, kept }
+    return { mixed, changed, orders, goesOn, kept, focused }
   },
 
   /** Two songs as loud as others, the last one first, round and round: no moment is louder, and the first one is there before the last one ends. */

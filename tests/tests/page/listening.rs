@@ -145,6 +145,7 @@ fn a_queue_that_is_shuffled_no_more_is_in_its_order_with_what_became_of_it_meanw
     wanted.extend(names.iter().skip(1).filter(|name| **name != "Song 04"));
     wanted.push(late);
     assert_eq!(seen["orders"], json!([wanted, wanted, wanted]), "{seen}");
+    assert_eq!(seen["focused"], true, "{seen}");
     assert_eq!((&seen["goesOn"], &seen["kept"]), (&json!(true), &json!([true, true])), "{seen}");
 }
 
