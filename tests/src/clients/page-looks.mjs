@@ -209,6 +209,28 @@ export const looks = {
     return { taken: fs.readdirSync(told.pictures).sort() }
   },
 
+  /** Covers come late, and nothing moves when they do; what is put in on top, which must move the rest, is seen to. */
+  async still() {
+    const page = await open()
+    await signIn(page)
+    let come
+    const late = new Promise((resolve) => (come = resolve))
+    await page.route(/\/cover\?/, async (route) => { await late; await route.continue() })
+    await go(page, 'albums')
+    await page.locator('img').first().waitFor()
+    await page.evaluate(() => {
+      globalThis.jumps = 0
+      new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (jumps += value))).observe({ type: 'layout-shift' })
+    })
+    const jumps = () => page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(jumps))))))
+    const awaited = await page.evaluate(() => [...document.images].filter((image) => !image.complete).length)
+    come()
+    await until(() => page.evaluate(() => [...document.images].every((image) => image.complete && image.naturalWidth)), 'covers')
+    const still = await jumps()
+    await page.evaluate(() => document.querySelector('main').prepend(Object.assign(document.createElement('p'), { style: 'height: 200px' })))
+    return { awaited, still, moved: await until(jumps, 'a jump') }
+  },
+
   /** A window may be as narrow as a small phone and as wide as a wall: everything fits, and lies in its middle. */
   async widths() {
     const page = await open()

@@ -10,7 +10,11 @@ import { stems } from './page-stems.mjs'
 import { uploads } from './page-uploads.mjs'
 import { browser, complaints } from './page-window.mjs'
 
-const scenes = { ...admin, ...hands, ...line, ...listening, ...looks, ...people, ...stems, ...uploads }
+const scenes = {}
+for (const [name, scene] of [admin, hands, line, listening, looks, people, stems, uploads].flatMap(Object.entries)) {
+  if (name in scenes) throw new Error(`two scenes are called ${name}`)
+  scenes[name] = scene
+}
 const seen = await scenes[process.argv[2]]().catch((error) => ({ failed: error.stack }))
 await browser.close()
 console.log(JSON.stringify({ seen, complaints }))

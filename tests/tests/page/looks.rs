@@ -169,6 +169,14 @@ fn whatever_can_be_pressed_is_come_to_by_keys() {
 }
 
 #[test]
+fn nothing_moves_when_covers_come() {
+    let server = Server::start(&Options::library(&Library::small()));
+    let seen = play(server.address, &server.mira, "still", json!({}));
+    assert!(seen["awaited"].as_u64() > Some(0) && seen["moved"].as_f64() > Some(0.0), "{seen}");
+    assert_eq!(seen["still"].as_f64(), Some(0.0), "{seen}");
+}
+
+#[test]
 fn a_window_is_as_narrow_as_a_phone_or_as_wide_as_a_wall() {
     let show = Show::new();
     let seen = play(show.server.address, &show.server.admin, "widths", json!({ "views": show.views }));
