@@ -43,13 +43,13 @@ pub(crate) const CASES: &[Case] = &[
         name: "a huge length",
         run: |stage| create(stage, &[("Upload-Length", "9000000000000000000")]),
         status: 413,
-        words: &["at most 4194304 bytes"],
+        words: &["files of at most 4 mib"],
     },
     Case {
         name: "a byte more than is allowed",
         run: |stage| create(stage, &[("Upload-Length", &(LARGEST + 1).to_string())]),
         status: 413,
-        words: &["at most 4194304 bytes"],
+        words: &["files of at most 4 mib"],
     },
     Case { name: "no length", run: |stage| create(stage, &[]), status: 400, words: &["upload-length"] },
     Case {
@@ -128,7 +128,7 @@ pub(crate) const CASES: &[Case] = &[
         name: "a plain upload that is too large",
         run: |stage| put(stage, "/uploads?filename=a.wav", &[], &tests::sound::wav(3, LARGEST + 1)),
         status: 413,
-        words: &["at most 4194304 bytes"],
+        words: &["files of at most 4 mib"],
     },
     Case {
         name: "a plain upload of other bytes than its digest",
